@@ -1,0 +1,177 @@
+//! What can be set: default, span and effect of each.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use crate::http::request::HeadLimits;
+
+/// Everything a server is told before it starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses to listen on. Default: 127.0.0.1:8080 and \[::1\]:8080, of
+    /// which one family may be missing on the machine.
+    pub listen: Listen,
+    /// Size of the pool. Default: the processors available.
+    pub threads: NonZeroUsize,
+    /// The files and how they are described.
+    pub site: SiteOptions,
+    /// Bounds of what one client can use.
+    pub limits: Limits,
+    /// Bounds of every wait.
+    pub timeouts: Timeouts,
+    /// Fields added to every response, already checked, in order.
+    pub headers: Vec<(String, String)>,
+    /// Where requests are logged; default: nowhere.
+    pub access_log: Option<AccessLogTarget>,
+    /// The form of a line of the access log.
+    pub log_format: LogFormat,
+    /// Where the server tells about itself; default: nowhere.
+    pub status: Option<SocketAddr>,
+    /// Whether the process confines itself once it listens. Default: yes.
+    pub sandbox: bool,
+    /// The user to become once it listens, when started as root.
+    pub user: Option<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Port 8080 of both loopback addresses; a family that the machine does
+    /// not have is passed over.
+    Loopback,
+    /// Exactly these.
+    Addresses(Vec<SocketAddr>),
+}
+
+/// The access log's destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Standard output.
+    Stdout,
+    /// A file, appended to; opened again on SIGHUP.
+    File(PathBuf),
+}
+
+/// The form of an access log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Combined Log Format.
+    #[default]
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The folder served and how its files are described.
+#[derive(Clone, Debug)]
+pub struct SiteOptions {
+    /// The folder. Default: `www`.
+    pub root: PathBuf,
+    /// Whether folders without an index are listed. Default: no.
+    pub listing: bool,
+    /// The file that answers a page request which matches none.
+    pub spa: Option<String>,
+    /// The value of `Cache-Control`. Default: `no-cache`.
+    pub cache_control: String,
+    /// Media types by extension (lower case, no dot) that win over the table.
+    pub media_types: Vec<(String, String)>,
+    /// The charset said of text; `None` says none. Default: `utf-8`.
+    pub charset: Option<String>,
+    /// Bytes of files kept in memory. Default: 64 MiB; 0 keeps none.
+    pub cache_bytes_max: u64,
+}
+
+/// Bounds of what clients can use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bounds of a request head.
+    pub head: HeadLimits,
+    /// Bytes of a request body read and discarded. More is 413. Default 1 MiB.
+    pub body_bytes_max: u64,
+    /// Open connections; at the limit the longest idle makes room.
+    /// `None`: derived from RLIMIT_NOFILE.
+    pub connections_max: Option<usize>,
+    /// Open connections of one client address (IPv6: of one /64). 0: no limit.
+    pub connections_per_ip_max: usize,
+    /// Requests on one connection, after which it closes. 0: no limit.
+    pub requests_max: u64,
+    /// The least average rate of a body or a download in bytes a second over
+    /// its time-out. 0: none.
+    pub rate_min: u64,
+}
+
+/// Bounds of every wait. Fractions of a second are lawful.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Idle time of a kept-alive connection; zero makes all connections
+    /// short. Default 75 s.
+    pub keep_alive: Duration,
+    /// From the first byte awaited to the end of a head, not extended by a
+    /// byte. Default 10 s.
+    pub header: Duration,
+    /// From the head's end to the body's. Default 30 s.
+    pub body: Duration,
+    /// Without progress in writing. Default 30 s.
+    pub write: Duration,
+    /// For discarding what still comes once our side is shut. Default 2 s.
+    pub linger: Duration,
+    /// For requests under way once the server is told to stop. Default 10 s.
+    pub shutdown: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: Listen::Loopback,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            site: SiteOptions::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            headers: Vec::new(),
+            access_log: None,
+            log_format: LogFormat::Combined,
+            status: None,
+            sandbox: true,
+            user: None,
+        }
+    }
+}
+
+impl Default for SiteOptions {
+    fn default() -> SiteOptions {
+        SiteOptions {
+            root: PathBuf::from("www"),
+            listing: false,
+            spa: None,
+            cache_control: "no-cache".into(),
+            media_types: Vec::new(),
+            charset: Some("utf-8".into()),
+            cache_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head: HeadLimits::DEFAULT,
+            body_bytes_max: 1 << 20,
+            connections_max: None,
+            connections_per_ip_max: 0,
+            requests_max: 0,
+            rate_min: 100,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            keep_alive: Duration::from_secs(75),
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The content of a folder, as a page and as JSON.

@@ -1,0 +1,1 @@
+//! Media types by the ending of a file's name.

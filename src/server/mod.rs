@@ -1,0 +1,1 @@
+//! Sockets, threads, poll and clock.

@@ -17,6 +17,7 @@ pub mod histogram;
 pub mod json;
 pub mod kernel;
 pub mod log_line;
+mod log_writer;
 pub mod metrics;
 pub mod page;
 pub mod snapshot;

@@ -14,7 +14,7 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
     listener::{AcceptError, DEFER_ACCEPT, Listener},
-    pool::{Accepted, Posts, Shared, WAKE},
+    pool::{Accepted, Posts, Shared},
     shutdown::{Signal, Signals},
 };
 use crate::observe::access_log::AccessLog;

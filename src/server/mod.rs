@@ -17,6 +17,7 @@ pub mod worker;
 
 use std::{
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::AtomicBool,
@@ -30,7 +31,7 @@ use mio::{Poll, Waker};
 pub use start_error::StartError;
 
 use crate::{
-    config::Config,
+    config::{AccessLogTarget, Config},
     connection::desk::Desk,
     files::Site,
     observe::{access_log::AccessLog, counters::Counters},
@@ -46,8 +47,12 @@ const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 /// Runs a server until it is told to stop and what is under way is done.
 pub fn run(config: Config) -> Result<(), StartError> {
     let system = |what| move |source| StartError::System { what, source };
-    let connections_max = descriptors::connections_max(&config);
+    let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
+    let connections_max = descriptors::limit_in_force(
+        config.limits.connections_max,
+        descriptors::connections_max(descriptors, listeners.len(), config.threads.get()),
+    );
     let signals = shutdown::Signals::new().map_err(system("signals"))?;
     let site = Site::open(&config.site)
         .map_err(|source| StartError::root(&config.site.root, source))?;
@@ -112,7 +117,10 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
     };
     match AccessLog::open(target, config.log_format) {
         Ok(log) => Ok(Some(Arc::new(log))),
-        Err(source) => Err(StartError::access_log(target.path(), source)),
+        Err(source) => Err(match target {
+            AccessLogTarget::File(path) => StartError::access_log(path, source),
+            AccessLogTarget::Stdout => StartError::access_log(Path::new("-"), source),
+        }),
     }
 }
 

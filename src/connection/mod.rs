@@ -204,6 +204,15 @@ impl<T: Transport> Connection<T> {
     /// now; the others end with the one they are owed.
     pub fn drain(&mut self) -> Option<CloseReason> {
         match &self.state {
+            // Its first request may be on its way: it has the header time-out,
+            // which is a short one by now.
+            State::ReadingHead(reading)
+                if reading.input.is_empty()
+                    && self.identity.requests == 0
+                    && self.identity.waited.is_zero() =>
+            {
+                None
+            }
             State::Idle { .. } | State::ReadingHead(_) => Some(CloseReason::Draining),
             State::DiscardingBody(_) | State::Writing(_) => None,
             State::Lingering(lingering) => Some(lingering.reason),

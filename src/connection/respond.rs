@@ -142,9 +142,11 @@ fn queue_parts(
     let boundary = format!("stdhttpd-{:016x}", frame.turn.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let preludes: Vec<Vec<u8>> = ranges
         .iter()
-        .map(|range| {
+        .enumerate()
+        .map(|(index, range)| {
+            let before = if index == 0 { "" } else { "\r\n" };
             let mut prelude = format!(
-                "\r\n--{boundary}\r\nContent-Type: {}\r\n",
+                "{before}--{boundary}\r\nContent-Type: {}\r\n",
                 selected.content_type
             )
             .into_bytes();

@@ -13,15 +13,13 @@ const DESCRIPTORS_ONCE: u64 = 14;
 /// Descriptors held by each worker: its poll and its waker.
 const DESCRIPTORS_PER_WORKER: u64 = 2;
 
-/// The least descriptors kept for files, so that an existing file is not
-/// refused for want of one while every connection is taken.
-const FILES_MIN: u64 = 16;
+/// The descriptors kept for files, so that an existing file is not refused for
+/// want of one while every connection is taken: one a connection, up to this
+/// many ...
+const FILES_MAX: u64 = 512;
 
-/// The share of all descriptors kept for files: one in so many.
+/// ... or, where there are many, one in so many of them.
 const FILES_SHARE: u64 = 32;
-
-/// The most descriptors kept for files.
-const FILES_MAX: u64 = 4096;
 
 /// Raises the soft limit of open files to the hard one and gives the limit
 /// then in force; `u64::MAX` where there is none.
@@ -41,12 +39,12 @@ pub fn raise_limit() -> u64 {
 /// The connections that fit into `descriptors` beside all else that holds
 /// one; at least one, at most [`CONNECTIONS_MAX`].
 pub fn connections_max(descriptors: u64, listeners: usize, workers: usize) -> usize {
-    let files = (descriptors / FILES_SHARE).clamp(FILES_MIN, FILES_MAX);
     let beside = DESCRIPTORS_ONCE
         .saturating_add(listeners as u64)
-        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64))
-        .saturating_add(files);
-    usize::try_from(descriptors.saturating_sub(beside))
+        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64));
+    let rest = descriptors.saturating_sub(beside);
+    let files = (descriptors / FILES_SHARE).max(FILES_MAX).min(rest / 2);
+    usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
 }
@@ -84,11 +82,12 @@ mod tests {
     fn connections_that_fit() {
         check(0, 2, 2, 1);
         check(20, 2, 2, 1);
-        check(36, 2, 2, 1);
-        check(38, 2, 2, 2);
-        check(64, 2, 2, 28);
-        check(256, 2, 2, 220);
-        check(1024, 2, 4, 1024 - 14 - 2 - 8 - 32);
+        check(22, 2, 2, 1);
+        check(36, 2, 2, 8);
+        check(64, 2, 2, 22);
+        check(256, 2, 2, 118);
+        check(1024, 2, 4, 500);
+        check(4096, 2, 4, 4096 - 24 - 512);
         check(20_000, 2, 2, 19_355);
         check(1 << 30, 2, 64, CONNECTIONS_MAX);
         check(u64::MAX, usize::MAX, usize::MAX, 1);

@@ -29,6 +29,10 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// response is sent, only its own close is still to come.
 const DRAIN_LINGER_MAX: Duration = Duration::from_millis(200);
 
+/// The most a connection just accepted is waited for once the server is
+/// stopping: its request may be on its way.
+const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
+
 /// Events taken from the poll at once.
 const EVENTS_MAX: usize = 1024;
 
@@ -303,6 +307,7 @@ impl Worker {
         self.desk.draining = true;
         self.stop_at = Some(self.desk.now + self.desk.timeouts.shutdown);
         self.desk.timeouts.linger = self.desk.timeouts.linger.min(DRAIN_LINGER_MAX);
+        self.desk.timeouts.header = self.desk.timeouts.header.min(DRAIN_HEADER_MAX);
         for place in 0..self.table.end() {
             // What has arrived already is answered.
             self.step(

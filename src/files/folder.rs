@@ -135,7 +135,7 @@ mod tests {
                 .entries()
                 .unwrap()
                 .into_iter()
-                .map(|entry| (entry.name, entry.folder, entry.size))
+                .map(|entry| (entry.name, entry.kind == EntryKind::Folder, entry.size))
                 .collect();
             entries.sort();
             let expected: [(&[u8], bool, u64); 5] = [

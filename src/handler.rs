@@ -95,7 +95,7 @@ fn answer_path(
             query,
             &place.options.cache_control,
         )),
-        Ok(Found::Folder(folder)) => answer_listing(request, &path, query, &folder),
+        Ok(Found::Folder(folder)) => answer_listing(request, &path, query, &folder, place),
         Err(refusal) => answer_refusal(request, &path, refusal, place),
     }
 }
@@ -143,13 +143,11 @@ fn answer_listing(
     path: &RequestPath<'_>,
     query: Option<&str>,
     folder: &Folder,
+    place: Place<'_>,
 ) -> Answer {
     let mut entries = match folder.entries() {
         Ok(entries) => entries,
-        Err(error) => {
-            warn!("cannot list {}: {error}", path.as_bytes().escape_ascii());
-            return Answer::Page(Page::of(Status::InternalServerError));
-        }
+        Err(error) => return answer_refusal(request, path, error.into(), place),
     };
     let sort = listing::Sort::from_query(query);
     Answer::Page(if page::prefers_json(request.fields.accept) {

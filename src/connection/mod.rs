@@ -185,7 +185,8 @@ impl<T: Transport> Connection<T> {
     /// Its time is up: says so where the client waits for an answer.
     pub fn expire(&mut self, desk: &mut Desk) -> Fate {
         let reason = match &self.state {
-            State::ReadingHead(reading) if reading.input.is_empty() => {
+            // An empty line behind the last request begins none.
+            State::ReadingHead(reading) if matches!(&*reading.input, b"" | b"\r" | b"\r\n") => {
                 return Fate::Closed(CloseReason::HeaderTimeout);
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
@@ -257,6 +258,9 @@ impl<T: Transport> Connection<T> {
             }
             _ => (0, desk.now, false),
         };
+        if self.readable && budget.responses < TURN_RESPONSES_MAX {
+            desk.read_clock();
+        }
         let filled = if unjudged {
             held
         } else {

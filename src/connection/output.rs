@@ -251,6 +251,10 @@ fn send_piece<T: Transport>(
     }
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
+    // The disk can be at work on the next piece while this one is on its way.
+    selected
+        .content
+        .read_ahead(range.start, 2 * FILE_PIECE_BYTES_MAX as u64);
     match transport.send_file(file, range.start, offered) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok((offered, sent)),

@@ -69,22 +69,27 @@ impl Acceptor {
             {
                 return Err(error);
             }
-            for signal in self.signals.pending() {
-                match signal {
-                    Signal::Stop => {
-                        self.accept_all();
-                        self.stop();
-                        return Ok(());
-                    }
-                    Signal::Reopen => {
-                        if let Some(log) = &self.access_log {
-                            log.reopen();
-                        }
-                    }
-                }
+            let signalled = events.iter().any(|event| event.token() == SIGNALS);
+            if signalled && self.is_told_to_stop() {
+                self.accept_all();
+                self.stop();
+                return Ok(());
             }
             pause = self.accept_all();
         }
+    }
+
+    /// Obeys the signals that came.
+    fn is_told_to_stop(&mut self) -> bool {
+        let mut stop = false;
+        for signal in self.signals.pending() {
+            match (signal, &self.access_log) {
+                (Signal::Stop, _) => stop = true,
+                (Signal::Reopen, Some(log)) => log.reopen(),
+                (Signal::Reopen, None) => {}
+            }
+        }
+        stop
     }
 
     fn register(&mut self) -> io::Result<()> {

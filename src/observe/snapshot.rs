@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Stories in a snapshot, the newest of all workers.
-pub const STORIES_SHOWN_MAX: usize = 24;
+pub const STORIES_SHOWN_MAX: usize = 16;
 
 /// What the whole server shows of itself: made once at the start, written by
 /// the server, read by whoever takes a [`Snapshot`].

@@ -261,7 +261,11 @@ fn content(asked: Asked, desk: &Desk) -> (Status, &'static str, Cow<'static, str
             (Status::Ok, "text/html; charset=utf-8", page.into())
         }
         Asked::Style => (Status::Ok, "text/css; charset=utf-8", page::STYLE.into()),
-        Asked::Script => (Status::Ok, "text/javascript; charset=utf-8", page::SCRIPT.into()),
+        Asked::Script => (
+            Status::Ok,
+            "text/javascript; charset=utf-8",
+            page::SCRIPT.into(),
+        ),
         Asked::Json => {
             let json = json::json(&desk.snapshot());
             (Status::Ok, "application/json", json.into())

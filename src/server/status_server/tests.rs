@@ -38,19 +38,60 @@ impl Started {
 fn each_path_has_its_answer() {
     let server = start();
     for (path, line, media_type, text) in [
-        ("/", "200 OK", "text/html; charset=utf-8", "Requests a connection"),
-        ("/?x=1", "200 OK", "text/html; charset=utf-8", "<!doctype html>"),
+        (
+            "/",
+            "200 OK",
+            "text/html; charset=utf-8",
+            "Requests a connection",
+        ),
+        (
+            "/?x=1",
+            "200 OK",
+            "text/html; charset=utf-8",
+            "<!doctype html>",
+        ),
         ("/status.css", "200 OK", "text/css; charset=utf-8", ":root"),
-        ("/status.js", "200 OK", "text/javascript; charset=utf-8", "refresh"),
-        ("/status.json", "200 OK", "application/json", "\"accepted\":685"),
-        ("/metrics", "200 OK", metrics::MEDIA_TYPE, "stdhttpd_requests_total 5454"),
+        (
+            "/status.js",
+            "200 OK",
+            "text/javascript; charset=utf-8",
+            "refresh",
+        ),
+        (
+            "/status.json",
+            "200 OK",
+            "application/json",
+            "\"accepted\":685",
+        ),
+        (
+            "/metrics",
+            "200 OK",
+            metrics::MEDIA_TYPE,
+            "stdhttpd_requests_total 5454",
+        ),
         ("/healthz", "200 OK", "text/plain; charset=utf-8", "serving"),
-        ("/nothing", "404 Not Found", "text/plain; charset=utf-8", "404"),
-        ("/%2e%2e/etc/passwd", "404 Not Found", "text/plain; charset=utf-8", "404"),
+        (
+            "/nothing",
+            "404 Not Found",
+            "text/plain; charset=utf-8",
+            "404",
+        ),
+        (
+            "/%2e%2e/etc/passwd",
+            "404 Not Found",
+            "text/plain; charset=utf-8",
+            "404",
+        ),
     ] {
         let (head, body) = server.get(path);
-        assert!(head.starts_with(&format!("HTTP/1.1 {line}\r\n")), "{path}: {head}");
-        assert!(head.contains(&format!("Content-Type: {media_type}\r\n")), "{path}");
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {line}\r\n")),
+            "{path}: {head}"
+        );
+        assert!(
+            head.contains(&format!("Content-Type: {media_type}\r\n")),
+            "{path}"
+        );
         assert!(head.ends_with("Connection: close"), "{path}");
         assert!(body.contains(text), "{path}: {body}");
     }
@@ -59,9 +100,15 @@ fn each_path_has_its_answer() {
 #[test]
 fn what_is_no_lawful_request_is_refused() {
     let server = start();
-    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "x".repeat(20_000)
+    );
     for (bytes, status) in [
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "405"),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+            "405",
+        ),
         ("BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "501"),
         ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
         ("GET / HTTP/1.1\r\n\r\n", "400"),
@@ -69,7 +116,10 @@ fn what_is_no_lawful_request_is_refused() {
         (&long, "431"),
     ] {
         let (head, _) = server.ask(bytes.as_bytes());
-        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes}: {head}");
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{bytes}: {head}"
+        );
     }
 }
 
@@ -77,7 +127,10 @@ fn what_is_no_lawful_request_is_refused() {
 fn head_has_the_length_and_no_body() {
     let server = start();
     let (head, body) = server.ask(b"HEAD /status.css HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(head.contains(&format!("Content-Length: {}\r\n", page::STYLE.len())), "{head}");
+    assert!(
+        head.contains(&format!("Content-Length: {}\r\n", page::STYLE.len())),
+        "{head}"
+    );
     assert_eq!(body, "");
 }
 

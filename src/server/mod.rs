@@ -11,6 +11,7 @@ pub mod pool;
 pub mod sandbox;
 pub mod shutdown;
 pub mod start_error;
+pub mod status_server;
 pub mod table;
 pub mod user;
 pub mod worker;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use support::{Server, content};
 
@@ -29,13 +29,17 @@ fn every_change_of_a_file_is_seen_by_the_next_request() {
             }
         };
         expect("as it was", &old);
+        let_the_clock_move(&path);
         fs::write(&path, &new).expect("written");
         expect("the same size", &new);
+        let_the_clock_move(&path);
         fs::write(&path, &old[..size / 2]).expect("truncated");
         expect("truncated", &old[..size / 2]);
+        let_the_clock_move(&path);
         fs::write(&path, &old).expect("grown");
         expect("appended to", &old);
         let beside = server.root().join("beside");
+        let_the_clock_move(&path);
         fs::write(&beside, &new).expect("written");
         fs::rename(&beside, &path).expect("renamed");
         expect("replaced by rename", &new);
@@ -48,6 +52,21 @@ fn every_change_of_a_file_is_seen_by_the_next_request() {
     }
 }
 
+/// Waits until what is written next bears another time than `path` does: the
+/// system stamps files by a clock that moves a few hundred times a second.
+fn let_the_clock_move(path: &Path) {
+    let probe = tempfile::NamedTempFile::new_in(path.parent().expect("a folder")).expect("a probe");
+    let stamp = |path: &Path| {
+        fs::metadata(path)
+            .and_then(|m| m.modified())
+            .expect("a time")
+    };
+    support::wait_until("the clock of the file system", || {
+        fs::write(probe.path(), "x").expect("written");
+        stamp(probe.path()) != stamp(path)
+    });
+}
+
 fn assert_tags_tell_contents_apart(tags: &[(String, Vec<u8>)]) {
     for (tag, bytes) in tags {
         for (other_tag, other_bytes) in tags {
@@ -56,6 +75,20 @@ fn assert_tags_tell_contents_apart(tags: &[(String, Vec<u8>)]) {
                 "one tag, {tag}, for two contents"
             );
         }
+    }
+}
+
+#[test]
+fn changes_in_quick_succession_are_all_seen() {
+    let server = Server::build().file("a.txt", "000").start();
+    let path = server.root().join("a.txt");
+    let mut client = server.connect();
+    // As fast as can be: many of them fall between two ticks of the clock that
+    // stamps files, and all have the same size.
+    for number in 0..1_000 {
+        let text = format!("{number:03}");
+        fs::write(&path, &text).expect("written");
+        assert_eq!(client.get("/a.txt").text(), text);
     }
 }
 

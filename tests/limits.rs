@@ -149,6 +149,10 @@ fn at_the_connection_limit_the_longest_idle_makes_room() {
             client
         })
         .collect();
+    // At the limit and nobody waits: nobody has to go.
+    for client in &mut clients {
+        client.assert_open();
+    }
     // The first is used again, so the second is now idle for longest.
     clients[0].get("/");
     assert_eq!(server.connect().get("/").status, 200);
@@ -168,6 +172,9 @@ fn with_more_workers_too_one_idle_connection_makes_room() {
             client
         })
         .collect();
+    for client in &mut clients {
+        client.assert_open();
+    }
     let mut newcomer = server.connect();
     assert_eq!(newcomer.get("/").status, 200);
     let mut ended = 0;

@@ -34,7 +34,7 @@ use crate::{
 use desk::{Desk, READ_BYTES};
 use output::{Flow, WriteError};
 use state::{DiscardingBody, Lingering, ReadingHead, State, Then, Writing};
-use transport::Transport;
+use transport::{Transport, uninterrupted};
 
 /// Responses that one connection may be given in one turn, after which the
 /// others have theirs.
@@ -227,7 +227,7 @@ impl<T: Transport> Connection<T> {
         let end = input.len().min(held + READ_BYTES);
         let room = &mut input[held..end];
         let wanted = room.len();
-        match self.transport.read(room) {
+        match uninterrupted(|| self.transport.read(room)) {
             Ok(0) => Err(CloseReason::ClientClosed),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
@@ -239,7 +239,6 @@ impl<T: Transport> Connection<T> {
                 self.readable = false;
                 Ok(None)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(_) => Err(CloseReason::Reset),
         }
     }
@@ -393,14 +392,13 @@ impl<T: Transport> Connection<T> {
             return Step::Stop(Fate::Turn);
         }
         let wanted = input.len();
-        match self.transport.discard(wanted, input) {
+        match uninterrupted(|| self.transport.discard(wanted, input)) {
             Ok(0) => return Step::Stop(Fate::Closed(reason)),
             Ok(count) => {
                 self.readable = count == wanted || self.read_closed;
                 budget.bytes = budget.bytes.saturating_sub(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Step::Stop(Fate::Closed(reason)),
         }
         Step::Continue

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, io::IoSlice, ops::Range};
 
-use super::transport::Transport;
+use super::transport::{Transport, uninterrupted};
 use crate::files::{Content, Selected};
 
 /// The largest part of a cached file that is copied behind its head; a larger
@@ -201,7 +201,7 @@ impl Output {
         }
         let buffers = &buffers[..count];
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        let sent = would_block_is_zero(transport.write(buffers, more))
+        let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
             .map_err(WriteError::Transport)?;
         Ok((offered, sent))
     }
@@ -251,7 +251,7 @@ fn send_piece<T: Transport>(
     }
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
-    match transport.send_file(file, range.start, offered) {
+    match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok((offered, sent)),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),

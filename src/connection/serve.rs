@@ -17,6 +17,7 @@ use super::{
 use crate::{
     handler::{self, Answer, page::Page},
     http::{
+        framing::BodyFraming,
         method::Method,
         persistence::{self, Circumstances, CloseCause, Persistence},
         request::{self, Expectation, Request, Version},
@@ -265,7 +266,8 @@ impl<T: Transport> Connection<T> {
     }
 
     /// The head is whole, its body is not. A client that waits for leave to
-    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much.
+    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much:
+    /// then that is said at once, whether or not some of it came along.
     fn await_body(
         &mut self,
         request: &Request<'_>,
@@ -275,14 +277,14 @@ impl<T: Transport> Connection<T> {
         progress: &mut Progress,
         desk: &mut Desk,
     ) {
-        let waits = request.expectation == Expectation::Continue
-            && request.version == Version::Http11
-            && behind.is_empty();
-        if waits {
-            if matches!(body, Body::Length { left, .. } if left > desk.limits.body_bytes_max) {
-                self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
-                return;
-            }
+        let asks = request.expectation == Expectation::Continue
+            && request.version == Version::Http11;
+        if asks && matches!(request.framing, BodyFraming::Length(bytes) if bytes > desk.limits.body_bytes_max)
+        {
+            self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
+            return;
+        }
+        if asks && behind.is_empty() {
             desk.output.bytes.extend_from_slice(response::CONTINUE);
         }
         progress.then = Then::Body(Box::new(DiscardingBody {

@@ -213,10 +213,14 @@ impl<T: Transport> Connection<T> {
 
     fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
         self.identity.requests += 1;
+        // An empty line may stand before a request (RFC 9112 section 2.2).
+        let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
         let frame = Frame {
             common: &desk.common,
             persistence: Persistence::Close(CloseCause::Refused),
-            head_only: false,
+            // A response to HEAD has no content, an error no less than any
+            // other (RFC 9110 section 9.3.2).
+            head_only: bytes.starts_with(b"HEAD "),
             turn: desk.turn,
         };
         let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);

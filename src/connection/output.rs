@@ -153,24 +153,32 @@ impl Output {
                     sending_file = true;
                     send_piece(transport, selected, range, *allowance)?
                 }
-                _ => self.write_buffers(transport)?,
+                _ => self.write_buffers(transport, *allowance)?,
             };
             self.advance(sent);
-            *allowance = allowance.saturating_sub(sent);
+            *allowance -= sent;
             if sent < offered && (sent == 0 || !sending_file) {
                 return Ok(Flow::Blocked);
             }
         }
     }
 
-    /// Writes the buffers up to the next open file: bytes offered and sent.
+    /// Writes the buffers up to the next open file, within the allowance:
+    /// bytes offered and sent.
     fn write_buffers<T: Transport>(
         &self,
         transport: &mut T,
+        allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
         let mut count = 0;
         let mut more = false;
+        let mut room = allowance;
+        let mut within = |buffer: &'_ [u8]| {
+            let length = buffer.len().min(room);
+            room -= length;
+            length
+        };
         for segment in self.segments.iter() {
             let buffer = match segment {
                 Segment::Bytes(range) => &self.bytes[range.clone()],
@@ -188,14 +196,15 @@ impl Output {
                 more = true;
                 break;
             }
-            buffers[count] = IoSlice::new(buffer);
+            buffers[count] = IoSlice::new(&buffer[..within(buffer)]);
             count += 1;
         }
         if !more && self.tail < self.bytes.len() {
             if count == BUFFERS_MAX {
                 more = true;
             } else {
-                buffers[count] = IoSlice::new(&self.bytes[self.tail..]);
+                let tail = &self.bytes[self.tail..];
+                buffers[count] = IoSlice::new(&tail[..within(tail)]);
                 count += 1;
             }
         }

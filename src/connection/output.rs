@@ -11,6 +11,10 @@ use crate::files::{Content, Selected};
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: usize = 4 << 10;
 
+/// Room for bytes that is kept from one output to the next. A long listing may
+/// need more, which would else stay with the worker for ever.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
@@ -102,8 +106,11 @@ impl Output {
         self.segments.push_back(Segment::Part(selected.clone(), range));
     }
 
-    /// Forgets everything, keeping the room.
+    /// Forgets everything, keeping the room of what is usual.
     pub fn clear(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
         self.bytes.clear();
         self.segments.clear();
         self.tail = 0;

@@ -182,12 +182,16 @@ impl<T: Transport> Connection<T> {
             close,
             received: desk.now,
         };
-        if last
+        let is_due = last
             || close.is_some()
             || desk.output.has_parts()
-            || desk.output.bytes.len() >= COALESCED_BYTES_MAX
+            || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
+        if is_due
+            && let Err(error) = self.flush(progress, desk, budget)
         {
-            self.flush(progress, desk, budget)?;
+            let left = desk.output.left();
+            note::failed(&mut self.identity, desk, Said::Request(request), note, left);
+            return Err(error);
         }
         if progress.flow == Flow::Done {
             note::sent(&mut self.identity, desk, Said::Request(request), note);

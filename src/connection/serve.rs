@@ -84,7 +84,7 @@ impl<T: Transport> Connection<T> {
                 break;
             }
             match self.judge(input, &mut progress, desk, budget) {
-                Ok(Judged::Answered) => budget.responses -= 1,
+                Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
                 Err(error) => return self.failed(&error, desk),
@@ -152,6 +152,7 @@ impl<T: Transport> Connection<T> {
         budget: &mut Budget,
     ) -> Result<(), WriteError> {
         self.identity.requests += 1;
+        budget.responses = budget.responses.saturating_sub(1);
         let answer = handler::answer(request, desk.place());
         let refused = matches!(&answer, Answer::Page(page) if page.refused);
         let persistence = persistence::decide(

@@ -266,13 +266,8 @@ impl<T: Transport> Connection<T> {
                 Err(reason) => return Step::Stop(Fate::Closed(reason)),
             }
         };
-        // A head ends in a line feed, so without a new one there is nothing
-        // to judge but the first bytes and the limits.
-        let judge = unjudged
-            || held == 0
-            || filled > desk.limits.head.line_bytes_max
-            || input[held..filled].contains(&b'\n');
-        if !judge {
+        let (before, new) = input[..filled].split_at(held);
+        if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
             self.state = State::ReadingHead(ReadingHead {
                 since,
                 input: input[..filled].to_vec(),

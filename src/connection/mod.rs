@@ -190,14 +190,31 @@ impl<T: Transport> Connection<T> {
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,
-            State::Writing(_) => {
-                self.transport.reset_on_close();
-                return Fate::Closed(CloseReason::WriteTimeout);
-            }
+            State::Writing(_) => return self.expire_writing(desk),
             State::Idle { .. } => return Fate::Closed(CloseReason::IdleTimeout),
             State::Lingering(lingering) => return Fate::Closed(lingering.reason),
         };
         self.refuse(Status::RequestTimeout, reason, desk)
+    }
+
+    /// The transport has taken nothing for the write time-out, as far as the
+    /// poll has told: it tells of room only once a good part of the buffer is
+    /// free, which a slow reader needs longer for. So it is tried before the
+    /// connection is given up, and the least rate decides.
+    fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
+        let mut budget = Budget {
+            responses: 0,
+            bytes: TURN_BYTES_MAX,
+        };
+        match (self.write(desk, &mut budget), &self.state) {
+            (Step::Stop(Fate::Closed(reason)), _) => Fate::Closed(reason),
+            (_, State::Writing(writing)) if writing.progress_at < desk.now => {
+                self.transport.reset_on_close();
+                Fate::Closed(CloseReason::WriteTimeout)
+            }
+            (Step::Stop(fate), _) => fate,
+            (Step::Continue, _) => Fate::Turn,
+        }
     }
 
     /// The server is stopping: a connection that is not owed a response ends

@@ -34,7 +34,7 @@ use crate::{
 use desk::{Desk, READ_BYTES};
 use output::{Flow, WriteError};
 use state::{DiscardingBody, Lingering, ReadingHead, State, Then, Writing};
-use transport::Transport;
+use transport::{Transport, uninterrupted};
 
 /// Responses that one connection may be given in one turn, after which the
 /// others have theirs.
@@ -191,14 +191,31 @@ impl<T: Transport> Connection<T> {
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,
-            State::Writing(_) => {
-                self.transport.reset_on_close();
-                return Fate::Closed(CloseReason::WriteTimeout);
-            }
+            State::Writing(_) => return self.expire_writing(desk),
             State::Idle { .. } => return Fate::Closed(CloseReason::IdleTimeout),
             State::Lingering(lingering) => return Fate::Closed(lingering.reason),
         };
         self.refuse(Status::RequestTimeout, reason, desk)
+    }
+
+    /// The transport has taken nothing for the write time-out, as far as the
+    /// poll has told: it tells of room only once a good part of the buffer is
+    /// free, which a slow reader needs longer for. So it is tried before the
+    /// connection is given up, and the least rate decides.
+    fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
+        let mut budget = Budget {
+            responses: 0,
+            bytes: TURN_BYTES_MAX,
+        };
+        match (self.write(desk, &mut budget), &self.state) {
+            (Step::Stop(Fate::Closed(reason)), _) => Fate::Closed(reason),
+            (_, State::Writing(writing)) if writing.progress_at < desk.now => {
+                self.transport.reset_on_close();
+                Fate::Closed(CloseReason::WriteTimeout)
+            }
+            (Step::Stop(fate), _) => fate,
+            (Step::Continue, _) => Fate::Turn,
+        }
     }
 
     /// The server is stopping: a connection that is not owed a response ends
@@ -215,8 +232,9 @@ impl<T: Transport> Connection<T> {
                 None
             }
             State::Idle { .. } | State::ReadingHead(_) => Some(CloseReason::Draining),
-            State::DiscardingBody(_) | State::Writing(_) => None,
-            State::Lingering(lingering) => Some(lingering.reason),
+            // Closing under a client that still sends would take back the
+            // response it was given last; this wait is short as it is.
+            State::DiscardingBody(_) | State::Writing(_) | State::Lingering(_) => None,
         }
     }
 
@@ -228,7 +246,7 @@ impl<T: Transport> Connection<T> {
         let end = input.len().min(held + READ_BYTES);
         let room = &mut input[held..end];
         let wanted = room.len();
-        match self.transport.read(room) {
+        match uninterrupted(|| self.transport.read(room)) {
             Ok(0) => Err(CloseReason::ClientClosed),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
@@ -240,7 +258,6 @@ impl<T: Transport> Connection<T> {
                 self.readable = false;
                 Ok(None)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(_) => Err(CloseReason::Reset),
         }
     }
@@ -270,13 +287,8 @@ impl<T: Transport> Connection<T> {
                 Err(reason) => return Step::Stop(Fate::Closed(reason)),
             }
         };
-        // A head ends in a line feed, so without a new one there is nothing
-        // to judge but the first bytes and the limits.
-        let judge = unjudged
-            || held == 0
-            || filled > desk.limits.head.line_bytes_max
-            || input[held..filled].contains(&b'\n');
-        if !judge {
+        let (before, new) = input[..filled].split_at(held);
+        if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
             self.state = State::ReadingHead(ReadingHead {
                 since,
                 input: input[..filled].to_vec(),
@@ -397,14 +409,13 @@ impl<T: Transport> Connection<T> {
             return Step::Stop(Fate::Turn);
         }
         let wanted = input.len();
-        match self.transport.discard(wanted, input) {
+        match uninterrupted(|| self.transport.discard(wanted, input)) {
             Ok(0) => return Step::Stop(Fate::Closed(reason)),
             Ok(count) => {
                 self.readable = count == wanted || self.read_closed;
                 budget.bytes = budget.bytes.saturating_sub(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Step::Stop(Fate::Closed(reason)),
         }
         Step::Continue

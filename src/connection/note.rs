@@ -120,6 +120,19 @@ pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note
     tell(identity, desk, said.line(), note, now);
 }
 
+/// Notes a response that could not be sent, with `left` bytes unsent.
+#[cold]
+pub fn failed(
+    identity: &mut Identity,
+    desk: &mut Desk,
+    said: Said<'_>,
+    mut note: Note,
+    left: u64,
+) {
+    note.queued.content_bytes = note.queued.content_bytes.saturating_sub(left);
+    sent(identity, desk, said, note);
+}
+
 /// Keeps what is to be noted of a response until its last byte is sent.
 pub fn hold(identity: &Identity, desk: &Desk, said: Said<'_>, note: Note) -> Option<Box<Unfinished>> {
     if !is_timed(desk) {

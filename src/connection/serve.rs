@@ -17,6 +17,7 @@ use super::{
 use crate::{
     handler::{self, Answer, page::Page},
     http::{
+        framing::BodyFraming,
         method::Method,
         persistence::{self, Circumstances, CloseCause, Persistence},
         request::{self, Expectation, Request, Version},
@@ -83,7 +84,7 @@ impl<T: Transport> Connection<T> {
                 break;
             }
             match self.judge(input, &mut progress, desk, budget) {
-                Ok(Judged::Answered) => budget.responses -= 1,
+                Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
                 Err(error) => return self.failed(&error, desk),
@@ -151,6 +152,7 @@ impl<T: Transport> Connection<T> {
         budget: &mut Budget,
     ) -> Result<(), WriteError> {
         self.identity.requests += 1;
+        budget.responses = budget.responses.saturating_sub(1);
         let answer = handler::answer(request, desk.place());
         let refused = matches!(&answer, Answer::Page(page) if page.refused);
         let persistence = persistence::decide(
@@ -181,12 +183,16 @@ impl<T: Transport> Connection<T> {
             close,
             received: desk.now,
         };
-        if last
+        let is_due = last
             || close.is_some()
             || desk.output.has_parts()
-            || desk.output.bytes.len() >= COALESCED_BYTES_MAX
+            || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
+        if is_due
+            && let Err(error) = self.flush(progress, desk, budget)
         {
-            self.flush(progress, desk, budget)?;
+            let left = desk.output.left();
+            note::failed(&mut self.identity, desk, Said::Request(request), note, left);
+            return Err(error);
         }
         if progress.flow == Flow::Done {
             note::sent(&mut self.identity, desk, Said::Request(request), note);
@@ -212,10 +218,14 @@ impl<T: Transport> Connection<T> {
 
     fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
         self.identity.requests += 1;
+        // An empty line may stand before a request (RFC 9112 section 2.2).
+        let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
         let frame = Frame {
             common: &desk.common,
             persistence: Persistence::Close(CloseCause::Refused),
-            head_only: false,
+            // A response to HEAD has no content, an error no less than any
+            // other (RFC 9110 section 9.3.2).
+            head_only: bytes.starts_with(b"HEAD "),
             turn: desk.turn,
         };
         let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);
@@ -265,7 +275,8 @@ impl<T: Transport> Connection<T> {
     }
 
     /// The head is whole, its body is not. A client that waits for leave to
-    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much.
+    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much:
+    /// then that is said at once, whether or not some of it came along.
     fn await_body(
         &mut self,
         request: &Request<'_>,
@@ -275,14 +286,14 @@ impl<T: Transport> Connection<T> {
         progress: &mut Progress,
         desk: &mut Desk,
     ) {
-        let waits = request.expectation == Expectation::Continue
-            && request.version == Version::Http11
-            && behind.is_empty();
-        if waits {
-            if matches!(body, Body::Length { left, .. } if left > desk.limits.body_bytes_max) {
-                self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
-                return;
-            }
+        let asks = request.expectation == Expectation::Continue
+            && request.version == Version::Http11;
+        if asks && matches!(request.framing, BodyFraming::Length(bytes) if bytes > desk.limits.body_bytes_max)
+        {
+            self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
+            return;
+        }
+        if asks && behind.is_empty() {
             desk.output.bytes.extend_from_slice(response::CONTINUE);
         }
         progress.then = Then::Body(Box::new(DiscardingBody {

@@ -78,12 +78,7 @@ pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
     }
 }
 
-fn answer_path(
-    request: &Request<'_>,
-    path: &str,
-    query: Option<&str>,
-    place: Place<'_>,
-) -> Answer {
+fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Place<'_>) -> Answer {
     let Ok(path) = RequestPath::new(path) else {
         return Answer::Page(Page::refused());
     };
@@ -182,7 +177,10 @@ fn answer_refusal(
 fn answer_not_found(request: &Request<'_>, place: Place<'_>) -> Answer {
     let own = |name: &str, accept| {
         let path = format!("/{name}");
-        match place.view.find(&RequestPath::new(&path).ok()?, accept, place.turn) {
+        match place
+            .view
+            .find(&RequestPath::new(&path).ok()?, accept, place.turn)
+        {
             Ok(Found::File(selected)) => Some(selected),
             _ => None,
         }

@@ -12,11 +12,7 @@ use crate::{
     files::{Turn, View},
     handler::Place,
     http::{date::HttpDate, response::CommonFields},
-    observe::{
-        access_log::LogBuffer,
-        counters::Counters,
-        log_line::LogTime,
-    },
+    observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
 
 /// Bytes read at once, besides what is left of a head: a turn's worth of

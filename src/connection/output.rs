@@ -103,7 +103,8 @@ impl Output {
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
             self.tail = self.bytes.len();
         }
-        self.segments.push_back(Segment::Part(selected.clone(), range));
+        self.segments
+            .push_back(Segment::Part(selected.clone(), range));
     }
 
     /// Forgets everything, keeping the room of what is usual.
@@ -190,9 +191,7 @@ impl Output {
             let buffer = match segment {
                 Segment::Bytes(range) => &self.bytes[range.clone()],
                 Segment::Part(selected, range) => match &selected.content {
-                    Content::Memory(content) => {
-                        &content[range.start as usize..range.end as usize]
-                    }
+                    Content::Memory(content) => &content[range.start as usize..range.end as usize],
                     Content::File(_) => {
                         more = true;
                         break;

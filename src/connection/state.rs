@@ -26,9 +26,7 @@
 use std::time::Instant;
 
 use super::{body::Body, note::Unfinished, output::Output};
-use crate::{
-    config::Timeouts, http::request::HeadLimits, observe::close_reason::CloseReason,
-};
+use crate::{config::Timeouts, http::request::HeadLimits, observe::close_reason::CloseReason};
 
 /// Where a connection stands. What a state needs, it holds.
 #[derive(Debug)]
@@ -164,7 +162,13 @@ impl Writing {
     /// Notes that the transport took `sent` bytes, and says whether the peer
     /// still reads fast enough: `rate_min` bytes a second on average over
     /// each stretch of the write time-out.
-    pub fn progress(&mut self, sent: usize, now: Instant, timeouts: &Timeouts, rate_min: u64) -> bool {
+    pub fn progress(
+        &mut self,
+        sent: usize,
+        now: Instant,
+        timeouts: &Timeouts,
+        rate_min: u64,
+    ) -> bool {
         if sent == 0 {
             return true;
         }

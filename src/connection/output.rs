@@ -42,6 +42,10 @@ pub struct Output {
     segments: VecDeque<Segment>,
     /// Where the bytes begin that stand behind the last segment.
     tail: usize,
+    /// Whether our side is shut as soon as all is sent. The last bytes are
+    /// then held back for that moment, so that they and the FIN are one
+    /// segment: for a short connection, half of what the server sends.
+    pub is_last: bool,
 }
 
 /// How a write ended.
@@ -115,11 +119,15 @@ impl Output {
         self.bytes.clear();
         self.segments.clear();
         self.tail = 0;
+        self.is_last = false;
     }
 
     /// What is left, as an output of its own; this one is empty afterwards.
     pub fn take_rest(&mut self) -> Output {
-        let mut rest = Output::default();
+        let mut rest = Output {
+            is_last: self.is_last,
+            ..Output::default()
+        };
         for segment in self.segments.drain(..) {
             match segment {
                 Segment::Bytes(range) => {
@@ -216,6 +224,7 @@ impl Output {
         }
         let buffers = &buffers[..count];
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+        let more = more || self.is_last;
         let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
             .map_err(WriteError::Transport)?;
         Ok((offered, sent))

@@ -52,6 +52,7 @@ impl<T: Transport> Connection<T> {
             turn: desk.turn,
         };
         let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);
+        desk.output.is_last = true;
         desk.counters
             .response(queued.status, self.identity.requests);
         let note = Note {

@@ -171,6 +171,7 @@ impl<T: Transport> Connection<T> {
         let queued = respond::queue(&answer, frame, &mut desk.output);
         let close = note::close_reason(persistence);
         if let Some(reason) = close {
+            desk.output.is_last = true;
             progress.then = Then::Close(reason);
         }
         desk.counters

@@ -20,7 +20,7 @@ use rig::arguments::Arguments;
 use rig::cpu::Processors;
 use rig::servers::Server;
 use rig::site::Site;
-use rig::{idle, limit, load, machine, servers};
+use rig::{idle, interruption, limit, load, machine, servers};
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let begin = Instant::now();
-    load::end_on_signal()?;
+    interruption::end_on_signal()?;
     let quick = arguments.has("--quick");
     let effort = Effort {
         rounds: arguments

@@ -1,15 +1,13 @@
 //! The load: `wrk`, its scripts, and what it says in the end.
 
 use crate::rig::cpu::{Place, Processors};
+use crate::rig::interruption;
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How long one request may take before wrk counts it as an error.
@@ -79,26 +77,6 @@ impl Outcome {
     }
 }
 
-/// Set by SIGINT and SIGTERM.
-static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-
-/// Has SIGINT and SIGTERM end the bench through its errors, so that the servers it started end with it.
-pub fn end_on_signal() -> io::Result<()> {
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
-    }
-    Ok(())
-}
-
-/// An error once a signal came.
-pub fn unless_interrupted() -> io::Result<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        Err(io::Error::other("interrupted"))
-    } else {
-        Ok(())
-    }
-}
-
 /// Runs wrk against `address` for `duration`. Its script goes to the folder `state`.
 pub fn run(
     load: &Load,
@@ -154,7 +132,7 @@ pub fn run(
         .map(|mut pipe| pipe.read_to_string(&mut complained))
         .transpose()?;
     child.wait()?;
-    unless_interrupted()?;
+    interruption::unless_interrupted()?;
     read_outcome(&said).ok_or_else(|| io::Error::other(format!("wrk failed: {complained}{said}")))
 }
 

@@ -9,10 +9,12 @@
 #![allow(dead_code)]
 
 pub mod arguments;
+pub mod chart;
 pub mod client;
 pub mod configs;
 pub mod cpu;
 pub mod idle;
+pub mod interruption;
 pub mod limit;
 pub mod load;
 pub mod machine;

@@ -154,8 +154,7 @@ fn measure(
         .as_ref()
         .map_or(running.address, |relay| relay.address());
     let port = running.address.port();
-    let before: HashSet<tcp_table::Entry> =
-        tcp_table::settled_time_waits(port)?.into_iter().collect();
+    let before: HashSet<tcp_table::Entry> = tcp_table::time_waits(port)?.into_iter().collect();
     let mut times = Vec::new();
     let mut handshakes = 0;
     for _ in 0..rounds {
@@ -166,7 +165,7 @@ fn measure(
         handshakes = loaded.handshakes;
     }
     relay.as_ref().map_or(Ok(()), Relay::wait_until_idle)?;
-    let after = tcp_table::settled_time_waits(port)?;
+    let after = tcp_table::time_waits(port)?;
     let is_new = |side, entry: &tcp_table::Entry| entry.side == side && !before.contains(entry);
     let count = |side| {
         after

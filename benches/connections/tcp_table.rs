@@ -9,7 +9,7 @@ const TIME_WAIT: &str = "06";
 /// `LISTEN` in the table's numbering.
 const LISTEN: &str = "0A";
 
-/// How long [`settled_time_waits`] waits at most.
+/// How long [`time_waits`] waits at most.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A side of a connection.
@@ -30,13 +30,8 @@ pub struct Entry {
     addresses: String,
 }
 
-/// The sides in TIME_WAIT of connections to the server at `port`.
+/// The sides in TIME_WAIT of connections to the server at `port`, once none is open or half-way through its close.
 pub fn time_waits(port: u16) -> io::Result<Vec<Entry>> {
-    Ok(read(port)?.0)
-}
-
-/// The same, once no connection to `port` is open or half-way through its close any more.
-pub fn settled_time_waits(port: u16) -> io::Result<Vec<Entry>> {
     let begin = Instant::now();
     loop {
         let (entries, others) = read(port)?;

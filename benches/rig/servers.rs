@@ -112,7 +112,7 @@ impl Server {
         let words = text.lines().next()?.split_whitespace();
         Some(
             words
-                .filter(|word| word.contains(|letter: char| letter.is_ascii_digit()))
+                .filter(|word| word.contains('.'))
                 .collect::<Vec<_>>()
                 .join(" "),
         )

@@ -89,9 +89,12 @@ fn measure_point(
             Err(error) => println!("!! {} left out at {}: {error}", server.name(), point.step),
         }
     }
-    for _ in 0..effort.rounds {
+    // Where many files are asked for, a round before the first fills the caches.
+    let warm_up = usize::from(matches!(point.requests, Requests::Random(_)));
+    for round in 0..effort.rounds + warm_up {
         for (running, samples) in &mut contenders {
             match sample(point, running, effort, &site.state(), processors) {
+                Ok(_) if round < warm_up => {}
                 Ok(sample) => samples.push(sample),
                 Err(error) => println!("!! {} at {}: {error}", running.server.name(), point.step),
             }

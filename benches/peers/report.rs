@@ -84,7 +84,7 @@ pub fn print_row(measured: &Measured, earlier: &[Measured]) {
             figure(median(|sample| sample.per_second)),
             latency.map_or("-".to_owned(), |value| format!("{value:.2}")),
             waited * 100.0,
-            if waited > WAITED_MAX {
+            if waited > WAITED_MAX && row.threads == 1 {
                 " (disturbed)"
             } else {
                 ""

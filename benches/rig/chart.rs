@@ -75,10 +75,10 @@ impl Chart {
         for mark in self.scale.marks() {
             let y = top + height * (1.0 - self.scale.height(mark));
             drawing.line((left, y), (left + width, y), FAINT, 1.0);
-            let text = if mark < 1.0 {
-                format!("{mark:.2}")
-            } else {
-                figure(mark)
+            let text = match mark {
+                0.0 => "0".to_owned(),
+                small if small < 1.0 => format!("{small:.2}"),
+                large => figure(large),
             };
             drawing.text(
                 left - 8.0,

@@ -158,6 +158,10 @@ impl Running {
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
         let mut command = configs::command(server, setting, &folder, port)?;
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("STDHTTPD_")) {
+            command.env_remove(name);
+        }
         let said = File::create(folder.join("said"))?;
         command
             .stdin(Stdio::null())

@@ -70,11 +70,12 @@ fn panel_height(measured: &Measured) -> f64 {
 fn panel(drawing: &mut Drawing, x: f64, y: f64, measured: &Measured) {
     drawing.text(x, y + 16.0, 14.0, INK, Anchor::Start, measured.row.title);
     let best = measured.best_peer().map_or(0.0, Series::median);
-    let largest = measured
+    let maxima = measured
         .series
         .iter()
-        .map(Series::median)
-        .fold(0.0, f64::max);
+        .filter_map(Series::spread)
+        .map(|spread| spread.max);
+    let largest = maxima.fold(0.0, f64::max);
     if largest <= 0.0 {
         return;
     }
@@ -82,6 +83,12 @@ fn panel(drawing: &mut Drawing, x: f64, y: f64, measured: &Measured) {
     let scale = BAR_WIDTH / largest;
     let mut series: Vec<&Series> = measured.series.iter().collect();
     series.sort_by(|one, other| other.median().total_cmp(&one.median()));
+    let bottom = y + 24.0 + series.len() as f64 * BAR;
+    drawing.dotted(
+        (left + best * scale, y + 22.0),
+        (left + best * scale, bottom),
+        MUTED,
+    );
     for (place, one) in series.iter().enumerate() {
         let top = y + 24.0 + place as f64 * BAR;
         let Some(spread) = one.spread() else { continue };
@@ -107,7 +114,7 @@ fn panel(drawing: &mut Drawing, x: f64, y: f64, measured: &Measured) {
             1.0,
         );
         let ratio = if best > 0.0 && one.server != Server::Limit {
-            format!("  {:.2}", spread.median / best)
+            format!(" (×{:.2})", spread.median / best)
         } else {
             String::new()
         };
@@ -121,10 +128,4 @@ fn panel(drawing: &mut Drawing, x: f64, y: f64, measured: &Measured) {
             &format!("{}{ratio}", figure(spread.median)),
         );
     }
-    let bottom = y + 24.0 + series.len() as f64 * BAR;
-    drawing.dotted(
-        (left + best * scale, y + 22.0),
-        (left + best * scale, bottom),
-        MUTED,
-    );
 }

@@ -23,48 +23,321 @@ impl ContentCoding {
     ];
 
     /// The name in `Content-Encoding`.
-    pub fn name(self) -> &'static str {
-        todo!()
+    pub const fn name(self) -> &'static str {
+        match self {
+            ContentCoding::Brotli => "br",
+            ContentCoding::Zstd => "zstd",
+            ContentCoding::Gzip => "gzip",
+        }
     }
 
     /// The ending of the sibling's file name, dot included.
-    pub fn suffix(self) -> &'static str {
-        todo!()
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            ContentCoding::Brotli => ".br",
+            ContentCoding::Zstd => ".zst",
+            ContentCoding::Gzip => ".gz",
+        }
     }
 }
 
 /// What a request accepts: a quality from 0 to 1000 for each coding.
+///
+/// An absent field would allow any coding (section 12.5.3); a client that does
+/// not speak of codings is served the identity all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AcceptEncoding {}
+pub struct AcceptEncoding {
+    // In the order of `ContentCoding::ALL`.
+    codings: [u16; 3],
+    identity: u16,
+}
+
+/// The quality of an element that states none.
+const QUALITY_MAX: u16 = 1000;
+
+/// The quality of an identity the field does not speak of: acceptable, and
+/// less than anything that is. Equal qualities go to the coding.
+const IDENTITY_UNSTATED: u16 = 1;
 
 impl AcceptEncoding {
     /// Accepts the identity alone: the field is absent.
-    pub const IDENTITY: AcceptEncoding = AcceptEncoding {};
+    pub const IDENTITY: AcceptEncoding = AcceptEncoding {
+        codings: [0; 3],
+        identity: IDENTITY_UNSTATED,
+    };
 
     /// Reads the field's lines. A malformed element is ignored.
+    ///
+    /// Of a coding listed twice the lower quality counts: what was refused
+    /// once is not sent.
     pub fn parse(lines: Lines<'_>) -> AcceptEncoding {
-        let _ = lines;
-        todo!()
+        let mut stated = Stated::default();
+        for line in lines {
+            for element in line.split(|&byte| byte == b',') {
+                stated.note(element);
+            }
+        }
+        stated.resolve()
     }
 
     /// Whether any coding other than the identity is accepted.
     pub fn accepts_any(self) -> bool {
-        todo!()
+        self.codings != [0; 3]
     }
 
     /// The best of the variants there are: `has(coding)` tells which lie
     /// beside the original. `Ok(None)` is the identity; `Err` when nothing
     /// there is acceptable (RFC 9110 section 12.5.3: serve the identity all
     /// the same, or 406: the caller decides).
+    ///
+    /// The highest quality wins; among equals the first of
+    /// [`ContentCoding::ALL`], and the identity last. `has` is asked only
+    /// about codings that are accepted, each at most once.
     pub fn choose(
         self,
         has: impl Fn(ContentCoding) -> bool,
     ) -> Result<Option<ContentCoding>, NoneAcceptable> {
-        let _ = has;
-        todo!()
+        let mut best = None;
+        let mut best_quality = 0;
+        for (coding, quality) in ContentCoding::ALL.into_iter().zip(self.codings) {
+            if quality > best_quality && has(coding) {
+                (best, best_quality) = (Some(coding), quality);
+            }
+        }
+        if self.identity > best_quality {
+            return Ok(None);
+        }
+        best.map(Some).ok_or(NoneAcceptable)
     }
 }
 
 /// No representation at hand is acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoneAcceptable;
+
+/// What the elements state, before `*` is spread over what they leave out.
+#[derive(Default)]
+struct Stated {
+    codings: [Option<u16>; 3],
+    identity: Option<u16>,
+    star: Option<u16>,
+}
+
+impl Stated {
+    /// Takes `codings [ weight ]`; codings this server has not, and malformed
+    /// elements, change nothing.
+    fn note(&mut self, element: &[u8]) {
+        let (name, parameter) = match element.iter().position(|&byte| byte == b';') {
+            None => (element, None),
+            Some(at) => (&element[..at], Some(&element[at + 1..])),
+        };
+        let Some(slot) = self.slot(name.trim_ascii()) else {
+            return;
+        };
+        let Some(quality) = parameter.map_or(Some(QUALITY_MAX), |text| weight(text.trim_ascii()))
+        else {
+            return;
+        };
+        *slot = Some(slot.map_or(quality, |before| before.min(quality)));
+    }
+
+    /// Names are compared without regard to case (section 8.4.1).
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<u16>> {
+        let [brotli, zstd, gzip] = &mut self.codings;
+        match name.len() {
+            1 if name == b"*" => Some(&mut self.star),
+            2 if name.eq_ignore_ascii_case(b"br") => Some(brotli),
+            4 if name.eq_ignore_ascii_case(b"gzip") => Some(gzip),
+            4 if name.eq_ignore_ascii_case(b"zstd") => Some(zstd),
+            // Section 8.4.1.3: x-gzip is gzip.
+            6 if name.eq_ignore_ascii_case(b"x-gzip") => Some(gzip),
+            8 if name.eq_ignore_ascii_case(b"identity") => Some(&mut self.identity),
+            _ => None,
+        }
+    }
+
+    /// `*` speaks of every coding not listed, the identity included.
+    fn resolve(self) -> AcceptEncoding {
+        let star = self.star;
+        AcceptEncoding {
+            codings: self.codings.map(|stated| stated.or(star).unwrap_or(0)),
+            identity: self.identity.or(star).unwrap_or(IDENTITY_UNSTATED),
+        }
+    }
+}
+
+/// `"q=" qvalue` in thousandths (section 12.4.2):
+/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`.
+fn weight(text: &[u8]) -> Option<u16> {
+    let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = text else {
+        return None;
+    };
+    let digits = match fraction {
+        [] => fraction,
+        [b'.', digits @ ..] if digits.len() <= 3 => digits,
+        _ => return None,
+    };
+    let mut quality = u16::from(whole - b'0');
+    for place in 0..3 {
+        let digit = digits.get(place).unwrap_or(&b'0');
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        quality = quality * 10 + u16::from(digit - b'0');
+    }
+    (quality <= QUALITY_MAX).then_some(quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::headers::Field, *};
+
+    fn parse(values: &[&[u8]]) -> AcceptEncoding {
+        let fields: Vec<_> = values
+            .iter()
+            .map(|&value| Field {
+                name: "Accept-Encoding",
+                value,
+            })
+            .collect();
+        AcceptEncoding::parse(Lines::new(&fields, "accept-encoding"))
+    }
+
+    /// Qualities of br, zstd, gzip, identity.
+    fn check(value: &str, expected: [u16; 4]) {
+        let AcceptEncoding { codings, identity } = parse(&[value.as_bytes()]);
+        let [brotli, zstd, gzip] = codings;
+        assert_eq!([brotli, zstd, gzip, identity], expected, "{value:?}");
+    }
+
+    #[test]
+    fn qualities_are_read() {
+        check("", [0, 0, 0, 1]);
+        check("gzip, deflate, br, zstd", [1000, 1000, 1000, 1]);
+        check("gzip", [0, 0, 1000, 1]);
+        check("GZip;Q=0.5", [0, 0, 500, 1]);
+        check("x-gzip", [0, 0, 1000, 1]);
+        check("br;q=1.0, gzip;q=0.8, *;q=0.1", [1000, 100, 800, 100]);
+        check("*", [1000, 1000, 1000, 1000]);
+        check("*;q=0", [0, 0, 0, 0]);
+        check("*;q=0, gzip", [0, 0, 1000, 0]);
+        check("identity", [0, 0, 0, 1000]);
+        check("identity;q=0", [0, 0, 0, 0]);
+        check("identity;q=0.5, *;q=0", [0, 0, 0, 500]);
+        check("gzip;q=0", [0, 0, 0, 1]);
+        check("br;q=0.001,zstd;q=0.01,gzip;q=0.1", [1, 10, 100, 1]);
+        check("br;q=0.,zstd;q=1.,gzip;q=1.000", [0, 1000, 1000, 1]);
+        check("gzip\t;\tq=0.25 , ,br ;q=1", [1000, 0, 250, 1]);
+        check("compress, deflate, dcb, brr, b", [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn malformed_elements_are_ignored() {
+        for element in [
+            "gzip;q=2",
+            "gzip;q=1.1",
+            "gzip;q=1.001",
+            "gzip;q=0.1234",
+            "gzip;q=1.0000",
+            "gzip;q=-1",
+            "gzip;q=.5",
+            "gzip;q=00",
+            "gzip;q=0.5x",
+            "gzip;q=",
+            "gzip;q",
+            "gzip;",
+            "gzip;q =1",
+            "gzip;q= 1",
+            "gzip;q=\"1\"",
+            "gzip;level=9",
+            "gzip;q=1;q=1",
+            "gzip=1",
+            "gzip br",
+            "\"gzip\"",
+            "gzip\0",
+        ] {
+            check(&format!("br, {element}"), [1000, 0, 0, 1]);
+        }
+        assert_eq!(parse(&[b"\xFF\xFE, br"]), parse(&[b"br"]));
+    }
+
+    #[test]
+    fn of_two_statements_the_lower_counts() {
+        check("gzip, gzip;q=0", [0, 0, 0, 1]);
+        check("gzip;q=0, x-gzip", [0, 0, 0, 1]);
+        check("*, *;q=0.2", [200, 200, 200, 200]);
+    }
+
+    #[test]
+    fn several_lines_are_one_list() {
+        assert_eq!(parse(&[b"gzip;q=0.5", b"br"]), parse(&[b"gzip;q=0.5, br"]));
+        assert_eq!(parse(&[]), AcceptEncoding::IDENTITY);
+        assert_eq!(parse(&[b""]), AcceptEncoding::IDENTITY);
+        assert_eq!(AcceptEncoding::parse(Lines::NONE), AcceptEncoding::IDENTITY);
+    }
+
+    #[test]
+    fn any_coding_accepted() {
+        for (value, expected) in [
+            ("", false),
+            ("identity", false),
+            ("deflate", false),
+            ("gzip;q=0", false),
+            ("gzip;q=0.001", true),
+            ("*", true),
+        ] {
+            assert_eq!(
+                parse(&[value.as_bytes()]).accepts_any(),
+                expected,
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_best_variant_is_chosen() {
+        use ContentCoding::{Brotli, Gzip, Zstd};
+        let all = &ContentCoding::ALL[..];
+        for (value, variants, expected) in [
+            ("gzip, deflate, br, zstd", all, Ok(Some(Brotli))),
+            ("gzip, zstd", all, Ok(Some(Zstd))),
+            ("gzip, deflate, br, zstd", &[Gzip], Ok(Some(Gzip))),
+            ("gzip, deflate, br, zstd", &[], Ok(None)),
+            ("br;q=0.5, gzip", all, Ok(Some(Gzip))),
+            ("br;q=0.5, gzip", &[Brotli], Ok(Some(Brotli))),
+            ("br;q=0, *", all, Ok(Some(Zstd))),
+            ("*", all, Ok(Some(Brotli))),
+            ("*", &[], Ok(None)),
+            ("", all, Ok(None)),
+            ("deflate", all, Ok(None)),
+            ("gzip;q=0.001", all, Ok(Some(Gzip))),
+            // Equal qualities go to the coding, a higher one to the identity.
+            ("gzip, identity", all, Ok(Some(Gzip))),
+            ("gzip;q=0.5, identity;q=0.5", all, Ok(Some(Gzip))),
+            ("gzip;q=0.5, identity", all, Ok(None)),
+            ("gzip;q=0.5, *", &[Gzip], Ok(None)),
+            ("identity;q=0", all, Err(NoneAcceptable)),
+            ("identity;q=0, gzip", &[Gzip], Ok(Some(Gzip))),
+            ("identity;q=0, gzip", &[Brotli], Err(NoneAcceptable)),
+            ("*;q=0", all, Err(NoneAcceptable)),
+            ("*;q=0, identity", all, Ok(None)),
+        ] {
+            let accept = parse(&[value.as_bytes()]);
+            let chosen = accept.choose(|coding| variants.contains(&coding));
+            assert_eq!(chosen, expected, "{value:?} of {variants:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_chosen_exists_and_is_accepted(value: Vec<u8>, variants: [bool; 3]) {
+            let accept = parse(&[&value]);
+            let has = |coding: ContentCoding| variants[coding as usize];
+            if let Ok(Some(coding)) = accept.choose(has) {
+                prop_assert!(has(coding) && accept.codings[coding as usize] > 0);
+            }
+        }
+    }
+}

@@ -5,19 +5,246 @@ use super::content_coding::ContentCoding;
 /// A strong entity tag made from what a file is: its size and the time of its
 /// last modification in nanoseconds, and the coding of the variant. The same
 /// file has the same tag on every replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntityTag {}
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EntityTag {
+    // Unused bytes are zero, so that equality is that of the tags.
+    bytes: [u8; TAG_BYTES_MAX],
+    length: u8,
+}
+
+/// The longest tag: quotes, sign, 128 bits, dash, 64 bits, coding.
+const TAG_BYTES_MAX: usize = 2 + 1 + 32 + 1 + 16 + 4;
 
 impl EntityTag {
     /// The tag of a representation of `size` bytes, last modified at
     /// `mtime_nanoseconds` since the epoch, in `coding`.
+    ///
+    /// Its form is `"<mtime>-<size>"` in hexadecimal, followed by `-br`,
+    /// `-zst` or `-gz` where there is a coding: two codings of one file are
+    /// two representations and must not share a tag (section 8.8.3.3).
     pub fn new(size: u64, mtime_nanoseconds: i128, coding: Option<ContentCoding>) -> EntityTag {
-        let _ = (size, mtime_nanoseconds, coding);
-        todo!()
+        let mut tag = EntityTag {
+            bytes: [0; TAG_BYTES_MAX],
+            length: 0,
+        };
+        tag.push(b"\"");
+        if mtime_nanoseconds < 0 {
+            tag.push(b"n");
+        }
+        tag.push_hex(mtime_nanoseconds.unsigned_abs());
+        tag.push(b"-");
+        tag.push_hex(u128::from(size));
+        tag.push(match coding {
+            None => b"",
+            Some(ContentCoding::Brotli) => b"-br",
+            Some(ContentCoding::Zstd) => b"-zst",
+            Some(ContentCoding::Gzip) => b"-gz",
+        });
+        tag.push(b"\"");
+        tag
     }
 
     /// The tag as it is sent, quotes included.
     pub fn as_bytes(&self) -> &[u8] {
-        todo!()
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        let start = usize::from(self.length);
+        self.bytes[start..start + text.len()].copy_from_slice(text);
+        self.length += text.len() as u8;
+    }
+
+    fn push_hex(&mut self, value: u128) {
+        let digits = (128 - value.leading_zeros()).div_ceil(4).max(1);
+        for digit in (0..digits).rev() {
+            let nibble = (value >> (digit * 4)) as u8 & 0xF;
+            self.push(&[b"0123456789abcdef"[usize::from(nibble)]]);
+        }
+    }
+}
+
+impl std::fmt::Debug for EntityTag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EntityTag({})", self.as_bytes().escape_ascii())
+    }
+}
+
+/// One element of the list in `If-Match` or `If-None-Match`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedTag<'v> {
+    /// `*`, which has a meaning only when it stands alone.
+    Any,
+    /// An entity tag.
+    Tag {
+        /// Whether `W/` stands before it (case-sensitive).
+        weak: bool,
+        /// The opaque tag, quotes included.
+        opaque: &'v [u8],
+    },
+    /// Not an entity tag: without quotes, not closed, followed by something
+    /// other than a comma. It matches nothing.
+    Malformed,
+}
+
+/// The elements of one line of `If-Match` or `If-None-Match`: `#entity-tag`
+/// (sections 5.6.1 and 8.8.3). Empty elements are passed over. A comma within
+/// quotes belongs to its tag; after a malformed element, reading goes on
+/// behind the next comma.
+#[derive(Clone, Debug)]
+pub struct ListedTags<'v> {
+    rest: &'v [u8],
+}
+
+impl<'v> ListedTags<'v> {
+    /// The elements of `value`.
+    pub fn new(value: &'v [u8]) -> ListedTags<'v> {
+        ListedTags { rest: value }
+    }
+}
+
+impl<'v> Iterator for ListedTags<'v> {
+    type Item = ListedTag<'v>;
+
+    fn next(&mut self) -> Option<ListedTag<'v>> {
+        while let [b' ' | b'\t' | b',', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (element, behind) = split_element(self.rest);
+        self.rest = behind.trim_ascii_start();
+        if matches!(self.rest, [] | [b',', ..]) {
+            return Some(element);
+        }
+        let comma = self.rest.iter().position(|&byte| byte == b',');
+        self.rest = comma.map_or(&[], |at| &self.rest[at..]);
+        Some(ListedTag::Malformed)
+    }
+}
+
+/// The element at the start of `value`, and what lies behind it.
+fn split_element(value: &[u8]) -> (ListedTag<'_>, &[u8]) {
+    let (weak, opaque) = match value {
+        [b'*', behind @ ..] => return (ListedTag::Any, behind),
+        [b'W', b'/', opaque @ ..] => (true, opaque),
+        _ => (false, value),
+    };
+    let [b'"', inner @ ..] = opaque else {
+        return (ListedTag::Malformed, value);
+    };
+    match inner.iter().position(|&byte| !is_etagc(byte)) {
+        Some(end) if inner[end] == b'"' => {
+            let (opaque, behind) = opaque.split_at(end + 2);
+            (ListedTag::Tag { weak, opaque }, behind)
+        }
+        Some(end) => (ListedTag::Malformed, &inner[end..]),
+        None => (ListedTag::Malformed, &[]),
+    }
+}
+
+/// `etagc = %x21 / %x23-7E / obs-text` (section 8.8.3).
+fn is_etagc(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x7E | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{ListedTag::*, *};
+
+    #[test]
+    fn tags_are_written() {
+        for (size, mtime, coding, expected) in [
+            (0, 0, None, &br#""0-0""#[..]),
+            (4096, 1_000, None, br#""3e8-1000""#),
+            (
+                4096,
+                1_000,
+                Some(ContentCoding::Brotli),
+                br#""3e8-1000-br""#,
+            ),
+            (4096, 1_000, Some(ContentCoding::Zstd), br#""3e8-1000-zst""#),
+            (4096, 1_000, Some(ContentCoding::Gzip), br#""3e8-1000-gz""#),
+            (1, -1_000, None, br#""n3e8-1""#),
+            (
+                u64::MAX,
+                i128::MIN,
+                Some(ContentCoding::Zstd),
+                br#""n80000000000000000000000000000000-ffffffffffffffff-zst""#,
+            ),
+        ] {
+            let tag = EntityTag::new(size, mtime, coding);
+            assert_eq!(tag.as_bytes(), expected);
+        }
+    }
+
+    fn tag(weak: bool, opaque: &str) -> ListedTag<'_> {
+        let opaque = opaque.as_bytes();
+        Tag { weak, opaque }
+    }
+
+    fn check(value: &str, expected: &[ListedTag<'_>]) {
+        let elements: Vec<_> = ListedTags::new(value.as_bytes()).collect();
+        assert_eq!(elements, expected, "{value:?}");
+    }
+
+    #[test]
+    fn lists_are_read() {
+        check("", &[]);
+        check(" , ,\t", &[]);
+        check("*", &[Any]);
+        check(r#""""#, &[tag(false, r#""""#)]);
+        check(r#""a""#, &[tag(false, r#""a""#)]);
+        check(r#"W/"a""#, &[tag(true, r#""a""#)]);
+        check(
+            r#""a",W/"b" ,, "c" "#,
+            &[
+                tag(false, r#""a""#),
+                tag(true, r#""b""#),
+                tag(false, r#""c""#),
+            ],
+        );
+        check(
+            r#""a,b", "c""#,
+            &[tag(false, r#""a,b""#), tag(false, r#""c""#)],
+        );
+        check(r#""é\""#, &[tag(false, r#""é\""#)]);
+        check(r#"*, "a""#, &[Any, tag(false, r#""a""#)]);
+    }
+
+    #[test]
+    fn malformed_elements_are_told() {
+        check("a", &[Malformed]);
+        check("W/", &[Malformed]);
+        check("W/a", &[Malformed]);
+        check(r#"w/"a""#, &[Malformed]);
+        check(r#"W/ "a""#, &[Malformed]);
+        check(r#"""#, &[Malformed]);
+        check(r#""a"#, &[Malformed]);
+        check(r#""a b""#, &[Malformed]);
+        check(r#""a""b""#, &[Malformed]);
+        check(r#""a" "b""#, &[Malformed]);
+        check(r#""a"-gzip"#, &[Malformed]);
+        check("**", &[Malformed]);
+        check(r#"'a', "b""#, &[Malformed, tag(false, r#""b""#)]);
+        // The comma is the open tag's; what follows it cannot be told.
+        check(r#""a, "b""#, &[Malformed]);
+        check(r#""a, "b", "c""#, &[Malformed, tag(false, r#""c""#)]);
+        check(r#""x,"b",y""#, &[Malformed, Malformed]);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_ends_and_yields_parts_of_the_value(value: Vec<u8>) {
+            for (count, element) in ListedTags::new(&value).enumerate() {
+                prop_assert!(count <= value.len());
+                if let Tag { opaque, .. } = element {
+                    prop_assert!(value.windows(opaque.len()).any(|part| part == opaque));
+                }
+            }
+        }
     }
 }

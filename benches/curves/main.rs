@@ -90,7 +90,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let site = Site::new()?;
     let asked = arguments.list("--curve");
     let mut results = Vec::new();
-    for curve in curve::all() {
+    for curve in curve::all(quick) {
         if asked
             .as_ref()
             .is_none_or(|asked| asked.iter().any(|name| name == curve.name))

@@ -89,12 +89,14 @@ fn measure_point(
             Err(error) => println!("!! {} left out at {}: {error}", server.name(), point.step),
         }
     }
-    // Where many files are asked for, a round before the first fills the caches.
-    let warm_up = usize::from(matches!(point.requests, Requests::Random(_)));
-    for round in 0..effort.rounds + warm_up {
+    for (running, _) in &contenders {
+        if let Requests::Random(count) = point.requests {
+            client::fetch_all(running.address, &point.path, count)?;
+        }
+    }
+    for _ in 0..effort.rounds {
         for (running, samples) in &mut contenders {
             match sample(point, running, effort, &site.state(), processors) {
-                Ok(_) if round < warm_up => {}
                 Ok(sample) => samples.push(sample),
                 Err(error) => println!("!! {} at {}: {error}", running.server.name(), point.step),
             }

@@ -10,9 +10,6 @@ use crate::rows::{Expected, Row};
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// How long each server is driven before the first round of a row with many files, so that all are in its cache.
-const WARM_UP: Duration = Duration::from_secs(1);
-
 /// How long and how often is measured.
 pub struct Effort {
     /// Rounds of a row.
@@ -81,16 +78,9 @@ pub fn measure(
 ) -> io::Result<Measured> {
     make_files(row, site)?;
     let mut contenders = start(row, servers, site, processors)?;
-    if let Requests::Random(_) = row.requests {
+    if let Requests::Random(count) = row.requests {
         for contender in &contenders {
-            let warm_up = effort.duration.min(WARM_UP);
-            load::run(
-                &contender.load,
-                contender.running.address,
-                warm_up,
-                &site.state(),
-                processors,
-            )?;
+            client::fetch_all(contender.running.address, row.path, count)?;
         }
     }
     for round in 0..effort.rounds {

@@ -134,6 +134,24 @@ pub fn fetch(address: SocketAddr, path: &str, lines: &[&str]) -> io::Result<Repl
     Connection::open(address)?.get(path, lines)
 }
 
+/// Has the server send each of the files `FOLDER/0` to `FOLDER/COUNT-1` once, so that its caches have seen them all.
+pub fn fetch_all(address: SocketAddr, folder: &str, count: usize) -> io::Result<()> {
+    let mut connection = Connection::open(address)?;
+    for number in 0..count {
+        let reply = connection.get(&format!("{folder}/{number}"), &[])?;
+        if reply.status != 200 {
+            return Err(io::Error::other(format!(
+                "{folder}/{number}: status {}",
+                reply.status
+            )));
+        }
+        if reply.closes() {
+            connection = Connection::open(address)?;
+        }
+    }
+    Ok(())
+}
+
 fn broken(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,

@@ -151,9 +151,9 @@ fn answer_listing(
             return Answer::Page(Page::of(Status::InternalServerError));
         }
     };
-    let sort = listing::Sort::from_query(query.unwrap_or_default());
+    let sort = listing::Sort::from_query(query);
     Answer::Page(if page::prefers_json(request.fields.accept) {
-        Page::listing_json(listing::json(path.as_bytes(), &mut entries, sort))
+        Page::listing_json(listing::json(&mut entries, sort))
     } else {
         Page::listing_html(listing::html(path.as_bytes(), &mut entries, sort))
     })

@@ -241,6 +241,10 @@ pub fn chosen(names: Option<&[String]>) -> Vec<&'static Row> {
             || names.iter().any(|name| only_part(name, row.name))
     };
     let asked: Vec<&Row> = ROWS.iter().filter(matches).collect();
+    if asked.is_empty() {
+        eprintln!("--row: there is no such row; --list shows all");
+        std::process::exit(2);
+    }
     let needed = |row: &&Row| {
         asked
             .iter()

@@ -6,7 +6,7 @@ use cap_std::fs::MetadataExt;
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 use super::{
-    listing::Entry,
+    listing::{Entry, EntryKind},
     root::{Identity, Root, kind},
 };
 
@@ -89,7 +89,10 @@ impl Folder {
 fn entry(name: &[u8], folder: bool, size: u64, mtime: i64) -> Entry {
     Entry {
         name: name.to_vec(),
-        folder,
+        kind: match folder {
+            true => EntryKind::Folder,
+            false => EntryKind::File,
+        },
         size: if folder { 0 } else { size },
         mtime,
     }
@@ -132,7 +135,7 @@ mod tests {
                 .entries()
                 .unwrap()
                 .into_iter()
-                .map(|entry| (entry.name, entry.folder, entry.size))
+                .map(|entry| (entry.name, entry.kind == EntryKind::Folder, entry.size))
                 .collect();
             entries.sort();
             let expected: [(&[u8], bool, u64); 5] = [

@@ -40,6 +40,8 @@ pub const TRAILERS_MAX: u32 = 32;
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: State,
+    /// The error, once there is one.
+    refused: Option<RequestError>,
     /// What is left of the chunk, or its size while that is read.
     chunk_bytes: u64,
     size_digits: u8,
@@ -75,7 +77,6 @@ enum State {
     TrailerLineFeed,
     LastLineFeed,
     Complete,
-    Refused(RequestError),
 }
 
 /// The same within the extensions of a chunk.
@@ -101,6 +102,7 @@ impl ChunkedDecoder {
     pub fn new() -> Self {
         ChunkedDecoder {
             state: State::Size,
+            refused: None,
             chunk_bytes: 0,
             size_digits: 0,
             extension_bytes: 0,
@@ -115,26 +117,26 @@ impl ChunkedDecoder {
     /// Takes the next piece. An error is final: it comes again whatever
     /// follows. The verdict does not depend on how the body is cut in pieces.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
         let mut consumed = 0;
-        while let Some(rest) = input.get(consumed..).filter(|rest| !rest.is_empty()) {
-            consumed += match self.state {
+        while let Some(&byte) = input.get(consumed) {
+            match self.state {
                 State::Complete => break,
-                State::Refused(error) => return Err(error),
-                State::Data => self.skip_data(rest),
+                State::Data => consumed += self.skip_data(&input[consumed..]),
                 _ => {
-                    let next = self.step(rest[0]);
-                    self.state = next.unwrap_or_else(State::Refused);
-                    1
+                    self.state = self
+                        .step(byte)
+                        .inspect_err(|&error| self.refused = Some(error))?;
+                    consumed += 1;
                 }
-            };
+            }
         }
-        match self.state {
-            State::Refused(error) => Err(error),
-            state => Ok(Decoded {
-                consumed,
-                complete: state == State::Complete,
-            }),
-        }
+        Ok(Decoded {
+            consumed,
+            complete: self.state == State::Complete,
+        })
     }
 
     /// Bytes of content decoded so far.

@@ -2,8 +2,8 @@
 //!
 //! `httparse` alone says where a head ends and which bytes its parts may have.
 //! It is more lenient than RFC 9112 about line ends, and silent about meaning;
-//! what is refused beyond it is found here: [`line`] for the request line,
-//! [`block`] for the field block as a whole, [`fields`] for single fields.
+//! what is refused beyond it is found here: `line` for the request line,
+//! `block` for the field block as a whole, `fields` for single fields.
 //!
 //! The verdict never depends on how the bytes were cut on their way. Where a
 //! head breaks several rules, the order is: the request line; then whatever

@@ -210,6 +210,10 @@ impl ConnectionOptions {
     /// section 7.6.1), empty elements of which count for nothing (section
     /// 5.6.1.2).
     fn add(&mut self, value: &[u8]) -> Result<(), RequestError> {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return Ok(());
+        }
         for option in value.split(|&byte| byte == b',').map(trim_blanks) {
             if option.eq_ignore_ascii_case(b"keep-alive") {
                 self.keep_alive = true;

@@ -27,25 +27,33 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
         let (literal, port) = (&rest[..end], &rest[end + 1..]);
         return is_ip_literal(literal).then_some((literal, port));
     }
-    let end = text.iter().position(|&byte| byte == b':');
-    let (host, port) = text.split_at(end.unwrap_or(text.len()));
-    (!host.is_empty() && is_reg_name(host)).then_some((host, port))
+    let end = reg_name_bytes(text)?;
+    (end > 0).then(|| text.split_at(end))
 }
 
+/// How many bytes at the start of `text` are a registered name: up to its end
+/// or a byte that no name has. `None` if a percent sign encodes nothing.
+///
 /// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section
 /// 3.2.2), of which every IPv4 address is one. The comma among the sub-delims
 /// is refused: no name has it, a list of two hosts does.
-fn is_reg_name(mut host: &[u8]) -> bool {
-    loop {
-        match host {
-            [] => return true,
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                host = rest;
-            }
-            [byte, rest @ ..] if is_name_byte(*byte) => host = rest,
-            _ => return false,
+fn reg_name_bytes(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if IS_NAME_BYTE[usize::from(byte)] {
+            at += 1;
+        } else if byte != b'%' {
+            break;
+        } else if let Some([b'%', high, low]) = text.get(at..at + 3)
+            && high.is_ascii_hexdigit()
+            && low.is_ascii_hexdigit()
+        {
+            at += 3;
+        } else {
+            return None;
         }
     }
+    Some(at)
 }
 
 /// What stands within the brackets of an `IP-literal` (RFC 3986 section
@@ -68,6 +76,17 @@ const fn is_name_byte(byte: u8) -> bool {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=')
 }
+
+/// [`is_name_byte`] of every byte: a host is looked at in every request.
+const IS_NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_name_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// Nothing, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {

@@ -43,7 +43,7 @@ fn request_line() {
     check(line(28, "HTTP/2.0") + rest, Err(RequestError::LineTooLong));
     check(line(28, "x"), Ok(false));
     check(line(36, ""), Err(RequestError::LineTooLong));
-    check(line(36, "").trim_end().to_owned(), Ok(false));
+    check(line(36, "").trim_end(), Ok(false));
     check(line(400, "HTTP/1.1"), Err(RequestError::LineTooLong));
     check(line(27, "HTTP/1.1") + "\r", Ok(false));
     check(line(27, "HTTP/1.1") + "\rX", Err(RequestError::LineTooLong));

@@ -1,0 +1,203 @@
+//! The order in which a folder is listed, and how it is asked for.
+
+use std::cmp::Ordering;
+
+use super::{Entry, EntryKind};
+
+/// What entries are sorted by. Folders come first whatever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortKey {
+    /// By name: letters in either case alike, numbers by their value.
+    #[default]
+    Name,
+    /// By size; folders, which have none, by name.
+    Size,
+    /// By the time of the last modification.
+    Time,
+}
+
+/// The order of a listing. Default: by name, ascending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sort {
+    /// What entries are sorted by.
+    pub key: SortKey,
+    /// Whether the greatest, newest or last comes first.
+    pub descending: bool,
+}
+
+impl Sort {
+    /// The order that a query asks for: `sort=name|size|time` and
+    /// `order=asc|desc`, joined by `&`. What is unknown changes nothing; of
+    /// two, the last counts.
+    pub fn from_query(query: Option<&str>) -> Sort {
+        let mut sort = Sort::default();
+        for parameter in query.unwrap_or_default().split('&') {
+            match parameter {
+                "sort=name" => sort.key = SortKey::Name,
+                "sort=size" => sort.key = SortKey::Size,
+                "sort=time" => sort.key = SortKey::Time,
+                "order=asc" => sort.descending = false,
+                "order=desc" => sort.descending = true,
+                _ => {}
+            }
+        }
+        sort
+    }
+
+    /// Sorts entries: folders first, then by the key, equal ones by name.
+    pub fn apply(self, entries: &mut [Entry]) {
+        entries.sort_unstable_by(|a, b| {
+            let folders_first = is_file(a).cmp(&is_file(b));
+            folders_first.then_with(|| {
+                let by_key = match self.key {
+                    SortKey::Name => Ordering::Equal,
+                    SortKey::Size if is_file(a) => a.size.cmp(&b.size),
+                    SortKey::Size => Ordering::Equal,
+                    SortKey::Time => a.mtime.cmp(&b.mtime),
+                };
+                let ascending = by_key.then_with(|| compare_names(&a.name, &b.name));
+                if self.descending {
+                    ascending.reverse()
+                } else {
+                    ascending
+                }
+            })
+        });
+    }
+}
+
+fn is_file(entry: &Entry) -> bool {
+    entry.kind == EntryKind::File
+}
+
+/// Compares names as people do: `a2` before `A10`. Names that look the same
+/// are told apart by their bytes, so that the order is total.
+fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    loop {
+        let (Some(&x), Some(&y)) = (left.first(), right.first()) else {
+            return left.len().cmp(&right.len()).then_with(|| a.cmp(b));
+        };
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (x, y) = (take_number(&mut left), take_number(&mut right));
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+        } else {
+            (left, right) = (&left[1..], &right[1..]);
+            x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase())
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
+/// Takes the digits at the start of `rest`; leading zeros are left out.
+fn take_number<'n>(rest: &mut &'n [u8]) -> &'n [u8] {
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit());
+    let (digits, behind) = rest.split_at(end.unwrap_or(rest.len()));
+    *rest = behind;
+    let zeros = digits.iter().position(|&digit| digit != b'0');
+    &digits[zeros.unwrap_or(digits.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_read() {
+        use SortKey::*;
+        for (query, key, descending) in [
+            (None, Name, false),
+            (Some(""), Name, false),
+            (Some("sort=size"), Size, false),
+            (Some("sort=size&order=desc"), Size, true),
+            (Some("order=desc&sort=time"), Time, true),
+            (Some("order=desc"), Name, true),
+            (Some("sort=time&order=asc"), Time, false),
+            (Some("sort=size&sort=name"), Name, false),
+            (Some("sort=Size&order=DESC"), Name, false),
+            (Some("sort=&order=&x&&sort=mtime"), Name, false),
+            (Some("C=M;O=D"), Name, false),
+        ] {
+            assert_eq!(
+                Sort::from_query(query),
+                Sort { key, descending },
+                "{query:?}"
+            );
+        }
+    }
+
+    fn entry(kind: EntryKind, name: &str, size: u64, mtime: i64) -> Entry {
+        let name = name.into();
+        Entry {
+            name,
+            kind,
+            size,
+            mtime,
+        }
+    }
+
+    fn check(query: &str, expected: &[&str]) {
+        use EntryKind::*;
+        let mut entries = [
+            entry(File, "b10", 3, 30),
+            entry(Folder, "z", 9, 5),
+            entry(File, "B9", 3, 40),
+            entry(File, "a", 7, 20),
+            entry(Folder, "y", 1, 6),
+        ];
+        Sort::from_query(Some(query)).apply(&mut entries);
+        let names: Vec<_> = entries
+            .iter()
+            .map(|e| String::from_utf8_lossy(&e.name))
+            .collect();
+        assert_eq!(names, expected, "{query}");
+    }
+
+    #[test]
+    fn entries_are_sorted_folders_first() {
+        check("", &["y", "z", "a", "B9", "b10"]);
+        check("order=desc", &["z", "y", "b10", "B9", "a"]);
+        check("sort=size", &["y", "z", "B9", "b10", "a"]);
+        check("sort=size&order=desc", &["z", "y", "a", "b10", "B9"]);
+        check("sort=time", &["z", "y", "a", "b10", "B9"]);
+        check("sort=time&order=desc", &["y", "z", "B9", "b10", "a"]);
+    }
+
+    #[test]
+    fn names_are_compared_as_people_do() {
+        let sorted = [
+            "",
+            "-",
+            "0",
+            "00",
+            "0a",
+            "1",
+            "01a",
+            "1b",
+            "2",
+            "10",
+            "99999999999999999999998",
+            "99999999999999999999999",
+            "A",
+            "a",
+            "a1",
+            "a02",
+            "A10",
+            "a10x",
+            "aB",
+            "b",
+            "é",
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(
+                    compare_names(a.as_bytes(), b.as_bytes()),
+                    i.cmp(&j),
+                    "{a} {b}"
+                );
+            }
+        }
+    }
+}

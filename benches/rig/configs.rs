@@ -32,7 +32,6 @@ pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> i
             command.arg(&setting.root);
         }
         Server::Limit => {
-            write("response", String::new())?;
             fs::write(at("response"), &setting.response)?;
             command.args([
                 super::limit::FLAG,

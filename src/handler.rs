@@ -78,12 +78,7 @@ pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
     }
 }
 
-fn answer_path(
-    request: &Request<'_>,
-    path: &str,
-    query: Option<&str>,
-    place: Place<'_>,
-) -> Answer {
+fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Place<'_>) -> Answer {
     let Ok(path) = RequestPath::new(path) else {
         return Answer::Page(Page::refused());
     };
@@ -95,7 +90,7 @@ fn answer_path(
             query,
             &place.options.cache_control,
         )),
-        Ok(Found::Folder(folder)) => answer_listing(request, &path, query, &folder),
+        Ok(Found::Folder(folder)) => answer_listing(request, &path, query, &folder, place),
         Err(refusal) => answer_refusal(request, &path, refusal, place),
     }
 }
@@ -143,13 +138,11 @@ fn answer_listing(
     path: &RequestPath<'_>,
     query: Option<&str>,
     folder: &Folder,
+    place: Place<'_>,
 ) -> Answer {
     let mut entries = match folder.entries() {
         Ok(entries) => entries,
-        Err(error) => {
-            warn!("cannot list {}: {error}", path.as_bytes().escape_ascii());
-            return Answer::Page(Page::of(Status::InternalServerError));
-        }
+        Err(error) => return answer_refusal(request, path, error.into(), place),
     };
     let sort = listing::Sort::from_query(query);
     Answer::Page(if page::prefers_json(request.fields.accept) {
@@ -184,7 +177,10 @@ fn answer_refusal(
 fn answer_not_found(request: &Request<'_>, place: Place<'_>) -> Answer {
     let own = |name: &str, accept| {
         let path = format!("/{name}");
-        match place.view.find(&RequestPath::new(&path).ok()?, accept, place.turn) {
+        match place
+            .view
+            .find(&RequestPath::new(&path).ok()?, accept, place.turn)
+        {
             Ok(Found::File(selected)) => Some(selected),
             _ => None,
         }

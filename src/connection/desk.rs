@@ -12,11 +12,7 @@ use crate::{
     files::{Turn, View},
     handler::Place,
     http::{date::HttpDate, response::CommonFields},
-    observe::{
-        access_log::LogBuffer,
-        counters::Counters,
-        log_line::LogTime,
-    },
+    observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
 
 /// Bytes read at once, besides what is left of a head: a turn's worth of
@@ -90,12 +86,10 @@ impl Desk {
         desk
     }
 
-    /// Reads the clock, once a turn. The wall clock is read when its second
+    /// Begins the turn of the poll: reads the clock, once. The wall clock is read when its second
     /// is over, so that a step of it is noticed within a second.
     pub fn begin_turn(&mut self) {
-        self.now = Instant::now();
-        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
-        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        self.read_clock();
         if self.now >= self.next_second {
             let wall = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -107,6 +101,14 @@ impl Desk {
             self.log_time.set(date.unix_seconds());
         }
         self.view.begin_turn(self.turn);
+    }
+
+    /// Has files checked again: what is read from here on may have been sent
+    /// after what has been answered in this turn.
+    pub fn read_clock(&mut self) {
+        self.now = Instant::now();
+        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
+        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
     /// What an answer is made from.

@@ -76,7 +76,13 @@ impl<'a> Said<'a> {
         }
     }
 
-    fn entry(self, identity: &Identity, desk: &'a Desk, number: u64, status: Status) -> LogEntry<'a> {
+    fn entry(
+        self,
+        identity: &Identity,
+        desk: &'a Desk,
+        number: u64,
+        status: Status,
+    ) -> LogEntry<'a> {
         let (request, referer, user_agent) = match self {
             Said::Request(request) => (
                 LogRequest::Parsed(request.line, request.version),
@@ -120,14 +126,27 @@ pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note
     tell(identity, desk, said.line(), note, now);
 }
 
+/// Notes a response that could not be sent, with `left` bytes unsent.
+#[cold]
+pub fn failed(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, mut note: Note, left: u64) {
+    note.queued.content_bytes = note.queued.content_bytes.saturating_sub(left);
+    sent(identity, desk, said, note);
+}
+
 /// Keeps what is to be noted of a response until its last byte is sent.
-pub fn hold(identity: &Identity, desk: &Desk, said: Said<'_>, note: Note) -> Option<Box<Unfinished>> {
+pub fn hold(
+    identity: &Identity,
+    desk: &Desk,
+    said: Said<'_>,
+    note: Note,
+) -> Option<Box<Unfinished>> {
     if !is_timed(desk) {
         return None;
     }
-    let line = desk.log.as_ref().map(|log| {
-        log.begin(&said.entry(identity, desk, note.number, note.queued.status))
-    });
+    let line = desk
+        .log
+        .as_ref()
+        .map(|log| log.begin(&said.entry(identity, desk, note.number, note.queued.status)));
     Some(Box::new(Unfinished {
         line,
         story_line: String::from_utf8_lossy(said.line()).into(),

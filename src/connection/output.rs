@@ -3,13 +3,17 @@
 
 use std::{collections::VecDeque, io::IoSlice, ops::Range};
 
-use super::transport::Transport;
+use super::transport::{Transport, uninterrupted};
 use crate::files::{Content, Selected};
 
 /// The largest part of a cached file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: usize = 4 << 10;
+
+/// Room for bytes that is kept from one output to the next. A long listing may
+/// need more, which would else stay with the worker for ever.
+const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
@@ -99,11 +103,15 @@ impl Output {
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
             self.tail = self.bytes.len();
         }
-        self.segments.push_back(Segment::Part(selected.clone(), range));
+        self.segments
+            .push_back(Segment::Part(selected.clone(), range));
     }
 
-    /// Forgets everything, keeping the room.
+    /// Forgets everything, keeping the room of what is usual.
     pub fn clear(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
         self.bytes.clear();
         self.segments.clear();
         self.tail = 0;
@@ -153,31 +161,37 @@ impl Output {
                     sending_file = true;
                     send_piece(transport, selected, range, *allowance)?
                 }
-                _ => self.write_buffers(transport)?,
+                _ => self.write_buffers(transport, *allowance)?,
             };
             self.advance(sent);
-            *allowance = allowance.saturating_sub(sent);
+            *allowance -= sent;
             if sent < offered && (sent == 0 || !sending_file) {
                 return Ok(Flow::Blocked);
             }
         }
     }
 
-    /// Writes the buffers up to the next open file: bytes offered and sent.
+    /// Writes the buffers up to the next open file, within the allowance:
+    /// bytes offered and sent.
     fn write_buffers<T: Transport>(
         &self,
         transport: &mut T,
+        allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
         let mut count = 0;
         let mut more = false;
+        let mut room = allowance;
+        let mut within = |buffer: &'_ [u8]| {
+            let length = buffer.len().min(room);
+            room -= length;
+            length
+        };
         for segment in self.segments.iter() {
             let buffer = match segment {
                 Segment::Bytes(range) => &self.bytes[range.clone()],
                 Segment::Part(selected, range) => match &selected.content {
-                    Content::Memory(content) => {
-                        &content[range.start as usize..range.end as usize]
-                    }
+                    Content::Memory(content) => &content[range.start as usize..range.end as usize],
                     Content::File(_) => {
                         more = true;
                         break;
@@ -188,20 +202,21 @@ impl Output {
                 more = true;
                 break;
             }
-            buffers[count] = IoSlice::new(buffer);
+            buffers[count] = IoSlice::new(&buffer[..within(buffer)]);
             count += 1;
         }
         if !more && self.tail < self.bytes.len() {
             if count == BUFFERS_MAX {
                 more = true;
             } else {
-                buffers[count] = IoSlice::new(&self.bytes[self.tail..]);
+                let tail = &self.bytes[self.tail..];
+                buffers[count] = IoSlice::new(&tail[..within(tail)]);
                 count += 1;
             }
         }
         let buffers = &buffers[..count];
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        let sent = would_block_is_zero(transport.write(buffers, more))
+        let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
             .map_err(WriteError::Transport)?;
         Ok((offered, sent))
     }
@@ -251,7 +266,11 @@ fn send_piece<T: Transport>(
     }
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
-    match transport.send_file(file, range.start, offered) {
+    // The disk can be at work on the next piece while this one is on its way.
+    selected
+        .content
+        .read_ahead(range.start, 2 * FILE_PIECE_BYTES_MAX as u64);
+    match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok((offered, sent)),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),

@@ -89,11 +89,23 @@ fn queue_representation(
     let (head, range) = match part {
         Part::None => {
             let representation = fields.not_modified();
-            (Head { representation, ..head }, 0..0)
+            (
+                Head {
+                    representation,
+                    ..head
+                },
+                0..0,
+            )
         }
         Part::Whole if status == Status::Ok => {
             let representation = fields.whole();
-            (Head { representation, ..head }, 0..size)
+            (
+                Head {
+                    representation,
+                    ..head
+                },
+                0..size,
+            )
         }
         // The site's own error page: its content, and none of its validators.
         Part::Whole => (
@@ -139,7 +151,10 @@ fn queue_parts(
     output: &mut Output,
 ) -> Queued {
     let size = selected.identity.size;
-    let boundary = format!("stdhttpd-{:016x}", frame.turn.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let boundary = format!(
+        "stdhttpd-{:016x}",
+        frame.turn.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    );
     let preludes: Vec<Vec<u8>> = ranges
         .iter()
         .enumerate()

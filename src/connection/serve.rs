@@ -4,40 +4,38 @@
 use std::{mem::MaybeUninit, time::Instant};
 
 use super::{
-    Budget, Connection, DiscardingBody, Fate, ReadingHead, RequestError, State, Status, Step, Then,
-    Writing,
+    Budget, Connection, Fate, Step,
     body::Body,
     desk::Desk,
     note::{self, Note, Said},
     output::{Flow, WriteError},
     respond::{self, Frame},
+    state::{ReadingHead, State, Then, Writing},
     transport::Transport,
-    write_failed,
+    write::write_failed,
 };
 use crate::{
-    handler::{self, Answer, page::Page},
+    handler::{self, Answer},
     http::{
         method::Method,
-        persistence::{self, Circumstances, CloseCause, Persistence},
-        request::{self, Expectation, Request, Version},
-        response,
+        persistence::{self, Circumstances},
+        request::{self, Request},
     },
-    observe::close_reason::CloseReason,
 };
 
 /// Bytes of responses that are collected before they are sent together.
 const COALESCED_BYTES_MAX: usize = 64 << 10;
 
 /// How far the requests of one read have come.
-struct Progress {
+pub(super) struct Progress {
     /// Bytes of the input that are done with.
-    at: usize,
+    pub at: usize,
     /// What follows what is queued.
-    then: Then,
+    pub then: Then,
     /// Whether the transport took all that was queued so far.
-    flow: Flow,
+    pub flow: Flow,
     /// The last response, when it was not all sent.
-    unfinished: Option<Box<note::Unfinished>>,
+    pub unfinished: Option<Box<note::Unfinished>>,
 }
 
 /// What one request came to.
@@ -68,7 +66,7 @@ impl<T: Transport> Connection<T> {
         self.serve_rest(input, progress, since, desk, budget)
     }
 
-    fn serve_rest(
+    pub(super) fn serve_rest(
         &mut self,
         input: &[u8],
         mut progress: Progress,
@@ -83,7 +81,7 @@ impl<T: Transport> Connection<T> {
                 break;
             }
             match self.judge(input, &mut progress, desk, budget) {
-                Ok(Judged::Answered) => budget.responses -= 1,
+                Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
                 Err(error) => return self.failed(&error, desk),
@@ -142,7 +140,7 @@ impl<T: Transport> Connection<T> {
 
     /// Answers a request that is whole. The answer goes out at once when
     /// nothing more can be collected behind it.
-    fn respond(
+    pub(super) fn respond(
         &mut self,
         request: &Request<'_>,
         last: bool,
@@ -151,6 +149,7 @@ impl<T: Transport> Connection<T> {
         budget: &mut Budget,
     ) -> Result<(), WriteError> {
         self.identity.requests += 1;
+        budget.responses = budget.responses.saturating_sub(1);
         let answer = handler::answer(request, desk.place());
         let refused = matches!(&answer, Answer::Page(page) if page.refused);
         let persistence = persistence::decide(
@@ -174,19 +173,22 @@ impl<T: Transport> Connection<T> {
         if let Some(reason) = close {
             progress.then = Then::Close(reason);
         }
-        desk.counters.response(queued.status, self.identity.requests);
+        desk.counters
+            .response(queued.status, self.identity.requests);
         let note = Note {
             number: self.identity.requests,
             queued,
             close,
             received: desk.now,
         };
-        if last
+        let is_due = last
             || close.is_some()
             || desk.output.has_parts()
-            || desk.output.bytes.len() >= COALESCED_BYTES_MAX
-        {
-            self.flush(progress, desk, budget)?;
+            || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
+        if is_due && let Err(error) = self.flush(progress, desk, budget) {
+            let left = desk.output.left();
+            note::failed(&mut self.identity, desk, Said::Request(request), note, left);
+            return Err(error);
         }
         if progress.flow == Flow::Done {
             note::sent(&mut self.identity, desk, Said::Request(request), note);
@@ -194,102 +196,6 @@ impl<T: Transport> Connection<T> {
             progress.unfinished = note::hold(&self.identity, desk, Said::Request(request), note);
         }
         Ok(())
-    }
-
-    /// Queues the answer to bytes that are no request; it is the last.
-    fn queue_error(
-        &mut self,
-        error: RequestError,
-        bytes: &[u8],
-        progress: &mut Progress,
-        desk: &mut Desk,
-    ) {
-        log::debug!("connection {}: refused: {error:?}", self.identity.id);
-        let page = Page::of_error(error);
-        self.queue_last(page, bytes, CloseReason::BadRequest, desk);
-        progress.then = Then::Close(CloseReason::BadRequest);
-    }
-
-    fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
-        self.identity.requests += 1;
-        let frame = Frame {
-            common: &desk.common,
-            persistence: Persistence::Close(CloseCause::Refused),
-            head_only: false,
-            turn: desk.turn,
-        };
-        let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);
-        desk.counters.response(queued.status, self.identity.requests);
-        let note = Note {
-            number: self.identity.requests,
-            queued,
-            close: Some(reason),
-            received: desk.now,
-        };
-        let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
-        let line = line.unwrap_or_default();
-        note::sent(&mut self.identity, desk, Said::Raw(line), note);
-    }
-
-    /// Gives up waiting for the rest of a request, and says so.
-    pub(super) fn refuse(&mut self, status: Status, reason: CloseReason, desk: &mut Desk) -> Fate {
-        let line = match &self.state {
-            State::ReadingHead(reading) => reading.input.clone(),
-            State::DiscardingBody(discarding) => discarding.head.to_vec(),
-            _ => Vec::new(),
-        };
-        let page = Page {
-            refused: true,
-            ..Page::of(status)
-        };
-        self.queue_last(page, &line, reason, desk);
-        let mut progress = Progress {
-            at: 0,
-            then: Then::Close(reason),
-            flow: Flow::Done,
-            unfinished: None,
-        };
-        let mut budget = Budget {
-            responses: 0,
-            bytes: usize::MAX,
-        };
-        let step = match self.flush(&mut progress, desk, &mut budget) {
-            // Something unread may be there: `unjudged` bytes say so.
-            Ok(()) => self.settle(b"\n", true, progress, desk.now, desk),
-            Err(error) => self.failed(&error, desk),
-        };
-        match step {
-            Step::Stop(fate) => fate,
-            Step::Continue => Fate::Turn,
-        }
-    }
-
-    /// The head is whole, its body is not. A client that waits for leave to
-    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much.
-    fn await_body(
-        &mut self,
-        request: &Request<'_>,
-        head: &[u8],
-        behind: &[u8],
-        body: Body,
-        progress: &mut Progress,
-        desk: &mut Desk,
-    ) {
-        let waits = request.expectation == Expectation::Continue
-            && request.version == Version::Http11
-            && behind.is_empty();
-        if waits {
-            if matches!(body, Body::Length { left, .. } if left > desk.limits.body_bytes_max) {
-                self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
-                return;
-            }
-            desk.output.bytes.extend_from_slice(response::CONTINUE);
-        }
-        progress.then = Then::Body(Box::new(DiscardingBody {
-            since: desk.now,
-            head: head.into(),
-            body,
-        }));
     }
 
     /// More of a body came.
@@ -346,7 +252,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Sends what is queued.
-    fn flush(
+    pub(super) fn flush(
         &mut self,
         progress: &mut Progress,
         desk: &mut Desk,
@@ -364,7 +270,7 @@ impl<T: Transport> Connection<T> {
 
     /// Nothing more can be done with this input: what is left of it, and of
     /// the output, becomes the connection's own.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         rest: &[u8],
         unjudged: bool,
@@ -419,7 +325,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// The output failed: nothing can be said any more.
-    fn failed(&mut self, error: &WriteError, desk: &mut Desk) -> Step {
+    pub(super) fn failed(&mut self, error: &WriteError, desk: &mut Desk) -> Step {
         desk.output.clear();
         Step::Stop(Fate::Closed(write_failed(&self.identity, error)))
     }

@@ -37,19 +37,19 @@ impl Transport for TcpStream {
         }
         Ok(match buffers {
             [one] => rustix::net::send(&*self, one, flags)?,
-            many => rustix::net::sendmsg(
-                &*self,
-                many,
-                &mut SendAncillaryBuffer::default(),
-                flags,
-            )?,
+            many => rustix::net::sendmsg(&*self, many, &mut SendAncillaryBuffer::default(), flags)?,
         })
     }
 
     #[cfg(target_os = "linux")]
     fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
         let mut offset = offset;
-        Ok(rustix::fs::sendfile(&*self, file, Some(&mut offset), count)?)
+        Ok(rustix::fs::sendfile(
+            &*self,
+            file,
+            Some(&mut offset),
+            count,
+        )?)
     }
 
     /// Without a portable sendfile: a bounded copy through the stack.

@@ -26,7 +26,7 @@
 use std::time::Instant;
 
 use super::{body::Body, note::Unfinished, output::Output};
-use crate::{config::Timeouts, observe::close_reason::CloseReason};
+use crate::{config::Timeouts, http::request::HeadLimits, observe::close_reason::CloseReason};
 
 /// Where a connection stands. What a state needs, it holds.
 #[derive(Debug)]
@@ -142,11 +142,33 @@ impl State {
     }
 }
 
+impl ReadingHead {
+    /// Whether `new` bytes behind those `held` can bring a verdict, as
+    /// [`request::parse`](crate::http::request::parse) has it: any byte of the
+    /// request line can; of what follows only a line feed, or one beyond the
+    /// limit. So a head that comes in many pieces is not parsed for each.
+    pub fn can_end(held: &[u8], new: &[u8], limits: &HeadLimits) -> bool {
+        // An empty line may stand before the request line.
+        let start = if held.starts_with(b"\r\n") { 2 } else { 0 };
+        let line = held[start..].iter().position(|&byte| byte == b'\n');
+        line.is_none_or(|line_end| {
+            let block_bytes = held.len() + new.len() - (start + line_end + 1);
+            new.contains(&b'\n') || block_bytes > limits.fields_bytes_max
+        })
+    }
+}
+
 impl Writing {
     /// Notes that the transport took `sent` bytes, and says whether the peer
     /// still reads fast enough: `rate_min` bytes a second on average over
     /// each stretch of the write time-out.
-    pub fn progress(&mut self, sent: usize, now: Instant, timeouts: &Timeouts, rate_min: u64) -> bool {
+    pub fn progress(
+        &mut self,
+        sent: usize,
+        now: Instant,
+        timeouts: &Timeouts,
+        rate_min: u64,
+    ) -> bool {
         if sent == 0 {
             return true;
         }

@@ -33,6 +33,17 @@ pub trait Transport {
     fn reset_on_close(&mut self);
 }
 
+/// What `call` returns once no signal interrupts it: an edge of the poll that
+/// was consumed by such a call does not come again.
+pub fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Bytes that [`copy_file`] moves at a time.
 const COPY_BYTES: usize = 64 << 10;
 

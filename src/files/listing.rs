@@ -53,7 +53,7 @@ const ICONS: &str = include_str!("listing/icons.svg");
 pub fn html(path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
     sort.apply(entries);
     let names = segments(path);
-    let mut out = Vec::with_capacity(16 << 10 | entries.len() * 320);
+    let mut out = Vec::with_capacity((16 << 10) + entries.len() * 320);
     out.extend_from_slice(
         b"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
           <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

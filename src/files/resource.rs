@@ -6,7 +6,7 @@ use super::{
     Refusal, Turn,
     content::{Body, Content, MEMORY_BYTES_MAX},
     representation::{Circumstances, Descriptions, Representation},
-    root::{Identity, Opened, Root, refusal},
+    root::{Identity, Opened, Root},
     watch::{Paths, PerCoding, Watch, is_settled, slot},
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable};
@@ -141,7 +141,7 @@ impl Loader<'_> {
 
     /// Reads the original and all variants into memory.
     fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
-        let original = Body::read(file, loading.identity).map_err(refusal)?;
+        let original = Body::read(file, loading.identity).map_err(Refusal::from)?;
         // It may have changed since it was opened.
         let loading = Loading {
             identity: original.identity,
@@ -150,7 +150,7 @@ impl Loader<'_> {
         let mut bodies = PerCoding::<Option<Body>>::default();
         for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
             if let Some((file, identity)) = self.open_sibling(&loading, coding)? {
-                *body = Some(Body::read(file, identity).map_err(refusal)?);
+                *body = Some(Body::read(file, identity).map_err(Refusal::from)?);
             }
         }
         let settled = bodies
@@ -224,7 +224,7 @@ impl Loader<'_> {
                 Ok(Some((file, identity)))
             }
             Ok(_) => Ok(None),
-            Err(error) => match refusal(error) {
+            Err(error) => match Refusal::from(error) {
                 Refusal::Exhausted(error) => Err(Refusal::Exhausted(error)),
                 Refusal::Failed(error) => {
                     log::warn!("{}: {error}", path.to_string_lossy());

@@ -142,20 +142,21 @@ impl Root {
     }
 }
 
-/// What a failure to open or to read means: the one place that says so.
-pub(super) fn refusal(error: io::Error) -> Refusal {
-    let Some(errno) = Errno::from_io_error(&error) else {
-        // Without a number it comes from cap-std and not from the system: the
-        // path leads out of the root (PermissionDenied) or cannot be one.
-        return match error.kind() {
-            io::ErrorKind::PermissionDenied
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::NotFound => Refusal::NotFound,
-            io::ErrorKind::OutOfMemory => Refusal::Exhausted(error),
-            _ => Refusal::Failed(error),
+impl From<io::Error> for Refusal {
+    /// What a failure to open or to read means: the one place that says so.
+    fn from(error: io::Error) -> Refusal {
+        let Some(errno) = Errno::from_io_error(&error) else {
+            // Without a number it comes from cap-std and not from the system: the
+            // path leads out of the root (PermissionDenied) or cannot be one.
+            return match error.kind() {
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::NotFound => Refusal::NotFound,
+                io::ErrorKind::OutOfMemory => Refusal::Exhausted(error),
+                _ => Refusal::Failed(error),
+            };
         };
-    };
-    match errno {
+        match errno {
         Errno::NOENT
         | Errno::NOTDIR
         | Errno::ISDIR
@@ -174,6 +175,7 @@ pub(super) fn refusal(error: io::Error) -> Refusal {
             Refusal::Exhausted(error)
         }
         _ => Refusal::Failed(error),
+    }
     }
 }
 

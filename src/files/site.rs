@@ -18,7 +18,7 @@ use super::{
     folder::Folder,
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
-    root::{Identity, Opened, Root, refusal},
+    root::{Identity, Opened, Root},
 };
 use crate::{
     config::SiteOptions,
@@ -221,7 +221,7 @@ impl View {
             }
             Ok(Opened::Folder(_)) => folder,
             Ok(Opened::Other) => Err(Refusal::NotFound),
-            Err(error) => match refusal(error) {
+            Err(error) => match Refusal::from(error) {
                 // A folder that may be passed through but not read: its index
                 // may still be served.
                 Refusal::Forbidden if self.is_folder(path) => folder,
@@ -244,7 +244,7 @@ impl View {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => {
                 self.open_listing(folder)
             }
-            Err(error) => Err(refusal(error)),
+            Err(error) => Err(Refusal::from(error)),
         }
     }
 
@@ -260,7 +260,7 @@ impl View {
                 Ok(Outcome::Other(Found::Folder(folder)))
             }
             Ok(_) => Err(Refusal::NotFound),
-            Err(error) => Err(refusal(error)),
+            Err(error) => Err(Refusal::from(error)),
         }
     }
 

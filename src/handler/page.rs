@@ -7,10 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use crate::{
     files::listing,
     http::{
-        error::RequestError,
-        headers::Lines,
-        response::ContentRange,
-        status::Status,
+        error::RequestError, headers::Lines, response::ContentRange, status::Status,
         target::RequestPath,
     },
 };
@@ -75,7 +72,9 @@ impl Page {
         let mut page = Page::refused();
         page.status = error.status();
         let text = match error {
-            RequestError::TlsOnPlainPort => "This port speaks plain HTTP: use http://, not https://.",
+            RequestError::TlsOnPlainPort => {
+                "This port speaks plain HTTP: use http://, not https://."
+            }
             RequestError::Http2Preface => "This server speaks HTTP/1.1, not HTTP/2.",
             _ => explanation(page.status),
         };
@@ -166,7 +165,8 @@ pub fn asks_for_html(accept: Lines<'_>) -> bool {
 pub fn prefers_json(accept: Lines<'_>) -> bool {
     media_ranges(accept)
         .find(|range| {
-            range.eq_ignore_ascii_case(b"text/html") || range.eq_ignore_ascii_case(b"application/json")
+            range.eq_ignore_ascii_case(b"text/html")
+                || range.eq_ignore_ascii_case(b"application/json")
         })
         .is_some_and(|range| range.eq_ignore_ascii_case(b"application/json"))
 }
@@ -196,7 +196,9 @@ fn explanation(status: Status) -> &'static str {
         Status::BadRequest => "The server could not understand this request.",
         Status::Forbidden => "The server may not read what was asked for.",
         Status::NotFound => "There is nothing at this address.",
-        Status::MethodNotAllowed => "This server gives out files: it answers GET, HEAD and OPTIONS.",
+        Status::MethodNotAllowed => {
+            "This server gives out files: it answers GET, HEAD and OPTIONS."
+        }
         Status::NotAcceptable => "None of the forms this file has is one the client accepts.",
         Status::RequestTimeout => "The request did not arrive in time.",
         Status::PreconditionFailed => "The file is not as the request assumed.",
@@ -204,7 +206,9 @@ fn explanation(status: Status) -> &'static str {
         Status::UriTooLong => "The address is longer than the server takes.",
         Status::RangeNotSatisfiable => "The file has no such part.",
         Status::ExpectationFailed => "The server cannot meet what the request expects.",
-        Status::RequestHeaderFieldsTooLarge => "The request's header is larger than the server takes.",
+        Status::RequestHeaderFieldsTooLarge => {
+            "The request's header is larger than the server takes."
+        }
         Status::InternalServerError => "The server failed. Its log says why.",
         Status::NotImplemented => "The server does not know this method or coding.",
         Status::ServiceUnavailable => "The server has no room for this now. Please try again.",

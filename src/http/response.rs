@@ -1,13 +1,8 @@
 //! Response heads as values, and the one place that writes them.
 
 use super::{
-    content_coding::ContentCoding,
-    date::HttpDate,
-    etag::EntityTag,
-    method::Method,
-    persistence::Persistence,
-    range::ByteRange,
-    status::Status,
+    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, method::Method,
+    persistence::Persistence, range::ByteRange, status::Status,
 };
 
 /// The fields that describe a representation.
@@ -220,7 +215,10 @@ impl CommonFields {
         let date_at = lines.len();
         lines.extend_from_slice(&date.imf_fixdate());
         lines.extend_from_slice(b"\r\n");
-        for (name, value) in [("Server", "stdhttpd"), ("X-Content-Type-Options", "nosniff")] {
+        for (name, value) in [
+            ("Server", "stdhttpd"),
+            ("X-Content-Type-Options", "nosniff"),
+        ] {
             if !replaced(name) {
                 write_line(&mut lines, name, value.as_bytes());
             }

@@ -188,3 +188,47 @@ static PLACES: [u8; CODE_MAX - CODE_MIN + 1] = {
 fn place_of(status: Status) -> usize {
     usize::from(PLACES[usize::from(status.code()) - CODE_MIN])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_and_each_reason_has_its_own_count() {
+        let counters = Counters::new(false);
+        for (place, status) in Status::ALL.iter().enumerate() {
+            (0..=place as u64).for_each(|request| counters.response(*status, request + 1));
+        }
+        for (place, status) in Status::ALL.iter().enumerate() {
+            assert_eq!(
+                counters.responses_with(*status),
+                place as u64 + 1,
+                "{status:?}"
+            );
+        }
+        for (place, reason) in CloseReason::ALL.iter().enumerate() {
+            (0..=place).for_each(|_| counters.closed(*reason, 1));
+        }
+        for (place, reason) in CloseReason::ALL.iter().enumerate() {
+            assert_eq!(counters.closed_by(*reason), place as u64 + 1, "{reason:?}");
+        }
+        let first = Status::ALL.len() as u64;
+        let requests = counters.requests.get();
+        assert_eq!(requests - counters.requests_reused.get(), first);
+    }
+
+    #[test]
+    fn stories_are_kept_only_when_watched_and_only_the_newest() {
+        let now = Instant::now();
+        for (watched, kept) in [(false, 0), (true, super::super::story::STORIES_MAX)] {
+            let counters = Counters::new(watched);
+            for number in 0..100 {
+                let story = Story::begin(number, None, 0, now);
+                counters.tell(story, CloseReason::Reset, now);
+            }
+            let stories = counters.stories();
+            assert_eq!(stories.len(), kept);
+            assert!(stories.last().is_none_or(|story| story.connection == 99));
+        }
+    }
+}

@@ -247,3 +247,43 @@ fn string(bytes: &[u8], out: &mut String) -> fmt::Result {
     out.push('"');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture;
+
+    #[test]
+    fn strings_are_escaped() {
+        let mut out = String::new();
+        string(b"a\"b\\c\n\xff<", &mut out).unwrap();
+        assert_eq!(out, r#""a\"b\\c\u000a\u00ff<""#);
+    }
+
+    #[test]
+    fn the_object_is_balanced_and_holds_the_figures() {
+        let text = json(&fixture::snapshot());
+        let bare = text.replace(r#"\""#, "");
+        let (mut depth, mut in_string) = (0i32, false);
+        for (at, byte) in bare.bytes().enumerate() {
+            match byte {
+                b'"' => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => depth -= 1,
+                _ => {}
+            }
+            assert!(depth > 0 || at >= bare.len() - 2, "{at}");
+        }
+        assert!(!in_string && depth == 0 && !bare.contains(",}") && !bare.contains(",]"));
+        for part in [
+            r#""draining":false"#,
+            r#""listeners":["127.0.0.1:8080"]"#,
+            r#""open":{"count":74,"idle":60,"reading":6,"writing":4,"lingering":4}"#,
+            r#""client_closed":200"#,
+            r#""from":17,"to":32,"connections":200"#,
+            r#""line":"GET /<script>?a=\"&amp;""#,
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}

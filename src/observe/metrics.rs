@@ -238,3 +238,72 @@ impl Text {
         self.sample(name, &"", value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::observe::fixture;
+
+    /// The metrics as name, type and lines of samples.
+    fn families(text: &str) -> Vec<(&str, &str, Vec<&str>)> {
+        let mut families = Vec::new();
+        let mut lines = text.lines().peekable();
+        while let Some(help) = lines.next() {
+            let name = help
+                .strip_prefix("# HELP ")
+                .unwrap()
+                .split(' ')
+                .next()
+                .unwrap();
+            let kind = lines.next().unwrap().strip_prefix("# TYPE ").unwrap();
+            let kind = kind.strip_prefix(name).unwrap().trim();
+            let mut samples = Vec::new();
+            while lines.peek().is_some_and(|line| !line.starts_with('#')) {
+                samples.extend(lines.next());
+            }
+            families.push((name, kind, samples));
+        }
+        families
+    }
+
+    #[test]
+    fn every_metric_is_described_once_and_named_as_its_kind() {
+        let text = metrics(&fixture::snapshot());
+        let mut names = HashSet::new();
+        for (name, kind, samples) in families(&text) {
+            assert!(names.insert(name), "{name} twice");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+            assert!(!samples.is_empty(), "{name}");
+            for sample in samples {
+                let (series, value) = sample.rsplit_once(' ').unwrap();
+                assert!(series.starts_with(name), "{sample}");
+                assert!(value.parse::<f64>().unwrap() >= 0.0, "{sample}");
+            }
+        }
+    }
+
+    #[test]
+    fn histograms_are_cumulative_and_end_with_their_count() {
+        let text = metrics(&fixture::snapshot());
+        let mut histograms = 0;
+        for (name, _, samples) in families(&text)
+            .iter()
+            .filter(|(_, kind, _)| *kind == "histogram")
+        {
+            let values: Vec<f64> = samples
+                .iter()
+                .map(|sample| sample.rsplit_once(' ').unwrap().1.parse().unwrap())
+                .collect();
+            let [buckets @ .., sum, count] = &values[..] else {
+                panic!("{name}")
+            };
+            assert!(buckets.is_sorted(), "{name}");
+            assert_eq!(buckets.last(), Some(count), "{name}");
+            assert!(*sum > 0.0 && *count > 0.0, "{name}");
+            histograms += 1;
+        }
+        assert_eq!(histograms, 2);
+    }
+}

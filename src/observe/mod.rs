@@ -14,6 +14,7 @@ pub mod access_log;
 pub mod close_reason;
 pub mod counters;
 pub mod histogram;
+pub mod history;
 pub mod json;
 pub mod kernel;
 pub mod log_line;
@@ -22,3 +23,6 @@ pub mod metrics;
 pub mod page;
 pub mod snapshot;
 pub mod story;
+
+#[cfg(test)]
+pub(crate) mod fixture;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Stories in a snapshot, the newest of all workers.
-pub const STORIES_SHOWN_MAX: usize = 24;
+pub const STORIES_SHOWN_MAX: usize = 16;
 
 /// What the whole server shows of itself: made once at the start, written by
 /// the server, read by whoever takes a [`Snapshot`].
@@ -225,6 +225,32 @@ impl Totals {
         self.closed.iter().sum()
     }
 
+    /// What was counted since `earlier`.
+    pub fn since(&self, earlier: &Totals) -> Totals {
+        fn less<const N: usize>(now: &[u64; N], earlier: &[u64; N]) -> [u64; N] {
+            std::array::from_fn(|place| now[place].saturating_sub(earlier[place]))
+        }
+        Totals {
+            accepted: self.accepted.saturating_sub(earlier.accepted),
+            closed: less(&self.closed, &earlier.closed),
+            requests: self.requests.saturating_sub(earlier.requests),
+            requests_reused: self.requests_reused.saturating_sub(earlier.requests_reused),
+            bytes_sent: self.bytes_sent.saturating_sub(earlier.bytes_sent),
+            statuses: less(&self.statuses, &earlier.statuses),
+            cache_hits: self.cache_hits.saturating_sub(earlier.cache_hits),
+            cache_misses: self.cache_misses.saturating_sub(earlier.cache_misses),
+            latency: self.latency.since(&earlier.latency),
+            requests_per_connection: less(
+                &self.requests_per_connection,
+                &earlier.requests_per_connection,
+            ),
+            requests_of_closed: self
+                .requests_of_closed
+                .saturating_sub(earlier.requests_of_closed),
+            log_lines_lost: self.log_lines_lost.saturating_sub(earlier.log_lines_lost),
+        }
+    }
+
     fn add(&mut self, worker: &Counters) {
         self.accepted += worker.accepted.get();
         self.requests += worker.requests.get();
@@ -244,5 +270,41 @@ impl Totals {
             *sum += count;
         }
         self.requests_of_closed += requests;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::observe::fixture;
+
+    use super::*;
+
+    #[test]
+    fn the_workers_are_summed() {
+        let (watch, now) = fixture::watch();
+        let snapshot = watch.snapshot(now, None);
+        let totals = &snapshot.totals;
+        assert_eq!(totals.accepted, 2 * 340 + 5);
+        assert_eq!(totals.closed_count(), 2 * 303 + 5);
+        assert_eq!(totals.closed[CloseReason::Refused as usize], 5);
+        assert_eq!(totals.requests_per_connection.iter().sum::<u64>(), 2 * 303);
+        assert_eq!(totals.requests_of_closed, 2 * (200 + 100 * 25 + 3 * 9));
+        assert_eq!(totals.latency.count(), totals.requests);
+        assert_eq!(totals.statuses.iter().sum::<u64>(), totals.requests);
+        assert_eq!(totals.requests - totals.requests_reused, 2 * 303);
+        assert_eq!(totals.since(totals), Totals::default());
+        assert_eq!(snapshot.open().count(), 2 * 37);
+    }
+
+    #[test]
+    fn the_newest_stories_come_first_and_are_bounded() {
+        let (watch, now) = fixture::watch();
+        let stories = watch.snapshot(now, None).stories;
+        assert_eq!(stories.len(), STORIES_SHOWN_MAX);
+        assert!(stories.is_sorted_by_key(|(age, _)| *age));
+        let (age, story) = &stories[0];
+        assert_eq!(*age, Duration::from_millis(100));
+        assert_eq!((story.requests.len(), story.requests_count), (8, 9));
+        assert_eq!(story.requests[0].line(), b"GET /<script>?a=\"&amp;");
     }
 }

@@ -46,14 +46,17 @@ pub struct Acceptor {
     pub last_id: u64,
     /// Whether the system's being out of descriptors was told.
     pub told_exhausted: bool,
+    /// A stream that was accepted at the limit and waits for one to close.
+    pub held: Option<Arrival>,
 }
 
-/// Whether there is room for another connection.
-enum Room {
-    /// There is.
-    Free,
-    /// There will be, once a worker has closed one.
-    Awaited,
+/// A stream that was accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// How long the kernel held it back if it came without a request.
+    waited: Duration,
 }
 
 impl Acceptor {
@@ -69,22 +72,30 @@ impl Acceptor {
             {
                 return Err(error);
             }
-            for signal in self.signals.pending() {
-                match signal {
-                    Signal::Stop => {
-                        self.accept_all();
-                        self.stop();
-                        return Ok(());
-                    }
-                    Signal::Reopen => {
-                        if let Some(log) = &self.access_log {
-                            log.reopen();
-                        }
-                    }
+            let signalled = events.iter().any(|event| event.token() == SIGNALS);
+            if signalled && self.is_told_to_stop() {
+                self.accept_all();
+                if let Some(held) = self.held.take() {
+                    self.hand_over(held);
                 }
+                self.stop();
+                return Ok(());
             }
             pause = self.accept_all();
         }
+    }
+
+    /// Obeys the signals that came.
+    fn is_told_to_stop(&mut self) -> bool {
+        let mut stop = false;
+        for signal in self.signals.pending() {
+            match (signal, &self.access_log) {
+                (Signal::Stop, _) => stop = true,
+                (Signal::Reopen, Some(log)) => log.reopen(),
+                (Signal::Reopen, None) => {}
+            }
+        }
+        stop
     }
 
     fn register(&mut self) -> io::Result<()> {
@@ -103,8 +114,12 @@ impl Acceptor {
     fn accept_all(&mut self) -> Option<Duration> {
         for index in 0..self.listeners.len() {
             loop {
-                if let Room::Awaited = self.room() {
-                    return None;
+                if let Some(held) = self.held.take() {
+                    if !self.has_room() {
+                        self.held = Some(held);
+                        return None;
+                    }
+                    self.hand_over(held);
                 }
                 match self.listeners[index].accept() {
                     Ok((stream, peer)) => {
@@ -113,7 +128,11 @@ impl Acceptor {
                             false => Duration::ZERO,
                         };
                         self.told_exhausted = false;
-                        self.hand_over(stream, peer, waited);
+                        self.held = Some(Arrival {
+                            stream,
+                            peer,
+                            waited,
+                        });
                     }
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
@@ -128,11 +147,12 @@ impl Acceptor {
         None
     }
 
-    /// At the limit, asks the worker with the longest idle connection to close
-    /// it. With none idle, what waits goes on waiting in the backlog.
-    fn room(&self) -> Room {
+    /// Whether a stream that waits can be handed over. At the limit, asks the
+    /// worker with the longest idle connection to close it; with none idle,
+    /// what waits goes on waiting, behind it in the backlog.
+    fn has_room(&self) -> bool {
         if self.open() < self.connections_max {
-            return Room::Free;
+            return true;
         }
         self.shared.acceptor_waits.store(true, Relaxed);
         let longest = self
@@ -148,9 +168,9 @@ impl Acceptor {
         // One may have closed before the workers could know that we wait.
         if self.open() < self.connections_max {
             self.shared.acceptor_waits.store(false, Relaxed);
-            return Room::Free;
+            return true;
         }
-        Room::Awaited
+        false
     }
 
     fn open(&self) -> usize {
@@ -166,16 +186,18 @@ impl Acceptor {
         EXHAUSTED_PAUSE
     }
 
-    fn hand_over(&mut self, stream: TcpStream, peer: SocketAddr, waited: Duration) {
+    fn hand_over(&mut self, arrival: Arrival) {
+        let Arrival {
+            stream,
+            peer,
+            waited,
+        } = arrival;
         self.last_id += 1;
         if !self.shared.clients.admit(peer.ip()) {
             debug!("connection {}: refused: {peer} has enough", self.last_id);
             return;
         }
-        let fewest = self
-            .posts
-            .iter()
-            .min_by_key(|post| post.open.load(Relaxed));
+        let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
             post.hand_over(Accepted {
                 stream,
@@ -195,4 +217,3 @@ impl Acceptor {
         }
     }
 }
-

@@ -11,6 +11,7 @@ pub mod pool;
 pub mod sandbox;
 pub mod shutdown;
 pub mod start_error;
+pub mod status_server;
 pub mod table;
 pub mod user;
 pub mod worker;
@@ -18,10 +19,7 @@ pub mod worker;
 use std::{
     io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
@@ -54,8 +52,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         descriptors::connections_max(descriptors, listeners.len(), config.threads.get()),
     );
     let signals = shutdown::Signals::new().map_err(system("signals"))?;
-    let site = Site::open(&config.site)
-        .map_err(|source| StartError::root(&config.site.root, source))?;
+    let site =
+        Site::open(&config.site).map_err(|source| StartError::root(&config.site.root, source))?;
     if let Some(name) = &config.user {
         user::become_user(name)?;
     }
@@ -75,14 +73,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     for number in 0..config.threads.get() {
         let counters = Arc::new(Counters::new(config.status.is_some()));
         let log = access_log.as_ref().map(|log| log.buffer());
-        let desk = Desk::new(
-            &config,
-            number,
-            site.view(),
-            counters,
-            log,
-            shared.started,
-        );
+        let desk = Desk::new(&config, number, site.view(), counters, log, shared.started);
         let (post, worker) = hire(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
@@ -98,6 +89,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         access_log: access_log.clone(),
         last_id: 0,
         told_exhausted: false,
+        held: None,
     };
     let accepted = acceptor.run().map_err(system("poll"));
     for worker in workers {

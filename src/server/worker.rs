@@ -212,6 +212,7 @@ impl Worker {
         let Some(slot) = self.table.get_mut(place) else {
             return;
         };
+        let is_idle = matches!(slot.connection.state(), State::Idle { .. });
         match fate {
             Fate::Reading => {}
             Fate::Writing => {
@@ -220,7 +221,6 @@ impl Worker {
                     let descriptor = slot.descriptor;
                     self.watch_writes(place, descriptor);
                 }
-                return;
             }
             Fate::Turn => {
                 if !slot.is_queued {
@@ -233,7 +233,6 @@ impl Worker {
                 return;
             }
         }
-        let is_idle = matches!(slot.connection.state(), State::Idle { .. });
         self.table.set_idle(place, false);
         self.table.set_idle(place, is_idle);
     }

@@ -32,7 +32,7 @@ fn opened(root: &Root, path: &[u8]) -> &'static str {
         Ok(Opened::File(..)) => "file",
         Ok(Opened::Folder(_)) => "folder",
         Ok(Opened::Other) => "other",
-        Err(error) => word(&refusal(error)),
+        Err(error) => word(&Refusal::from(error)),
     }
 }
 
@@ -151,7 +151,11 @@ fn special_files_open_without_a_wait_and_are_told() {
 fn a_failure_means_one_thing() {
     let check = |errors: &[Errno], expected: &str| {
         for &errno in errors {
-            assert_eq!(word(&refusal(errno.into())), expected, "{errno:?}");
+            assert_eq!(
+                word(&Refusal::from(io::Error::from(errno))),
+                expected,
+                "{errno:?}"
+            );
         }
     };
     check(
@@ -176,8 +180,8 @@ fn a_failure_means_one_thing() {
     check(&[Errno::IO, Errno::STALE, Errno::TIMEDOUT], "failed");
     // What cap-std says of a path that leads out.
     let outside = io::Error::new(io::ErrorKind::PermissionDenied, "outside");
-    assert_eq!(word(&refusal(outside)), "not found");
-    assert_eq!(word(&refusal(io::Error::other("odd"))), "failed");
+    assert_eq!(word(&Refusal::from(outside)), "not found");
+    assert_eq!(word(&Refusal::from(io::Error::other("odd"))), "failed");
 }
 
 #[test]

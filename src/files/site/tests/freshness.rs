@@ -19,8 +19,10 @@ fn check_change(change: impl Fn(&Bench)) {
             bench.settle("x");
         }
         assert!(bench.text("/x", "") == content);
-        let kept = settle && size <= MEMORY_BYTES_MAX;
-        assert_eq!(bench.keeps("/x"), kept, "{size}");
+        // One that was not waited for may be kept or not: that is the clock's.
+        if settle {
+            assert_eq!(bench.keeps("/x"), size <= MEMORY_BYTES_MAX, "{size}");
+        }
         for _ in 0..2 {
             change(&bench);
             let now = match fs::read_to_string(bench.at("x")) {

@@ -1,0 +1,72 @@
+//! The end of a connection, in an order in which the client reads its last
+//! response (RFC 9112 section 9.6).
+
+use std::{io, time::Instant};
+
+use log::debug;
+
+use super::{
+    Budget, Connection, Fate, Step,
+    desk::Desk,
+    state::{Lingering, State},
+    transport::{Transport, uninterrupted},
+};
+use crate::observe::close_reason::CloseReason;
+
+impl<T: Transport> Connection<T> {
+    /// The last response is sent. `clean` says that nothing of the client's
+    /// is left over. A client that asked for the close sends nothing more, so
+    /// the socket can be closed; any other may still be sending, and a close
+    /// would answer that with a reset that takes our response along.
+    pub(super) fn end(&mut self, reason: CloseReason, clean: bool, desk: &Desk) -> Step {
+        let nothing_to_come = clean && !self.readable && reason == CloseReason::ClientAsked;
+        if nothing_to_come || self.transport.shutdown_write().is_err() {
+            return Step::Stop(Fate::Closed(reason));
+        }
+        self.state = State::Lingering(Lingering {
+            since: desk.now,
+            reason,
+        });
+        Step::Continue
+    }
+
+    /// [`State::Lingering`].
+    pub(super) fn linger(&mut self, input: &mut [u8], budget: &mut Budget) -> Step {
+        let State::Lingering(Lingering { reason, .. }) = self.state else {
+            return Step::Continue;
+        };
+        if !self.readable {
+            return Step::Stop(Fate::Reading);
+        }
+        if budget.bytes == 0 {
+            return Step::Stop(Fate::Turn);
+        }
+        let wanted = input.len();
+        match uninterrupted(|| self.transport.discard(wanted, input)) {
+            Ok(0) => return Step::Stop(Fate::Closed(reason)),
+            Ok(count) => {
+                self.readable = count == wanted || self.read_closed;
+                budget.bytes = budget.bytes.saturating_sub(count);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(_) => return Step::Stop(Fate::Closed(reason)),
+        }
+        Step::Continue
+    }
+
+    /// Notes the close. To be called once, before the connection is dropped.
+    pub fn closed(&mut self, reason: CloseReason, desk: &mut Desk) {
+        self.abandon(desk);
+        desk.counters.closed(reason, self.identity.requests);
+        if let Some(story) = self.identity.story.take() {
+            desk.counters.tell(story, reason, Instant::now());
+        }
+        debug!(
+            "connection {}: closed first by the {}: {} after {} requests",
+            self.identity.id,
+            reason.first().name(),
+            reason.name(),
+            self.identity.requests,
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! Who a connection is, whatever state it is in.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use crate::observe::story::Story;
+
+/// Who a connection is.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its number, from 1, unique in this process.
+    pub id: u64,
+    /// The peer; `None` where it has no address.
+    pub peer: Option<SocketAddr>,
+    /// Requests it has brought so far.
+    pub requests: u64,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// How long the kernel held it back before that, if it brought nothing.
+    pub waited: Duration,
+    /// Its story, where somebody may look.
+    pub story: Option<Box<Story>>,
+}
+
+impl Identity {
+    /// When a client that is silent so far had its connection.
+    pub(super) fn began_silent(&self) -> Instant {
+        self.accepted
+            .checked_sub(self.waited)
+            .unwrap_or(self.accepted)
+    }
+
+    /// When the client's first request began, its first byte coming `now`:
+    /// when it was accepted, or earlier if the kernel held it back meanwhile.
+    pub(super) fn began(&self, now: Instant) -> Instant {
+        if now.saturating_duration_since(self.accepted) < self.waited / 2 {
+            self.accepted
+        } else {
+            self.began_silent()
+        }
+    }
+
+    /// The client's address, as the log has it.
+    pub fn client(&self) -> IpAddr {
+        self.peer
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+    }
+}

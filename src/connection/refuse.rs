@@ -1,0 +1,130 @@
+//! Answers to what is no request, or not the whole of one.
+
+use super::{
+    Budget, Connection, Fate, Step,
+    body::Body,
+    desk::Desk,
+    note::{self, Note, Said},
+    output::Flow,
+    respond::{self, Frame},
+    serve::Progress,
+    state::{DiscardingBody, State, Then},
+    transport::Transport,
+};
+use crate::{
+    handler::{Answer, page::Page},
+    http::{
+        error::RequestError,
+        framing::BodyFraming,
+        persistence::{CloseCause, Persistence},
+        request::{Expectation, Request, Version},
+        response,
+        status::Status,
+    },
+    observe::close_reason::CloseReason,
+};
+
+impl<T: Transport> Connection<T> {
+    /// Queues the answer to bytes that are no request; it is the last.
+    pub(super) fn queue_error(
+        &mut self,
+        error: RequestError,
+        bytes: &[u8],
+        progress: &mut Progress,
+        desk: &mut Desk,
+    ) {
+        log::debug!("connection {}: refused: {error:?}", self.identity.id);
+        let page = Page::of_error(error);
+        self.queue_last(page, bytes, CloseReason::BadRequest, desk);
+        progress.then = Then::Close(CloseReason::BadRequest);
+    }
+
+    fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
+        self.identity.requests += 1;
+        // An empty line may stand before a request (RFC 9112 section 2.2).
+        let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+        let frame = Frame {
+            common: &desk.common,
+            persistence: Persistence::Close(CloseCause::Refused),
+            // A response to HEAD has no content, an error no less than any
+            // other (RFC 9110 section 9.3.2).
+            head_only: bytes.starts_with(b"HEAD "),
+            turn: desk.turn,
+        };
+        let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);
+        desk.counters
+            .response(queued.status, self.identity.requests);
+        let note = Note {
+            number: self.identity.requests,
+            queued,
+            close: Some(reason),
+            received: desk.now,
+        };
+        let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
+        let line = line.unwrap_or_default();
+        note::sent(&mut self.identity, desk, Said::Raw(line), note);
+    }
+
+    /// Gives up waiting for the rest of a request, and says so.
+    pub(super) fn refuse(&mut self, status: Status, reason: CloseReason, desk: &mut Desk) -> Fate {
+        let line = match &self.state {
+            State::ReadingHead(reading) => reading.input.clone(),
+            State::DiscardingBody(discarding) => discarding.head.to_vec(),
+            _ => Vec::new(),
+        };
+        let page = Page {
+            refused: true,
+            ..Page::of(status)
+        };
+        self.queue_last(page, &line, reason, desk);
+        let mut progress = Progress {
+            at: 0,
+            then: Then::Close(reason),
+            flow: Flow::Done,
+            unfinished: None,
+        };
+        let mut budget = Budget {
+            responses: 0,
+            bytes: usize::MAX,
+        };
+        let step = match self.flush(&mut progress, desk, &mut budget) {
+            // Something unread may be there: `unjudged` bytes say so.
+            Ok(()) => self.settle(b"\n", true, progress, desk.now, desk),
+            Err(error) => self.failed(&error, desk),
+        };
+        match step {
+            Step::Stop(fate) => fate,
+            Step::Continue => Fate::Turn,
+        }
+    }
+
+    /// The head is whole, its body is not. A client that waits for leave to
+    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much:
+    /// then that is said at once, whether or not some of it came along.
+    pub(super) fn await_body(
+        &mut self,
+        request: &Request<'_>,
+        head: &[u8],
+        behind: &[u8],
+        body: Body,
+        progress: &mut Progress,
+        desk: &mut Desk,
+    ) {
+        let asks =
+            request.expectation == Expectation::Continue && request.version == Version::Http11;
+        if asks
+            && matches!(request.framing, BodyFraming::Length(bytes) if bytes > desk.limits.body_bytes_max)
+        {
+            self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
+            return;
+        }
+        if asks && behind.is_empty() {
+            desk.output.bytes.extend_from_slice(response::CONTINUE);
+        }
+        progress.then = Then::Body(Box::new(DiscardingBody {
+            since: desk.now,
+            head: head.into(),
+            body,
+        }));
+    }
+}

@@ -1,0 +1,105 @@
+//! A response that takes more than one turn, and what comes after it.
+
+use log::{debug, warn};
+
+use super::{
+    Budget, Connection, Fate, Step,
+    desk::Desk,
+    identity::Identity,
+    note,
+    output::{Flow, WriteError},
+    state::{ReadingHead, State, Then, Writing},
+    transport::Transport,
+};
+use crate::observe::close_reason::CloseReason;
+
+impl<T: Transport> Connection<T> {
+    /// [`State::Writing`].
+    pub(super) fn write(&mut self, desk: &mut Desk, budget: &mut Budget) -> Step {
+        let State::Writing(writing) = &mut self.state else {
+            return Step::Continue;
+        };
+        let before = budget.bytes;
+        let flow = writing
+            .output
+            .write_to(&mut self.transport, &mut budget.bytes);
+        let sent = before - budget.bytes;
+        desk.counters.bytes_sent.add(sent as u64);
+        let fast_enough = writing.progress(sent, desk.now, &desk.timeouts, desk.limits.rate_min);
+        let reason = match flow {
+            Ok(Flow::Done) => return self.written(desk),
+            Ok(_) if !fast_enough => {
+                self.transport.reset_on_close();
+                CloseReason::TooSlow
+            }
+            Ok(Flow::Blocked) => return Step::Stop(Fate::Writing),
+            Ok(Flow::Paused) => return Step::Stop(Fate::Turn),
+            Err(error) => write_failed(&self.identity, &error),
+        };
+        self.abandon(desk);
+        Step::Stop(Fate::Closed(reason))
+    }
+
+    /// All of [`State::Writing`] is sent.
+    fn written(&mut self, desk: &mut Desk) -> Step {
+        let since = desk.now;
+        let state = std::mem::replace(&mut self.state, State::Idle { since });
+        let State::Writing(writing) = state else {
+            return Step::Continue;
+        };
+        let Writing {
+            unparsed,
+            then,
+            unfinished,
+            ..
+        } = *writing;
+        if let Some(unfinished) = unfinished {
+            note::finished(&mut self.identity, desk, *unfinished, 0);
+        }
+        match then {
+            Then::Next if unparsed.is_empty() && desk.draining => {
+                self.end(CloseReason::Draining, false, desk)
+            }
+            Then::Next if unparsed.is_empty() => Step::Continue,
+            Then::Next => {
+                self.state = State::ReadingHead(ReadingHead {
+                    since,
+                    input: unparsed,
+                    unjudged: true,
+                });
+                Step::Continue
+            }
+            Then::Body(discarding) => {
+                self.state = State::DiscardingBody(discarding);
+                Step::Continue
+            }
+            Then::Close(reason) => self.end(reason, unparsed.is_empty(), desk),
+        }
+    }
+
+    /// Notes that the response under way will not be finished.
+    pub(super) fn abandon(&mut self, desk: &mut Desk) {
+        if let State::Writing(writing) = &mut self.state {
+            let left = writing.output.left();
+            if let Some(unfinished) = writing.unfinished.take() {
+                note::finished(&mut self.identity, desk, *unfinished, left);
+            }
+        }
+    }
+}
+
+/// The reason for a close that a failed write is; the system's words go to
+/// the log alone.
+pub(super) fn write_failed(identity: &Identity, error: &WriteError) -> CloseReason {
+    match error {
+        WriteError::Transport(error) => {
+            debug!("connection {}: cannot write: {error}", identity.id);
+            CloseReason::Reset
+        }
+        WriteError::FileChanged => CloseReason::FileChanged,
+        WriteError::File(error) => {
+            warn!("connection {}: cannot read a file: {error}", identity.id);
+            CloseReason::FileFailed
+        }
+    }
+}

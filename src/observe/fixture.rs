@@ -1,0 +1,128 @@
+//! A server that never was, for the tests of what is told.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use super::{
+    close_reason::CloseReason,
+    counters::{Counter, Counters, Gauge},
+    kernel::{KernelView, SocketCounts},
+    snapshot::{Snapshot, Watch},
+    story::Story,
+};
+use crate::{
+    config::{Limits, Timeouts},
+    http::status::Status,
+};
+
+/// Two workers that did the same, and the present.
+pub fn watch() -> (Watch, Instant) {
+    let started = Instant::now();
+    let now = started + Duration::from_secs(3700);
+    let worker = |number| {
+        let counters = Counters::new(true);
+        count(&counters);
+        tell(&counters, number, now);
+        Arc::new(counters)
+    };
+    let watch = Watch {
+        started,
+        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+        workers: vec![worker(0), worker(1)],
+        refused: Counter::default(),
+        limits: Limits::default(),
+        timeouts: Timeouts::default(),
+        connections_max: 1000,
+        cache_bytes_max: 64 << 20,
+        cache_bytes: Gauge::default(),
+        log_lines_lost: Arc::default(),
+        draining: AtomicBool::new(false),
+    };
+    watch.refused.add(5);
+    watch.cache_bytes.set(3 << 20);
+    (watch, now)
+}
+
+/// The same, with what a kernel could say.
+pub fn snapshot() -> Snapshot {
+    let (watch, now) = watch();
+    let kernel = KernelView {
+        server: SocketCounts {
+            established: 74,
+            fin_wait: 4,
+            close_wait: 0,
+            time_wait: 412,
+            other: 1,
+        },
+        clients: SocketCounts {
+            established: 74,
+            time_wait: 200,
+            ..SocketCounts::default()
+        },
+        listen_queue: 0,
+        listen_overflows: 0,
+    };
+    watch.snapshot(now, Some(kernel))
+}
+
+fn count(counters: &Counters) {
+    counters.accepted.add(340);
+    counters.bytes_sent.add(5_400_000);
+    for (connections, requests, reason) in [
+        (200, 1, CloseReason::ClientAsked),
+        (100, 25, CloseReason::ClientClosed),
+        (3, 9, CloseReason::IdleTimeout),
+    ] {
+        for _ in 0..connections {
+            for request in 1..=requests {
+                let status = match request {
+                    9 => Status::NotFound,
+                    7 => Status::NotModified,
+                    _ => Status::Ok,
+                };
+                counters.response(status, request);
+                counters.latency.record(9_000 + 700 * request * request);
+                counters.cache_hits.add(1);
+            }
+            counters.closed(reason, requests);
+        }
+    }
+    counters.cache_misses.add(12);
+    counters.idle.set(30);
+    counters.reading.set(3);
+    counters.writing.set(2);
+    counters.lingering.set(2);
+}
+
+fn tell(counters: &Counters, worker: usize, now: Instant) {
+    let microseconds = Duration::from_micros;
+    for place in 0..20u64 {
+        let age = Duration::from_millis(100 + place * 330 + worker as u64 * 150);
+        let requests = if place % 2 == 0 { 9 } else { 1 };
+        let life = microseconds(300 + requests * 1900);
+        let accepted = now - age - life;
+        let client = SocketAddr::from(([127, 0, 0, 1], 40_000 + place as u16));
+        let number = 1000 - place * 2 - worker as u64;
+        let mut story = Story::begin(number, Some(client), worker, accepted);
+        story.first_byte(accepted + microseconds(40));
+        for request in 0..requests {
+            let received = accepted + microseconds(45 + request * 1900);
+            let line: &[u8] = b"GET /<script>?a=\"&amp;";
+            story.request(
+                line,
+                Status::Ok,
+                1024,
+                received,
+                received + microseconds(83),
+            );
+        }
+        let reason = match requests {
+            1 => CloseReason::ClientAsked,
+            _ => CloseReason::ClientClosed,
+        };
+        counters.tell(story, reason, now - age);
+    }
+}

@@ -1,0 +1,148 @@
+//! Figures as people read them.
+
+use std::{
+    fmt::{self, Display},
+    time::Duration,
+};
+
+/// A count in groups of three digits: `12 345`, with thin spaces.
+pub struct Grouped(pub u64);
+
+impl Display for Grouped {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                out.write_str("\u{202f}")?;
+            }
+            write!(out, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes in the unit that leaves one to four digits: `14.2 MiB`.
+pub struct Bytes(pub u64);
+
+impl Display for Bytes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        for unit in ["B", "KiB", "MiB", "GiB"] {
+            if value < 1000.0 {
+                let digits = usize::from(unit != "B" && value.fract() > 0.0 && value < 100.0);
+                return write!(out, "{value:.digits$}\u{a0}{unit}");
+            }
+            value /= 1024.0;
+        }
+        write!(out, "{value:.1}\u{a0}TiB")
+    }
+}
+
+/// A duration in nanoseconds: `83 µs`; unknown is a dash.
+pub struct Nanoseconds(pub Option<u64>);
+
+impl Display for Nanoseconds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(nanoseconds) = self.0 else {
+            return out.write_str("–");
+        };
+        let (value, unit) = match nanoseconds as f64 {
+            value if value < 1e6 => (value / 1e3, "µs"),
+            value if value < 1e9 => (value / 1e6, "ms"),
+            value => (value / 1e9, "s"),
+        };
+        let digits = match value {
+            ..10.0 => 2,
+            10.0..100.0 => 1,
+            _ => 0,
+        };
+        write!(out, "{value:.digits$}\u{a0}{unit}")
+    }
+}
+
+/// The same of a [`Duration`].
+pub fn time(duration: Duration) -> Nanoseconds {
+    Nanoseconds(Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// A part of a whole in per cent, as text of a page; of nothing it is a dash.
+pub fn share(part: u64, whole: u64) -> String {
+    match (part as f64 * 100.0 / whole as f64, whole) {
+        (_, 0) => "–".to_owned(),
+        // Never "100 %" or "0 %" of what is not quite all or nothing.
+        (percent, _) if part < whole && percent >= 99.9 => "&gt;\u{a0}99.9\u{a0}%".to_owned(),
+        (percent, _) if part > 0 && percent < 0.1 => "&lt;\u{a0}0.1\u{a0}%".to_owned(),
+        (percent, _) if percent.fract() == 0.0 => format!("{percent:.0}\u{a0}%"),
+        (percent, _) => format!("{percent:.1}\u{a0}%"),
+    }
+}
+
+/// A long time in its two largest units.
+pub fn uptime(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}\u{a0}s"),
+        (0, 0, _) => format!("{minutes}\u{a0}min {}\u{a0}s", seconds % 60),
+        (0, _, _) => format!("{hours}\u{a0}h {minutes}\u{a0}min"),
+        _ => format!("{days}\u{a0}d {hours}\u{a0}h"),
+    }
+}
+
+/// Bytes of a peer as text of a page: what is not plain ASCII is a `\xHH`.
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0 {
+            match byte {
+                b'<' => out.write_str("&lt;")?,
+                b'>' => out.write_str("&gt;")?,
+                b'&' => out.write_str("&amp;")?,
+                b'"' => out.write_str("&quot;")?,
+                0x20..0x7f => write!(out, "{}", char::from(byte))?,
+                _ => write!(out, "\\x{byte:02X}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures() {
+        let rows = [
+            (Grouped(0).to_string(), "0"),
+            (Grouped(999).to_string(), "999"),
+            (Grouped(1_234_567).to_string(), "1\u{202f}234\u{202f}567"),
+            (Bytes(0).to_string(), "0\u{a0}B"),
+            (Bytes(1024).to_string(), "1\u{a0}KiB"),
+            (Bytes(1_500_000).to_string(), "1.4\u{a0}MiB"),
+            (Bytes(u64::MAX).to_string(), "16777216.0\u{a0}TiB"),
+            (Nanoseconds(None).to_string(), "–"),
+            (Nanoseconds(Some(950)).to_string(), "0.95\u{a0}µs"),
+            (Nanoseconds(Some(83_000)).to_string(), "83.0\u{a0}µs"),
+            (Nanoseconds(Some(1_250_000_000)).to_string(), "1.25\u{a0}s"),
+            (share(0, 0), "–"),
+            (share(0, 5), "0\u{a0}%"),
+            (share(5, 5), "100\u{a0}%"),
+            (share(1, 3), "33.3\u{a0}%"),
+            (share(99_999, 100_000), "&gt;\u{a0}99.9\u{a0}%"),
+            (share(1, 100_000), "&lt;\u{a0}0.1\u{a0}%"),
+            (uptime(Duration::from_secs(59)), "59\u{a0}s"),
+            (uptime(Duration::from_secs(61)), "1\u{a0}min 1\u{a0}s"),
+            (uptime(Duration::from_secs(7261)), "2\u{a0}h 1\u{a0}min"),
+            (uptime(Duration::from_secs(90_000)), "1\u{a0}d 1\u{a0}h"),
+            (
+                Escaped(b"<a href=\"&\">\xff").to_string(),
+                "&lt;a href=&quot;&amp;&quot;&gt;\\xFF",
+            ),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(text, expected);
+        }
+    }
+}

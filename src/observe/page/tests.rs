@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use super::*;
+use crate::observe::fixture;
+
+/// Element names opened and closed, where HTML asks for both.
+fn is_balanced(html: &str, name: &str) -> bool {
+    let opened =
+        html.matches(&format!("<{name}>")).count() + html.matches(&format!("<{name} ")).count();
+    opened > 0 && opened == html.matches(&format!("</{name}>")).count()
+}
+
+#[test]
+fn the_page_is_whole_and_says_the_figures() {
+    let html = page(&fixture::snapshot(), &History::default());
+    for name in [
+        "main", "section", "header", "dl", "table", "ul", "ol", "details", "summary", "svg", "div",
+        "p", "b", "span", "h2",
+    ] {
+        assert!(is_balanced(&html, name), "{name}");
+    }
+    for text in [
+        "<b>60 idle</b>",
+        "17 to 32",
+        "client closed",
+        "412",
+        "#1000",
+        "200 OK",
+        "no limit",
+        "75 s",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn what_a_peer_sent_stays_text() {
+    let html = page(&fixture::snapshot(), &History::default());
+    assert!(html.contains("GET /&lt;script&gt;?a=&quot;&amp;amp;"));
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(!html.contains(" style=") && !html.contains(" onclick="));
+}
+
+#[test]
+fn a_server_that_has_done_nothing_has_a_page() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.totals = Default::default();
+    snapshot.stories.clear();
+    snapshot.workers.clear();
+    snapshot.kernel = None;
+    snapshot.uptime = Duration::ZERO;
+    let html = page(&snapshot, &History::default());
+    assert!(html.contains("None has ended yet.") && !html.contains("NaN") && !html.contains("inf"));
+}
+
+#[test]
+fn rates_are_those_of_the_last_seconds() {
+    let mut snapshot = fixture::snapshot();
+    let mut history = History::default();
+    for _ in 0..100 {
+        snapshot.uptime += Duration::from_secs(1);
+        snapshot.totals.requests += 250;
+        history.note(&snapshot);
+        history.note(&snapshot);
+    }
+    let rates = history.requests_a_second();
+    assert_eq!(rates.len(), crate::observe::history::SAMPLES_MAX - 1);
+    assert!(rates.iter().all(|rate| *rate == 250.0));
+    let lately = history.lately(&snapshot);
+    assert_eq!((lately.seconds, lately.totals.requests), (10.0, 2500));
+    assert!(page(&snapshot, &history).contains("<dd>250</dd>"));
+}
+
+#[test]
+fn a_picture_of_many_connections_stays_small() {
+    let mut snapshot = fixture::snapshot();
+    for worker in &mut snapshot.workers {
+        worker.idle = 1_000_000;
+    }
+    let html = page(&snapshot, &History::default());
+    assert!(html.len() < 150_000, "{}", html.len());
+}

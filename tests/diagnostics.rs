@@ -1,0 +1,139 @@
+//! The life of a connection, as told at the level `debug`.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::Server;
+
+fn server(args: &str) -> Server {
+    Server::build()
+        .file("index.html", "home")
+        .debug()
+        .args(args)
+        .start()
+}
+
+#[track_caller]
+fn assert_words(line: &str, words: &[&str]) {
+    for word in words {
+        assert!(
+            line.to_lowercase().contains(&word.to_lowercase()),
+            "{word:?} is not in {line:?}"
+        );
+    }
+}
+
+/// Whether the line holds the number, alone.
+fn has_number(line: &str, number: &str) -> bool {
+    line.split(|c: char| !c.is_ascii_digit())
+        .any(|word| word == number)
+}
+
+#[test]
+fn the_life_of_a_connection_reads_like_a_story() {
+    let server = server("--threads 1");
+    let mut client = server.connect();
+    let peer = client.local_address().to_string();
+    client.get("/");
+    let missing = client.get("/none").body.len().to_string();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    client.reply();
+    client.assert_closed();
+    drop(client);
+
+    let accepted =
+        server.wait_for_log("the start", |l| l.contains("accepted") && l.contains(&peer));
+    assert_words(&accepted, &["worker"]);
+    let first = server.wait_for_log("the first request", |l| {
+        l.contains("GET /") && l.contains("200")
+    });
+    assert!(
+        has_number(&first, "1") && has_number(&first, "4"),
+        "{first}"
+    );
+    assert!(
+        first.contains("µs") || first.contains("us"),
+        "no microseconds in {first}"
+    );
+    assert_words(&first, &["kept"]);
+    let second = server.wait_for_log("the second request", |l| {
+        l.contains("/none") && l.contains("404")
+    });
+    assert!(
+        has_number(&second, "2") && has_number(&second, &missing),
+        "{second}"
+    );
+    let closed = server.wait_for_log("the end", |l| l.contains("closed") && l.contains("after"));
+    assert!(
+        has_number(&closed, "3"),
+        "not after three requests: {closed}"
+    );
+    assert_words(&closed, &["first", "client_asked"]);
+}
+
+#[test]
+fn every_end_tells_its_reason() {
+    let server = server("--threads 1 --keep-alive 0.3 --header-timeout 0.3");
+    let mut seen = BTreeSet::new();
+    let mut end_of = |what: &str, words: &[&str], act: &dyn Fn(&mut support::Client)| {
+        let mut client = server.connect();
+        let peer = client.local_address().to_string();
+        act(&mut client);
+        drop(client);
+        server.wait_for_log("a start", |l| l.contains("accepted") && l.contains(&peer));
+        let line = server.wait_for_log(what, |l| {
+            l.contains("closed") && l.contains("after") && !seen.contains(l)
+        });
+        assert_words(&line, words);
+        seen.insert(line);
+    };
+    end_of("the client leaving", &["client_closed"], &|client| {
+        client.get("/");
+    });
+    end_of("an idle end", &["server", "idle_timeout"], &|client| {
+        client.get("/");
+        client.assert_closed();
+    });
+    end_of("a head too slow", &["header_timeout"], &|client| {
+        client.send("GET /");
+        client.reply();
+        client.assert_closed();
+    });
+    end_of("a bad request", &["bad_request"], &|client| {
+        client.send("nonsense\r\n\r\n");
+        client.reply();
+        client.assert_closed();
+    });
+}
+
+#[test]
+fn nothing_is_told_at_the_default_level() {
+    let mut server = Server::with_page("");
+    let mut client = server.connect();
+    client.get("/");
+    client.send("nonsense\r\n\r\n").reply();
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.exit_code(), 0);
+    assert_eq!(server.final_log(), [""; 0]);
+}
+
+#[test]
+fn what_a_peer_sends_cannot_forge_a_line() {
+    let server = server("--threads 1");
+    let mut client = server.connect();
+    client
+        .send("GET /x\x1b[2J\x07 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .reply();
+    client.assert_closed();
+    let mut client = server.connect();
+    client.get("/%0aforged%1b[2J");
+    drop(client);
+    server.wait_for_log("the request", |l| l.contains("forged"));
+    for line in server.log() {
+        assert!(
+            !line.starts_with("forged") && !line.contains('\x1b'),
+            "{line:?}"
+        );
+    }
+}

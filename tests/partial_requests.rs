@@ -1,0 +1,101 @@
+//! A request cut anywhere is the same request.
+
+mod support;
+
+use support::{Client, Kind, Server, check, equal};
+
+/// Sends the two halves so that the server, which has one worker, has most
+/// likely read the first before the second leaves: another connection is
+/// answered in between.
+fn send_cut(client: &mut Client, neighbour: &mut Client, request: &[u8], at: usize) {
+    client.send(&request[..at]);
+    neighbour.get("/");
+    client.send(&request[at..]);
+}
+
+#[test]
+fn a_request_cut_at_every_byte_gets_the_same_answer() {
+    let server = Server::with_page("--threads 1");
+    let mut neighbour = server.connect();
+    check(
+        &[
+            (
+                "GET /?q HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
+                200,
+            ),
+            ("\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+            ("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789",
+                405,
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 5;x=\"y\"\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-Check: t\r\n\r\n",
+                405,
+            ),
+        ],
+        |(request, status)| {
+            let kind = if request.starts_with("HEAD") {
+                Kind::Head
+            } else {
+                Kind::Get
+            };
+            let whole = server.connect().send(request).reply_to(kind);
+            equal("the status", whole.status, *status)?;
+            let mut client = server.connect();
+            for at in 1..request.len() {
+                send_cut(&mut client, &mut neighbour, request.as_bytes(), at);
+                let reply = client.reply_to(kind);
+                equal(&format!("cut at {at}"), reply.timeless(), whole.timeless())?;
+            }
+            client.assert_open();
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn a_malformed_request_cut_at_every_byte_gets_the_same_refusal() {
+    let server = Server::with_page("--threads 1");
+    let mut neighbour = server.connect();
+    check(
+        &[
+            ("GET / HTTP/1.1\r\nHost: a\r\nBad Name: b\r\n\r\n", 400),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5x\r\n",
+                400,
+            ),
+        ],
+        |(request, status)| {
+            for at in 1..request.len() {
+                let mut client = server.connect();
+                client.send(&request[..at]);
+                neighbour.get("/");
+                // It may be refused, and so closed, by its first half.
+                let _ = client.try_send(&request.as_bytes()[at..]);
+                let reply = client.reply();
+                equal(
+                    &format!("cut at {at}"),
+                    (reply.status, reply.is_last()),
+                    (*status, true),
+                )?;
+                client.assert_closed();
+            }
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn a_request_sent_byte_by_byte_is_answered() {
+    let server = Server::with_page("--threads 1");
+    let mut neighbour = server.connect();
+    let mut client = server.connect();
+    for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" {
+        client.send([*byte]);
+        neighbour.get("/");
+    }
+    assert_eq!(client.reply().status, 200);
+    client.assert_open();
+}

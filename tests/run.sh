@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The whole test suite: format, lints, unit tests, black-box tests, and those
+# that need curl, wrk and a browser. Installs what is missing of these from
+# Debian where it may. Ends with the test runner's own lines; exits with zero
+# only when everything passed.
+#
+#   tests/run.sh              everything
+#   tests/run.sh keep_alive   the tests whose name or file matches, without lints
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# A program and the Debian package it comes in.
+tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest cc:gcc)
+
+missing_packages() {
+  local tool
+  for tool in "${tools[@]}"; do
+    command -v "${tool%%:*}" >/dev/null 2>&1 || printf '%s\n' "${tool#*:}"
+  done
+}
+
+install_missing() {
+  local packages as_root=()
+  mapfile -t packages < <(missing_packages)
+  [ ${#packages[@]} -gt 0 ] || return 0
+  echo "missing: ${packages[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1 || ! sudo -n true 2>/dev/null; then
+      echo "neither root nor sudo without a password: install them by hand" >&2
+      return 0
+    fi
+    as_root=(sudo -n)
+  fi
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "no apt-get here: install them by hand" >&2
+    return 0
+  fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null || true
+  local package
+  for package in "${packages[@]}"; do
+    # One by one, so that a package this system lacks does not cost the others.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qq install -y --no-install-recommends "$package" </dev/null >/dev/null ||
+      echo "could not install $package" >&2
+  done
+}
+
+# Ends the run where a tool is missing that tests need.
+require() {
+  local tool absent=()
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null 2>&1 || absent+=("$tool")
+  done
+  if [ ${#absent[@]} -gt 0 ]; then
+    echo "cannot test without: ${absent[*]}" >&2
+    exit 1
+  fi
+}
+
+install_missing
+require cargo cc curl wrk chromium
+
+# The tests hold thousands of connections at once.
+ulimit -n "$(ulimit -Hn)"
+
+if [ $# -gt 0 ]; then
+  exec cargo test --locked -- --include-ignored "$@"
+fi
+
+cargo fmt --check
+cargo clippy --locked --all-targets -- -D warnings
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+status=0
+# One build serves the plain tests and those ignored for their tools.
+cargo test --locked --no-fail-fast -- --include-ignored 2>&1 | tee "$log" || status=$?
+
+echo
+echo "== all test binaries =="
+grep -E '^test result:' "$log" || true
+awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
+     END { printf "total: %d passed; %d failed; %d ignored\n", passed, failed, ignored }' "$log"
+if [ "$status" -ne 0 ]; then
+  grep -E '^test .* FAILED$' "$log" || true
+  echo "FAILED" >&2
+fi
+exit "$status"

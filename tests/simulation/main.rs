@@ -1,0 +1,14 @@
+//! The protocol over a scripted transport: no socket, no clock, no luck.
+//!
+//! - [`cut`]: every stream of the catalogue, cut at every byte, written in
+//!   every piece, must come to what the uncut run comes to.
+//! - [`world`]: a seeded run of thousands of connections, as a worker runs
+//!   them, with cuts, stalls, resets and jumps of the clock; what must hold is
+//!   checked at every step.
+
+mod cut;
+mod reader;
+mod script;
+mod site;
+mod streams;
+mod world;

@@ -1,0 +1,241 @@
+//! A transport that follows a script: what arrives, in which pieces, and how
+//! much the peer takes.
+//!
+//! It keeps to what a socket does under an edge-triggered poll: an edge for
+//! reading when something arrives, one for writing only when room is made after
+//! a write that fell short. A connection that forgets either waits for ever,
+//! and the tests see it.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fs::File,
+    io::{self, IoSlice},
+    os::unix::fs::FileExt,
+    rc::Rc,
+};
+
+use stdhttpd::connection::{Hint, transport::Transport};
+
+/// The wire between a scripted client and a connection, as seen from the test.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// Bytes that have arrived and are not read.
+    inbox: VecDeque<u8>,
+    /// The client has ended its side, behind what has arrived.
+    ended: bool,
+    /// The client has reset the connection.
+    reset: bool,
+    /// Bytes the client's side takes before a write falls short.
+    room: usize,
+    /// The most one call of `send_file` moves, as a slow disk has it.
+    pub file_piece_max: usize,
+    /// The last write fell short: room made afterwards is an edge.
+    wants_room: bool,
+    /// Something arrived since the last event.
+    read_edge: bool,
+    /// Room was made since the last event, for one who waited for it.
+    write_edge: bool,
+    /// What was written and not taken by the test.
+    written: Vec<u8>,
+    /// Our side was ended.
+    pub shut: bool,
+    /// The close would be a reset.
+    pub reset_on_close: bool,
+    /// The transport was dropped.
+    pub closed: bool,
+    /// The next read or write is interrupted by a signal.
+    pub interrupt: bool,
+}
+
+/// The connection's end of a [`Wire`].
+#[derive(Debug)]
+pub struct Script(Rc<RefCell<Wire>>);
+
+impl Wire {
+    /// A wire whose client takes `room` bytes at first.
+    pub fn new(room: usize) -> Rc<RefCell<Wire>> {
+        Rc::new(RefCell::new(Wire {
+            room,
+            file_piece_max: usize::MAX,
+            ..Wire::default()
+        }))
+    }
+
+    /// Bytes arrive.
+    pub fn arrive(&mut self, bytes: &[u8]) {
+        self.inbox.extend(bytes);
+        self.read_edge = true;
+    }
+
+    /// The client ends its side.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.read_edge = true;
+    }
+
+    /// The client resets the connection: what it had not read is gone.
+    pub fn reset(&mut self) {
+        self.reset = true;
+        self.inbox.clear();
+        self.read_edge = true;
+        self.write_edge = true;
+    }
+
+    /// The client takes `bytes` more.
+    pub fn make_room(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.room = self.room.saturating_add(bytes);
+        self.write_edge |= self.wants_room;
+        self.wants_room = false;
+    }
+
+    /// What was written since the last call.
+    pub fn take_written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// What the poll would say now, if it would say anything.
+    pub fn event(&mut self, watches_writes: bool) -> Option<Hint> {
+        let is_event = self.read_edge || (self.write_edge && watches_writes);
+        self.read_edge = false;
+        self.write_edge = false;
+        is_event.then(|| self.level(watches_writes))
+    }
+
+    /// What holds now, edge or no edge: what asking the poll anew says.
+    pub fn level(&self, watches_writes: bool) -> Hint {
+        Hint {
+            readable: self.has_input(),
+            writable: self.reset || (watches_writes && self.room > 0),
+            read_closed: self.ended || self.reset,
+        }
+    }
+
+    /// Whether a read would bring something.
+    pub fn has_input(&self) -> bool {
+        !self.inbox.is_empty() || self.ended || self.reset
+    }
+
+    /// Whether a connection that waits to read will be woken for what is there.
+    pub fn wakes_reader(&self) -> bool {
+        self.read_edge || !self.has_input()
+    }
+
+    /// Whether a connection that waits to write will be woken when it can.
+    pub fn wakes_writer(&self) -> bool {
+        self.write_edge || self.reset || (self.wants_room && self.room == 0)
+    }
+
+    /// Whether the client has ended its side.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the client has reset the connection.
+    pub fn is_reset(&self) -> bool {
+        self.reset
+    }
+
+    /// The bytes of `offered` that the client takes now.
+    fn accept(&mut self, offered: usize) -> io::Result<usize> {
+        assert!(!self.shut, "a write after our side was shut");
+        if std::mem::take(&mut self.interrupt) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let taken = offered.min(self.room);
+        self.room -= taken;
+        self.wants_room |= taken < offered;
+        match taken {
+            0 if offered > 0 => Err(io::ErrorKind::WouldBlock.into()),
+            taken => Ok(taken),
+        }
+    }
+
+    fn receive(&mut self, wanted: usize, mut take: impl FnMut(usize, u8)) -> io::Result<usize> {
+        if std::mem::take(&mut self.interrupt) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        if self.inbox.is_empty() && !self.ended {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = wanted.min(self.inbox.len());
+        for (at, byte) in self.inbox.drain(..count).enumerate() {
+            take(at, byte);
+        }
+        Ok(count)
+    }
+}
+
+impl Script {
+    /// The end of `wire` that a connection holds.
+    pub fn new(wire: &Rc<RefCell<Wire>>) -> Script {
+        Script(Rc::clone(wire))
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.0.borrow_mut().closed = true;
+    }
+}
+
+impl Transport for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!buffer.is_empty(), "a read without room");
+        let wanted = buffer.len();
+        self.0
+            .borrow_mut()
+            .receive(wanted, |at, byte| buffer[at] = byte)
+    }
+
+    fn discard(&mut self, count: usize, _: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().receive(count, |_, _| {})
+    }
+
+    fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+        let wire = &mut *self.0.borrow_mut();
+        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+        assert!(offered > 0, "a write of nothing");
+        let mut left = wire.accept(offered)?;
+        let taken = left;
+        for buffer in buffers {
+            let part = left.min(buffer.len());
+            wire.written.extend_from_slice(&buffer[..part]);
+            left -= part;
+        }
+        Ok(taken)
+    }
+
+    fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        let wire = &mut *self.0.borrow_mut();
+        let piece = count.min(wire.file_piece_max);
+        let mut bytes = vec![0; wire.accept(piece)?];
+        let read = file.read_at(&mut bytes, offset)?;
+        wire.room += bytes.len() - read;
+        wire.written.extend_from_slice(&bytes[..read]);
+        Ok(read)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        let wire = &mut *self.0.borrow_mut();
+        assert!(!wire.shut, "our side is shut twice");
+        if wire.reset {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        wire.shut = true;
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) {
+        self.0.borrow_mut().reset_on_close = true;
+    }
+}

@@ -1,0 +1,107 @@
+//! The folder that the scripted clients ask, and a desk to serve it from.
+
+use std::{sync::Arc, time::Instant};
+
+use stdhttpd::{
+    config::Config,
+    connection::{Connection, Identity, desk::Desk},
+    files::Site,
+    http::date::HttpDate,
+    observe::counters::Counters,
+};
+
+use crate::script::{Script, Wire};
+
+/// A file kept in memory, larger than what is copied behind its head.
+pub const CACHED_BYTES: usize = 100 << 10;
+
+/// A file sent from its descriptor.
+pub const LARGE_BYTES: usize = (1 << 20) + 70_001;
+
+/// A folder of files and what serves it.
+pub struct Ground {
+    pub root: tempfile::TempDir,
+    site: Arc<Site>,
+    config: Config,
+    /// The instant from which the test counts.
+    pub started: Instant,
+}
+
+impl Ground {
+    /// The folder, with `change` made to the default configuration.
+    pub fn new(change: impl FnOnce(&mut Config)) -> Ground {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(root.path().join(name), bytes).unwrap();
+        };
+        write("a.txt", b"alpha\n");
+        write("empty.txt", b"");
+        write(
+            "b.html",
+            "<!DOCTYPE html><p>beta</p>\n".repeat(40).as_bytes(),
+        );
+        write("cached.bin", &pattern(CACHED_BYTES));
+        write("large.bin", &pattern(LARGE_BYTES));
+        std::fs::create_dir(root.path().join("folder")).unwrap();
+        write("folder/index.html", b"<p>index</p>");
+        let mut config = Config::default();
+        config.site.root = root.path().to_path_buf();
+        change(&mut config);
+        Ground {
+            site: Site::open(&config.site).unwrap(),
+            root,
+            config,
+            started: Instant::now(),
+        }
+    }
+
+    /// A desk whose clock stands still.
+    pub fn desk(&self) -> Desk {
+        let counters = Arc::new(Counters::new(true));
+        let view = self.site.view();
+        let mut desk = Desk::new(&self.config, 0, view, counters, None, self.started);
+        desk.common
+            .set_date(HttpDate::from_unix_seconds(1_800_000_000));
+        desk.now = self.started;
+        desk
+    }
+
+    /// Open descriptors of files beneath the root.
+    pub fn descriptors(&self) -> usize {
+        let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
+            return 0;
+        };
+        descriptors
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .filter(|target| target.starts_with(self.root.path()) && target != self.root.path())
+            .count()
+    }
+}
+
+/// A connection over a wire, accepted now.
+pub fn connect(
+    wire: &std::rc::Rc<std::cell::RefCell<Wire>>,
+    id: u64,
+    now: Instant,
+) -> Connection<Script> {
+    let identity = Identity {
+        id,
+        peer: None,
+        requests: 0,
+        accepted: now,
+        waited: std::time::Duration::ZERO,
+        story: None,
+    };
+    Connection::new(Script::new(wire), identity)
+}
+
+/// Bytes of which no two stretches are alike.
+fn pattern(length: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(length)
+    .collect()
+}

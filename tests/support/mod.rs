@@ -1,0 +1,65 @@
+//! The harness of the black-box tests: the real binary over a root of its own,
+//! a client on a raw socket, and a parser of replies that shares no code with
+//! the server.
+
+// Every test file compiles the harness for itself and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+pub mod client;
+pub mod date;
+pub mod reply;
+pub mod server;
+
+use std::time::{Duration, Instant};
+
+pub use client::Client;
+pub use reply::{Kind, Reply};
+pub use server::{Server, binary, run};
+
+/// The upper bound of every wait. Nothing is expected to take so long: it ends
+/// a test that would otherwise hang.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs `claim` for each row and names all rows that failed, not the first
+/// one alone.
+pub fn check<R: std::fmt::Debug>(rows: &[R], mut claim: impl FnMut(&R) -> Result<(), String>) {
+    let failures: Vec<String> = rows
+        .iter()
+        .filter_map(|row| claim(row).err().map(|why| format!("{row:?}: {why}")))
+        .collect();
+    let count = failures.len();
+    assert!(count == 0, "{count} rows failed:\n{}", failures.join("\n"));
+}
+
+/// `Ok` where the two are equal, else a line that shows both.
+pub fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<(), String> {
+    if got == wanted {
+        Ok(())
+    } else {
+        Err(format!("{what} is {got:?}, not {wanted:?}"))
+    }
+}
+
+/// Waits until `condition` holds, asking it again every few milliseconds, and
+/// panics at the deadline. For what has no descriptor to wait for.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Bytes without a pattern that a misplaced piece could hide in.
+pub fn content(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut out = Vec::with_capacity(bytes + 8);
+    while out.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(bytes);
+    out
+}

@@ -1,0 +1,331 @@
+//! The real binary as a child process.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Condvar, Mutex, mpsc},
+    time::Instant,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{Client, DEADLINE};
+
+/// A command that runs the binary with no option taken from the environment.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stdhttpd"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("STDHTTPD_") || text.starts_with("RUST_LOG") || text == "LISTEN_FDS" {
+            command.env_remove(&name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that is to end by itself, to its end.
+#[track_caller]
+pub fn run(command: &mut Command) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    let pid = Pid::from_raw(child.id() as i32).expect("a process");
+    let (output_in, output) = mpsc::channel();
+    std::thread::spawn(move || output_in.send(child.wait_with_output()));
+    match output.recv_timeout(DEADLINE) {
+        Ok(output) => output.expect("its output"),
+        Err(_) => {
+            let _ = kill_process(pid, Signal::KILL);
+            panic!("it does not end: {command:?}");
+        }
+    }
+}
+
+/// What a server is started with.
+pub struct Builder {
+    root: TempDir,
+    served: Option<PathBuf>,
+    listen: Vec<String>,
+    args: Vec<OsString>,
+    env: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// Puts a file beneath the root, with the folders on its way.
+    pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Builder {
+        let path = self.root.path().join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).expect("a folder beneath the root");
+        }
+        std::fs::write(path, bytes).expect("a file beneath the root");
+        self
+    }
+
+    /// Adds arguments, separated by blanks.
+    pub fn args(mut self, args: &str) -> Builder {
+        self.args
+            .extend(args.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Adds one argument as it is.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Builder {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Builder {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Listens there instead of on a free port of 127.0.0.1; repeatable. With
+    /// none (see [`Builder::listen_unset`]) the option is not given at all.
+    pub fn listen(mut self, addresses: &[&str]) -> Builder {
+        self.listen = addresses.iter().map(|a| a.to_string()).collect();
+        self
+    }
+
+    /// Tells the story of each connection on standard error.
+    pub fn debug(self) -> Builder {
+        self.env("RUST_LOG", "debug")
+    }
+
+    /// Serves a folder that is there already.
+    pub fn serve(mut self, folder: impl Into<PathBuf>) -> Builder {
+        self.served = Some(folder.into());
+        self
+    }
+
+    /// The temporary root.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Starts the binary and waits for the lines that tell its addresses.
+    pub fn start(self) -> Server {
+        let lines_wanted = self.listen.len().max(1);
+        self.start_expecting(lines_wanted)
+    }
+
+    /// The same where the addresses come from elsewhere than `--listen`.
+    pub fn start_expecting(self, lines_wanted: usize) -> Server {
+        let mut command = binary();
+        for address in &self.listen {
+            command.args(["--listen", address]);
+        }
+        command.args(&self.args);
+        command.arg(self.served.as_deref().unwrap_or(self.root.path()));
+        command.envs(self.env.iter().map(|(n, v)| (n, v)));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+
+        let stdout = child.stdout.take().expect("piped");
+        let stderr = child.stderr.take().expect("piped");
+        let log = Arc::new(Log::default());
+        let (line_out, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = line_out.send(line);
+            }
+        });
+        let log_in = Arc::clone(&log);
+        std::thread::spawn(move || log_in.fill(stderr));
+
+        let mut server = Server {
+            child,
+            root: self.root,
+            addresses: Vec::new(),
+            lines,
+            log,
+        };
+        for _ in 0..lines_wanted {
+            let line = server
+                .lines
+                .recv_timeout(DEADLINE)
+                .unwrap_or_else(|_| panic!("no `listening on` line; {}", server.log.text()));
+            server.addresses.push(address_of(&line));
+        }
+        server
+    }
+}
+
+/// The address in `listening on http://127.0.0.1:8080/`.
+fn address_of(line: &str) -> SocketAddr {
+    line.strip_prefix("listening on http://")
+        .and_then(|rest| rest.strip_suffix('/'))
+        .and_then(|address| address.parse().ok())
+        .unwrap_or_else(|| panic!("not a `listening on http://ADDR:PORT/` line: {line:?}"))
+}
+
+/// Standard error, line by line, as it comes.
+#[derive(Default)]
+struct Log {
+    lines: Mutex<(Vec<String>, bool)>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn fill(&self, from: impl Read) {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            self.lines.lock().expect("not poisoned").0.push(line);
+            self.grown.notify_all();
+        }
+        self.lines.lock().expect("not poisoned").1 = true;
+        self.grown.notify_all();
+    }
+
+    fn text(&self) -> String {
+        self.lines.lock().expect("not poisoned").0.join("\n")
+    }
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    root: TempDir,
+    addresses: Vec<SocketAddr>,
+    lines: mpsc::Receiver<String>,
+    log: Arc<Log>,
+}
+
+impl Server {
+    /// A server on a free port of 127.0.0.1 over an empty root.
+    pub fn build() -> Builder {
+        Builder {
+            root: tempfile::tempdir().expect("a temporary folder"),
+            served: None,
+            listen: vec!["127.0.0.1:0".into()],
+            args: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+
+    /// The same with one small page, `/`, for tests of connections.
+    pub fn with_page(args: &str) -> Server {
+        Server::build()
+            .file("index.html", "<!doctype html><title>a page</title>\n")
+            .args(args)
+            .start()
+    }
+
+    /// The address of its first listener.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// The addresses of all listeners, in the order told.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// A new connection to its first listener.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// The temporary root.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Writes a file beneath the root while the server runs.
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.root.path().join(path), bytes).expect("a file beneath the root");
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
+        kill_process(pid, signal).expect("the process takes signals");
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        // Standard output is the server's alone: its end is the server's end.
+        loop {
+            match self
+                .lines
+                .recv_timeout(DEADLINE.saturating_sub(start.elapsed()))
+            {
+                Ok(_) => continue,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("the server did not end; {}", self.log.text())
+                }
+            }
+        }
+        self.child.wait().expect("a child of ours")
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub fn exit_code(&mut self) -> i32 {
+        let status = self.wait();
+        status
+            .code()
+            .unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
+    }
+
+    /// Lines of standard output that nobody asked for so far.
+    pub fn more_output(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
+    /// Standard error so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().expect("not poisoned").0.clone()
+    }
+
+    /// Waits for the first line of standard error that `wanted` takes.
+    pub fn wait_for_log(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        let mut lines = self.log.lines.lock().expect("not poisoned");
+        loop {
+            if let Some(line) = lines.0.iter().find(|line| wanted(line)) {
+                return line.clone();
+            }
+            let left = DEADLINE.saturating_sub(start.elapsed());
+            assert!(
+                !left.is_zero() && !lines.1,
+                "no line about {what} in:\n{}",
+                lines.0.join("\n")
+            );
+            lines = self
+                .log
+                .grown
+                .wait_timeout(lines, left)
+                .expect("not poisoned")
+                .0;
+        }
+    }
+
+    /// Standard error, whole, of a server that has ended.
+    pub fn final_log(&self) -> Vec<String> {
+        super::wait_until("the end of standard error", || {
+            self.log.lines.lock().expect("not poisoned").1
+        });
+        self.log()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("standard error of the server:\n{}", self.log.text());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A connection never holds a thread.
+
+mod support;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::{Client, Server};
+
+const CONNECTIONS: usize = 2_000;
+
+/// Lets this process have as many descriptors as it may, and asserts that they
+/// suffice.
+fn raise_descriptor_limit(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("the soft limit may rise");
+    let enough = limit.maximum.is_none_or(|maximum| maximum >= wanted);
+    assert!(
+        enough,
+        "needs `ulimit -Hn {wanted}`, has {:?}",
+        limit.maximum
+    );
+}
+
+#[test]
+fn one_worker_serves_thousands_of_open_connections() {
+    raise_descriptor_limit(CONNECTIONS as u64 + 200);
+    let server = Server::with_page("--threads 1");
+    let mut clients: Vec<Client> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut client = server.connect();
+            assert_eq!(client.get("/").status, 200);
+            client
+        })
+        .collect();
+    for client in clients.iter_mut().rev() {
+        assert_eq!(client.get("/").status, 200);
+    }
+    // As many that never finish their request are in nobody's way either.
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\n");
+    }
+    assert_eq!(server.connect().get("/").status, 200);
+    for client in &mut clients {
+        client.send("Host: a\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.reply().status, 200);
+    }
+}
+
+#[test]
+fn every_worker_of_the_pool_serves() {
+    let server = Server::with_page("--threads 4");
+    // Connections go to the worker with the fewest: held open, they reach all.
+    let mut clients: Vec<Client> = (0..64).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/").status, 200);
+    }
+    for client in &mut clients {
+        client.assert_open();
+    }
+}

@@ -1,0 +1,116 @@
+//! How cost grows with the work: requests for each second of processor time, and memory, against open connections,
+//! size of the file, number of files and depth of pipelining.
+//!
+//! Each curve should be flat where nothing about a request changes: a connection that is open and silent, a file that
+//! is not asked for, cost memory at most. As in the bench `peers`, the server is bound to one processor and wrk to another,
+//! and the servers of a point are measured in turn.
+//!
+//! `cargo bench --bench curves -- --help` shows the options. The result goes to the terminal and, as figures and as a
+//! picture, to `target/bench/curves.tsv`, `.svg` and `.png`.
+
+mod curve;
+mod measure;
+mod report;
+#[path = "../rig/mod.rs"]
+mod rig;
+
+use measure::Effort;
+use rig::arguments::Arguments;
+use rig::cpu::Processors;
+use rig::servers::Server;
+use rig::site::Site;
+use rig::{idle, interruption, limit, load, machine, servers};
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "cargo bench --bench curves -- [OPTIONS]
+  --quick           one short round: under a minute, and only a hint
+  --rounds <N>      rounds of a point [3]
+  --seconds <S>     length of one measurement [1]
+  --curve <NAMES>   only these: connections, size, files, depth
+  --only <NAMES>    these servers [stdhttpd,nginx-tuned,h2o]";
+
+/// The servers that are shown unless others are asked for.
+const SHOWN: [Server; 3] = [Server::Stdhttpd, Server::NginxTuned, Server::H2o];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::of_this_process();
+    limit::serve_if_asked(&arguments);
+    if arguments.has("--help") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.ask_for_a_run() {
+        println!("curves: run by `cargo bench --bench curves`");
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("curves: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let begin = Instant::now();
+    interruption::end_on_signal()?;
+    let quick = arguments.has("--quick");
+    let effort = Effort {
+        rounds: arguments
+            .count("--rounds", if quick { 1 } else { 3 })
+            .max(1),
+        duration: arguments.seconds(
+            "--seconds",
+            Duration::from_millis(if quick { 200 } else { 1000 }),
+        ),
+    };
+    if load::version().is_none() {
+        println!("curves: wrk is not installed: skipped");
+        return Ok(());
+    }
+    println!(
+        "curves: {}, load average {}",
+        machine::description(),
+        machine::load_average()
+    );
+    idle::raise_descriptor_limit();
+    let shown: Vec<String> = SHOWN
+        .iter()
+        .map(|server| server.name().to_owned())
+        .collect();
+    let found = servers::present(Some(&arguments.list("--only").unwrap_or(shown)));
+    found
+        .iter()
+        .for_each(|(server, version)| println!("  {:12}{version}", server.name()));
+    let names: Vec<Server> = found.iter().map(|(server, _)| *server).collect();
+    let processors = Processors::available();
+    let site = Site::new()?;
+    let asked = arguments.list("--curve");
+    let mut results = Vec::new();
+    for curve in curve::all(quick) {
+        if asked
+            .as_ref()
+            .is_none_or(|asked| asked.iter().any(|name| name == curve.name))
+        {
+            let measured = measure::measure(curve, &names, &effort, &site, &processors)?;
+            report::print(&measured);
+            results.push(measured);
+        }
+    }
+    let versions: Vec<String> = found
+        .iter()
+        .map(|(server, version)| format!("{} {version}", server.name()))
+        .collect();
+    let head = format!("{}; {}", machine::description(), versions.join(", "));
+    report::write_figures(&head, &results)?;
+    report::draw(&head, &results)?;
+    println!(
+        "took {:.0} s, load average {}",
+        begin.elapsed().as_secs_f64(),
+        machine::load_average()
+    );
+    Ok(())
+}

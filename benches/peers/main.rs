@@ -1,0 +1,119 @@
+//! The server beside its peers: nginx, lighttpd, h2o, Caddy, and the bare loop that is the limit.
+//!
+//! Each server is bound to one processor, wrk to another; the figure is requests for each second of processor time the
+//! server used, which other work on the machine disturbs less than requests a second. All servers of a row run at the
+//! same time and are measured in turn, round after round, and each ratio is taken within a round. A server that is not
+//! installed is left out.
+//!
+//! `cargo bench --bench peers -- --help` shows the options. The result goes to the terminal and, as figures and as a
+//! picture, to `target/bench/peers.tsv`, `.svg` and `.png`.
+
+mod measure;
+mod picture;
+mod report;
+#[path = "../rig/mod.rs"]
+mod rig;
+mod rows;
+
+use measure::Effort;
+use rig::arguments::Arguments;
+use rig::cpu::Processors;
+use rig::servers::Server;
+use rig::site::Site;
+use rig::{idle, interruption, limit, load, machine, servers};
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
+  --quick           one short round: under a minute, and only a hint
+  --rounds <N>      rounds of a row [5]
+  --seconds <S>     length of one measurement [2]
+  --row <NAMES>     only these rows, by name or a part of it, separated by commas
+  --only <NAMES>    only these servers: stdhttpd, nginx-tuned, nginx, lighttpd, h2o, caddy, limit
+  --list            show the rows";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::of_this_process();
+    limit::serve_if_asked(&arguments);
+    if arguments.has("--help") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if arguments.has("--list") {
+        rows::ROWS
+            .iter()
+            .for_each(|row| println!("{:16}{}", row.name, row.title));
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.ask_for_a_run() {
+        println!("peers: run by `cargo bench --bench peers`");
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let begin = Instant::now();
+    interruption::end_on_signal()?;
+    let quick = arguments.has("--quick");
+    let effort = Effort {
+        rounds: arguments
+            .count("--rounds", if quick { 1 } else { 5 })
+            .max(1),
+        duration: arguments.seconds(
+            "--seconds",
+            Duration::from_millis(if quick { 200 } else { 2000 }),
+        ),
+    };
+    let Some(wrk) = load::version() else {
+        println!("peers: wrk is not installed: skipped");
+        return Ok(());
+    };
+    println!(
+        "peers: {}, load average {}",
+        machine::description(),
+        machine::load_average()
+    );
+    let descriptors = idle::raise_descriptor_limit();
+    let found = servers::present(arguments.list("--only").as_deref());
+    found
+        .iter()
+        .for_each(|(server, version)| println!("  {:12}{version}", server.name()));
+    println!(
+        "  {:12}{wrk}; {} rounds of {:?}; {descriptors} descriptors",
+        "wrk", effort.rounds, effort.duration
+    );
+    let names: Vec<Server> = found.iter().map(|(server, _)| *server).collect();
+    let processors = Processors::available();
+    if processors.count() < 2 {
+        println!("!! one processor only: server and load share it");
+    }
+    let site = Site::new()?;
+    let mut results = Vec::new();
+    for row in rows::chosen(arguments.list("--row").as_deref()) {
+        let measured = measure::measure(row, &names, &effort, &site, &processors)?;
+        report::print_row(&measured, &results);
+        results.push(measured);
+    }
+    report::print_ratios(&results);
+    let head = report::Head {
+        machine: machine::description(),
+        versions: found,
+        effort,
+    };
+    report::write_figures(&head, &results)?;
+    picture::draw(&head, &results)?;
+    println!(
+        "took {:.0} s, load average {}",
+        begin.elapsed().as_secs_f64(),
+        machine::load_average()
+    );
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! One row measured: all its servers side by side, in alternating rounds.
+
+use crate::rig::client::{self, Reply};
+use crate::rig::cpu::{Place, Processors, Usage};
+use crate::rig::idle::Idle;
+use crate::rig::load::{self, Load, Outcome, Requests};
+use crate::rig::servers::{Running, Server, Setting};
+use crate::rig::site::Site;
+use crate::rows::{Expected, Row};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// How long and how often is measured.
+pub struct Effort {
+    /// Rounds of a row.
+    pub rounds: usize,
+    /// Length of one measurement.
+    pub duration: Duration,
+}
+
+/// One measurement of one server.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    /// Requests for each second of processor time the server used.
+    pub per_cpu_second: f64,
+    /// Requests a second.
+    pub per_second: f64,
+    /// Seconds the server waited for a processor for each second it ran: what somebody else took.
+    pub waited: f64,
+    /// 99th percentile of the latency, milliseconds.
+    pub latency_p99: f64,
+}
+
+impl Sample {
+    /// In place of one that could not be taken, so that the rounds still match.
+    const FAILED: Self = Self {
+        per_cpu_second: f64::NAN,
+        per_second: f64::NAN,
+        waited: f64::NAN,
+        latency_p99: f64::NAN,
+    };
+}
+
+/// A server's samples in a row, one a round, and what went wrong.
+pub struct Series {
+    /// Which server.
+    pub server: Server,
+    /// One a round.
+    pub samples: Vec<Sample>,
+    /// What went wrong; empty when all is well.
+    pub complaints: Vec<String>,
+    /// What differs for this server.
+    pub notes: Vec<String>,
+}
+
+/// A row with what was measured.
+pub struct Measured {
+    /// The row.
+    pub row: &'static Row,
+    /// One for each server that could be started.
+    pub series: Vec<Series>,
+}
+
+/// A server that runs, with the load it gets.
+struct Contender {
+    running: Running,
+    load: Load,
+    series: Series,
+}
+
+/// Measures `row` for those of `servers` that take part in it.
+pub fn measure(
+    row: &'static Row,
+    servers: &[Server],
+    effort: &Effort,
+    site: &Site,
+    processors: &Processors,
+) -> io::Result<Measured> {
+    make_files(row, site)?;
+    let mut contenders = start(row, servers, site, processors)?;
+    if let Requests::Random(count) = row.requests {
+        for contender in &contenders {
+            client::fetch_all(contender.running.address, row.path, count)?;
+        }
+    }
+    for round in 0..effort.rounds {
+        let count = contenders.len();
+        for turn in 0..count {
+            // Back and forth, so that no server always follows the same one.
+            let at = if round % 2 == 0 {
+                turn
+            } else {
+                count - 1 - turn
+            };
+            let contender = &mut contenders[at];
+            show_progress(&format!(
+                "  {}: round {} of {}, {}",
+                row.name,
+                round + 1,
+                effort.rounds,
+                contender.running.server.name()
+            ));
+            run_once(row, contender, effort, site, processors)?;
+        }
+    }
+    show_progress("");
+    Ok(Measured {
+        row,
+        series: contenders
+            .into_iter()
+            .map(|contender| contender.series)
+            .collect(),
+    })
+}
+
+/// Shows `text` in place of the last one; on a terminal only.
+fn show_progress(text: &str) {
+    let mut terminal = io::stderr();
+    if terminal.is_terminal() {
+        let _ = write!(terminal, "\r\x1b[2K{text}");
+    }
+}
+
+/// The files the row asks for.
+fn make_files(row: &Row, site: &Site) -> io::Result<()> {
+    match row.requests {
+        Requests::Random(count) => {
+            (0..count).try_for_each(|number| site.make(&format!("{}/{number}", row.path), row.size))
+        }
+        _ => site.make(row.path, row.size),
+    }
+}
+
+/// One file the row asks for.
+fn one_path(row: &Row) -> String {
+    match row.requests {
+        Requests::Random(count) => format!("{}/{}", row.path, count / 2),
+        _ => row.path.to_owned(),
+    }
+}
+
+/// Starts the servers, all at once, and checks that each answers as it should.
+fn start(
+    row: &'static Row,
+    servers: &[Server],
+    site: &Site,
+    processors: &Processors,
+) -> io::Result<Vec<Contender>> {
+    let path = one_path(row);
+    let content = site.read(&path)?;
+    let setting = Setting {
+        root: site.root(),
+        threads: row.threads,
+        access_log: row.access_log,
+        place: if row.threads == 1 {
+            Place::Server
+        } else {
+            Place::Anywhere
+        },
+        response: prepared_response(&content, row.limit == Some("short")),
+        limit_answer: row.limit.unwrap_or_default(),
+    };
+    let mut started = Vec::new();
+    for &server in servers
+        .iter()
+        .filter(|&&server| server != Server::Limit || row.limit.is_some())
+    {
+        started.push(Running::start(server, &setting, &site.state(), processors)?);
+    }
+    let mut contenders = Vec::new();
+    for mut running in started {
+        match running
+            .wait_until_ready(&path)
+            .and_then(|()| checked_load(row, &running, &path, &content))
+        {
+            Ok(load) => {
+                let series = Series {
+                    server: running.server,
+                    samples: Vec::new(),
+                    complaints: Vec::new(),
+                    notes: Vec::new(),
+                };
+                contenders.push(Contender {
+                    running,
+                    load,
+                    series,
+                });
+            }
+            Err(error) => println!(
+                "!! {}: {} left out: {error}",
+                row.name,
+                running.server.name()
+            ),
+        }
+    }
+    Ok(contenders)
+}
+
+/// What the limit sends: a head like that of the others and the body.
+fn prepared_response(content: &[u8], short: bool) -> Vec<u8> {
+    let connection = if short { "Connection: close\r\n" } else { "" };
+    let mut response = format!(
+        "HTTP/1.1 200 OK\r\nServer: limit\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: {}\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nETag: \"0123456789abcdef\"\r\n{connection}\r\n",
+        content.len()
+    )
+    .into_bytes();
+    response.extend_from_slice(content);
+    response
+}
+
+/// The load for one server, after it has given the right answer to just such a request.
+fn checked_load(row: &Row, running: &Running, path: &str, content: &[u8]) -> io::Result<Load> {
+    let plain = client::fetch(running.address, path, &[])?;
+    check(&plain, 200, content)?;
+    let mut lines: Vec<String> = row.lines.iter().map(|&line| line.to_owned()).collect();
+    if row.expected == Expected::NotModified {
+        let etag = plain
+            .field("etag")
+            .ok_or_else(|| io::Error::other("it sends no ETag"))?;
+        lines.push(format!("If-None-Match: {etag}"));
+    }
+    let reply = client::fetch(
+        running.address,
+        path,
+        &lines.iter().map(String::as_str).collect::<Vec<_>>(),
+    )?;
+    match row.expected {
+        Expected::Whole => check(&reply, 200, content)?,
+        Expected::NotModified => check(&reply, 304, &[])?,
+        Expected::Part(first, last) => {
+            check(&reply, 206, content.get(first..=last).unwrap_or_default())?
+        }
+    }
+    Ok(Load {
+        connections: row.connections,
+        threads: row.threads,
+        path: row.path.to_owned(),
+        lines,
+        requests: row.requests,
+    })
+}
+
+fn check(reply: &Reply, status: u16, body: &[u8]) -> io::Result<()> {
+    if reply.status != status {
+        return Err(io::Error::other(format!(
+            "status {} instead of {status}",
+            reply.status
+        )));
+    }
+    if reply.body != body {
+        return Err(io::Error::other(format!(
+            "wrong body: {} bytes for {}",
+            reply.body.len(),
+            body.len()
+        )));
+    }
+    Ok(())
+}
+
+/// One measurement of one server.
+fn run_once(
+    row: &Row,
+    contender: &mut Contender,
+    effort: &Effort,
+    site: &Site,
+    processors: &Processors,
+) -> io::Result<()> {
+    let Contender {
+        running,
+        load,
+        series,
+    } = contender;
+    let idle_count = row.idle.min(
+        running
+            .server
+            .connections_max()
+            .saturating_sub(row.connections + 16),
+    );
+    let idle = match Idle::open(running.address, row.path, idle_count) {
+        Ok(idle) => idle,
+        Err(error) => {
+            series.complaints.push(format!("idle connections: {error}"));
+            series.samples.push(Sample::FAILED);
+            return Ok(());
+        }
+    };
+    let before = Usage::of(running.pid());
+    let outcome = load::run(
+        load,
+        running.address,
+        effort.duration,
+        &site.state(),
+        processors,
+    )?;
+    let (ran, waited) = Usage::of(running.pid()).since(&before);
+    series.complaints.extend(outcome.complaint());
+    let lost = idle.lost();
+    if lost > 0 {
+        series.complaints.push(format!(
+            "{lost} of {idle_count} idle connections closed by the server"
+        ));
+    }
+    if idle_count < row.idle {
+        series.notes.push(format!(
+            "{idle_count} idle connections only: it can hold no more with these descriptors"
+        ));
+    }
+    let requests = answers(row, &outcome);
+    if requests <= 0.0 {
+        series.samples.push(Sample::FAILED);
+        return Ok(());
+    }
+    series.samples.push(Sample {
+        per_cpu_second: requests / ran,
+        per_second: requests / outcome.seconds,
+        waited: waited / ran,
+        latency_p99: outcome.latency_p99 / 1000.0,
+    });
+    Ok(())
+}
+
+/// Answers received, parts of one too where bytes are counted.
+fn answers(row: &Row, outcome: &Outcome) -> f64 {
+    if row.by_bytes {
+        outcome.bytes / row.size as f64
+    } else {
+        outcome.requests
+    }
+}

@@ -1,0 +1,210 @@
+//! The result as text: a block for each row, a table of ratios, and a file of figures.
+
+use crate::measure::{Effort, Measured, Sample, Series};
+use crate::rig::picture;
+use crate::rig::servers::Server;
+use crate::rig::summary::{Spread, figure};
+use std::fmt::Write as _;
+use std::io;
+
+/// What the figures were measured with.
+pub struct Head {
+    /// Processor and kernel.
+    pub machine: String,
+    /// The servers and their versions.
+    pub versions: Vec<(Server, String)>,
+    /// Rounds and their length.
+    pub effort: Effort,
+}
+
+/// A share of waiting above which a figure is marked as disturbed.
+const WAITED_MAX: f64 = 0.05;
+
+impl Measured {
+    /// The series of `server`, if it has samples.
+    pub fn of(&self, server: Server) -> Option<&Series> {
+        self.series
+            .iter()
+            .find(|series| series.server == server && !series.samples.is_empty())
+    }
+
+    /// The peer with the highest median.
+    pub fn best_peer(&self) -> Option<&Series> {
+        let peers = self
+            .series
+            .iter()
+            .filter(|series| series.server.is_peer() && !series.samples.is_empty());
+        peers.max_by(|one, other| one.median().total_cmp(&other.median()))
+    }
+}
+
+impl Series {
+    /// One property of all samples.
+    pub fn all(&self, property: fn(&Sample) -> f64) -> Vec<f64> {
+        self.samples.iter().map(property).collect()
+    }
+
+    /// Its figure: requests a second of processor time.
+    pub fn spread(&self) -> Option<Spread> {
+        Spread::of(self.all(|sample| sample.per_cpu_second))
+    }
+
+    /// The median of it; 0 without samples.
+    pub fn median(&self) -> f64 {
+        self.spread().map_or(0.0, |spread| spread.median)
+    }
+
+    fn ratio_to(&self, other: &Series) -> Option<Spread> {
+        let property = |sample: &Sample| sample.per_cpu_second;
+        Spread::of_ratios(&self.all(property), &other.all(property))
+    }
+}
+
+/// Prints what was measured in a row; `earlier` holds its baseline.
+pub fn print_row(measured: &Measured, earlier: &[Measured]) {
+    let row = measured.row;
+    println!("\n{} ({})", row.title, row.name);
+    println!(
+        "  {:12}{:>12}  {:>25}{:>14}{:>10}{:>9}",
+        "server", "req/CPU-s", "min..max", "req/s", "p99 ms", "waited"
+    );
+    let mut series: Vec<&Series> = measured.series.iter().collect();
+    series.sort_by(|one, other| other.median().total_cmp(&one.median()));
+    for one in series {
+        let Some(spread) = one.spread() else { continue };
+        let median = |property| Spread::of(one.all(property)).map_or(0.0, |spread| spread.median);
+        let waited = median(|sample| sample.waited);
+        // wrk keeps no latency of a run too short or too deeply pipelined for it.
+        let latency = Some(median(|sample| sample.latency_p99)).filter(|&value| value > 0.0);
+        println!(
+            "  {:12}{:>12}  {:>25}{:>14}{:>10}{:>8.1}%{}",
+            one.server.name(),
+            figure(spread.median),
+            format!("{}..{}", figure(spread.min), figure(spread.max)),
+            figure(median(|sample| sample.per_second)),
+            latency.map_or("-".to_owned(), |value| format!("{value:.2}")),
+            waited * 100.0,
+            if waited > WAITED_MAX && row.threads == 1 {
+                " (disturbed)"
+            } else {
+                ""
+            },
+        );
+    }
+    for one in &measured.series {
+        let mut complaints = one.complaints.clone();
+        complaints.dedup();
+        complaints
+            .iter()
+            .for_each(|complaint| println!("!! {}: {complaint}", one.server.name()));
+        one.notes
+            .iter()
+            .take(1)
+            .for_each(|note| println!("   {}: {note}", one.server.name()));
+    }
+    let Some(baseline) = earlier
+        .iter()
+        .find(|other| row.baseline == Some(other.row.name))
+    else {
+        return;
+    };
+    let of_itself = |one: &Series| {
+        Some(format!(
+            "{} {:.2}",
+            one.server.name(),
+            one.median() / baseline.of(one.server)?.median()
+        ))
+    };
+    let parts: Vec<String> = measured.series.iter().filter_map(of_itself).collect();
+    println!("  of itself in {}: {}", baseline.row.name, parts.join(", "));
+}
+
+/// Prints the table of ratios, each beside what is to be reached.
+pub fn print_ratios(results: &[Measured]) {
+    println!(
+        "\nstdhttpd against          the best peer                            the limit                     itself"
+    );
+    for measured in results {
+        let row = measured.row;
+        let Some(ours) = measured.of(Server::Stdhttpd) else {
+            continue;
+        };
+        let best = measured
+            .best_peer()
+            .filter(|best| best.server != ours.server);
+        let peer = best.and_then(|best| Some((best.server.name(), ours.ratio_to(best)?)));
+        let limit = measured
+            .of(Server::Limit)
+            .and_then(|limit| ours.ratio_to(limit));
+        let baseline = results
+            .iter()
+            .find(|other| row.baseline == Some(other.row.name));
+        let itself =
+            baseline.and_then(|other| Some(ours.median() / other.of(Server::Stdhttpd)?.median()));
+        println!(
+            "  {:16}{:45}{:32}{}{}",
+            row.name,
+            peer.map_or(String::new(), |(name, ratio)| format!(
+                "{} {name}",
+                judged(ratio, row.goal_peer)
+            )),
+            limit.map_or(String::new(), |ratio| judged(ratio, row.goal_limit)),
+            itself.map_or(String::new(), |ratio| judged(
+                Spread {
+                    median: ratio,
+                    min: ratio,
+                    max: ratio
+                },
+                row.goal_itself
+            )),
+            if measured.series.iter().any(|one| !one.complaints.is_empty()) {
+                "  !! see above"
+            } else {
+                ""
+            },
+        );
+    }
+}
+
+/// A ratio with its spread, what is to be reached, and whether it is.
+fn judged(ratio: Spread, goal: Option<f64>) -> String {
+    let mut text = format!("{:.2} ", ratio.median);
+    if ratio.min < ratio.max {
+        let _ = write!(text, "({:.2}..{:.2}) ", ratio.min, ratio.max);
+    }
+    if let Some(goal) = goal {
+        let _ = write!(
+            text,
+            "{} {goal} ",
+            if ratio.median >= goal { ">=" } else { "BELOW" }
+        );
+    }
+    text
+}
+
+/// Writes every sample to `peers.tsv`.
+pub fn write_figures(head: &Head, results: &[Measured]) -> io::Result<()> {
+    let mut text = format!("# cargo bench --bench peers: {}\n", head.machine);
+    for (server, version) in &head.versions {
+        let _ = writeln!(text, "# {}: {version}", server.name());
+    }
+    text.push_str("row\tserver\tround\trequests_per_cpu_second\trequests_per_second\tlatency_p99_ms\twaited_share\n");
+    for measured in results {
+        for one in &measured.series {
+            for (round, sample) in one.samples.iter().enumerate() {
+                let _ = writeln!(
+                    text,
+                    "{}\t{}\t{}\t{:.1}\t{:.1}\t{:.3}\t{:.3}",
+                    measured.row.name,
+                    one.server.name(),
+                    round + 1,
+                    sample.per_cpu_second,
+                    sample.per_second,
+                    sample.latency_p99,
+                    sample.waited
+                );
+            }
+        }
+    }
+    picture::save("peers.tsv", &text)
+}

@@ -1,0 +1,73 @@
+//! The command line of a bench: `--name value` pairs and flags, read without ceremony.
+
+use std::time::Duration;
+
+/// The arguments a bench was started with.
+pub struct Arguments {
+    words: Vec<String>,
+}
+
+impl Arguments {
+    /// Those of this process.
+    pub fn of_this_process() -> Self {
+        Self {
+            words: std::env::args().skip(1).collect(),
+        }
+    }
+
+    /// Whether the bench is to run at all. `cargo test --all-targets` starts benches with no argument; `cargo bench`
+    /// always passes `--bench`.
+    pub fn ask_for_a_run(&self) -> bool {
+        !self.words.is_empty() && !self.has("--test")
+    }
+
+    /// Whether the flag `name` is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.words.iter().any(|word| word == name)
+    }
+
+    /// What follows `name`, or stands behind its `=`.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let place = self.words.iter().position(|word| word == name);
+        let next = place
+            .and_then(|at| self.words.get(at + 1))
+            .map(String::as_str);
+        let joined = || {
+            self.words
+                .iter()
+                .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        };
+        next.or_else(joined)
+    }
+
+    /// The value of `name` as a number, `default` without one.
+    pub fn count(&self, name: &str, default: usize) -> usize {
+        self.value(name).map_or(default, |text| {
+            text.parse().unwrap_or_else(|_| refuse(name, text))
+        })
+    }
+
+    /// The value of `name`, in seconds, fractions allowed, `default` without one.
+    pub fn seconds(&self, name: &str, default: Duration) -> Duration {
+        let parse = |text: &str| {
+            text.parse()
+                .ok()
+                .and_then(|number| Duration::try_from_secs_f64(number).ok())
+        };
+        self.value(name).map_or(default, |text| {
+            parse(text).unwrap_or_else(|| refuse(name, text))
+        })
+    }
+
+    /// The comma-separated values of `name`; `None` without it.
+    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+        self.value(name)
+            .map(|text| text.split(',').map(|part| part.trim().to_owned()).collect())
+    }
+}
+
+/// Ends the bench over a value that cannot be read.
+fn refuse(name: &str, text: &str) -> ! {
+    eprintln!("{name}: '{text}' is not a number");
+    std::process::exit(2);
+}

@@ -1,0 +1,62 @@
+//! Connections that are open, answered once, and silent since.
+
+use crate::rig::client::Connection;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Idle kept-alive connections. Dropping them resets them, so that they leave no TIME_WAIT behind.
+pub struct Idle {
+    streams: Vec<TcpStream>,
+}
+
+impl Idle {
+    /// Opens `count` connections, each kept alive after one answered request for `path`.
+    pub fn open(address: SocketAddr, path: &str, count: usize) -> io::Result<Self> {
+        let mut idle = Self {
+            streams: Vec::with_capacity(count),
+        };
+        for _ in 0..count {
+            let mut connection = Connection::open(address)?;
+            let reply = connection.get(path, &[])?;
+            if reply.closes() {
+                return Err(io::Error::other("the server does not keep the connection"));
+            }
+            idle.streams.push(connection.into_stream());
+        }
+        Ok(idle)
+    }
+
+    /// How many of them the server has closed meanwhile.
+    pub fn lost(&self) -> usize {
+        let is_lost = |stream: &&TcpStream| {
+            let _ = stream.set_nonblocking(true);
+            !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        };
+        self.streams.iter().filter(is_lost).count()
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        for stream in &self.streams {
+            let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// Raises this process's limit of open files, which its children inherit, to the hard one. Returns the new limit.
+pub fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let now = if setrlimit(Resource::Nofile, raised).is_ok() {
+        limit.maximum
+    } else {
+        limit.current
+    };
+    now.unwrap_or(u64::MAX)
+}

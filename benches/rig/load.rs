@@ -1,0 +1,197 @@
+//! The load: `wrk`, its scripts, and what it says in the end.
+
+use crate::rig::cpu::{Place, Processors};
+use crate::rig::interruption;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long one request may take before wrk counts it as an error.
+const REQUEST_TIMEOUT: &str = "10s";
+
+/// What wrk asks for, and how.
+#[derive(Clone)]
+pub struct Load {
+    /// Open connections.
+    pub connections: usize,
+    /// Threads of wrk; more than one leaves it unbound.
+    pub threads: usize,
+    /// The path of the one file, for the requests that need no script.
+    pub path: String,
+    /// Extra header lines.
+    pub lines: Vec<String>,
+    /// How the requests are made.
+    pub requests: Requests,
+}
+
+/// How wrk makes its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// The same one again and again.
+    Same,
+    /// The same one, so many in one write.
+    Pipelined(usize),
+    /// One of so many files `PATH/0`, `PATH/1`, ... at random.
+    Random(usize),
+}
+
+/// What wrk saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    /// Answers received whole.
+    pub requests: f64,
+    /// Bytes received, heads and cut answers too.
+    pub bytes: f64,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Connections refused or broken, and requests that took too long.
+    pub socket_errors: f64,
+    /// Answers with a status above 399.
+    pub status_errors: f64,
+    /// The 99th percentile of the latency, in microseconds.
+    pub latency_p99: f64,
+}
+
+impl Outcome {
+    /// What went wrong, in words; `None` if nothing did.
+    pub fn complaint(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.requests < 1.0 && self.bytes < 1.0 {
+            parts.push("no answer at all".to_owned());
+        }
+        if self.socket_errors > 0.0 {
+            parts.push(format!("{} socket errors", self.socket_errors));
+        }
+        if self.status_errors > 0.0 {
+            parts.push(format!("{} error statuses", self.status_errors));
+        }
+        if parts.is_empty() {
+            None
+        } else {
+            Some(parts.join(", "))
+        }
+    }
+}
+
+/// Runs wrk against `address` for `duration`. Its script goes to the folder `state`.
+pub fn run(
+    load: &Load,
+    address: SocketAddr,
+    duration: Duration,
+    state: &Path,
+    processors: &Processors,
+) -> io::Result<Outcome> {
+    let script = state.join("load.lua");
+    fs::write(&script, script_for(load))?;
+    let mut command = Command::new("wrk");
+    command
+        .arg("-t")
+        .arg(load.threads.to_string())
+        .arg("-c")
+        .arg(load.connections.to_string());
+    // wrk counts whole seconds; a shorter run is ended by the signal it takes for that.
+    command
+        .arg("-d")
+        .arg(format!("{}s", duration.as_secs_f64().ceil() + 1.0))
+        .arg("--timeout")
+        .arg(REQUEST_TIMEOUT);
+    load.lines.iter().for_each(|line| {
+        command.arg("-H").arg(line);
+    });
+    command
+        .arg("-s")
+        .arg(&script)
+        .arg(format!("http://{address}{}", load.path));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let place = if load.threads == 1 {
+        Place::Load
+    } else {
+        Place::Anywhere
+    };
+    let mut child = processors.within(place, || command.spawn())?;
+    std::thread::sleep(duration);
+    if let Some(pid) = Pid::from_raw(child.id() as i32) {
+        let _ = kill_process(pid, Signal::INT);
+    }
+    let (mut said, mut complained) = (String::new(), String::new());
+    child
+        .stdout
+        .take()
+        .map(|mut pipe| pipe.read_to_string(&mut said))
+        .transpose()?;
+    child
+        .stderr
+        .take()
+        .map(|mut pipe| pipe.read_to_string(&mut complained))
+        .transpose()?;
+    child.wait()?;
+    interruption::unless_interrupted()?;
+    read_outcome(&said).ok_or_else(|| io::Error::other(format!("wrk failed: {complained}{said}")))
+}
+
+/// Whether wrk is installed, and its version.
+pub fn version() -> Option<String> {
+    let output = Command::new("wrk").arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    Some(text.split_whitespace().nth(1).unwrap_or("wrk").to_owned())
+}
+
+/// The script: how to make a request unless it is always the same one, and one line of exact figures in the end.
+fn script_for(load: &Load) -> String {
+    let request = match load.requests {
+        Requests::Same => String::new(),
+        Requests::Pipelined(depth) => format!(
+            "init = function() all = string.rep(wrk.format('GET', wrk.path), {depth}) end\n\
+             request = function() return all end\n"
+        ),
+        Requests::Random(count) => format!(
+            "init = function() math.randomseed(os.time())\n\
+             local whole = wrk.format('GET', wrk.path .. '/@')\n\
+             local at = string.find(whole, '@', 1, true)\n\
+             before = string.sub(whole, 1, at - 1) after = string.sub(whole, at + 1) end\n\
+             request = function() return before .. math.random(0, {last}) .. after end\n",
+            last = count - 1
+        ),
+    };
+    request
+        + "done = function(summary, latency)\n\
+           local errors = summary.errors\n\
+           local sockets = errors.connect + errors.read + errors.write + errors.timeout\n\
+           io.write(string.format('figures %.0f %.0f %.6f %.0f %.0f %.0f\\n', summary.requests, summary.bytes,\n\
+           summary.duration / 1000000, sockets, errors.status, latency:percentile(99)))\n\
+           end\n"
+}
+
+fn read_outcome(said: &str) -> Option<Outcome> {
+    let line = said
+        .lines()
+        .find_map(|line| line.strip_prefix("figures "))?;
+    let figures: Vec<f64> = line
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [
+        requests,
+        bytes,
+        seconds,
+        socket_errors,
+        status_errors,
+        latency_p99,
+    ] = figures.try_into().ok()?;
+    Some(Outcome {
+        requests,
+        bytes,
+        seconds,
+        socket_errors,
+        status_errors,
+        latency_p99,
+    })
+}

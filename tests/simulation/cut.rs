@@ -8,11 +8,11 @@ use stdhttpd::{
 };
 
 use crate::{
+    random::Random,
     reader::{Reader, normalised},
     script::{Script, Wire},
     site::{self, Ground},
     streams::{self, Stream},
-    world::Random,
 };
 
 /// Turns in which a connection must come to rest.
@@ -43,57 +43,73 @@ impl<F: FnMut() -> usize> Appetite for F {
     }
 }
 
-struct Run<'d> {
-    connection: Connection<Script>,
-    wire: Rc<RefCell<Wire>>,
-    desk: &'d mut Desk,
+/// A connection under way, and its poll.
+pub struct Run<'d> {
+    pub connection: Connection<Script>,
+    pub wire: Rc<RefCell<Wire>>,
+    pub desk: &'d mut Desk,
     input: Vec<u8>,
-    written: Vec<u8>,
+    pub written: Vec<u8>,
     watches_writes: bool,
 }
 
 impl Run<'_> {
-    /// Serves until nothing more happens by itself.
-    fn rest(&mut self, appetite: &mut dyn Appetite) -> Fate {
+    /// A connection just accepted, whose client takes `room` bytes at first.
+    pub fn new(desk: &mut Desk, room: usize) -> Run<'_> {
+        let wire = Wire::new(room);
+        Run {
+            connection: site::connect(&wire, 1, desk.now),
+            input: vec![0; desk.input_bytes()],
+            wire,
+            desk,
+            written: Vec::new(),
+            watches_writes: false,
+        }
+    }
+
+    /// Serves until nothing more happens, for a client that goes on reading.
+    pub fn rest(&mut self, appetite: &mut dyn Appetite) -> Fate {
         let mut fate = Fate::Reading;
         for _ in 0..TURNS_MAX {
-            let hint = match fate {
-                Fate::Turn => Hint {
-                    writable: true,
-                    ..Hint::default()
-                },
-                _ => {
-                    let event = self.wire.borrow_mut().event(self.watches_writes);
-                    match event {
-                        Some(hint) => hint,
-                        None if fate == Fate::Writing => {
-                            let bytes = appetite.bytes();
-                            self.wire.borrow_mut().make_room(bytes);
-                            continue;
-                        }
-                        None => return fate,
-                    }
-                }
-            };
-            fate = self.connection.advance(hint, &mut self.input, self.desk);
-            self.written.extend(self.wire.borrow_mut().take_written());
-            assert!(self.desk.output.is_empty(), "output left on the desk");
-            if fate == Fate::Writing && !self.watches_writes {
-                self.watches_writes = true;
-                let hint = self.wire.borrow().level(true);
-                if hint.writable {
-                    fate = self.connection.advance(hint, &mut self.input, self.desk);
-                }
+            fate = self.settle(fate);
+            if fate != Fate::Writing {
+                return fate;
             }
-            let wire = self.wire.borrow();
-            match fate {
-                Fate::Reading => assert!(wire.wakes_reader(), "input forgotten"),
-                Fate::Writing => assert!(wire.wakes_writer(), "room forgotten"),
-                Fate::Turn => {}
-                Fate::Closed(_) => return fate,
-            }
+            let bytes = appetite.bytes();
+            self.wire.borrow_mut().make_room(bytes);
         }
         panic!("no rest after {TURNS_MAX} turns");
+    }
+
+    /// Serves until nothing more happens by itself. The last step came to
+    /// `fate`.
+    pub fn settle(&mut self, mut fate: Fate) -> Fate {
+        loop {
+            self.written.extend(self.wire.borrow_mut().take_written());
+            assert!(self.desk.output.is_empty(), "output left on the desk");
+            let hint = match fate {
+                Fate::Closed(_) => return fate,
+                Fate::Turn => Some(Hint {
+                    writable: true,
+                    ..Hint::default()
+                }),
+                // The poll is asked anew, and says what holds.
+                Fate::Writing if !self.watches_writes => {
+                    self.watches_writes = true;
+                    Some(self.wire.borrow().level(true))
+                }
+                Fate::Writing | Fate::Reading => self.wire.borrow_mut().event(self.watches_writes),
+            };
+            let wire = self.wire.borrow();
+            match (hint, fate) {
+                (None, Fate::Reading) => assert!(wire.wakes_reader(), "input forgotten"),
+                (None, Fate::Writing) => assert!(wire.wakes_writer(), "room forgotten"),
+                _ => {}
+            }
+            drop(wire);
+            let Some(hint) = hint else { return fate };
+            fate = self.connection.advance(hint, &mut self.input, self.desk);
+        }
     }
 }
 
@@ -103,15 +119,7 @@ pub fn run<'p>(
     pieces: impl Iterator<Item = &'p [u8]>,
     appetite: &mut dyn Appetite,
 ) -> Outcome {
-    let wire = Wire::new(appetite.bytes());
-    let mut run = Run {
-        connection: site::connect(&wire, 1, desk.now),
-        input: vec![0; desk.input_bytes()],
-        wire,
-        desk,
-        written: Vec::new(),
-        watches_writes: false,
-    };
+    let mut run = Run::new(desk, appetite.bytes());
     let mut fate = Fate::Reading;
     for piece in pieces {
         run.wire.borrow_mut().arrive(piece);
@@ -302,15 +310,7 @@ fn a_reset_ends_it_wherever_it_comes() {
                 room = (room * 3 + place) % 1_999;
                 room
             };
-            let wire = Wire::new(place);
-            let mut run = Run {
-                connection: site::connect(&wire, 1, desk.now),
-                input: vec![0; desk.input_bytes()],
-                wire,
-                desk,
-                written: Vec::new(),
-                watches_writes: false,
-            };
+            let mut run = Run::new(desk, place);
             run.wire.borrow_mut().arrive(&stream.bytes[..place]);
             let mut fate = match place % 2 {
                 // In the middle of whatever it is doing.

@@ -2,11 +2,14 @@
 //!
 //! - [`cut`]: every stream of the catalogue, cut at every byte, written in
 //!   every piece, must come to what the uncut run comes to.
+//! - [`deadlines`]: what becomes of a connection that waits too long.
 //! - [`world`]: a seeded run of thousands of connections, as a worker runs
 //!   them, with cuts, stalls, resets and jumps of the clock; what must hold is
 //!   checked at every step.
 
 mod cut;
+mod deadlines;
+mod random;
 mod reader;
 mod script;
 mod site;

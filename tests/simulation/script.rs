@@ -92,6 +92,11 @@ impl Wire {
         self.wants_room = false;
     }
 
+    /// The client takes `bytes` more, too few for the poll to tell of it.
+    pub fn make_room_untold(&mut self, bytes: usize) {
+        self.room = self.room.saturating_add(bytes);
+    }
+
     /// What was written since the last call.
     pub fn take_written(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.written)
@@ -119,6 +124,11 @@ impl Wire {
         !self.inbox.is_empty() || self.ended || self.reset
     }
 
+    /// Bytes that have arrived and are not read.
+    pub fn unread(&self) -> usize {
+        self.inbox.len()
+    }
+
     /// Whether a connection that waits to read will be woken for what is there.
     pub fn wakes_reader(&self) -> bool {
         self.read_edge || !self.has_input()
@@ -126,7 +136,7 @@ impl Wire {
 
     /// Whether a connection that waits to write will be woken when it can.
     pub fn wakes_writer(&self) -> bool {
-        self.write_edge || self.reset || (self.wants_room && self.room == 0)
+        self.write_edge || self.reset || self.wants_room
     }
 
     /// Whether the client has ended its side.

@@ -7,9 +7,9 @@ use stdhttpd::{
     observe::close_reason::CloseReason,
 };
 
-use super::Random;
 use crate::{
     cut::Outcome,
+    random::Random,
     reader::Reader,
     script::{Script, Wire},
     streams::Stream,
@@ -215,6 +215,16 @@ impl Client {
             Rc::strong_count(&self.wire),
             1,
             "{name}: the transport leaked"
+        );
+        // A close over unread input is a reset, which takes the last response
+        // along; it is meant only where nobody reads.
+        use CloseReason::{Evicted, TooSlow, WriteTimeout};
+        let is_unread = wire.unread() > 0 && !wire.is_reset();
+        let may_reset = matches!(reason, Evicted | TooSlow | WriteTimeout);
+        assert!(
+            may_reset || !is_unread,
+            "{name}: reset by {}",
+            reason.name()
         );
         let is_whole = self.reader.is_done();
         match reason {

@@ -1,0 +1,214 @@
+//! What becomes of a connection that waits too long, with a clock that is
+//! stepped.
+
+use std::time::Duration;
+
+use stdhttpd::{
+    connection::{Fate, state::State},
+    observe::close_reason::CloseReason,
+};
+
+use crate::{cut::Run, site::Ground};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The client sends this.
+    Send(&'static str),
+    /// The client takes so many bytes, of which no event tells: the poll waits
+    /// until there is more room.
+    TakeUntold(usize),
+    /// The client takes so many bytes.
+    Take(usize),
+    /// So many seconds pass; the deadline is looked at every tenth of one.
+    Wait(u64),
+}
+use Event::*;
+
+/// Plays `events` to a client that takes `room` bytes at first. `statuses` are
+/// those it reads; `end` is the second in which the connection is over (its
+/// client never ends its side), and why.
+#[track_caller]
+fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason)) {
+    let ground = Ground::new(|_| {});
+    let mut desk = ground.desk();
+    let mut run = Run::new(&mut desk, room);
+    let mut fate = Fate::Reading;
+    let mut tenths = 0;
+    let forever = [Wait(1_000)];
+    for event in events.iter().chain(&forever) {
+        match *event {
+            Send(text) => run.wire.borrow_mut().arrive(text.as_bytes()),
+            Take(bytes) => run.wire.borrow_mut().make_room(bytes),
+            TakeUntold(bytes) => run.wire.borrow_mut().make_room_untold(bytes),
+            Wait(seconds) => {
+                for _ in 0..seconds * 10 {
+                    tenths += 1;
+                    run.desk.now = ground.started + SECOND * tenths / 10;
+                    let deadline = run.connection.state().deadline(&run.desk.timeouts);
+                    if deadline <= run.desk.now {
+                        fate = run.connection.expire(run.desk);
+                    }
+                    if fate == Fate::Turn {
+                        fate = run.settle(fate);
+                    }
+                    if let Fate::Closed(reason) = fate {
+                        run.settle(fate);
+                        let text = String::from_utf8_lossy(&run.written).into_owned();
+                        let lines = text.match_indices("HTTP/1.1 ");
+                        let read: Vec<&str> = lines.map(|(at, _)| &text[at + 9..at + 12]).collect();
+                        assert_eq!(read.join(" "), statuses, "{events:?}");
+                        assert_eq!((u64::from(tenths / 10), reason), end, "{events:?}");
+                        return;
+                    }
+                }
+                continue;
+            }
+        }
+        if !matches!(fate, Fate::Closed(_)) {
+            fate = run.settle(fate);
+        }
+    }
+    panic!("still {}: {events:?}", run.connection.state().name());
+}
+
+const ALL: usize = usize::MAX / 2;
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+const LARGE: &str = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";
+const POST: &str = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
+
+#[test]
+fn a_head_has_one_deadline() {
+    use CloseReason::*;
+    check(ALL, &[], "", (10, HeaderTimeout));
+    // 408, then two seconds for the client to end its side.
+    check(ALL, &[Send("G")], "408", (12, HeaderTimeout));
+    check(ALL, &[Wait(4), Send("GET /")], "408", (12, HeaderTimeout));
+    let dribble = [
+        Send("GET /"),
+        Wait(6),
+        Send("a.txt"),
+        Wait(3),
+        Send(" HTTP/1.1\r\n"),
+    ];
+    check(ALL, &dribble, "408", (12, HeaderTimeout));
+    // The next head has its own, from its first byte on.
+    check(
+        ALL,
+        &[Send(GET), Wait(40), Send("GET"), Wait(5), Send(" /")],
+        "200 408",
+        (52, HeaderTimeout),
+    );
+    let half = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\nGET /";
+    check(
+        ALL,
+        &[Wait(3), Send(half), Wait(5), Send("b")],
+        "200 408",
+        (15, HeaderTimeout),
+    );
+    // A client that does not read its 408 does not hold the slot either.
+    check(5, &[Send("G")], "", (40, WriteTimeout));
+}
+
+#[test]
+fn an_idle_connection_ends_in_silence() {
+    use CloseReason::*;
+    check(ALL, &[Send(GET)], "200", (75, IdleTimeout));
+    check(
+        ALL,
+        &[Send(GET), Wait(74), Send(GET)],
+        "200 200",
+        (149, IdleTimeout),
+    );
+}
+
+#[test]
+fn a_body_has_one_deadline() {
+    use CloseReason::*;
+    check(ALL, &[Send(POST)], "408", (32, BodyTimeout));
+    check(
+        ALL,
+        &[Send(POST), Wait(20), Send("a"), Wait(9), Send("b")],
+        "408",
+        (32, BodyTimeout),
+    );
+    check(
+        ALL,
+        &[Send(POST), Wait(20), Send("123456789")],
+        "405",
+        (95, IdleTimeout),
+    );
+}
+
+#[test]
+fn a_reader_has_as_long_as_it_reads() {
+    use CloseReason::*;
+    check(0, &[Send(GET)], "", (30, WriteTimeout));
+    check(
+        0,
+        &[Send(GET), Wait(29), Take(100), Wait(20), Take(9_999)],
+        "200",
+        (124, IdleTimeout),
+    );
+    // Fewer than 100 bytes a second.
+    let slow = [Send(LARGE), Wait(20), Take(500), Wait(20), Take(500)];
+    check(500, &slow, "200", (40, TooSlow));
+    let fast = [Send(LARGE), Wait(20), Take(5_000), Wait(20), Take(500)];
+    check(500, &fast, "200", (70, WriteTimeout));
+    // The poll has not told of the room there is.
+    let untold = [Send(LARGE), Wait(20), TakeUntold(9_000)];
+    check(500, &untold, "200", (60, WriteTimeout));
+    let all_untold = [Send(GET), TakeUntold(9_000)];
+    check(0, &all_untold, "200", (105, IdleTimeout));
+}
+
+#[test]
+fn a_close_that_lingers_ends() {
+    use CloseReason::*;
+    let close = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    // Nothing can follow: closed at once.
+    check(ALL, &[Send(close), Wait(1)], "200", (0, ClientAsked));
+    check(ALL, &[Send("GET\r\n\r\n")], "400", (2, BadRequest));
+    let more = [
+        Send("GET\r\n\r\n"),
+        Wait(1),
+        Send("more"),
+        Wait(0),
+        Send("more"),
+    ];
+    check(ALL, &more, "400", (2, BadRequest));
+}
+
+#[test]
+fn a_server_that_stops_keeps_what_it_owes() {
+    let check = |room: usize, text: &str, is_kept: bool| {
+        let ground = Ground::new(|_| {});
+        let mut desk = ground.desk();
+        let mut run = Run::new(&mut desk, room);
+        run.wire.borrow_mut().arrive(text.as_bytes());
+        let fate = run.settle(Fate::Reading);
+        assert!(!matches!(fate, Fate::Closed(_)), "{text}");
+        run.desk.draining = true;
+        let ended = run.connection.drain();
+        assert_eq!(ended.is_none(), is_kept, "{text}");
+        if let State::Writing(_) = run.connection.state() {
+            run.wire.borrow_mut().make_room(ALL);
+            let Fate::Reading = run.settle(Fate::Writing) else {
+                panic!("{text}: not lingering");
+            };
+            assert!(
+                run.wire.borrow().shut,
+                "{text}: kept by a server that stops"
+            );
+        }
+    };
+    check(ALL, "", true);
+    check(ALL, GET, false);
+    check(ALL, &GET[..9], false);
+    check(ALL, POST, true);
+    check(100, LARGE, true);
+    check(100, &LARGE.repeat(2), true);
+    check(ALL, "GET\r\n\r\n", true);
+}

@@ -45,12 +45,32 @@ pub struct Desk {
     pub log_time: LogTime,
     /// The lines of every response.
     pub common: CommonFields,
+    /// What the time is read from.
+    pub clock: Clock,
     /// The instant at which this turn began.
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
     started: Instant,
     next_second: Instant,
+}
+
+/// What the time is read from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The clock of the system.
+    System,
+    /// A clock that stands still until it is set, for tests.
+    Stepped(Instant),
+}
+
+impl Clock {
+    fn now(self) -> Instant {
+        match self {
+            Clock::System => Instant::now(),
+            Clock::Stepped(instant) => instant,
+        }
+    }
 }
 
 impl Desk {
@@ -77,6 +97,7 @@ impl Desk {
             log,
             log_time: LogTime::new(0),
             common: CommonFields::new(&config.headers, date),
+            clock: Clock::System,
             now: started,
             turn: Turn(0),
             started,
@@ -86,8 +107,9 @@ impl Desk {
         desk
     }
 
-    /// Begins the turn of the poll: reads the clock, once. The wall clock is read when its second
-    /// is over, so that a step of it is noticed within a second.
+    /// Begins the turn of the poll: reads the clock, once. The wall clock is
+    /// read when its second is over, so that a step of it is noticed within a
+    /// second.
     pub fn begin_turn(&mut self) {
         self.read_clock();
         if self.now >= self.next_second {
@@ -106,7 +128,7 @@ impl Desk {
     /// Has files checked again: what is read from here on may have been sent
     /// after what has been answered in this turn.
     pub fn read_clock(&mut self) {
-        self.now = Instant::now();
+        self.now = self.clock.now();
         let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }

@@ -8,7 +8,10 @@ use stdhttpd::{
     observe::close_reason::CloseReason,
 };
 
-use crate::{cut::Run, site::Ground};
+use crate::{
+    cut::Run,
+    site::{self, Ground},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -46,7 +49,8 @@ fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason))
             Wait(seconds) => {
                 for _ in 0..seconds * 10 {
                     tenths += 1;
-                    run.desk.now = ground.started + SECOND * tenths / 10;
+                    let now = ground.started + SECOND * tenths / 10;
+                    site::set_clock(run.desk, now);
                     let deadline = run.connection.state().deadline(&run.desk.timeouts);
                     if deadline <= run.desk.now {
                         fate = run.connection.expire(run.desk);

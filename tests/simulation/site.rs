@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use stdhttpd::{
     config::Config,
-    connection::{Connection, Identity, desk::Desk},
+    connection::{
+        Connection, Identity,
+        desk::{Clock, Desk},
+    },
     files::Site,
     http::date::HttpDate,
     observe::counters::Counters,
@@ -62,7 +65,7 @@ impl Ground {
         let mut desk = Desk::new(&self.config, 0, view, counters, None, self.started);
         desk.common
             .set_date(HttpDate::from_unix_seconds(1_800_000_000));
-        desk.now = self.started;
+        set_clock(&mut desk, self.started);
         desk
     }
 
@@ -76,6 +79,13 @@ impl Ground {
             .filter(|target| target.starts_with(self.root.path()) && target != self.root.path())
             .count()
     }
+}
+
+/// Sets the clock of a desk, which begins a turn.
+pub fn set_clock(desk: &mut Desk, now: Instant) {
+    desk.clock = Clock::Stepped(now);
+    desk.read_clock();
+    desk.view.begin_turn(desk.turn);
 }
 
 /// A connection over a wire, accepted now.

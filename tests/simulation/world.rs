@@ -16,7 +16,6 @@ use std::{
 use stdhttpd::{
     config::Config,
     connection::{Connection, Fate, Hint, desk::Desk, state::State},
-    files::Turn,
     observe::close_reason::CloseReason,
 };
 
@@ -232,10 +231,8 @@ impl<'l> World<'l> {
 
     /// A turn of the poll, `later`.
     fn turn(&mut self, later: Duration) {
-        self.desk.now += later;
-        let since = self.desk.now - self.land.ground.started;
-        self.desk.turn = Turn(since.as_nanos() as u64);
-        self.desk.view.begin_turn(self.desk.turn);
+        let now = self.desk.now + later;
+        site::set_clock(&mut self.desk, now);
         for place in 0..self.slots.len() {
             let event = match &mut self.slots[place] {
                 Some(slot) => slot.client.wire().borrow_mut().event(slot.watches_writes),

@@ -186,41 +186,32 @@ impl Output {
         transport: &mut T,
         allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
+        let tail = &self.bytes[self.tail..];
+        let stretches = self.segments.iter().map(|segment| match segment {
+            Segment::Bytes(range) => Some(&self.bytes[range.clone()]),
+            Segment::Part(selected, range) => match &selected.content {
+                Content::Memory(content) => {
+                    Some(&content[range.start as usize..range.end as usize])
+                }
+                Content::File(_) => None,
+            },
+        });
+        let stretches = stretches.chain((!tail.is_empty()).then_some(Some(tail)));
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
-        let mut count = 0;
-        let mut more = false;
-        let mut room = allowance;
-        let mut within = |buffer: &'_ [u8]| {
-            let length = buffer.len().min(room);
-            room -= length;
-            length
-        };
-        for segment in self.segments.iter() {
-            let buffer = match segment {
-                Segment::Bytes(range) => &self.bytes[range.clone()],
-                Segment::Part(selected, range) => match &selected.content {
-                    Content::Memory(content) => &content[range.start as usize..range.end as usize],
-                    Content::File(_) => {
-                        more = true;
-                        break;
-                    }
-                },
+        let (mut count, mut room, mut more) = (0, allowance, false);
+        for stretch in stretches {
+            let (Some(stretch), Some(buffer)) = (stretch, buffers.get_mut(count)) else {
+                more = true;
+                break;
             };
-            if count == BUFFERS_MAX {
+            if room == 0 {
                 more = true;
                 break;
             }
-            buffers[count] = IoSlice::new(&buffer[..within(buffer)]);
+            let stretch = &stretch[..stretch.len().min(room)];
+            *buffer = IoSlice::new(stretch);
+            room -= stretch.len();
             count += 1;
-        }
-        if !more && self.tail < self.bytes.len() {
-            if count == BUFFERS_MAX {
-                more = true;
-            } else {
-                let tail = &self.bytes[self.tail..];
-                buffers[count] = IoSlice::new(&tail[..within(tail)]);
-                count += 1;
-            }
         }
         let buffers = &buffers[..count];
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
@@ -296,3 +287,6 @@ fn would_block_is_zero(result: std::io::Result<usize>) -> std::io::Result<usize>
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

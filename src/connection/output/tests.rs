@@ -1,0 +1,303 @@
+use std::{fs::File, io, os::unix::fs::FileExt};
+
+use super::*;
+use crate::{
+    config::SiteOptions,
+    files::{Found, MEMORY_BYTES_MAX, Site, Turn},
+    http::{content_coding::AcceptEncoding, target::RequestPath},
+};
+
+/// A file that is sent from memory, and one that is sent from its descriptor.
+struct Files {
+    root: tempfile::TempDir,
+    memory: Selected,
+    file: Selected,
+    content: Vec<u8>,
+}
+
+const MEMORY_BYTES: usize = 20_000;
+const FILE_BYTES: usize = MEMORY_BYTES_MAX as usize + 1;
+
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at % 251) as u8).collect()
+}
+
+fn files() -> Files {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("memory"), content(MEMORY_BYTES)).unwrap();
+    std::fs::write(root.path().join("file"), content(FILE_BYTES)).unwrap();
+    let options = SiteOptions {
+        root: root.path().to_path_buf(),
+        ..SiteOptions::default()
+    };
+    let view = Site::open(&options).unwrap().view();
+    let find = |path: &str| {
+        let path = RequestPath::new(path).unwrap();
+        match view.find(&path, AcceptEncoding::IDENTITY, Turn(1)) {
+            Ok(Found::File(selected)) => selected,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (memory, file) = (find("/memory"), find("/file"));
+    assert!(matches!(memory.content, Content::Memory(_)));
+    assert!(matches!(file.content, Content::File(_)));
+    Files {
+        root,
+        memory,
+        file,
+        content: content(FILE_BYTES),
+    }
+}
+
+/// A transport that takes at most so many bytes in each call, then nothing.
+#[derive(Default)]
+struct Taker {
+    takes: VecDeque<usize>,
+    taken: Vec<u8>,
+    /// `more` of each write.
+    mores: Vec<bool>,
+    fails: Option<io::ErrorKind>,
+}
+
+impl Taker {
+    fn next(&mut self) -> io::Result<usize> {
+        if let Some(kind) = self.fails {
+            return Err(kind.into());
+        }
+        match self.takes.pop_front() {
+            Some(bytes) => Ok(bytes),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Transport for Taker {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        unreachable!()
+    }
+
+    fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
+        unreachable!()
+    }
+
+    fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        assert!(buffers.iter().all(|buffer| !buffer.is_empty()));
+        self.mores.push(more);
+        let all: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.to_vec()).collect();
+        let count = self.next()?.min(all.len());
+        self.taken.extend_from_slice(&all[..count]);
+        Ok(count)
+    }
+
+    fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        let mut piece = vec![0; self.next()?.min(count)];
+        let read = file.read_at(&mut piece, offset)?;
+        self.taken.extend_from_slice(&piece[..read]);
+        Ok(read)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        unreachable!()
+    }
+
+    fn reset_on_close(&mut self) {}
+}
+
+/// What is queued.
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(&'static str),
+    Memory(Range<u64>),
+    File(Range<u64>),
+}
+use Piece::*;
+
+fn queue(pieces: &[Piece], files: &Files) -> (Output, Vec<u8>) {
+    let mut output = Output::default();
+    let mut expected = Vec::new();
+    for piece in pieces {
+        let (selected, range) = match piece {
+            Text(text) => {
+                output.bytes.extend_from_slice(text.as_bytes());
+                expected.extend_from_slice(text.as_bytes());
+                continue;
+            }
+            Memory(range) => (&files.memory, range),
+            File(range) => (&files.file, range),
+        };
+        output.push_part(selected, range.clone());
+        expected.extend_from_slice(&files.content[range.start as usize..range.end as usize]);
+    }
+    (output, expected)
+}
+
+/// Sends `pieces` to one who takes `takes` bytes in each call, taking over
+/// what is left between the writes, as a connection does.
+#[track_caller]
+fn check(pieces: &[Piece], takes: usize, allowance: usize, files: &Files) {
+    let (mut output, expected) = queue(pieces, files);
+    let mut taker = Taker::default();
+    let mut left = expected.len();
+    for _ in 0..1_000_000 {
+        assert_eq!(output.left(), left as u64, "{pieces:?}");
+        taker.takes = [takes, takes].into();
+        let mut rest = allowance;
+        let before = taker.taken.len();
+        let flow = output.write_to(&mut taker, &mut rest).unwrap();
+        let sent = taker.taken.len() - before;
+        assert_eq!(allowance - rest, sent, "{pieces:?}: counted");
+        left -= sent;
+        match flow {
+            Flow::Done => {
+                assert!(output.is_empty() && !output.has_parts() && output.left() == 0);
+                assert!(
+                    taker.taken == expected,
+                    "{pieces:?} by {takes}: other bytes"
+                );
+                return;
+            }
+            Flow::Blocked => assert!(rest > 0 || left > 0, "{pieces:?}: blocked by nothing"),
+            Flow::Paused => assert_eq!(rest, 0, "{pieces:?}: paused with allowance"),
+        }
+        let mut taken_over = output.take_rest();
+        assert!(output.is_empty() && output.left() == 0);
+        std::mem::swap(&mut output, &mut taken_over);
+    }
+    panic!("{pieces:?}: never done");
+}
+
+#[test]
+fn all_is_sent_in_order_however_it_is_cut() {
+    let files = files();
+    let table: &[&[Piece]] = &[
+        &[],
+        &[Text("head")],
+        &[
+            Text("head"),
+            Memory(0..10),
+            Text("head"),
+            Memory(5..5),
+            Text("end"),
+        ],
+        &[Text("head"), Memory(0..MEMORY_BYTES as u64)],
+        &[
+            Memory(100..9_000),
+            Text("between"),
+            Memory(0..5_000),
+            Text("end"),
+        ],
+        &[
+            Text("head"),
+            File(0..3),
+            Text("between"),
+            File(70_000..79_000),
+            Text("end"),
+        ],
+        &[
+            File(FILE_BYTES as u64 - 7..FILE_BYTES as u64),
+            Memory(0..4_097),
+        ],
+        &[Memory(0..5_000), File(1..2), Memory(0..5_000), Text("end")],
+    ];
+    for pieces in table {
+        let is_small = queue(pieces, &files).1.len() < 5_000;
+        let takes = [1, 2, 7, 63, 500, 4_096, 5_000, usize::MAX];
+        for takes in takes.into_iter().skip(if is_small { 0 } else { 3 }) {
+            check(pieces, takes, usize::MAX, &files);
+            check(pieces, takes, 1_000, &files);
+        }
+    }
+    // More buffers than one call is given, and a file of more than one piece.
+    let many: Vec<Piece> = (0..60).map(|at| Memory(at..at + 4_200)).collect();
+    check(&many, usize::MAX, usize::MAX, &files);
+    check(&many, 9_999, 50_000, &files);
+    check(
+        &[Text("head"), File(0..FILE_BYTES as u64)],
+        70_000,
+        1 << 20,
+        &files,
+    );
+}
+
+#[test]
+fn a_head_waits_for_the_file_behind_it() {
+    let files = files();
+    let check = |pieces: &[Piece], mores: &[bool]| {
+        let (mut output, _) = queue(pieces, &files);
+        let mut taker = Taker {
+            takes: [usize::MAX; 9].into(),
+            ..Taker::default()
+        };
+        let flow = output.write_to(&mut taker, &mut { usize::MAX });
+        assert!(matches!(flow, Ok(Flow::Done)));
+        assert_eq!(taker.mores, mores, "{pieces:?}");
+    };
+    check(&[Text("head")], &[false]);
+    check(&[Text("head"), Memory(0..9_000), Text("head")], &[false]);
+    check(&[Text("head"), File(0..9)], &[true]);
+    check(&[Text("head"), File(0..9), Text("head")], &[true, false]);
+}
+
+#[test]
+fn a_short_write_of_memory_is_the_last_and_one_of_a_file_is_not() {
+    let files = files();
+    let check = |pieces: &[Piece], takes: &[usize], calls_left: usize| {
+        let (mut output, _) = queue(pieces, &files);
+        let mut taker = Taker {
+            takes: takes.iter().copied().collect(),
+            ..Taker::default()
+        };
+        let flow = output.write_to(&mut taker, &mut { usize::MAX });
+        assert!(matches!(flow, Ok(Flow::Blocked)), "{pieces:?}");
+        assert_eq!(taker.takes.len(), calls_left, "{pieces:?} {takes:?}");
+    };
+    check(&[Text("head")], &[3, 9], 1);
+    check(&[Text("head")], &[], 0);
+    check(&[File(0..99)], &[3, 9, 5], 0);
+    check(&[Text("head"), File(0..99)], &[4, 9], 0);
+}
+
+#[test]
+fn a_failure_says_whose_it_is() {
+    let files = files();
+    let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {
+        let (mut output, _) = queue(pieces, &files);
+        let mut taker = Taker {
+            takes: [usize::MAX; 9].into(),
+            fails,
+            ..Taker::default()
+        };
+        let error = output
+            .write_to(&mut taker, &mut { usize::MAX })
+            .unwrap_err();
+        let whose = match error {
+            WriteError::Transport(_) => "transport",
+            WriteError::FileChanged => "changed",
+            WriteError::File(_) => "file",
+        };
+        assert_eq!(whose, expected, "{pieces:?}");
+    };
+    let gone = Some(io::ErrorKind::BrokenPipe);
+    check(gone, &[Text("head")], "transport");
+    check(gone, &[File(0..9)], "transport");
+    let at = files.root.path().join("file");
+    File::options()
+        .write(true)
+        .open(&at)
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+    check(None, &[Text("head"), File(0..9)], "changed");
+    check(None, &[File(50..200)], "changed");
+}
+
+#[test]
+fn an_unusual_room_is_given_back() {
+    let mut output = Output::default();
+    output.bytes.resize(KEPT_BYTES_MAX / 2, 0);
+    output.clear();
+    assert!(output.bytes.capacity() >= KEPT_BYTES_MAX / 2);
+    output.bytes.resize(2 * KEPT_BYTES_MAX, 0);
+    output.clear();
+    assert_eq!(output.bytes.capacity(), 0);
+}

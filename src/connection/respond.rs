@@ -181,6 +181,12 @@ fn queue_parts(
         ..frame.head(Status::PartialContent)
     };
     head.write(&mut output.bytes);
+    if frame.head_only {
+        return Queued {
+            status: Status::PartialContent,
+            content_bytes: 0,
+        };
+    }
     for (prelude, range) in preludes.iter().zip(ranges) {
         output.bytes.extend_from_slice(prelude);
         output.push_part(selected, range.first..range.last + 1);
@@ -224,3 +230,6 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         content_bytes: body.len() as u64,
     }
 }
+
+#[cfg(test)]
+mod tests;

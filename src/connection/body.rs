@@ -58,3 +58,66 @@ impl Body {
         decoded
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES_MAX: u64 = 10;
+
+    /// What a body comes to: bytes left over behind it, `None` if more is to
+    /// come, or the error; whole, and cut at every byte.
+    #[track_caller]
+    fn check(framing: BodyFraming, input: &[u8], expected: Result<Option<usize>, RequestError>) {
+        for cut in 0..=input.len() {
+            let mut body = Body::begin(framing).expect("a body");
+            let mut outcome = Ok(None);
+            let mut at = 0;
+            for end in [cut, input.len()] {
+                match body.take(&input[at..end], BYTES_MAX) {
+                    Ok(decoded) => at += decoded.consumed,
+                    Err(error) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                }
+                let is_complete = match &body {
+                    Body::Length { left, .. } => *left == 0,
+                    Body::Chunked(_) => at < end || input[..at].ends_with(b"0\r\n\r\n"),
+                };
+                if is_complete {
+                    outcome = Ok(Some(input.len() - at));
+                    break;
+                }
+            }
+            assert_eq!(outcome, expected, "{} cut at {cut}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_body_ends_where_its_framing_says() {
+        use BodyFraming::*;
+        assert!(Body::begin(None).is_none());
+        check(Length(3), b"ab", Ok(Option::None));
+        check(Length(3), b"abc", Ok(Some(0)));
+        check(Length(3), b"abcGET /", Ok(Some(5)));
+        check(Length(10), b"0123456789", Ok(Some(0)));
+        check(Chunked, b"3\r\nabc\r\n", Ok(Option::None));
+        check(Chunked, b"3\r\nabc\r\n0\r\n\r\n", Ok(Some(0)));
+        check(Chunked, b"3\r\nabc\r\n0\r\n\r\nGET /", Ok(Some(5)));
+    }
+
+    #[test]
+    fn what_goes_wrong_first_is_said() {
+        use BodyFraming::*;
+        use RequestError::BodyTooLarge;
+        check(Length(11), b"0123456789", Ok(Option::None));
+        check(Length(11), b"0123456789a", Err(BodyTooLarge));
+        check(Length(u64::MAX), b"0123456789a", Err(BodyTooLarge));
+        check(Chunked, b"b\r\n0123456789a\r\n", Err(BodyTooLarge));
+        check(Chunked, b"b\r\n0123456789a!\r\n", Err(BodyTooLarge));
+        let malformed = RequestError::Malformed("chunk is longer than its size");
+        check(Chunked, b"3\r\nabcd\r\n", Err(malformed));
+        check(Chunked, b"3\r\nabcdef0123456789", Err(malformed));
+    }
+}

@@ -184,3 +184,123 @@ impl Writing {
         fast_enough
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn writing(at: Instant) -> Writing {
+        Writing {
+            output: Output::default(),
+            unparsed: Vec::new(),
+            then: Then::Next,
+            progress_at: at,
+            rate_since: at,
+            rate_bytes: 0,
+            unfinished: None,
+        }
+    }
+
+    #[test]
+    fn every_state_has_its_deadline() {
+        let start = Instant::now();
+        let timeouts = Timeouts {
+            keep_alive: SECOND,
+            header: 2 * SECOND,
+            body: 3 * SECOND,
+            write: 4 * SECOND,
+            linger: 5 * SECOND,
+            shutdown: 6 * SECOND,
+        };
+        let body = DiscardingBody {
+            since: start,
+            head: Box::default(),
+            body: Body::Length {
+                left: 1,
+                arrived: 0,
+            },
+        };
+        let reason = CloseReason::ClientAsked;
+        let table = [
+            (State::Idle { since: start }, "idle", 1),
+            (State::first(start), "reading a head", 2),
+            (
+                State::DiscardingBody(Box::new(body)),
+                "discarding a body",
+                3,
+            ),
+            (State::Writing(Box::new(writing(start))), "writing", 4),
+            (
+                State::Lingering(Lingering {
+                    since: start,
+                    reason,
+                }),
+                "lingering",
+                5,
+            ),
+        ];
+        for (state, name, seconds) in table {
+            assert_eq!(state.name(), name);
+            assert_eq!(
+                state.deadline(&timeouts),
+                start + seconds * SECOND,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_can_end_a_head_is_judged() {
+        let limits = HeadLimits {
+            line_bytes_max: 20,
+            fields_bytes_max: 10,
+            fields_max: 3,
+        };
+        let check = |held: &str, new: &str, expected: bool| {
+            let judged = ReadingHead::can_end(held.as_bytes(), new.as_bytes(), &limits);
+            assert_eq!(judged, expected, "{held:?} {new:?}");
+        };
+        check("", "G", true);
+        check("GET", " ", true);
+        check("GET / HTTP/1.1\r", "\n", true);
+        check("GET / HTTP/1.1\r\n", "Host", false);
+        check("GET / HTTP/1.1\r\nHost: ", "h\r\n", true);
+        check("GET / HTTP/1.1\r\nHost: ", "1234", false);
+        check("GET / HTTP/1.1\r\nHost: ", "12345", true);
+        check("\r\n", "G", true);
+        check("\r\nGET", " ", true);
+        check("\r\nGET / HTTP/1.1\r\n", "Host", false);
+    }
+
+    #[test]
+    fn a_reader_is_judged_over_whole_stretches() {
+        let start = Instant::now();
+        let timeouts = Timeouts {
+            write: 10 * SECOND,
+            ..Timeouts::default()
+        };
+        // (second, bytes, whether that is fast enough at 100 bytes a second)
+        let check = |sent: &[(u32, usize, bool)]| {
+            let mut writing = writing(start);
+            for &(second, bytes, expected) in sent {
+                let now = start + second * SECOND;
+                let is_enough = writing.progress(bytes, now, &timeouts, 100);
+                assert_eq!(is_enough, expected, "{sent:?} at {second}");
+                if bytes > 0 {
+                    assert_eq!(writing.progress_at, now);
+                }
+            }
+        };
+        check(&[(9, 1, true), (9, 1, true)]);
+        check(&[(9, 1, true), (10, 1, false)]);
+        check(&[(9, 999, true), (10, 1, true)]);
+        check(&[(15, 1_499, false)]);
+        check(&[(15, 1_500, true), (24, 1, true), (25, 998, false)]);
+        check(&[(15, 1_500, true), (24, 1, true), (25, 999, true)]);
+        check(&[(40, 0, true)]);
+    }
+}

@@ -1,0 +1,180 @@
+use super::*;
+use crate::http::persistence::CloseCause;
+
+const DATE: HttpDate = HttpDate::from_unix_seconds(784_111_777);
+
+const COMMON: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: stdhttpd\r\n\
+                      X-Content-Type-Options: nosniff\r\n";
+
+fn head<'a>(common: &'a CommonFields) -> Head<'a> {
+    Head {
+        status: Status::Ok,
+        common,
+        representation: b"",
+        location: None,
+        allow: false,
+        cache_control: None,
+        content_security_policy: None,
+        varies_by_accept: false,
+        content_type: None,
+        content_range: None,
+        content_length: None,
+        persistence: Persistence::Keep,
+    }
+}
+
+#[test]
+fn every_part_of_a_head_has_its_line() {
+    let common = CommonFields::new(&[], DATE);
+    let check = |change: &dyn Fn(&mut Head<'_>), expected: &str| {
+        let mut head = head(&common);
+        change(&mut head);
+        let mut out = b"before".to_vec();
+        head.write(&mut out);
+        let line = head.status.line();
+        let expected = format!("before{line}{COMMON}{expected}\r\n");
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    };
+    let part = ByteRange {
+        first: 5,
+        last: 1_234,
+    };
+    let table: &[(&dyn Fn(&mut Head<'_>), &str)] = &[
+        (&|_| {}, ""),
+        (&|head| head.status = Status::NotFound, ""),
+        (&|head| head.representation = b"A: b\r\n", "A: b\r\n"),
+        (&|head| head.location = Some(b"/x/"), "Location: /x/\r\n"),
+        (&|head| head.allow = true, "Allow: GET, HEAD, OPTIONS\r\n"),
+        (
+            &|head| head.cache_control = Some("no-cache"),
+            "Cache-Control: no-cache\r\n",
+        ),
+        (
+            &|head| head.content_security_policy = Some("default-src 'none'"),
+            "Content-Security-Policy: default-src 'none'\r\n",
+        ),
+        (&|head| head.varies_by_accept = true, "Vary: Accept\r\n"),
+        (
+            &|head| head.content_type = Some("text/html"),
+            "Content-Type: text/html\r\n",
+        ),
+        (
+            &|head| head.content_range = Some(ContentRange::Part(part, 99_999)),
+            "Content-Range: bytes 5-1234/99999\r\n",
+        ),
+        (
+            &|head| head.content_range = Some(ContentRange::Unsatisfied(0)),
+            "Content-Range: bytes */0\r\n",
+        ),
+        (
+            &|head| head.content_length = Some(0),
+            "Content-Length: 0\r\n",
+        ),
+        (
+            &|head| head.content_length = Some(u64::MAX),
+            "Content-Length: 18446744073709551615\r\n",
+        ),
+        (
+            &|head| head.persistence = Persistence::KeepAnnounced,
+            "Connection: keep-alive\r\n",
+        ),
+        (
+            &|head| head.persistence = Persistence::Close(CloseCause::Draining),
+            "Connection: close\r\n",
+        ),
+    ];
+    for (change, expected) in table {
+        check(change, expected);
+    }
+}
+
+#[test]
+fn the_lines_of_a_representation_are_prefixes_of_one_another() {
+    let etag = EntityTag::new(7, 1, None);
+    let tag = String::from_utf8_lossy(etag.as_bytes()).into_owned();
+    let check = |coding: Option<ContentCoding>, dated: bool, varies: bool| {
+        let ready = ReadyFields::new(&RepresentationFields {
+            content_type: "text/plain",
+            content_coding: coding,
+            content_length: 7,
+            etag: &etag,
+            last_modified: dated.then_some(DATE),
+            cache_control: "max-age=5",
+            varies,
+        });
+        let mut expected = format!("ETag: {tag}\r\n");
+        if dated {
+            expected += "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        }
+        if varies {
+            expected += "Vary: Accept-Encoding\r\n";
+        }
+        expected += "Cache-Control: max-age=5\r\n";
+        // RFC 9110 section 15.4.5: nothing that describes the content.
+        assert_eq!(ready.not_modified(), expected.as_bytes());
+        expected += "Accept-Ranges: bytes\r\n";
+        if let Some(coding) = coding {
+            expected += &format!("Content-Encoding: {}\r\n", coding.name());
+        }
+        assert_eq!(ready.multipart(), expected.as_bytes());
+        expected += "Content-Type: text/plain\r\n";
+        assert_eq!(ready.partial(), expected.as_bytes());
+        expected += "Content-Length: 7\r\n";
+        assert_eq!(ready.whole(), expected.as_bytes());
+    };
+    for coding in [None, Some(ContentCoding::Brotli)] {
+        for (dated, varies) in [(true, true), (true, false), (false, true), (false, false)] {
+            check(coding, dated, varies);
+        }
+    }
+}
+
+#[test]
+fn what_the_operator_adds_replaces_ours() {
+    let check = |added: &[(&str, &str)], expected: &str| {
+        let added: Vec<(String, String)> = added
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let common = CommonFields::new(&added, DATE);
+        let text = String::from_utf8(common.lines).unwrap();
+        assert_eq!(
+            text,
+            format!("Date: {}\r\n{expected}", "Sun, 06 Nov 1994 08:49:37 GMT")
+        );
+    };
+    check(
+        &[],
+        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\n",
+    );
+    check(
+        &[("X-A", "b")],
+        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\nX-A: b\r\n",
+    );
+    check(
+        &[("server", "s")],
+        "X-Content-Type-Options: nosniff\r\nserver: s\r\n",
+    );
+    check(
+        &[("cache-control", "no-store")],
+        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\n",
+    );
+}
+
+#[test]
+fn the_date_is_set_in_place() {
+    let mut common = CommonFields::new(&[], HttpDate::from_unix_seconds(0));
+    let length = common.lines.len();
+    common.set_date(DATE);
+    assert_eq!(common.lines, COMMON.as_bytes());
+    assert_eq!((common.lines.len(), common.date()), (length, DATE));
+}
+
+#[test]
+fn decimals() {
+    for number in [0, 1, 9, 10, 99, 100, 1_234_567_890, u64::MAX - 1, u64::MAX] {
+        let mut out = Vec::new();
+        write_decimal(&mut out, number);
+        assert_eq!(out, number.to_string().as_bytes());
+    }
+}

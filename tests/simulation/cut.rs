@@ -238,6 +238,37 @@ fn the_uncut_runs_are_as_expected() {
 }
 
 #[test]
+fn only_one_who_waits_is_told_to_continue() {
+    let ground = Ground::new(|_| {});
+    let mut desk = ground.desk();
+    let mut check = |pieces: &[&str], is_told: bool| {
+        let mut run = Run::new(&mut desk, all());
+        for piece in pieces {
+            run.wire.borrow_mut().arrive(piece.as_bytes());
+            run.rest(&mut all);
+        }
+        let text = String::from_utf8_lossy(&run.written);
+        let told = text.matches("HTTP/1.1 100 Continue\r\n\r\n").count();
+        assert_eq!(told, usize::from(is_told), "{pieces:?}: {text}");
+        assert_eq!(
+            text.matches("HTTP/1.1 405").count(),
+            1,
+            "{pieces:?}: {text}"
+        );
+    };
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+    let head10 = head.replace("HTTP/1.1", "HTTP/1.0");
+    check(&[head, "body"], true);
+    check(&[head, "bo", "dy"], true);
+    check(&[head, "body", "GET"], true);
+    check(&[&format!("{head}body")], false);
+    check(&[&format!("{head}bo"), "dy"], false);
+    check(&[&head10, "body"], false);
+    let nothing = head.replace("Length: 4", "Length: 0");
+    check(&[&nothing], false);
+}
+
+#[test]
 fn cut_at_every_byte() {
     each(|desk, stream, expected| {
         for place in places(stream) {

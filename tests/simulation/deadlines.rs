@@ -174,6 +174,9 @@ fn a_close_that_lingers_ends() {
     let close = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     // Nothing can follow: closed at once.
     check(ALL, &[Send(close), Wait(1)], "200", (0, ClientAsked));
+    // More followed, and may go on following.
+    let close_and_more = "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n";
+    check(ALL, &[Send(close_and_more)], "404", (2, ClientAsked));
     check(ALL, &[Send("GET\r\n\r\n")], "400", (2, BadRequest));
     let more = [
         Send("GET\r\n\r\n"),

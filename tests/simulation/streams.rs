@@ -43,6 +43,7 @@ fn lawful() -> Vec<(&'static str, String)> {
         ("an empty line before it", format!("\r\n{next}")),
         ("pipelined", format!("{next}{}{next}", get("/b.html", ""))),
         ("many pipelined", next.repeat(40)),
+        ("more than one turn's", next.repeat(700)),
         ("the last is incomplete", format!("{next}{}", &next[..20])),
         (
             "head",

@@ -9,7 +9,7 @@ use stdhttpd::{
 };
 
 use crate::{
-    cut::Run,
+    run::Run,
     site::{self, Ground},
 };
 

@@ -11,6 +11,7 @@ mod cut;
 mod deadlines;
 mod random;
 mod reader;
+mod run;
 mod script;
 mod site;
 mod streams;

@@ -74,10 +74,10 @@ impl Wire {
         self.read_edge = true;
     }
 
-    /// The client resets the connection: what it had not read is gone.
+    /// The client resets the connection. What had arrived before can still be
+    /// read, and nothing can be written.
     pub fn reset(&mut self) {
         self.reset = true;
-        self.inbox.clear();
         self.read_edge = true;
         self.write_edge = true;
     }
@@ -171,7 +171,7 @@ impl Wire {
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        if self.reset {
+        if self.inbox.is_empty() && self.reset {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         if self.inbox.is_empty() && !self.ended {

@@ -21,8 +21,8 @@ use stdhttpd::{
 
 use self::client::Client;
 use crate::{
-    cut::{self, Outcome},
     random::Random,
+    run::{self, Outcome},
     script::Script,
     site::{self, Ground},
     streams::{self, Stream},
@@ -83,7 +83,7 @@ fn lands() -> Vec<Land> {
         let ground = Ground::new(change);
         let mut desk = ground.desk();
         let of = |stream: Stream| {
-            let outcome = Rc::new(cut::whole(&mut desk, &stream));
+            let outcome = Rc::new(run::whole(&mut desk, &stream));
             (stream, outcome)
         };
         let catalogue = streams::all().into_iter().map(of).collect();

@@ -23,10 +23,13 @@ fn head<'a>(common: &'a CommonFields) -> Head<'a> {
     }
 }
 
+/// What is changed of a head that says nothing.
+type Change<'a> = &'a dyn Fn(&mut Head<'_>);
+
 #[test]
 fn every_part_of_a_head_has_its_line() {
     let common = CommonFields::new(&[], DATE);
-    let check = |change: &dyn Fn(&mut Head<'_>), expected: &str| {
+    let check = |change: Change<'_>, expected: &str| {
         let mut head = head(&common);
         change(&mut head);
         let mut out = b"before".to_vec();
@@ -39,7 +42,7 @@ fn every_part_of_a_head_has_its_line() {
         first: 5,
         last: 1_234,
     };
-    let table: &[(&dyn Fn(&mut Head<'_>), &str)] = &[
+    let table: &[(Change<'_>, &str)] = &[
         (&|_| {}, ""),
         (&|head| head.status = Status::NotFound, ""),
         (&|head| head.representation = b"A: b\r\n", "A: b\r\n"),

@@ -8,9 +8,9 @@ use stdhttpd::{
 };
 
 use crate::{
-    cut::Outcome,
     random::Random,
     reader::Reader,
+    run::Outcome,
     script::{Script, Wire},
     streams::Stream,
 };

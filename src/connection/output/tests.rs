@@ -220,10 +220,11 @@ fn all_is_sent_in_order_however_it_is_cut() {
 }
 
 #[test]
-fn a_head_waits_for_the_file_behind_it() {
+fn bytes_wait_for_the_file_or_the_end_behind_them() {
     let files = files();
-    let check = |pieces: &[Piece], mores: &[bool]| {
+    let check = |pieces: &[Piece], is_last: bool, mores: &[bool]| {
         let (mut output, _) = queue(pieces, &files);
+        output.is_last = is_last;
         let mut taker = Taker {
             takes: [usize::MAX; 9].into(),
             ..Taker::default()
@@ -231,11 +232,22 @@ fn a_head_waits_for_the_file_behind_it() {
         let flow = output.write_to(&mut taker, &mut { usize::MAX });
         assert!(matches!(flow, Ok(Flow::Done)));
         assert_eq!(taker.mores, mores, "{pieces:?}");
+        assert!(!output.is_last, "the next output is another connection's");
     };
-    check(&[Text("head")], &[false]);
-    check(&[Text("head"), Memory(0..9_000), Text("head")], &[false]);
-    check(&[Text("head"), File(0..9)], &[true]);
-    check(&[Text("head"), File(0..9), Text("head")], &[true, false]);
+    check(&[Text("head")], false, &[false]);
+    check(&[Text("head")], true, &[true]);
+    check(
+        &[Text("head"), Memory(0..9_000), Text("head")],
+        false,
+        &[false],
+    );
+    check(&[Text("head"), File(0..9)], false, &[true]);
+    check(
+        &[Text("head"), File(0..9), Text("head")],
+        false,
+        &[true, false],
+    );
+    check(&[File(0..9), Text("head")], true, &[true]);
 }
 
 #[test]

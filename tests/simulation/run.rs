@@ -47,7 +47,7 @@ pub struct Run<'d> {
     pub connection: Connection<Script>,
     pub wire: Rc<RefCell<Wire>>,
     pub desk: &'d mut Desk,
-    input: Vec<u8>,
+    pub input: Vec<u8>,
     pub written: Vec<u8>,
     watches_writes: bool,
 }

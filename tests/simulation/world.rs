@@ -376,12 +376,10 @@ impl<'l> World<'l> {
                 self.turn(Duration::ZERO);
             }
         }
-        for slot in self.slots.iter().flatten() {
-            panic!(
-                "{}: still {}",
-                slot.client.name(),
-                slot.connection.state().name()
-            );
-        }
+        let left = self.slots.iter().flatten();
+        let left: Vec<_> = left
+            .map(|slot| (slot.client.name(), slot.connection.state().name()))
+            .collect();
+        assert!(left.is_empty(), "still there: {left:?}");
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Steps run where nobody says how many.
-const STEPS: u64 = 150_000;
+const STEPS: u64 = 400_000;
 
 /// Steps of one seed, after which its world comes to its end.
 const SEED_STEPS: u64 = 6_000;

@@ -82,6 +82,9 @@ impl<T: Transport> Connection<T> {
         desk: &mut Desk,
         budget: &mut Budget,
     ) -> Step {
+        if self.readable && budget.responses < TURN_RESPONSES_MAX {
+            desk.read_clock();
+        }
         let count = match self.receive(input, 0) {
             Ok(Some(count)) => count,
             Ok(None) => return Step::Stop(Fate::Reading),

@@ -250,6 +250,7 @@ impl From<Options> for Config {
                 },
                 media_types: options.mime,
                 charset: options.charset.0,
+                descriptors_kept_max: SiteOptions::default().descriptors_kept_max,
                 cache_bytes_max: options.cache_size << 20,
             },
             headers: options

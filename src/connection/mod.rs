@@ -35,8 +35,9 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes that one connection may send, or have discarded, in one turn.
-const TURN_BYTES_MAX: usize = 1 << 20;
+/// Bytes that one connection may send, or have discarded, in one turn: a piece
+/// of a file with its head.
+const TURN_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 
 /// One connection.
 #[derive(Debug)]

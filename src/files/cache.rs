@@ -11,6 +11,9 @@ use super::resource::Resource;
 /// than itself.
 const SHARD_BYTES_MIN: u64 = 8 << 20;
 
+/// Descriptors that one part can hold at least.
+const SHARD_DESCRIPTORS_MIN: u64 = 4;
+
 /// Parts at most.
 const SHARDS_MAX: u64 = 32;
 
@@ -37,22 +40,30 @@ pub(super) struct Cache {
 
 type Entries = sync::Cache<Box<[u8]>, Arc<Resource>, ByBytes, DefaultHashBuilder>;
 
-/// Weighs an entry by the bytes of memory it takes.
+/// Weighs an entry by the bytes of memory it takes, and by the descriptors it
+/// holds as if each took its share of all.
 #[derive(Clone, Debug)]
-struct ByBytes;
+struct ByBytes {
+    descriptor_bytes: u64,
+}
 
 impl Weighter<Box<[u8]>, Arc<Resource>> for ByBytes {
     fn weight(&self, key: &Box<[u8]>, resource: &Arc<Resource>) -> u64 {
-        key.len() as u64 + ENTRY_BYTES + resource.memory_bytes()
+        let descriptors = resource.descriptors() * self.descriptor_bytes;
+        key.len() as u64 + ENTRY_BYTES + resource.memory_bytes() + descriptors
     }
 }
 
 impl Cache {
-    /// A cache of at most `bytes_max` bytes; zero keeps nothing.
-    pub(super) fn new(bytes_max: u64) -> Cache {
+    /// A cache of at most `bytes_max` bytes, zero of which keep nothing, and at
+    /// most `descriptors_max` descriptors.
+    pub(super) fn new(bytes_max: u64, descriptors_max: u64) -> Cache {
         let entries = NonZeroU64::new(bytes_max).and_then(|bytes_max| {
             let bytes_max = bytes_max.get();
-            let shards = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
+            // Each part has room for a few descriptors.
+            let shards = (bytes_max / SHARD_BYTES_MIN)
+                .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
+                .clamp(1, SHARDS_MAX);
             // Enough for the parts not to be merged, whatever their size.
             let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
             let options = OptionsBuilder::new()
@@ -63,7 +74,9 @@ impl Cache {
                 .ok()?;
             Some(sync::Cache::with_options(
                 options,
-                ByBytes,
+                ByBytes {
+                    descriptor_bytes: bytes_max / descriptors_max.max(1),
+                },
                 DefaultHashBuilder::default(),
                 sync::DefaultLifecycle::default(),
             ))
@@ -94,6 +107,13 @@ impl Cache {
         if let Some(entries) = &self.entries {
             entries.remove_if(key, |kept| Arc::ptr_eq(kept, stale));
         }
+    }
+
+    /// The keys of all that holds a descriptor.
+    pub(super) fn keys_with_descriptors(&self) -> Vec<(Box<[u8]>, Arc<Resource>)> {
+        let all = self.entries.iter().flat_map(sync::Cache::iter);
+        all.filter(|(_, resource)| resource.descriptors() > 0)
+            .collect()
     }
 
     /// Drops everything.

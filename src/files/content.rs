@@ -6,9 +6,9 @@ use rustix::fs::fstat;
 
 use super::root::Identity;
 
-/// The largest file kept in memory, in bytes. Copying one this large to a
-/// socket still costs less than sending it from its descriptor.
-pub const MEMORY_BYTES_MAX: u64 = 1 << 20;
+/// The largest file kept in memory, in bytes. Copying a larger one to a socket
+/// costs more than sending it from its descriptor, which is kept instead.
+pub const MEMORY_BYTES_MAX: u64 = 64 << 10;
 
 /// How often a file is read again that changes while it is read. One that
 /// changes all the time is then sent from its descriptor.
@@ -24,15 +24,6 @@ pub enum Content {
 }
 
 impl Content {
-    /// Asks the system to read `bytes` bytes from `offset` on ahead of their
-    /// use, so that sending them does not wait for a slow disk. Does nothing
-    /// for what is in memory, nor on a system that cannot be asked.
-    pub fn read_ahead(&self, offset: u64, bytes: u64) {
-        if let Content::File(file) = self {
-            advise(file, offset, bytes, Advice::WillNeed);
-        }
-    }
-
     /// Bytes of memory it holds.
     pub(super) fn memory_bytes(&self) -> u64 {
         match self {
@@ -52,7 +43,7 @@ pub(super) struct Body {
 impl Body {
     /// The file as it is: to be sent from its descriptor.
     pub(super) fn from_file(file: File, identity: Identity) -> Body {
-        advise(&file, 0, 0, Advice::Sequential);
+        read_ahead(&file);
         Body {
             content: Content::File(file),
             identity,
@@ -105,30 +96,16 @@ fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     Ok((!grown).then(|| bytes.into_boxed_slice()))
 }
 
-#[derive(Clone, Copy)]
-enum Advice {
-    Sequential,
-    WillNeed,
-}
-
-/// Tells the system how a file will be read. A refusal does no harm.
+/// Tells the system that a file will be read from its beginning to its end, so
+/// that a slow disk reads ahead. A refusal does no harm.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn advise(file: &File, offset: u64, bytes: u64, advice: Advice) {
-    use rustix::fs::{Advice as Posix, fadvise};
-    let advice = match advice {
-        Advice::Sequential => Posix::Sequential,
-        Advice::WillNeed => Posix::WillNeed,
-    };
-    // Zero bytes mean: to the end.
-    let _ = fadvise(file, offset, std::num::NonZeroU64::new(bytes), advice);
+fn read_ahead(file: &File) {
+    // No length means: to the end.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn advise(_: &File, _: u64, _: u64, advice: Advice) {
-    match advice {
-        Advice::Sequential | Advice::WillNeed => {}
-    }
-}
+fn read_ahead(_: &File) {}
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +173,6 @@ mod tests {
                 "{size}"
             );
             assert_eq!(body.identity.size, size);
-            body.content.read_ahead(0, 1 << 16);
         }
     }
 

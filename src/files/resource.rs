@@ -4,7 +4,7 @@ use std::{fs::File, ops::Deref, sync::Arc};
 
 use super::{
     Refusal, Turn,
-    content::{Body, Content, MEMORY_BYTES_MAX},
+    content::{Body, Content},
     representation::{Circumstances, Descriptions, Representation},
     root::{Identity, Opened, Root},
     watch::{Paths, PerCoding, Watch, is_settled, slot},
@@ -69,12 +69,12 @@ impl Resource {
         structures as u64 + heap(&self.original) + variants.sum::<u64>()
     }
 
-    /// Whether all of it is in memory: it holds no descriptor.
-    fn is_in_memory(&self) -> bool {
-        let variants = self.variants.iter().flatten();
-        variants
-            .chain([&self.original])
-            .all(|each| matches!(each.content, Content::Memory(_)))
+    /// Descriptors it holds: one for each representation that is too large
+    /// for memory.
+    pub(super) fn descriptors(&self) -> u64 {
+        let each = self.variants.iter().flatten().chain([&self.original]);
+        each.filter(|each| matches!(each.content, Content::File(_)))
+            .count() as u64
     }
 }
 
@@ -83,8 +83,8 @@ impl Resource {
 pub(super) enum Loaded {
     /// May serve until it changes.
     Lasting(Arc<Resource>),
-    /// Good for this answer alone: too large to keep, or changed so recently
-    /// that the next change might not show.
+    /// Good for this answer alone: nothing is kept, or it was changed so
+    /// recently that the next change might not show.
     Once(Selected),
 }
 
@@ -93,7 +93,7 @@ pub(super) enum Loaded {
 pub(super) struct Loader<'a> {
     pub(super) root: &'a Root,
     pub(super) descriptions: &'a Descriptions,
-    /// Whether anything is kept in memory.
+    /// Whether anything is kept.
     pub(super) keeps: bool,
     pub(super) accept: AcceptEncoding,
     /// Nanoseconds since the epoch, before the file was opened.
@@ -131,15 +131,15 @@ impl Loader<'_> {
             identity,
             siblings,
         };
-        let fits = |identity: &Identity| identity.size <= MEMORY_BYTES_MAX;
-        if self.keeps && fits(&identity) && siblings.iter().flatten().all(fits) {
+        if self.keeps {
             self.load_whole(loading, file)
         } else {
             self.load_chosen(loading, file)
         }
     }
 
-    /// Reads the original and all variants into memory.
+    /// Reads the original and all variants into memory, or opens those that
+    /// are too large for it.
     fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
         let original = Body::read(file, loading.identity).map_err(Refusal::from)?;
         // It may have changed since it was opened.
@@ -159,7 +159,7 @@ impl Loader<'_> {
             .chain([&original])
             .all(|body| is_settled(&body.identity, self.now));
         let resource = Arc::new(self.assemble(loading, original, bodies));
-        if settled && resource.is_in_memory() {
+        if settled {
             Ok(Loaded::Lasting(resource))
         } else {
             resource.select(self.accept).map(Loaded::Once)

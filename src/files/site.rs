@@ -29,6 +29,10 @@ use crate::{
 /// 250 ms, and until the next turn.
 const ROOT_CHECK_NANOSECONDS: u64 = 250_000_000;
 
+/// How long a large file that is deleted may be kept open, and so take up its
+/// place on the disk, in nanoseconds: 10 s, and until the next turn.
+const RELEASE_NANOSECONDS: u64 = 10_000_000_000;
+
 /// The file that stands for its folder.
 const INDEX: &[u8] = b"index.html";
 
@@ -41,11 +45,14 @@ pub struct Site {
     descriptions: Descriptions,
     listing: bool,
     cache_bytes_max: u64,
+    descriptors_kept_max: u64,
     tree: RwLock<Arc<Tree>>,
     /// The number of the tree that is current.
     generation: AtomicU64,
     /// The turn in which some worker last looked at the root.
     root_checked: AtomicU64,
+    /// The turn in which some worker last looked for files to close.
+    released: AtomicU64,
     /// Whether it was said that the root cannot be opened any more.
     root_missed: AtomicBool,
 }
@@ -69,15 +76,18 @@ impl Site {
     /// Opens the root.
     pub fn open(options: &SiteOptions) -> io::Result<Arc<Site>> {
         let path = std::path::absolute(&options.root)?;
-        let tree = Tree::open(&path, 0, options.cache_bytes_max)?;
+        let cache = Cache::new(options.cache_bytes_max, options.descriptors_kept_max);
+        let tree = Tree::open(&path, 0, cache)?;
         Ok(Arc::new(Site {
             path,
             descriptions: Descriptions::new(options),
             listing: options.listing,
             cache_bytes_max: options.cache_bytes_max,
+            descriptors_kept_max: options.descriptors_kept_max,
             tree: RwLock::new(Arc::new(tree)),
             generation: AtomicU64::new(0),
             root_checked: AtomicU64::new(0),
+            released: AtomicU64::new(0),
             root_missed: AtomicBool::new(false),
         }))
     }
@@ -97,14 +107,7 @@ impl Site {
     /// Looks whether the root was swapped, if that is due: one worker does it
     /// for all.
     fn check_root(&self, turn: Turn) {
-        let last = self.root_checked.load(Relaxed);
-        if turn.0.saturating_sub(last) < ROOT_CHECK_NANOSECONDS {
-            return;
-        }
-        let mine = self
-            .root_checked
-            .compare_exchange(last, turn.0, Relaxed, Relaxed);
-        if mine.is_err() {
+        if !is_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
             return;
         }
         match self.reopen_if_swapped() {
@@ -122,6 +125,13 @@ impl Site {
         }
     }
 
+    /// Looks whether a large file can be closed, if that is due.
+    fn release(&self, tree: &Tree, turn: Turn) {
+        if is_due(&self.released, turn, RELEASE_NANOSECONDS) {
+            tree.release(turn);
+        }
+    }
+
     fn reopen_if_swapped(&self) -> io::Result<()> {
         let found = Identity::new(&stat(&self.path)?);
         let old = self.current();
@@ -129,7 +139,8 @@ impl Site {
             return Ok(());
         }
         let generation = old.generation + 1;
-        let new = Tree::open(&self.path, generation, self.cache_bytes_max)?;
+        let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);
+        let new = Tree::open(&self.path, generation, cache)?;
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         self.generation.store(generation, Relaxed);
         log::info!("{}: another folder, now served", self.path.display());
@@ -141,12 +152,21 @@ impl Site {
 }
 
 impl Tree {
-    fn open(path: &Path, generation: u64, cache_bytes_max: u64) -> io::Result<Tree> {
+    fn open(path: &Path, generation: u64, cache: Cache) -> io::Result<Tree> {
         Ok(Tree {
             generation,
             root: Arc::new(Root::open(path)?),
-            cache: Cache::new(cache_bytes_max),
+            cache,
         })
+    }
+
+    /// Closes the files kept open that are no longer what is served.
+    fn release(&self, turn: Turn) {
+        for (key, resource) in self.cache.keys_with_descriptors() {
+            if !resource.is_fresh(&self.root, AcceptEncoding::IDENTITY, turn) {
+                self.cache.remove(&key, &resource);
+            }
+        }
     }
 }
 
@@ -159,6 +179,7 @@ impl View {
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
         }
+        self.site.release(&self.tree, turn);
     }
 
     /// What `path` names, in the best coding accepted.
@@ -279,6 +300,16 @@ impl View {
             turn,
         }
     }
+}
+
+/// Whether something that was last done in the turn `last` is to be done in
+/// this one, by the worker that asks and no other.
+fn is_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
+    let before = last.load(Relaxed);
+    turn.0.saturating_sub(before) >= interval
+        && last
+            .compare_exchange(before, turn.0, Relaxed, Relaxed)
+            .is_ok()
 }
 
 /// What looking at the disk brought.

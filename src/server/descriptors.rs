@@ -21,6 +21,10 @@ const FILES_MAX: u64 = 512;
 /// ... or, where there are many, one in so many of them.
 const FILES_SHARE: u64 = 32;
 
+/// The share of the files' descriptors that is kept between requests: one in so
+/// many.
+const KEPT_SHARE: u64 = 4;
+
 /// Raises the soft limit of open files to the hard one and gives the limit
 /// then in force; `u64::MAX` where there is none.
 pub fn raise_limit() -> u64 {
@@ -47,6 +51,12 @@ pub fn connections_max(descriptors: u64, listeners: usize, workers: usize) -> us
     usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
+}
+
+/// The files that may be kept open between requests: a part of what the
+/// connections leave, so that most of it is free for requests under way.
+pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
+    descriptors.saturating_sub(connections_max as u64) / KEPT_SHARE
 }
 
 /// The limit in force: what was asked for, as far as `derived` allows, or

@@ -45,12 +45,13 @@ const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 /// Runs a server until it is told to stop and what is under way is done.
 pub fn run(config: Config) -> Result<(), StartError> {
     let system = |what| move |source| StartError::System { what, source };
+    let mut config = config;
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
-    let connections_max = descriptors::limit_in_force(
-        config.limits.connections_max,
-        descriptors::connections_max(descriptors, listeners.len(), config.threads.get()),
-    );
+    let fit = descriptors::connections_max(descriptors, listeners.len(), config.threads.get());
+    let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
+    config.site.descriptors_kept_max =
+        descriptors::kept_max(descriptors, fit).min(config.site.descriptors_kept_max);
     let signals = shutdown::Signals::new().map_err(system("signals"))?;
     let site =
         Site::open(&config.site).map_err(|source| StartError::root(&config.site.root, source))?;

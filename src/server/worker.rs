@@ -25,6 +25,10 @@ use crate::{
 /// than this after its own.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The time between two turns of a worker without connections: often enough to
+/// close files that are deleted.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The most a last reader is waited for once the server is stopping: its
 /// response is sent, only its own close is still to come.
 const DRAIN_LINGER_MAX: Duration = Duration::from_millis(200);
@@ -73,7 +77,7 @@ impl Worker {
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            if let Err(error) = self.poll.poll(&mut events, self.patience())
+            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 error!("worker {}: cannot poll: {error}", self.desk.worker);
@@ -98,14 +102,17 @@ impl Worker {
     }
 
     /// How long the poll may sleep.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         if !self.ready.is_empty() {
-            return Some(Duration::ZERO);
+            return Duration::ZERO;
         }
         // A stream may lie in the inbox that has brought nothing yet.
         let has_connections = self.table.open() > 0 || self.post.open.load(Relaxed) > 0;
-        (has_connections || self.stop_at.is_some())
-            .then(|| self.sweep_at.saturating_duration_since(self.desk.now))
+        if has_connections || self.stop_at.is_some() {
+            self.sweep_at.saturating_duration_since(self.desk.now)
+        } else {
+            IDLE_INTERVAL
+        }
     }
 
     fn take_event(&mut self, event: &Event) {

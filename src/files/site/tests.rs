@@ -345,9 +345,9 @@ fn a_walk_through_all_files_drives_out_no_hot_one() {
 
 #[test]
 fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
-    for cache_bytes_max in [0, 1, 1000, 100_000] {
+    for cache_bytes_max in [0, 1, 1000, 30_000] {
         let mut bench = bench(|options| options.cache_bytes_max = cache_bytes_max);
-        let content = "c".repeat(200_000);
+        let content = "c".repeat(60_000);
         bench.write("x", &content);
         bench.settle("x");
         for _ in 0..3 {
@@ -356,4 +356,23 @@ fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
         assert!(!bench.keeps("/x"));
         assert!(bench.view.tree.cache.bytes() <= cache_bytes_max);
     }
+}
+
+#[test]
+fn few_large_files_are_kept_open_and_none_that_is_gone() {
+    let mut bench = bench(|options| options.descriptors_kept_max = 4);
+    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
+    for n in 0..20 {
+        bench.write(&format!("x{n}"), &content);
+        bench.settle(&format!("x{n}"));
+        assert!(bench.text(&format!("/x{n}"), "") == content);
+    }
+    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors();
+    assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
+    assert!(!open(&bench).is_empty());
+    for n in 0..20 {
+        fs::remove_file(bench.at(&format!("x{n}"))).unwrap();
+    }
+    bench.begin_turn(RELEASE_NANOSECONDS);
+    assert!(open(&bench).is_empty());
 }

@@ -21,7 +21,7 @@ fn check_change(change: impl Fn(&Bench)) {
         assert!(bench.text("/x", "") == content);
         // One that was not waited for may be kept or not: that is the clock's.
         if settle {
-            assert_eq!(bench.keeps("/x"), size <= MEMORY_BYTES_MAX, "{size}");
+            assert!(bench.keeps("/x"), "{size}");
         }
         for _ in 0..2 {
             change(&bench);

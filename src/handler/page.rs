@@ -34,15 +34,15 @@ pub struct Page {
     pub content_range: Option<ContentRange>,
     /// Whether it says which methods are allowed.
     pub allow: bool,
-    /// Whether it was chosen by `Accept`.
-    pub varies_by_accept: bool,
+    /// Which fields of the request chose it (RFC 9110 section 12.5.5).
+    pub vary: Option<&'static str>,
     /// Whether the connection ends with it: what follows is not trusted.
     pub refused: bool,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What an error page may load: its own style, by hash, and nothing else.
+/// What an error page may load: the style that stands in it, and nothing else.
 const ERROR_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 impl Page {
@@ -57,7 +57,7 @@ impl Page {
             cache_control: Cow::Borrowed("no-cache"),
             content_range: None,
             allow: status == Status::MethodNotAllowed,
-            varies_by_accept: false,
+            vary: (status == Status::NotAcceptable).then_some("Accept-Encoding"),
             refused: false,
         }
     }
@@ -123,7 +123,7 @@ impl Page {
             body: Cow::Owned(body),
             content_security_policy: listing::CSP,
             cache_control: Cow::Borrowed("no-cache"),
-            varies_by_accept: true,
+            vary: Some("Accept"),
             ..Page::of(Status::Ok)
         }
     }

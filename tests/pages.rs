@@ -285,7 +285,10 @@ fn the_page_of_an_application_tells_what_chose_it() {
     let tag = reply.must("etag");
     let fields = format!("{HTML}If-None-Match: {tag}\r\n");
     let reply = server.connect().get_with("/route", &fields);
-    assert_eq!((reply.status, reply.field("vary")), (304, Some("Accept, Accept-Encoding")));
+    assert_eq!(
+        (reply.status, reply.field("vary")),
+        (304, Some("Accept, Accept-Encoding"))
+    );
 }
 
 #[test]

@@ -327,3 +327,20 @@ fn files_of_any_time_are_dated_well() {
         }
     }
 }
+
+#[test]
+fn the_same_file_on_another_host_has_the_same_tag() {
+    let tags: Vec<_> = [site(), site()]
+        .iter()
+        .map(|server| {
+            let mut client = server.connect();
+            let original = client.get("/coded.txt");
+            let variant = client.get_with("/coded.txt", "Accept-Encoding: gzip\r\n");
+            (
+                original.must("etag").to_owned(),
+                variant.must("etag").to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(tags[0], tags[1]);
+}

@@ -1,4 +1,5 @@
-//! A root that is a link, led to another folder while it is served.
+//! A root that is swapped while it is served: a link led to another folder, or
+//! the folder itself made anew.
 
 mod support;
 
@@ -150,5 +151,34 @@ fn a_root_that_is_missing_for_a_moment_does_no_harm() {
     let start = Instant::now();
     while client.get("/small.txt").body != [b'2'; 300] {
         assert!(start.elapsed() < Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_root_that_is_removed_and_made_anew_is_served() {
+    let releases = Releases::new();
+    let root = releases.path("www");
+    let make = |number: u8| {
+        fs::create_dir(&root).expect("a folder");
+        fs::write(root.join("small.txt"), [b'0' + number; 300]).expect("a file");
+    };
+    make(1);
+    for args in ["", "--no-sandbox"] {
+        let server = Server::build().serve(&root).args(args).start();
+        let mut client = server.connect();
+        assert_eq!(client.get("/small.txt").status, 200);
+        for number in 2..5 {
+            if number % 2 == 0 {
+                fs::remove_dir_all(&root).expect("removed");
+            } else {
+                let old = releases.path(&format!("old{number}{args}"));
+                fs::rename(&root, old).expect("renamed");
+            }
+            make(number);
+            let start = Instant::now();
+            while client.get("/small.txt").body != [b'0' + number; 300] {
+                assert!(start.elapsed() < Duration::from_secs(1), "{number} {args}");
+            }
+        }
     }
 }

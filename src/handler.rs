@@ -25,11 +25,38 @@ use page::Page;
 #[derive(Debug)]
 pub enum Answer {
     /// A representation, all or part of it.
-    Representation(Status, Selected, Part),
+    Representation(Chosen),
     /// A page that the server writes itself.
     Page(Page),
     /// 204, with what may be asked (RFC 9110 section 9.3.7).
     Options,
+}
+
+/// A representation, and how it is sent.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// The status.
+    pub status: Status,
+    /// What is sent.
+    pub selected: Selected,
+    /// How much of it.
+    pub part: Part,
+    /// Which fields of the request led to it, where it is not found at its own
+    /// address (RFC 9110 section 12.5.5). It stands for what the representation
+    /// says itself.
+    pub vary: Option<&'static str>,
+}
+
+impl Chosen {
+    /// The answer that is so much of it, found at its own address.
+    pub fn answer(status: Status, selected: Selected, part: Part) -> Answer {
+        Answer::Representation(Chosen {
+            status,
+            selected,
+            part,
+            vary: None,
+        })
+    }
 }
 
 /// Which part of a representation is sent.
@@ -105,7 +132,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
     match conditional::evaluate(&request.fields, validators) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
-            return Answer::Representation(Status::NotModified, selected, Part::None);
+            return Chosen::answer(Status::NotModified, selected, Part::None);
         }
         Precondition::Failed => return Answer::Page(Page::of(Status::PreconditionFailed)),
     }
@@ -120,15 +147,15 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
         _ => RangeOutcome::Whole,
     };
     match outcome {
-        RangeOutcome::Whole => Answer::Representation(Status::Ok, selected, Part::Whole),
+        RangeOutcome::Whole => Chosen::answer(Status::Ok, selected, Part::Whole),
         RangeOutcome::Unsatisfiable => {
             Answer::Page(Page::range_not_satisfiable(selected.identity.size))
         }
         RangeOutcome::Single(range) => {
-            Answer::Representation(Status::PartialContent, selected, Part::Range(range))
+            Chosen::answer(Status::PartialContent, selected, Part::Range(range))
         }
         RangeOutcome::Multiple(ranges) => {
-            Answer::Representation(Status::PartialContent, selected, Part::Ranges(ranges))
+            Chosen::answer(Status::PartialContent, selected, Part::Ranges(ranges))
         }
     }
 }
@@ -160,7 +187,7 @@ fn answer_refusal(
     place: Place<'_>,
 ) -> Answer {
     let (status, error) = match refusal {
-        Refusal::NotFound => return answer_not_found(request, place),
+        Refusal::NotFound => return answer_not_found(request, path, place),
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
         Refusal::Exhausted(error) => (Status::ServiceUnavailable, Some(error)),
@@ -173,8 +200,8 @@ fn answer_refusal(
 }
 
 /// The site's own page for what is not there: `--spa FILE` for a page, else
-/// its `404.html`, else ours.
-fn answer_not_found(request: &Request<'_>, place: Place<'_>) -> Answer {
+/// its `404.html`, else ours. Where there is such a FILE, `Accept` decides.
+fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<'_>) -> Answer {
     let own = |name: &str, accept| {
         let path = format!("/{name}");
         match place
@@ -185,14 +212,42 @@ fn answer_not_found(request: &Request<'_>, place: Place<'_>) -> Answer {
             _ => None,
         }
     };
-    if let Some(spa) = &place.options.spa
+    let spa = place.options.spa.as_ref();
+    let mut answer = if let Some(spa) = spa
         && page::asks_for_html(request.fields.accept)
+        && may_be_a_page(path, place)
         && let Some(selected) = own(spa, AcceptEncoding::parse(request.fields.accept_encoding))
     {
-        return answer_file(request, selected, place.date);
+        answer_file(request, selected, place.date)
+    } else if let Some(selected) = own("404.html", AcceptEncoding::IDENTITY) {
+        Chosen::answer(Status::NotFound, selected, Part::Whole)
+    } else {
+        Answer::Page(Page::of(Status::NotFound))
+    };
+    if spa.is_some() {
+        match &mut answer {
+            Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
+            Answer::Page(page) => page.vary = Some("Accept"),
+            Answer::Options => {}
+        }
     }
-    match own("404.html", AcceptEncoding::IDENTITY) {
-        Some(selected) => Answer::Representation(Status::NotFound, selected, Part::Whole),
-        None => Answer::Page(Page::of(Status::NotFound)),
-    }
+    answer
+}
+
+/// Whether a path that names no file could be a page of an application: it
+/// hides nothing, and does not end like what a page is made of. A picture
+/// asked for from the address bar is missing all the same.
+fn may_be_a_page(path: &RequestPath<'_>, place: Place<'_>) -> bool {
+    const MADE_OF: &[&str] = &[
+        "image/",
+        "audio/",
+        "video/",
+        "font/",
+        "text/css",
+        "text/javascript",
+        "application/json",
+        "application/wasm",
+    ];
+    let media_type = place.view.media_type(path);
+    !path.is_hidden() && !MADE_OF.iter().any(|part| media_type.starts_with(part))
 }

@@ -3,8 +3,8 @@
 
 use super::output::Output;
 use crate::{
-    files::{Selected, Turn},
-    handler::{Answer, Part, page::Page},
+    files::Turn,
+    handler::{Answer, Chosen, Part, page::Page},
     http::{
         persistence::Persistence,
         range::ByteRange,
@@ -38,9 +38,7 @@ pub struct Queued {
 /// Appends the response that `answer` is to `output`.
 pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
     match answer {
-        Answer::Representation(status, selected, part) => {
-            queue_representation(*status, selected, part, frame, output)
-        }
+        Answer::Representation(chosen) => queue_representation(chosen, frame, output),
         Answer::Page(page) => queue_page(page, frame, output),
         Answer::Options => {
             let head = Head {
@@ -67,7 +65,7 @@ impl<'a> Frame<'a> {
             allow: false,
             cache_control: None,
             content_security_policy: None,
-            varies_by_accept: false,
+            vary: None,
             content_type: None,
             content_range: None,
             content_length: None,
@@ -76,19 +74,26 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn queue_representation(
-    status: Status,
-    selected: &Selected,
-    part: &Part,
-    frame: Frame<'_>,
-    output: &mut Output,
-) -> Queued {
+fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) -> Queued {
+    let Chosen {
+        status,
+        ref selected,
+        ref part,
+        vary,
+    } = *chosen;
     let size = selected.identity.size;
     let fields = &selected.fields;
-    let head = frame.head(status);
+    let own = |lines| match vary {
+        Some(_) => fields.without_vary(lines),
+        None => lines,
+    };
+    let head = Head {
+        vary,
+        ..frame.head(status)
+    };
     let (head, range) = match part {
         Part::None => {
-            let representation = fields.not_modified();
+            let representation = own(fields.not_modified());
             (
                 Head {
                     representation,
@@ -98,7 +103,7 @@ fn queue_representation(
             )
         }
         Part::Whole if status == Status::Ok => {
-            let representation = fields.whole();
+            let representation = own(fields.whole());
             (
                 Head {
                     representation,
@@ -119,14 +124,14 @@ fn queue_representation(
         ),
         Part::Range(range) => (
             Head {
-                representation: fields.partial(),
+                representation: own(fields.partial()),
                 content_range: Some(ContentRange::Part(*range, size)),
                 content_length: Some(range.len()),
                 ..head
             },
             range.first..range.last + 1,
         ),
-        Part::Ranges(ranges) => return queue_parts(selected, ranges, frame, output),
+        Part::Ranges(ranges) => return queue_parts(chosen, ranges, frame, output),
     };
     head.write(&mut output.bytes);
     if frame.head_only {
@@ -145,11 +150,12 @@ fn queue_representation(
 
 /// Several ranges as multipart/byteranges (RFC 9110 section 14.6).
 fn queue_parts(
-    selected: &Selected,
+    chosen: &Chosen,
     ranges: &[ByteRange],
     frame: Frame<'_>,
     output: &mut Output,
 ) -> Queued {
+    let selected = &chosen.selected;
     let size = selected.identity.size;
     let boundary = format!(
         "stdhttpd-{:016x}",
@@ -175,9 +181,13 @@ fn queue_parts(
         + ranges.iter().map(|range| range.len()).sum::<u64>()
         + end.len() as u64;
     let head = Head {
-        representation: selected.fields.multipart(),
+        representation: match chosen.vary {
+            Some(_) => selected.fields.without_vary(selected.fields.multipart()),
+            None => selected.fields.multipart(),
+        },
         content_type: Some(&format!("multipart/byteranges; boundary={boundary}")),
         content_length: Some(content_bytes),
+        vary: chosen.vary,
         ..frame.head(Status::PartialContent)
     };
     head.write(&mut output.bytes);
@@ -208,7 +218,7 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         cache_control,
         content_range,
         allow,
-        varies_by_accept,
+        vary,
         refused: _,
     } = page;
     let head = Head {
@@ -216,7 +226,7 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         allow: *allow,
         cache_control: Some(cache_control),
         content_security_policy: Some(content_security_policy),
-        varies_by_accept: *varies_by_accept,
+        vary: *vary,
         content_type: Some(content_type),
         content_range: *content_range,
         content_length: Some(body.len() as u64),

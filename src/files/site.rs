@@ -232,6 +232,11 @@ impl View {
         }
     }
 
+    /// The media type that a file of this name would have.
+    pub fn media_type(&self, path: &RequestPath<'_>) -> Box<str> {
+        self.site.descriptions.content_type(path.as_bytes())
+    }
+
     /// A path without a slash at its end.
     fn open_file(&self, path: &[u8], accept: AcceptEncoding, turn: Turn) -> Outcomes {
         let loader = self.loader(accept, turn);

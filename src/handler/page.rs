@@ -7,7 +7,10 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use crate::{
     files::listing,
     http::{
-        error::RequestError, headers::Lines, response::ContentRange, status::Status,
+        error::RequestError,
+        headers::{Lines, QUALITY_MAX, quality},
+        response::ContentRange,
+        status::Status,
         target::RequestPath,
     },
 };
@@ -31,15 +34,15 @@ pub struct Page {
     pub content_range: Option<ContentRange>,
     /// Whether it says which methods are allowed.
     pub allow: bool,
-    /// Whether it was chosen by `Accept`.
-    pub varies_by_accept: bool,
+    /// Which fields of the request chose it (RFC 9110 section 12.5.5).
+    pub vary: Option<&'static str>,
     /// Whether the connection ends with it: what follows is not trusted.
     pub refused: bool,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What an error page may load: its own style, by hash, and nothing else.
+/// What an error page may load: the style that stands in it, and nothing else.
 const ERROR_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 impl Page {
@@ -54,7 +57,7 @@ impl Page {
             cache_control: Cow::Borrowed("no-cache"),
             content_range: None,
             allow: status == Status::MethodNotAllowed,
-            varies_by_accept: false,
+            vary: (status == Status::NotAcceptable).then_some("Accept-Encoding"),
             refused: false,
         }
     }
@@ -120,7 +123,7 @@ impl Page {
             body: Cow::Owned(body),
             content_security_policy: listing::CSP,
             cache_control: Cow::Borrowed("no-cache"),
-            varies_by_accept: true,
+            vary: Some("Accept"),
             ..Page::of(Status::Ok)
         }
     }
@@ -155,37 +158,45 @@ const PATH: &AsciiSet = &CONTROLS
 
 /// Whether `Accept` names HTML itself: a page is asked for, not an image.
 pub fn asks_for_html(accept: Lines<'_>) -> bool {
-    media_ranges(accept).any(|range| {
-        range.eq_ignore_ascii_case(b"text/html")
-            || range.eq_ignore_ascii_case(b"application/xhtml+xml")
-    })
+    named_quality(accept, &["text/html", "application/xhtml+xml"]) > 0
 }
 
-/// Whether `Accept` names JSON, and HTML not before it.
+/// Whether `Accept` names JSON, and prefers it to HTML; of equals the one that
+/// is named first.
 pub fn prefers_json(accept: Lines<'_>) -> bool {
-    media_ranges(accept)
-        .find(|range| {
-            range.eq_ignore_ascii_case(b"text/html")
-                || range.eq_ignore_ascii_case(b"application/json")
-        })
-        .is_some_and(|range| range.eq_ignore_ascii_case(b"application/json"))
+    let json = named_quality(accept, &["application/json"]);
+    let html = named_quality(accept, &["text/html"]);
+    let is_json = |(range, _): &(&[u8], u16)| range.eq_ignore_ascii_case(b"application/json");
+    let is_html = |(range, _): &(&[u8], u16)| range.eq_ignore_ascii_case(b"text/html");
+    let first = media_ranges(accept).find(|range| is_json(range) || is_html(range));
+    json > html || (json == html && json > 0 && first.as_ref().is_some_and(is_json))
 }
 
-/// The media ranges of `Accept` that are not refused with a weight of zero.
-fn media_ranges<'h>(accept: Lines<'h>) -> impl Iterator<Item = &'h [u8]> {
+/// The highest quality in thousandths at which one of `names` is accepted by
+/// its name; 0 where none is.
+fn named_quality(accept: Lines<'_>, names: &[&str]) -> u16 {
+    media_ranges(accept)
+        .filter(|(range, _)| {
+            names
+                .iter()
+                .any(|name| range.eq_ignore_ascii_case(name.as_bytes()))
+        })
+        .map(|(_, quality)| quality)
+        .max()
+        .unwrap_or(0)
+}
+
+/// The media ranges of `Accept` with their qualities (RFC 9110 section
+/// 12.5.1). A malformed weight counts as none.
+fn media_ranges<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
         .into_iter()
         .flat_map(|line| line.split(|&byte| byte == b','))
         .filter_map(|element| {
-            let mut parts = element.split(|&byte| byte == b';');
-            let range = parts.next()?.trim_ascii();
-            let refused = parts.any(|part| {
-                let part = part.trim_ascii();
-                part.len() >= 3
-                    && part[..2].eq_ignore_ascii_case(b"q=")
-                    && part[2..].iter().all(|byte| matches!(byte, b'0' | b'.'))
-            });
-            (!refused).then_some(range)
+            let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+            let range = parts.next()?;
+            let weight = parts.find_map(quality);
+            Some((range, weight.unwrap_or(QUALITY_MAX)))
         })
 }
 
@@ -232,4 +243,45 @@ fn error_html(status: Status, text: &str) -> String {
          letter-spacing:-.02em}}h1 span{{opacity:.45;font-weight:400}}</style>\n\
          <h1><span>{code}</span> {reason}</h1>\n<p>{text}</p>\n</html>\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::headers::Field;
+
+    #[test]
+    fn accept_chooses_between_a_page_and_json() {
+        for (accept, html, json) in [
+            ("", false, false),
+            ("*/*", false, false),
+            ("text/*", false, false),
+            ("text/html", true, false),
+            ("TEXT/HTML;level=1", true, false),
+            ("text/html;q=0", false, false),
+            ("text/html;q=0.000, */*", false, false),
+            ("text/html; q=0.001", true, false),
+            ("text/html;q=x", true, false),
+            ("text/htmlx", false, false),
+            ("application/xhtml+xml", true, false),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true, false),
+            ("image/avif,*/*;q=0.8", false, false),
+            ("application/json", false, true),
+            ("application/json;q=0", false, false),
+            ("application/json, text/plain, */*", false, true),
+            ("application/json, text/html", true, true),
+            ("text/html, application/json", true, false),
+            ("application/json;q=0.5, text/html", true, false),
+            ("text/html;q=0.5, application/json", true, true),
+            ("text/html;q=0, application/json;q=0.1", false, true),
+        ] {
+            let fields = [Field {
+                name: "Accept",
+                value: accept.as_bytes(),
+            }];
+            let lines = Lines::new(&fields, "accept");
+            assert_eq!(asks_for_html(lines), html, "{accept}");
+            assert_eq!(prefers_json(lines), json, "{accept}");
+        }
+    }
 }

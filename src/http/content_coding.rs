@@ -1,7 +1,7 @@
 //! Content codings and what `Accept-Encoding` says of them
 //! (RFC 9110 sections 8.4.1 and 12.5.3).
 
-use super::headers::Lines;
+use super::headers::{Lines, QUALITY_MAX, quality};
 
 /// A coding in which a file may lie beside its original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,6 @@ pub struct AcceptEncoding {
     codings: [u16; 3],
     identity: u16,
 }
-
-/// The quality of an element that states none.
-const QUALITY_MAX: u16 = 1000;
 
 /// The quality of an identity the field does not speak of: acceptable, and
 /// less than anything that is. Equal qualities go to the coding.
@@ -134,7 +131,7 @@ impl Stated {
         let Some(slot) = self.slot(name.trim_ascii()) else {
             return;
         };
-        let Some(quality) = parameter.map_or(Some(QUALITY_MAX), |text| weight(text.trim_ascii()))
+        let Some(quality) = parameter.map_or(Some(QUALITY_MAX), |text| quality(text.trim_ascii()))
         else {
             return;
         };
@@ -164,28 +161,6 @@ impl Stated {
             identity: self.identity.or(star).unwrap_or(IDENTITY_UNSTATED),
         }
     }
-}
-
-/// `"q=" qvalue` in thousandths (section 12.4.2):
-/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`.
-fn weight(text: &[u8]) -> Option<u16> {
-    let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = text else {
-        return None;
-    };
-    let digits = match fraction {
-        [] => fraction,
-        [b'.', digits @ ..] if digits.len() <= 3 => digits,
-        _ => return None,
-    };
-    let mut quality = u16::from(whole - b'0');
-    for place in 0..3 {
-        let digit = digits.get(place).unwrap_or(&b'0');
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        quality = quality * 10 + u16::from(digit - b'0');
-    }
-    (quality <= QUALITY_MAX).then_some(quality)
 }
 
 #[cfg(test)]

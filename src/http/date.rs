@@ -32,15 +32,15 @@ impl HttpDate {
     }
 
     /// Any of the three formats a recipient must accept; `None` for anything
-    /// else, a wrong day of the week and a date before 1970 included.
+    /// else, a wrong day of the week included. A date before 1970 is clamped.
     ///
     /// The two-digit year of the RFC 850 format is read as 1970 to 2069.
     pub fn parse(value: &[u8]) -> Option<HttpDate> {
         let text = std::str::from_utf8(value).ok()?;
-        let since_epoch = httpdate::parse_http_date(text)
-            .ok()?
-            .duration_since(UNIX_EPOCH)
-            .ok()?;
+        let Ok(time) = httpdate::parse_http_date(text) else {
+            return is_before_1970(value).then_some(HttpDate(0));
+        };
+        let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
         Some(HttpDate::from_unix_seconds(
             i64::try_from(since_epoch.as_secs()).ok()?,
         ))
@@ -57,6 +57,28 @@ impl HttpDate {
         put_time(&mut text, 17, civil);
         text
     }
+}
+
+/// Whether `value` is a valid date of the years 0 to 1969, which `httpdate`
+/// does not read. The calendar repeats every 400 years, days of the week
+/// included, so such a date is as valid as the one 2000 years later.
+fn is_before_1970(value: &[u8]) -> bool {
+    let year_at = match value.len() {
+        // IMF-fixdate and the format of asctime().
+        IMF_FIXDATE_BYTES => 12,
+        24 => 20,
+        _ => return false,
+    };
+    let mut later = value.to_vec();
+    let Some(year) = later.get_mut(year_at..year_at + 4) else {
+        return false;
+    };
+    match year {
+        [millennium @ b'0', ..] | [millennium @ b'1', b'0'..=b'8', ..] => *millennium += 2,
+        [millennium @ b'1', b'9', b'0'..=b'6', _] => *millennium += 2,
+        _ => return false,
+    }
+    str::from_utf8(&later).is_ok_and(|text| httpdate::parse_http_date(text).is_ok())
 }
 
 /// A moment in the Gregorian calendar, UTC.
@@ -186,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_before_1970_is_clamped() {
+        check("Wed, 31 Dec 1969 23:59:59 GMT", Some(0));
+        check("Wed Dec 31 23:59:59 1969", Some(0));
+        check("Mon, 01 Jan 1900 00:00:00 GMT", Some(0));
+        check("Sat, 01 Jan 0000 00:00:00 GMT", Some(0));
+    }
+
+    #[test]
     fn anything_else_is_not() {
         for text in [
             "",
@@ -203,7 +233,9 @@ mod tests {
             "Sun, 06 Nov 1994 08:60:37 GMT",
             "Wed, 30 Feb 2024 12:00:00 GMT",
             "Wed, 29 Feb 2023 12:00:00 GMT",
-            "Wed, 31 Dec 1969 23:59:59 GMT",
+            "Thu, 31 Dec 1969 23:59:59 GMT",
+            "Thu, 29 Feb 1900 00:00:00 GMT",
+            "Wed, 31 Dec 19x9 23:59:59 GMT",
             "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 GMT; length=5",
             "Sün, 06 Nov 1994 08:49:37 GMT",

@@ -31,6 +31,32 @@ pub fn trim_blanks(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// The quality of an element that states none, in thousandths.
+pub const QUALITY_MAX: u16 = 1000;
+
+/// What a `weight` says, in thousandths; `None` where it is malformed (RFC 9110
+/// section 12.4.2): `"q=" qvalue`, where
+/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`.
+pub fn quality(text: &[u8]) -> Option<u16> {
+    let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = text else {
+        return None;
+    };
+    let digits = match fraction {
+        [] => fraction,
+        [b'.', digits @ ..] if digits.len() <= 3 => digits,
+        _ => return None,
+    };
+    let mut quality = u16::from(whole - b'0');
+    for place in 0..3 {
+        let digit = digits.get(place).unwrap_or(&b'0');
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        quality = quality * 10 + u16::from(digit - b'0');
+    }
+    (quality <= QUALITY_MAX).then_some(quality)
+}
+
 /// All values of one field, in the order in which its lines came.
 ///
 /// A field whose grammar is a list may be spread over several lines

@@ -27,10 +27,11 @@ pub struct RepresentationFields<'a> {
 /// The lines of [`RepresentationFields`], ready made once for many answers.
 ///
 /// They are laid out so that what a 304, a 206 and a 200 send are prefixes of
-/// one another.
+/// one another; `Vary`, which an answer may say otherwise, comes first.
 #[derive(Clone, Debug)]
 pub struct ReadyFields {
     lines: Box<[u8]>,
+    vary_end: usize,
     not_modified_end: usize,
     multipart_end: usize,
     partial_end: usize,
@@ -53,12 +54,13 @@ impl ReadyFields {
             write_line(&mut lines, name, value);
             lines.len()
         };
+        let vary_end = match varies {
+            true => line("Vary", b"Accept-Encoding"),
+            false => 0,
+        };
         line("ETag", etag.as_bytes());
         if let Some(date) = last_modified {
             line("Last-Modified", &date.imf_fixdate());
-        }
-        if varies {
-            line("Vary", b"Accept-Encoding");
         }
         let not_modified_end = line("Cache-Control", cache_control.as_bytes());
         let mut multipart_end = line("Accept-Ranges", b"bytes");
@@ -69,6 +71,7 @@ impl ReadyFields {
         line("Content-Length", content_length.to_string().as_bytes());
         ReadyFields {
             lines: lines.into_boxed_slice(),
+            vary_end,
             not_modified_end,
             multipart_end,
             partial_end,
@@ -89,6 +92,11 @@ impl ReadyFields {
     /// What a 206 has in common with its 200, `Content-Length` aside.
     pub fn partial(&self) -> &[u8] {
         &self.lines[..self.partial_end]
+    }
+
+    /// Some of these lines, from the first on, but for `Vary`.
+    pub fn without_vary<'l>(&self, lines: &'l [u8]) -> &'l [u8] {
+        lines.get(self.vary_end..).unwrap_or_default()
     }
 
     /// All of them: a 200.
@@ -126,8 +134,8 @@ pub struct Head<'a> {
     pub cache_control: Option<&'a str>,
     /// `Content-Security-Policy` of a page the server writes itself.
     pub content_security_policy: Option<&'a str>,
-    /// Whether `Vary: Accept` is sent: the answer was chosen by `Accept`.
-    pub varies_by_accept: bool,
+    /// `Vary` (section 12.5.5), where no representation brings one.
+    pub vary: Option<&'static str>,
     /// `Content-Type`, where no representation brings one.
     pub content_type: Option<&'a str>,
     /// `Content-Range`.
@@ -149,7 +157,7 @@ impl Head<'_> {
             allow,
             cache_control,
             content_security_policy,
-            varies_by_accept,
+            vary,
             content_type,
             content_range,
             content_length,
@@ -170,8 +178,8 @@ impl Head<'_> {
         if let Some(value) = content_security_policy {
             write_line(out, "Content-Security-Policy", value.as_bytes());
         }
-        if varies_by_accept {
-            write_line(out, "Vary", b"Accept");
+        if let Some(value) = vary {
+            write_line(out, "Vary", value.as_bytes());
         }
         if let Some(value) = content_type {
             write_line(out, "Content-Type", value.as_bytes());

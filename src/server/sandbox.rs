@@ -1,6 +1,7 @@
 //! The process confined to what it serves, once it listens.
 //!
-//! After [`confine`] the process can read beneath the root, append to the
+//! After [`confine`] the process can read beneath the folder in which the root
+//! stands, append to the
 //! access log, and tell about itself from /proc where it is asked to. It can
 //! open nothing else, execute nothing, bind or connect no TCP socket, and
 //! signal no other process: as far as the kernel's Landlock knows these. The
@@ -82,11 +83,26 @@ impl fmt::Display for Grants {
     }
 }
 
-/// The root; and where a link leads to it, the folder in which the last link's
-/// target stands, so that a deploy can swap the link for a sibling. Not where
-/// that folder is the root of the whole system.
+/// The root; the folder in which it stands, for a build may remove the root
+/// and make it anew, and that is another folder to the kernel; and where a link
+/// leads to it, the folder in which the last link's target stands, so that a
+/// deploy can swap the link for a sibling. Not where such a folder is the root
+/// of the whole system.
 fn readable(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<_> = root.canonicalize().into_iter().collect();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut add = |folder: &Path| {
+        if !folders.iter().any(|known| known == folder) {
+            folders.push(folder.into());
+        }
+    };
+    let parent = |folder: &Path| {
+        let parent = folder.parent()?;
+        parent.parent().is_some().then(|| parent.to_owned())
+    };
+    if let Ok(resolved) = root.canonicalize() {
+        add(&resolved);
+        parent(&resolved).iter().for_each(|folder| add(folder));
+    }
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
     // Without its last slash, for that would follow a link.
     let target = absolute
@@ -95,11 +111,11 @@ fn readable(root: &Path) -> Vec<PathBuf> {
         .ancestors()
         .find(|path| path.is_symlink())
         .and_then(|link| link.canonicalize().ok());
-    if let Some(folder) = target.as_deref().and_then(Path::parent)
-        && folder.parent().is_some()
-    {
-        folders.push(folder.into());
-    }
+    target
+        .as_deref()
+        .and_then(parent)
+        .iter()
+        .for_each(|folder| add(folder));
     folders
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     config::SiteOptions,
-    files::{Found, Site},
+    files::{Found, Selected, Site},
     http::{
         content_coding::AcceptEncoding, date::HttpDate, persistence::CloseCause,
         target::RequestPath,
@@ -96,7 +96,7 @@ fn a_representation_is_sent_in_part_or_whole() {
     let file = selected();
     let range = |first, last| ByteRange { first, last };
     let of = |status, part| {
-        let answer = Answer::Representation(status, file.clone(), part);
+        let answer = Chosen::answer(status, file.clone(), part);
         check(&answer, Persistence::Keep).0
     };
 
@@ -115,6 +115,17 @@ fn a_representation_is_sent_in_part_or_whole() {
     assert_eq!(part.field("Content-Range"), Some("bytes 5-9/20"));
     assert_eq!(part.field("ETag"), whole.field("ETag"));
 
+    // Elsewhere than at its own address, the answer says what it varies by.
+    let elsewhere = Answer::Representation(Chosen {
+        status: Status::Ok,
+        selected: file.clone(),
+        part: Part::Whole,
+        vary: Some("Accept"),
+    });
+    let (reply, _) = check(&elsewhere, Persistence::Keep);
+    assert_eq!(reply.field("Vary"), Some("Accept"));
+    assert_eq!(reply.field("ETag"), whole.field("ETag"));
+
     // The site's own error page: none of the validators of its file.
     let missing = of(Status::NotFound, Part::Whole);
     assert_eq!(missing.content, CONTENT);
@@ -128,7 +139,7 @@ fn several_ranges_are_parts_between_boundaries() {
     let file = selected();
     let ranges = [(0, 1), (18, 19), (4, 4)].map(|(first, last)| ByteRange { first, last });
     let part = Part::Ranges(ranges.to_vec());
-    let answer = Answer::Representation(Status::PartialContent, file, part);
+    let answer = Chosen::answer(Status::PartialContent, file, part);
     let (reply, _) = check(&answer, Persistence::Keep);
     assert_eq!(reply.field("Content-Range"), None);
     let kind = reply.field("Content-Type").unwrap();
@@ -187,8 +198,8 @@ fn every_answer_says_what_becomes_of_the_connection() {
     let answers = [
         Answer::Options,
         Answer::Page(Page::of(Status::NotFound)),
-        Answer::Representation(Status::Ok, selected(), Part::Whole),
-        Answer::Representation(Status::NotModified, selected(), Part::None),
+        Chosen::answer(Status::Ok, selected(), Part::Whole),
+        Chosen::answer(Status::NotModified, selected(), Part::None),
     ];
     let table = [
         (Persistence::Keep, None),

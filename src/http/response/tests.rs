@@ -15,7 +15,7 @@ fn head<'a>(common: &'a CommonFields) -> Head<'a> {
         allow: false,
         cache_control: None,
         content_security_policy: None,
-        varies_by_accept: false,
+        vary: None,
         content_type: None,
         content_range: None,
         content_length: None,
@@ -56,7 +56,7 @@ fn every_part_of_a_head_has_its_line() {
             &|head| head.content_security_policy = Some("default-src 'none'"),
             "Content-Security-Policy: default-src 'none'\r\n",
         ),
-        (&|head| head.varies_by_accept = true, "Vary: Accept\r\n"),
+        (&|head| head.vary = Some("Accept"), "Vary: Accept\r\n"),
         (
             &|head| head.content_type = Some("text/html"),
             "Content-Type: text/html\r\n",
@@ -105,12 +105,14 @@ fn the_lines_of_a_representation_are_prefixes_of_one_another() {
             cache_control: "max-age=5",
             varies,
         });
-        let mut expected = format!("ETag: {tag}\r\n");
-        if dated {
-            expected += "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-        }
+        let mut expected = String::new();
         if varies {
             expected += "Vary: Accept-Encoding\r\n";
+        }
+        let vary_end = expected.len();
+        expected += &format!("ETag: {tag}\r\n");
+        if dated {
+            expected += "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         }
         expected += "Cache-Control: max-age=5\r\n";
         // RFC 9110 section 15.4.5: nothing that describes the content.
@@ -124,6 +126,8 @@ fn the_lines_of_a_representation_are_prefixes_of_one_another() {
         assert_eq!(ready.partial(), expected.as_bytes());
         expected += "Content-Length: 7\r\n";
         assert_eq!(ready.whole(), expected.as_bytes());
+        let without = ready.without_vary(ready.whole());
+        assert_eq!(without, &expected.as_bytes()[vary_end..]);
     };
     for coding in [None, Some(ContentCoding::Brotli)] {
         for (dated, varies) in [(true, true), (true, false), (false, true), (false, false)] {

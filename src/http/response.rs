@@ -219,18 +219,15 @@ impl CommonFields {
     pub fn new(added: &[(String, String)], date: HttpDate) -> CommonFields {
         let replaced = |name: &str| added.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         let mut lines = Vec::with_capacity(128);
-        lines.extend_from_slice(b"Date: ");
-        let date_at = lines.len();
-        lines.extend_from_slice(&date.imf_fixdate());
-        lines.extend_from_slice(b"\r\n");
-        for (name, value) in [
-            ("Server", "stdhttpd"),
-            ("X-Content-Type-Options", "nosniff"),
-        ] {
+        let ours = |lines: &mut Vec<u8>, name, value: &str| {
             if !replaced(name) {
-                write_line(&mut lines, name, value.as_bytes());
+                write_line(lines, name, value.as_bytes());
             }
-        }
+        };
+        ours(&mut lines, "Server", "stdhttpd");
+        let date_at = lines.len() + b"Date: ".len();
+        write_line(&mut lines, "Date", &date.imf_fixdate());
+        ours(&mut lines, "X-Content-Type-Options", "nosniff");
         for (name, value) in added {
             // Cache-Control stands with the representation it speaks of.
             if !name.eq_ignore_ascii_case("Cache-Control") {

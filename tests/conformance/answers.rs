@@ -137,3 +137,41 @@ fn what_is_logged_of_a_request_stays_on_its_line() {
         );
     }
 }
+
+#[test]
+fn a_client_that_still_sends_reads_its_whole_last_answer() {
+    const SENT_BYTES: usize = 6 << 20;
+    let server = binary::start("");
+    let post = "POST /a.txt HTTP/1.1\r\nHost: a\r\n";
+    for (head, status) in [
+        (format!("{post}Content-Length: {SENT_BYTES}\r\n\r\n"), 413),
+        (
+            format!("{post}Transfer-Encoding: chunked\r\n\r\n{SENT_BYTES:x}\r\n"),
+            413,
+        ),
+        (
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nz\r\n"),
+            400,
+        ),
+        (
+            format!("{post}Content-Length: 1\r\nContent-Length: 1\r\n\r\n"),
+            400,
+        ),
+        (format!("{post}Transfer-Encoding: gzip\r\n\r\n"), 501),
+        (
+            format!("{post}Expect: tea\r\nContent-Length: {SENT_BYTES}\r\n\r\n"),
+            417,
+        ),
+        ("GET / HTTP/3.0\r\n\r\n".into(), 505),
+        ("GET /".into(), 414),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: ".into(), 431),
+    ] {
+        let mut client = server.connect();
+        client.send(&head);
+        let sent = client.try_send(&vec![b'x'; SENT_BYTES]);
+        assert!(sent.is_ok(), "{head:?}: {sent:?}");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.is_last()), (status, true), "{head:?}");
+        client.assert_closed();
+    }
+}

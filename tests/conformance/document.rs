@@ -103,3 +103,15 @@ fn the_document_is_up_to_date() {
         "docs/conformance.md is out of date: run with {WRITE}=1"
     );
 }
+
+#[test]
+fn the_tests_named_in_it_are_there() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = rules::subjects().into_iter().flat_map(|(_, rules)| rules);
+    for named in rules.flat_map(|rule| rule.tests) {
+        let (file, function) = named.split_once(": ").unwrap_or((named, ""));
+        let text =
+            fs::read_to_string(project.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"));
+        assert!(text.contains(&format!("fn {function}")), "{named}");
+    }
+}

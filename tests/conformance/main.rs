@@ -4,11 +4,12 @@
 //! scripted transport cut at every byte ([`scripted`]), and against the real
 //! binary ([`binary`]). `docs/conformance.md` is made from it ([`document`]).
 //! Beside it stand random requests, judged by a grammar that shares no code
-//! with the server ([`grammar`], [`properties`]).
+//! with the server ([`grammar`], [`properties`], [`exhaustive`]).
 
 mod answers;
 mod binary;
 mod document;
+mod exhaustive;
 mod grammar;
 mod properties;
 mod row;

@@ -43,6 +43,21 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
+            "A client that is still sending gets to read its last answer, whole.",
+            "RFC 9112 9.6",
+            vec![closed(
+                417,
+                [
+                    &post("Expect: tea\r\nContent-Length: 99999\r\n", ""),
+                    &[b'x'; 50_000][..],
+                ]
+                .concat(),
+            )],
+        )
+        .also(&[
+            "tests/conformance/answers.rs: a_client_that_still_sends_reads_its_whole_last_answer",
+        ]),
+        rule(
             "Upgrade is ignored.",
             "RFC 9110 7.8",
             vec![

@@ -22,6 +22,9 @@ pub enum RequestError {
     Malformed(&'static str),
     /// A transfer coding other than chunked (RFC 9112 section 6.1): 501.
     UnknownTransferCoding,
+    /// An expectation that cannot be met (RFC 9110 section 10.1.1), of a
+    /// request with a body, which its sender may withhold or send: 417.
+    UnknownExpectation,
     /// More body than is read and discarded: 413.
     BodyTooLarge,
 }
@@ -37,6 +40,7 @@ impl RequestError {
             RequestError::Version | RequestError::Http2Preface => Status::HttpVersionNotSupported,
             RequestError::TlsOnPlainPort | RequestError::Malformed(_) => Status::BadRequest,
             RequestError::UnknownTransferCoding => Status::NotImplemented,
+            RequestError::UnknownExpectation => Status::ExpectationFailed,
             RequestError::BodyTooLarge => Status::ContentTooLarge,
         }
     }
@@ -57,6 +61,7 @@ mod tests {
             (RequestError::TlsOnPlainPort, 400),
             (RequestError::Malformed("any"), 400),
             (RequestError::UnknownTransferCoding, 501),
+            (RequestError::UnknownExpectation, 417),
             (RequestError::BodyTooLarge, 413),
         ] {
             assert_eq!(error.status().code(), code, "{error:?}");

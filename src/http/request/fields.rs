@@ -134,15 +134,20 @@ pub(super) fn judge<'h>(
         return Err(RequestError::Malformed("no Host"));
     }
     let codings = has(Name::TransferEncoding).then(|| raw_values(head, all, "transfer-encoding"));
+    let framing = BodyFraming::decide(version, content_length, codings)?;
+    // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
+    if version == Version::Http10 {
+        expectation = Expectation::None;
+    }
+    // Whether the body follows is open, so nothing behind the head is parsed.
+    if expectation == Expectation::Unknown && framing != BodyFraming::None {
+        return Err(RequestError::UnknownExpectation);
+    }
     Ok(FieldVerdict {
         fields,
-        framing: BodyFraming::decide(version, content_length, codings)?,
+        framing,
         connection,
-        // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
-        expectation: match version {
-            Version::Http10 => Expectation::None,
-            Version::Http11 => expectation,
-        },
+        expectation,
     })
 }
 

@@ -309,4 +309,8 @@ fn expectation() {
             assert_eq!(request.expectation, Expectation::None, "{lines}");
         });
     }
+    let unmet = "POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n";
+    refused(417, format!("{unmet}Content-Length: 1\r\n\r\n"));
+    refused(417, format!("{unmet}Transfer-Encoding: chunked\r\n\r\n"));
+    fields_accepted("Expect: x\r\nContent-Length: 0\r\n", |_| {});
 }

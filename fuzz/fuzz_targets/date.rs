@@ -1,0 +1,8 @@
+//! See `claims::date`.
+
+#![no_main]
+
+#[path = "../claims.rs"]
+mod claims;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| claims::date(bytes));

@@ -1,0 +1,8 @@
+//! See `claims::head`.
+
+#![no_main]
+
+#[path = "../claims.rs"]
+mod claims;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| claims::head(bytes));

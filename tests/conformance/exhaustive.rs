@@ -1,0 +1,78 @@
+//! Every single fault: each byte of some requests replaced by every other one,
+//! every byte put in at each place, each byte left out, and each pair of telling
+//! bytes put in. The server and the grammar must agree about all of them.
+
+use crate::{
+    grammar::{self, Verdict as Expected},
+    values::{self, Verdict},
+};
+
+/// Requests with one of each thing that a request can have.
+const BASES: &[&str] = &[
+    "GET /a?b HTTP/1.1\r\nHost: a:80\r\nX: y\r\n\r\n",
+    "\r\nOPTIONS * HTTP/1.1\r\nHost:\r\nConnection: a, b\r\n\r\n",
+    "GET http://[::1]:8/ HTTP/1.1\r\nhost: %61\r\n\r\n",
+    "CONNECT a:443 HTTP/1.1\r\nHost: [v1.a]\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    "P / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b ; c=\"d\\\"\"\r\nxy\r\n0;e\r\nF: g\r\n\r\n",
+];
+
+/// Bytes that begin, end or separate something.
+const TELLING: &[u8] = b"\0\t\n\r \"#%,-./0:;=@\\f\x7f\x80";
+
+/// Ends a head and a body that a fault has left open, so that both say their
+/// last word.
+const END: &[u8] = b"\r\n\r\n";
+
+fn compare(bytes: &[u8]) {
+    let (verdict, length) = values::judge(bytes);
+    let agree = match (grammar::judge(bytes), verdict) {
+        (Expected::Lawful(wanted), Verdict::Whole(..)) => length == wanted,
+        (Expected::Refused, Verdict::Refused(_)) => true,
+        // The server sees some faults before a line has ended.
+        (Expected::Unfinished, Verdict::Partial | Verdict::Refused(_)) => true,
+        _ => false,
+    };
+    let (expected, shown) = (grammar::judge(bytes), bytes.escape_ascii());
+    assert!(
+        agree,
+        "{expected:?}, but {verdict:?} of {length} bytes: {shown}"
+    );
+}
+
+fn with(base: &[u8], at: usize, left_out: usize, put_in: &[u8]) -> Vec<u8> {
+    let behind = &base[at + left_out..];
+    [&base[..at], put_in, behind, END].concat()
+}
+
+#[test]
+fn every_single_fault_gets_the_verdict_of_the_grammar() {
+    for base in BASES {
+        let base = base.as_bytes();
+        assert_eq!(grammar::judge(base), Expected::Lawful(base.len()));
+        compare(base);
+        for at in 0..base.len() {
+            compare(&with(base, at, 1, b""));
+            for byte in 0..=255 {
+                compare(&with(base, at, 1, &[byte]));
+                compare(&with(base, at, 0, &[byte]));
+            }
+            for &first in TELLING {
+                for &second in TELLING {
+                    compare(&with(base, at, 0, &[first, second]));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_beginning_of_a_request_is_waited_for() {
+    for base in BASES {
+        for end in 0..base.len() {
+            let (verdict, _) = values::judge(&base.as_bytes()[..end]);
+            assert_eq!(verdict, Verdict::Partial, "{base:?} up to {end}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Bodies: read and discarded, or refused; and what a client may expect.
+
+use crate::row::*;
+
+/// The default bound of a body.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+const CONTINUE: &str = "Expect: 100-continue\r\n";
+
+pub fn rules() -> Vec<Rule> {
+    let mut rules = bounds();
+    rules.extend(expectations());
+    rules
+}
+
+fn with_body(line: &str, fields: &str, body: &str) -> Vec<u8> {
+    [&head(line, fields), body.as_bytes()].concat()
+}
+
+fn bounds() -> Vec<Rule> {
+    let announced = |bytes: usize| format!("Content-Length: {bytes}\r\n");
+    let body = |bytes: usize| "b".repeat(bytes);
+    let chunk = |bytes: usize| format!("{bytes:x}\r\n{}\r\n", body(bytes));
+    vec![
+        rule(
+            "Any method's body is framed alike, and discarded before the answer.",
+            "RFC 9110 9.3.1",
+            vec![
+                fine(with_body("GET /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                fine(with_body("GET /a.txt HTTP/1.1", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n")),
+                fine(with_body("HEAD /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                kept(204, with_body("OPTIONS * HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                kept(405, with_body("PUT /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                kept(405, with_body("DELETE /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                kept(405, with_body("TRACE /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                kept(501, with_body("BREW /a.txt HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                closed(405, with_body("CONNECT a:1 HTTP/1.1", "Content-Length: 3\r\n", "abc")),
+                closed(405, with_body("POST /a.txt HTTP/1.0", "Content-Length: 3\r\n", "abc")),
+                bad(with_body("GET /a.txt HTTP/1.1", "Transfer-Encoding: chunked\r\n", "z\r\n")),
+                bad(with_body("HEAD /a.txt HTTP/1.1", "Transfer-Encoding: chunked\r\n", "z\r\n")),
+                bad(with_body("BREW /a.txt HTTP/1.1", "Transfer-Encoding: chunked\r\n", "z\r\n")),
+                bad(with_body("OPTIONS * HTTP/1.1", "Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n")),
+            ],
+        ),
+        rule(
+            "An unfinished body is waited for, unanswered.",
+            "RFC 9112 8",
+            vec![
+                waits(post("Content-Length: 3\r\n", "")),
+                waits(post("Content-Length: 3\r\n", "ab")),
+                waits(with_body("GET /a.txt HTTP/1.1", "Content-Length: 1\r\n", "")),
+                waits(with_body("BREW /a.txt HTTP/1.1", "Content-Length: 1\r\n", "")),
+            ],
+        )
+        .also(&["tests/timeouts.rs"]),
+        rule(
+            "Once more than 1 MiB of body has arrived it is 413; the announced length alone is no reason.",
+            "RFC 9110 15.5.14",
+            vec![
+                kept(405, post(announced(BODY_BYTES_MAX), body(BODY_BYTES_MAX))),
+                closed(413, post(announced(BODY_BYTES_MAX + 1), body(BODY_BYTES_MAX + 1))),
+                waits(post(announced(1 << 40), "abc")),
+                waits(post(announced(BODY_BYTES_MAX + 1), body(BODY_BYTES_MAX))),
+                kept(405, chunked(format!("{}0\r\n\r\n", chunk(1 << 16).repeat(16)))),
+                closed(413, chunked(format!("{}{}0\r\n\r\n", chunk(1 << 16).repeat(16), chunk(1)))),
+            ],
+        )
+        .also(&["tests/limits.rs: a_body_is_read_up_to_its_limit"]),
+    ]
+}
+
+fn expectations() -> Vec<Rule> {
+    let expecting = |fields: &str, body: &str| post(format!("{CONTINUE}{fields}"), body);
+    vec![
+        rule(
+            "100 (Continue) comes when the body will be read and has not begun to come.",
+            "RFC 9110 10.1.1",
+            vec![
+                kept(405, expecting("Content-Length: 3\r\n", "abc")).continues(),
+                kept(
+                    405,
+                    expecting("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"),
+                )
+                .continues(),
+                kept(
+                    405,
+                    post("EXPECT: 100-Continue\r\nContent-Length: 3\r\n", "abc"),
+                )
+                .continues(),
+                fine(with_body(
+                    "GET /a.txt HTTP/1.1",
+                    "Expect: 100-continue\r\nContent-Length: 3\r\n",
+                    "abc",
+                ))
+                .continues(),
+                bad(expecting("Transfer-Encoding: chunked\r\n", "z\r\n")).continues(),
+            ],
+        ),
+        rule(
+            "Without a body there is nothing to continue.",
+            "RFC 9110 10.1.1",
+            vec![
+                kept(405, expecting("Content-Length: 0\r\n", "")),
+                kept(405, expecting("", "")),
+                fine(get(CONTINUE)),
+                fine(line("HEAD /a.txt HTTP/1.1\r\nExpect: 100-continue")),
+            ],
+        ),
+        rule(
+            "The final status comes at once when the body will not be read.",
+            "RFC 9110 10.1.1",
+            vec![
+                closed(
+                    413,
+                    expecting(&format!("Content-Length: {}\r\n", BODY_BYTES_MAX + 1), ""),
+                ),
+                closed(413, expecting("Content-Length: 99999999999\r\n", "abc")),
+                bad(expecting("Content-Length: 3\r\nContent-Length: 3\r\n", "")),
+                closed(501, expecting("Transfer-Encoding: gzip\r\n", "")),
+                bad(post(
+                    "Expect: 100-continue\r\nHost: b\r\nContent-Length: 3\r\n",
+                    "",
+                )),
+            ],
+        ),
+        rule(
+            "Another expectation is 417; the body that was to come with it is not waited for.",
+            "RFC 9110 15.5.18",
+            vec![
+                kept(417, get("Expect: 200-ok\r\n")),
+                kept(417, get("Expect: 100-continue, tea\r\n")),
+                kept(417, get("Expect: 100-continue=1\r\n")),
+                kept(417, get("Expect: tea\r\nExpect: 100-continue\r\n")),
+                closed(417, post("Expect: tea\r\nContent-Length: 3\r\n", "")),
+                closed(417, post("Expect: tea\r\nContent-Length: 3\r\n", "abc")),
+                closed(
+                    417,
+                    post("Expect: tea\r\nTransfer-Encoding: chunked\r\n", ""),
+                ),
+                fine(get("Expect:\r\n")),
+            ],
+        ),
+        rule(
+            "A client of HTTP/1.0 gets neither 100 nor 417.",
+            "RFC 9110 10.1.1",
+            vec![
+                closed(
+                    405,
+                    with_body(
+                        "POST /a.txt HTTP/1.0",
+                        "Expect: 100-continue\r\nContent-Length: 3\r\n",
+                        "abc",
+                    ),
+                ),
+                closed(
+                    405,
+                    with_body(
+                        "POST /a.txt HTTP/1.0",
+                        "Expect: tea\r\nContent-Length: 3\r\n",
+                        "abc",
+                    ),
+                ),
+                closed(200, head("GET /a.txt HTTP/1.0", "Expect: tea\r\n")),
+                waits(with_body(
+                    "POST /a.txt HTTP/1.0",
+                    "Expect: 100-continue\r\nContent-Length: 3\r\n",
+                    "",
+                )),
+            ],
+        ),
+    ]
+}

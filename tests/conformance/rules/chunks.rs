@@ -1,0 +1,281 @@
+//! The chunked transfer coding.
+
+use crate::row::*;
+
+const END: &str = "0\r\n\r\n";
+
+pub fn rules() -> Vec<Rule> {
+    let mut rules = sizes();
+    rules.extend(lines());
+    rules.extend(extensions());
+    rules.extend(trailers());
+    rules
+}
+
+fn whole(body: impl AsRef<[u8]>) -> Row {
+    kept(405, chunked(body))
+}
+
+fn refused(body: impl AsRef<[u8]>) -> Row {
+    bad(chunked(body))
+}
+
+/// One chunk of three bytes whose size is written so.
+fn size(text: &str) -> Row {
+    refused(format!("{text}\r\nabc\r\n{END}"))
+}
+
+/// One chunk with this behind its size.
+fn extension(text: &str) -> Vec<u8> {
+    chunked(format!("3{text}\r\nabc\r\n{END}"))
+}
+
+/// A body with this between its last chunk and its end.
+fn trailer(text: impl AsRef<[u8]>) -> Vec<u8> {
+    chunked([b"3\r\nabc\r\n0\r\n", text.as_ref(), b"\r\n"].concat())
+}
+
+fn sizes() -> Vec<Rule> {
+    vec![
+        rule(
+            "A size is digits of hex, in any case.",
+            "RFC 9112 7.1",
+            vec![
+                whole(END),
+                whole("3\r\nabc\r\n0\r\n\r\n"),
+                whole("A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
+                whole("003\r\nabc\r\n0000\r\n\r\n"),
+                whole("0000000000000003\r\nabc\r\n0\r\n\r\n"),
+                size("0x3"),
+                size("0X3"),
+                size("x3"),
+                size("3h"),
+                size("+3"),
+                size("-3"),
+                size("3.0"),
+                size("3,"),
+                size("3_"),
+                size("0_3"),
+                size("_3"),
+                size("g"),
+                size("'3'"),
+                size("\"3\""),
+                size("\u{663}"),
+                size("\u{ff13}"),
+                size("3\0"),
+                size("\x003"),
+                size("3\x0b"),
+                size("3\x0c"),
+                size("3\u{a0}"),
+            ],
+        ),
+        rule(
+            "No blank stands before or behind a size.",
+            "RFC 9112 7.1",
+            vec![
+                size(" 3"),
+                size("\t3"),
+                size("3 "),
+                size("3\t"),
+                size("3 3"),
+                size("0 3"),
+                refused("3\r\nabc\r\n0 \r\n\r\n"),
+                refused("3\r\nabc\r\n 0\r\n\r\n"),
+            ],
+        ),
+        rule(
+            "A size is there, and does not overflow.",
+            "RFC 9112 7.1",
+            vec![
+                size(""),
+                size(";a"),
+                size(";a=b"),
+                size("10000000000000003"),
+                size("fffffffffffffffff"),
+                size("00000000000000003"),
+                size(&"0".repeat(400)),
+                size(&"f".repeat(400)),
+                waits(chunked("ffffffffffffffff\r\nabc")),
+                waits(chunked("100000003\r\nabc")),
+            ],
+        ),
+        rule(
+            "Data is as long as its size says.",
+            "RFC 9112 7.1",
+            vec![
+                refused("3\r\nabcd\r\n0\r\n\r\n"),
+                refused("3\r\nab\r\n0\r\n\r\n"),
+                refused("3\r\nabc0\r\n\r\n"),
+                refused("3\r\nabc\r\r\n0\r\n\r\n"),
+                refused("2\r\nabc\r\n0\r\n\r\n"),
+                refused("3\r\n\r\nabc\r\n0\r\n\r\n"),
+                whole("5\r\n\r\n\r\n0\r\n0\r\n\r\n"),
+                whole("2\r\n\r\n\r\n0\r\n\r\n"),
+            ],
+        ),
+        rule(
+            "An unfinished body is waited for.",
+            "RFC 9112 8",
+            vec![
+                waits(chunked("")),
+                waits(chunked("3")),
+                waits(chunked("3\r\nab")),
+                waits(chunked("3\r\nabc")),
+                waits(chunked("3\r\nabc\r\n")),
+                waits(chunked("3\r\nabc\r\n0\r\n")),
+                waits(chunked("3\r\nabc\r\n0\r\n\r")),
+                waits(chunked("0\r\nA: b\r\n")),
+            ],
+        )
+        .also(&["tests/timeouts.rs"]),
+    ]
+}
+
+fn lines() -> Vec<Rule> {
+    vec![rule(
+        "Every line of a chunked body ends in CRLF and nothing else.",
+        "RFC 9112 7.1",
+        vec![
+            refused("3\nabc\r\n0\r\n\r\n"),
+            refused("3\r\nabc\n0\r\n\r\n"),
+            refused("3\r\nabc\r\n0\n\r\n"),
+            refused("3\r\nabc\r\n0\r\n\n"),
+            refused("3\nabc\n0\n\n"),
+            refused("3\rabc\r\n0\r\n\r\n"),
+            refused("3\r\r\nabc\r\n0\r\n\r\n"),
+            refused("3\r\nabc\r0\r\n\r\n"),
+            refused("3\r\nabc\r\n\r\n0\r\n\r\n"),
+            refused("3\r\nabc\r\n0\r\r\n\r\n"),
+            refused("3\r\nabc\r\n0\r\n\r\r\n"),
+            refused("\r\n3\r\nabc\r\n0\r\n\r\n"),
+            refused("\n3\r\nabc\r\n0\r\n\r\n"),
+            refused("3\r\nabc\n\r0\r\n\r\n"),
+            refused("3;a\nabc\r\n0\r\n\r\n"),
+            refused("3;a\rb\r\nabc\r\n0\r\n\r\n"),
+            refused("3;a=\"\n\"\r\nabc\r\n0\r\n\r\n"),
+            refused("0\r\nA: b\n\r\n"),
+            refused("0\r\nA: b\rC: d\r\n\r\n"),
+        ],
+    )]
+}
+
+fn extensions() -> Vec<Rule> {
+    let lawful = |text: &str| kept(405, extension(text));
+    let wrong = |text: &str| bad(extension(text));
+    vec![
+        rule(
+            "Extensions follow their grammar: names, tokens and quoted strings.",
+            "RFC 9112 7.1.1",
+            vec![
+                lawful(";a"),
+                lawful(";a=b"),
+                lawful(";a=b;c=d;e"),
+                lawful(";a=\"b c\""),
+                lawful(";a=\"b;c\\\"\\\\\""),
+                lawful(";a=\"\""),
+                lawful(" ; a = b ; c"),
+                lawful("\t;\ta\t=\t\"b\""),
+                lawful(";a=\"\u{e9}\""),
+                kept(405, chunked("3\r\nabc\r\n0;a=b\r\n\r\n")),
+                wrong(";"),
+                wrong(";;"),
+                wrong(";;a"),
+                wrong("; "),
+                wrong(";a;"),
+                wrong(";a "),
+                wrong(";a=b "),
+                wrong(";=b"),
+                wrong(";a="),
+                wrong(";a=;b"),
+                wrong(";a==b"),
+                wrong(";a=b=c"),
+                wrong(";a b"),
+                wrong(";a=b c"),
+                wrong(";a=\"b"),
+                wrong(";a=\"b\"c"),
+                wrong(";a=\"b\\"),
+                wrong(";\"a\""),
+                wrong(";a=\x01"),
+                wrong(";a=\"\0\""),
+                wrong(";a=\"\x7f\""),
+                wrong(";\u{e9}"),
+                wrong(",a"),
+                wrong(" a"),
+                wrong(";a,b"),
+                wrong(";a=(b)"),
+            ],
+        ),
+        rule(
+            "Extensions are bounded: 256 bytes a chunk, 16 KiB a body.",
+            "RFC 9112 7.1.1",
+            vec![
+                lawful(&format!(";{}", "a".repeat(255))),
+                wrong(&format!(";{}", "a".repeat(256))),
+                wrong(&format!(";a=\"{}\"", "b".repeat(300))),
+                wrong(&";a".repeat(129)),
+                kept(405, chunked(format!("{}{END}", many(63)))),
+                bad(chunked(format!("{}{END}", many(66)))),
+            ],
+        ),
+    ]
+}
+
+/// So many chunks with 250 bytes of extensions each.
+fn many(chunks: usize) -> String {
+    format!("1;{}\r\nx\r\n", "a".repeat(249)).repeat(chunks)
+}
+
+fn trailers() -> Vec<Rule> {
+    vec![
+        rule(
+            "Trailers obey the rules of field lines.",
+            "RFC 9112 7.1.2",
+            vec![
+                kept(405, trailer("A: b\r\n")),
+                kept(405, trailer("A: b\r\nC:d\r\n")),
+                kept(405, trailer("A:\r\n")),
+                kept(405, trailer(b"A: \xe9\r\n")),
+                bad(trailer("A\r\n")),
+                bad(trailer("A b: c\r\n")),
+                bad(trailer("A : b\r\n")),
+                bad(trailer(": b\r\n")),
+                bad(trailer(" A: b\r\n")),
+                bad(trailer("\tA: b\r\n")),
+                bad(trailer("A: b\r\n c\r\n")),
+                bad(trailer("A: \0\r\n")),
+                bad(trailer("A: \x01\r\n")),
+                bad(trailer("A: \x7f\r\n")),
+                bad(trailer(b"\xe9: b\r\n")),
+                bad(trailer("GET /smuggled HTTP/1.1\r\nHost: a\r\n")),
+            ],
+        ),
+        rule(
+            "A trailer never frames, routes or authenticates; it is never merged.",
+            "RFC 9110 6.5.1",
+            vec![
+                bad(trailer("Content-Length: 5\r\n")),
+                bad(trailer("content-length: 5\r\n")),
+                bad(trailer("Transfer-Encoding: chunked\r\n")),
+                bad(trailer("Host: b\r\n")),
+                bad(trailer("Connection: close\r\n")),
+                bad(trailer("Expect: 100-continue\r\n")),
+                bad(trailer("Authorization: a b\r\n")),
+                bad(trailer("Content-Type: a/b\r\n")),
+                bad(trailer("Trailer: A\r\n")),
+                kept(405, trailer("Content-Lengths: 5\r\n")),
+                kept(405, trailer("X-Connection: close\r\n")).lacks("connection"),
+            ],
+        ),
+        rule(
+            "Trailers are bounded: 8 KiB and 32 fields.",
+            "RFC 6585 5",
+            vec![
+                kept(405, trailer("A: b\r\n".repeat(32))),
+                closed(431, trailer("A: b\r\n".repeat(33))),
+                kept(405, trailer(format!("A: {}\r\n", "b".repeat(8_000)))),
+                closed(431, trailer(format!("A: {}\r\n", "b".repeat(8_300)))),
+                closed(431, trailer(format!("{}: b\r\n", "A".repeat(8_300)))),
+            ],
+        ),
+    ]
+}

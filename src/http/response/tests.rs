@@ -3,7 +3,7 @@ use crate::http::persistence::CloseCause;
 
 const DATE: HttpDate = HttpDate::from_unix_seconds(784_111_777);
 
-const COMMON: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: stdhttpd\r\n\
+const COMMON: &str = "Server: stdhttpd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
                       X-Content-Type-Options: nosniff\r\n";
 
 fn head<'a>(common: &'a CommonFields) -> Head<'a> {
@@ -145,26 +145,24 @@ fn what_the_operator_adds_replaces_ours() {
             .collect();
         let common = CommonFields::new(&added, DATE);
         let text = String::from_utf8(common.lines).unwrap();
-        assert_eq!(
-            text,
-            format!("Date: {}\r\n{expected}", "Sun, 06 Nov 1994 08:49:37 GMT")
-        );
+        let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        assert_eq!(text, expected.replace("DATE", date));
     };
     check(
         &[],
-        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\n",
+        "Server: stdhttpd\r\nDATEX-Content-Type-Options: nosniff\r\n",
     );
     check(
         &[("X-A", "b")],
-        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\nX-A: b\r\n",
+        "Server: stdhttpd\r\nDATEX-Content-Type-Options: nosniff\r\nX-A: b\r\n",
     );
     check(
         &[("server", "s")],
-        "X-Content-Type-Options: nosniff\r\nserver: s\r\n",
+        "DATEX-Content-Type-Options: nosniff\r\nserver: s\r\n",
     );
     check(
         &[("cache-control", "no-store")],
-        "Server: stdhttpd\r\nX-Content-Type-Options: nosniff\r\n",
+        "Server: stdhttpd\r\nDATEX-Content-Type-Options: nosniff\r\n",
     );
 }
 

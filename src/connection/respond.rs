@@ -42,6 +42,7 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
             queue_representation(*status, selected, part, frame, output)
         }
         Answer::Page(page) => queue_page(page, frame, output),
+        Answer::NoDescriptor => queue_page(&Page::of(Status::ServiceUnavailable), frame, output),
         Answer::Options => {
             let head = Head {
                 allow: true,

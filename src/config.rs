@@ -129,7 +129,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// Without progress in writing. Default 30 s.
     pub write: Duration,
-    /// For discarding what still comes once our side is shut. Default 2 s.
+    /// For discarding what still comes once our side is shut. Default 1.8 s:
+    /// with the worker's coarse look at deadlines the end comes within 2 s.
     pub linger: Duration,
     /// For requests under way once the server is told to stop. Default 10 s.
     pub shutdown: Duration,
@@ -190,7 +191,7 @@ impl Default for Timeouts {
             header: Duration::from_secs(10),
             body: Duration::from_secs(30),
             write: Duration::from_secs(30),
-            linger: Duration::from_secs(2),
+            linger: Duration::from_millis(1_800),
             shutdown: Duration::from_secs(10),
         }
     }

@@ -3,7 +3,10 @@
 
 pub mod page;
 
+use std::io;
+
 use log::warn;
+use rustix::io::Errno;
 
 use crate::{
     config::SiteOptions,
@@ -30,6 +33,9 @@ pub enum Answer {
     Page(Page),
     /// 204, with what may be asked (RFC 9110 section 9.3.7).
     Options,
+    /// None yet: there is no descriptor for the file. To be asked again once
+    /// one is free; 503 to who cannot wait.
+    NoDescriptor,
 }
 
 /// A representation, and how it is sent.
@@ -190,6 +196,7 @@ fn answer_refusal(
         Refusal::NotFound => return answer_not_found(request, path, place),
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
+        Refusal::Exhausted(error) if is_no_descriptor(&error) => return Answer::NoDescriptor,
         Refusal::Exhausted(error) => (Status::ServiceUnavailable, Some(error)),
         Refusal::Failed(error) => (Status::InternalServerError, Some(error)),
     };
@@ -197,6 +204,14 @@ fn answer_refusal(
         warn!("cannot read {}: {error}", path.as_bytes().escape_ascii());
     }
     Answer::Page(Page::of(status))
+}
+
+/// Whether the process or the system has no descriptor left.
+fn is_no_descriptor(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
 }
 
 /// The site's own page for what is not there: `--spa FILE` for a page, else

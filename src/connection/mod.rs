@@ -25,6 +25,10 @@ pub mod state;
 pub mod transport;
 mod write;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use log::error;
+
 use crate::{http::status::Status, observe::close_reason::CloseReason};
 use desk::Desk;
 pub use identity::Identity;
@@ -71,6 +75,8 @@ pub enum Fate {
     Writing,
     /// For its next turn: it has had its share of this one.
     Turn,
+    /// For a descriptor to be free: then for its next turn.
+    Starved,
     /// Nothing: it is over. Dropping it closes it.
     Closed(CloseReason),
 }
@@ -111,6 +117,34 @@ impl<T: Transport> Connection<T> {
         &self.state
     }
 
+    /// [`Connection::advance`], but that a panic is the end of this connection
+    /// alone: nothing of it is left on the desk.
+    pub fn advance_guarded(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
+        let advance = AssertUnwindSafe(|| self.advance(hint, input, desk));
+        match catch_unwind(advance) {
+            Ok(fate) => fate,
+            Err(_) => self.panicked(desk),
+        }
+    }
+
+    /// [`Connection::expire`], with the same guard.
+    pub fn expire_guarded(&mut self, desk: &mut Desk) -> Fate {
+        match catch_unwind(AssertUnwindSafe(|| self.expire(desk))) {
+            Ok(fate) => fate,
+            Err(_) => self.panicked(desk),
+        }
+    }
+
+    fn panicked(&self, desk: &mut Desk) -> Fate {
+        // What the panic left half done is nobody's.
+        desk.output.clear();
+        error!(
+            "connection {}: closed, for a request caused a panic",
+            self.identity.id
+        );
+        Fate::Closed(CloseReason::Panicked)
+    }
+
     /// Does all that can be done without waiting, within a turn's budget.
     /// `input` is the worker's buffer, of [`Desk::input_bytes`].
     pub fn advance(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
@@ -142,6 +176,10 @@ impl<T: Transport> Connection<T> {
             // An empty line behind the last request begins none.
             State::ReadingHead(reading) if matches!(&*reading.input, b"" | b"\r" | b"\r\n") => {
                 return Fate::Closed(CloseReason::HeaderTimeout);
+            }
+            // A whole request may lie there for which there was no descriptor.
+            State::ReadingHead(reading) if reading.unjudged => {
+                return self.refuse(Status::ServiceUnavailable, CloseReason::BadRequest, desk);
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,

@@ -102,6 +102,9 @@ impl Output {
                 return;
             }
         }
+        selected
+            .content
+            .read_ahead(range.start, 2 * FILE_PIECE_BYTES_MAX as u64);
         if self.tail < self.bytes.len() {
             self.segments
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
@@ -271,12 +274,25 @@ fn send_piece<T: Transport>(
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
-        Ok(sent) => Ok((offered, sent)),
+        Ok(sent) => {
+            read_ahead(selected, range.start, sent);
+            Ok((offered, sent))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             Err(WriteError::File(error))
         }
         Err(error) => Err(WriteError::Transport(error)),
+    }
+}
+
+/// Has the disk at work on the piece after the next while the next is on its
+/// way: once a piece, for asking takes about as long as sending.
+fn read_ahead(selected: &Selected, start: u64, sent: usize) {
+    let piece = FILE_PIECE_BYTES_MAX as u64;
+    let reached = (start + sent as u64) / piece;
+    if reached != start / piece {
+        selected.content.read_ahead((reached + 1) * piece, piece);
     }
 }
 

@@ -40,6 +40,7 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
     match answer {
         Answer::Representation(chosen) => queue_representation(chosen, frame, output),
         Answer::Page(page) => queue_page(page, frame, output),
+        Answer::NoDescriptor => queue_page(&Page::of(Status::ServiceUnavailable), frame, output),
         Answer::Options => {
             let head = Head {
                 allow: true,

@@ -46,6 +46,8 @@ enum Judged {
     Answered,
     /// Its body has to come first, or it was the last.
     Last,
+    /// There is no descriptor for its file: to be judged again.
+    Starved,
 }
 
 impl<T: Transport> Connection<T> {
@@ -75,6 +77,7 @@ impl<T: Transport> Connection<T> {
         budget: &mut Budget,
     ) -> Step {
         let mut unjudged = false;
+        let mut starved = false;
         while progress.at < input.len() {
             if progress.flow != Flow::Done || budget.responses == 0 || budget.bytes == 0 {
                 unjudged = true;
@@ -84,6 +87,10 @@ impl<T: Transport> Connection<T> {
                 Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
+                Ok(Judged::Starved) => {
+                    (unjudged, starved) = (true, true);
+                    break;
+                }
                 Err(error) => return self.failed(&error, desk),
             }
         }
@@ -91,7 +98,11 @@ impl<T: Transport> Connection<T> {
         if let Err(error) = self.flush(&mut progress, desk, budget) {
             return self.failed(&error, desk);
         }
-        self.settle(&input[progress.at..], unjudged, progress, since, desk)
+        let step = self.settle(&input[progress.at..], unjudged, progress, since, desk);
+        match &self.state {
+            State::ReadingHead(_) if starved => Step::Stop(Fate::Starved),
+            _ => step,
+        }
     }
 
     /// Judges the request at `progress.at` and queues its answer.
@@ -114,6 +125,7 @@ impl<T: Transport> Connection<T> {
             }
         };
         let (head, behind) = rest.split_at(request.head_bytes);
+        let begin = progress.at;
         if let Some(mut body) = Body::begin(request.framing) {
             match body.take(behind, desk.limits.body_bytes_max) {
                 Ok(decoded) if decoded.complete => progress.at += decoded.consumed,
@@ -131,18 +143,24 @@ impl<T: Transport> Connection<T> {
         }
         progress.at += request.head_bytes;
         let last = progress.at == input.len();
-        self.respond(&request, last, progress, desk, budget)?;
+        let answer = handler::answer(&request, desk.place());
+        if matches!(answer, Answer::NoDescriptor) {
+            progress.at = begin;
+            return Ok(Judged::Starved);
+        }
+        self.respond(&request, &answer, last, progress, desk, budget)?;
         Ok(match progress.then {
             Then::Next => Judged::Answered,
             _ => Judged::Last,
         })
     }
 
-    /// Answers a request that is whole. The answer goes out at once when
-    /// nothing more can be collected behind it.
+    /// Sends the answer to a request that is whole: at once when nothing more
+    /// can be collected behind it.
     pub(super) fn respond(
         &mut self,
         request: &Request<'_>,
+        answer: &Answer,
         last: bool,
         progress: &mut Progress,
         desk: &mut Desk,
@@ -150,8 +168,7 @@ impl<T: Transport> Connection<T> {
     ) -> Result<(), WriteError> {
         self.identity.requests += 1;
         budget.responses = budget.responses.saturating_sub(1);
-        let answer = handler::answer(request, desk.place());
-        let refused = matches!(&answer, Answer::Page(page) if page.refused);
+        let refused = matches!(answer, Answer::Page(page) if page.refused);
         let persistence = persistence::decide(
             request.version,
             request.connection,
@@ -168,7 +185,7 @@ impl<T: Transport> Connection<T> {
             head_only: request.method == Method::Head,
             turn: desk.turn,
         };
-        let queued = respond::queue(&answer, frame, &mut desk.output);
+        let queued = respond::queue(answer, frame, &mut desk.output);
         let close = note::close_reason(persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
@@ -236,10 +253,13 @@ impl<T: Transport> Connection<T> {
             let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
             let last = progress.at == input.len();
             // The same bytes are judged the same way again.
-            if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head)
-                && let Err(error) = self.respond(&request, last, &mut progress, desk, budget)
-            {
-                return self.failed(&error, desk);
+            if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) {
+                let answer = handler::answer(&request, desk.place());
+                if let Err(error) =
+                    self.respond(&request, &answer, last, &mut progress, desk, budget)
+                {
+                    return self.failed(&error, desk);
+                }
             }
         }
         if matches!(progress.then, Then::Close(_)) {

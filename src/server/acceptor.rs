@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
@@ -44,8 +44,6 @@ pub struct Acceptor {
     pub access_log: Option<Arc<AccessLog>>,
     /// The number of the last connection.
     pub last_id: u64,
-    /// Whether the system's being out of descriptors was told.
-    pub told_exhausted: bool,
     /// A stream that was accepted at the limit and waits for one to close.
     pub held: Option<Arrival>,
 }
@@ -127,12 +125,16 @@ impl Acceptor {
                             true => DEFER_ACCEPT,
                             false => Duration::ZERO,
                         };
-                        self.told_exhausted = false;
-                        self.held = Some(Arrival {
-                            stream,
-                            peer,
-                            waited,
-                        });
+                        // First, so that nobody makes room for one refused.
+                        if self.shared.clients.admit(peer.ip()) {
+                            self.held = Some(Arrival {
+                                stream,
+                                peer,
+                                waited,
+                            });
+                        } else {
+                            debug!("refused: {peer} has as many connections as it may");
+                        }
                     }
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
@@ -154,6 +156,18 @@ impl Acceptor {
         if self.open() < self.connections_max {
             return true;
         }
+        self.make_room();
+        // One may have closed before the workers could know that we wait.
+        if self.open() < self.connections_max {
+            self.shared.acceptor_waits.store(false, Relaxed);
+            return true;
+        }
+        false
+    }
+
+    /// Has the longest idle connection closed, if any is idle, and wants to be
+    /// woken when one is closed or falls idle.
+    fn make_room(&self) {
         self.shared.acceptor_waits.store(true, Relaxed);
         let longest = self
             .posts
@@ -165,24 +179,15 @@ impl Acceptor {
             post.evictions.store(1, Relaxed);
             post.wake();
         }
-        // One may have closed before the workers could know that we wait.
-        if self.open() < self.connections_max {
-            self.shared.acceptor_waits.store(false, Relaxed);
-            return true;
-        }
-        false
     }
 
     fn open(&self) -> usize {
         self.posts.iter().map(|post| post.open.load(Relaxed)).sum()
     }
 
-    fn exhausted(&mut self, error: &io::Error) -> Duration {
-        if !self.told_exhausted {
-            self.told_exhausted = true;
-            warn!("cannot accept for now: {error}");
-        }
-        self.shared.acceptor_waits.store(true, Relaxed);
+    fn exhausted(&self, error: &io::Error) -> Duration {
+        self.shared.tell_exhausted("accept", error);
+        self.make_room();
         EXHAUSTED_PAUSE
     }
 
@@ -193,10 +198,6 @@ impl Acceptor {
             waited,
         } = arrival;
         self.last_id += 1;
-        if !self.shared.clients.admit(peer.ip()) {
-            debug!("connection {}: refused: {peer} has enough", self.last_id);
-            return;
-        }
         let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
             post.hand_over(Accepted {

@@ -28,6 +28,11 @@ pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 /// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
 const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
+/// Bytes that the kernel takes of a connection beyond what it has sent. Less
+/// would cost a download more wake-ups; more would let readers who have
+/// stopped pin more of the kernel's memory.
+const UNSENT_BYTES_MAX: u32 = 256 << 10;
+
 /// The most sockets taken over from a service manager.
 const INHERITED_MAX: usize = 64;
 
@@ -197,6 +202,7 @@ impl Listener {
         socket.set_nonblocking(true)?;
         // On Linux accepted sockets inherit it: one system call less each.
         SockRef::from(&socket).set_tcp_nodelay(true)?;
+        bound_unsent(&socket);
         let defers = header_timeout >= DEFER_HEADER_TIMEOUT_MIN && defer_accept(&socket);
         Ok(Listener {
             address: socket.local_addr()?,
@@ -279,6 +285,20 @@ impl From<Errno> for AcceptError {
         }
     }
 }
+
+/// Bounds what the kernel holds unsent of each connection, so that a client
+/// which does not read pins no megabytes. Accepted sockets inherit it, so no
+/// connection pays a system call for it. Where it is refused, the send buffer
+/// alone bounds.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_unsent(socket: &TcpListener) {
+    if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+        log::info!("unsent bytes are not bounded: {error}");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_unsent(_: &TcpListener) {}
 
 /// Has the kernel hold a new connection back until its request is there, for
 /// at most [`DEFER_ACCEPT`]: accepting, registering and reading it then take

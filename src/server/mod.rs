@@ -19,7 +19,10 @@ pub mod worker;
 use std::{
     io,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -67,6 +70,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         acceptor_waits: AtomicBool::new(false),
         acceptor: Waker::new(poll.registry(), WAKE).map_err(system("poll"))?,
         clients: Clients::new(config.limits.connections_per_ip_max),
+        starving: AtomicBool::new(false),
+        exhausted_told: AtomicU64::new(0),
         started: Instant::now(),
     });
     let mut posts = Vec::new();
@@ -89,7 +94,6 @@ pub fn run(config: Config) -> Result<(), StartError> {
         connections_max,
         access_log: access_log.clone(),
         last_id: 0,
-        told_exhausted: false,
         held: None,
     };
     let accepted = acceptor.run().map_err(system("poll"));

@@ -2,7 +2,7 @@
 //! once, at the start; numbers; the word to stop.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpStream},
     os::fd::AsRawFd,
     sync::{
@@ -12,9 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use log::warn;
 use mio::{Interest, Poll, Registry, Token, Waker, unix::SourceFd};
 
 use super::clients::Clients;
+
+/// The time between two warnings that the system is out of something.
+const EXHAUSTED_TOLD_SECONDS: u64 = 60;
 
 /// The token of every poll's waker; no descriptor is as large.
 pub const WAKE: Token = Token(usize::MAX);
@@ -107,11 +111,33 @@ pub struct Shared {
     pub acceptor: Waker,
     /// The connections of each client.
     pub clients: Clients,
+    /// A request waits for a descriptor, and its worker has no idle connection
+    /// to close for it.
+    pub starving: AtomicBool,
+    /// When exhaustion was last told of, in seconds since `started` and one
+    /// more; 0: never.
+    pub exhausted_told: AtomicU64,
     /// The instant from which turns are counted.
     pub started: Instant,
 }
 
 impl Shared {
+    /// Warns that the system is out of something, once a while however often
+    /// it is.
+    pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
+        let now = self.started.elapsed().as_secs() + 1;
+        let told = self.exhausted_told.load(Relaxed);
+        let is_due = told == 0 || now - told.min(now) >= EXHAUSTED_TOLD_SECONDS;
+        if is_due
+            && self
+                .exhausted_told
+                .compare_exchange(told, now, Relaxed, Relaxed)
+                .is_ok()
+        {
+            warn!("cannot {doing} for now: {error}");
+        }
+    }
+
     /// A connection is closed, or idle: an acceptor that waits for one goes on.
     pub fn wake_acceptor(&self) {
         if self.acceptor_waits.swap(false, Relaxed)

@@ -24,6 +24,8 @@ pub struct Slot {
     pub watches_writes: bool,
     /// Whether it stands in the worker's ready queue.
     pub is_queued: bool,
+    /// Whether it waits for a descriptor to be free.
+    pub is_starved: bool,
     idle: Option<Links>,
 }
 
@@ -84,6 +86,7 @@ impl Table {
             descriptor,
             watches_writes: false,
             is_queued: false,
+            is_starved: false,
             idle: None,
         };
         let place = match self.free.pop() {

@@ -4,13 +4,13 @@ use std::{
     collections::VecDeque,
     io,
     os::fd::AsRawFd,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use log::{debug, error};
 use mio::{Events, Interest, Poll, Token, event::Event, unix::SourceFd};
+use rustix::io::Errno;
 
 use super::{
     pool::{Accepted, Post, Shared, WAKE},
@@ -31,7 +31,12 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The most a last reader is waited for once the server is stopping: its
 /// response is sent, only its own close is still to come.
-const DRAIN_LINGER_MAX: Duration = Duration::from_millis(200);
+const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
+
+/// How long idle connections are kept once the server is stopping. A client
+/// that asks again within this time is answered and told to go; closed at
+/// once, its request would meet the close on the way and be lost.
+const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
 
 /// The most a connection just accepted is waited for once the server is
 /// stopping: its request may be on its way.
@@ -210,9 +215,10 @@ impl Worker {
             return;
         };
         let (input, desk) = (&mut self.input, &mut self.desk);
+        slot.is_starved = false;
         let connection = &mut slot.connection;
-        let fate = catch_unwind(AssertUnwindSafe(|| connection.advance(hint, input, desk)));
-        self.settle(place, fate.unwrap_or(Fate::Closed(CloseReason::Panicked)));
+        let fate = connection.advance_guarded(hint, input, desk);
+        self.settle(place, fate);
     }
 
     fn settle(&mut self, place: Place, fate: Fate) {
@@ -235,6 +241,10 @@ impl Worker {
                     self.ready.push_back(place);
                 }
             }
+            Fate::Starved => {
+                slot.is_starved = true;
+                self.starve();
+            }
             Fate::Closed(reason) => {
                 self.close(place, reason);
                 return;
@@ -242,6 +252,17 @@ impl Worker {
         }
         self.table.set_idle(place, false);
         self.table.set_idle(place, is_idle);
+    }
+
+    /// A request waits for a descriptor: an idle connection gives its own up,
+    /// of another worker if this one has none. What waits is tried again with
+    /// the next sweep, by when it has an effect.
+    fn starve(&mut self) {
+        self.shared.tell_exhausted("open files", &Errno::MFILE);
+        match self.table.longest_idle() {
+            Some(idle) => self.close(idle, CloseReason::Evicted),
+            None => self.shared.starving.store(true, Relaxed),
+        }
     }
 
     /// Asks for writability too, after a write was cut short. Where there is
@@ -262,11 +283,6 @@ impl Worker {
         let Some(mut slot) = self.table.remove(place) else {
             return;
         };
-        if reason == CloseReason::Panicked {
-            // What the panic left half done is nobody's.
-            self.desk.output.clear();
-            error!("a request caused a panic; its connection is closed");
-        }
         slot.connection.closed(reason, &mut self.desk);
         if let Some(peer) = slot.connection.identity().peer {
             self.shared.clients.leave(peer.ip());
@@ -280,12 +296,22 @@ impl Worker {
     fn sweep(&mut self) {
         self.sweep_at = self.desk.now + SWEEP_INTERVAL;
         self.take_arrivals();
+        if self.table.idle() > 0
+            && self.shared.starving.swap(false, Relaxed)
+            && let Some(idle) = self.table.longest_idle()
+        {
+            self.close(idle, CloseReason::Evicted);
+        }
         let (mut reading, mut writing, mut lingering) = (0, 0, 0);
         for place in 0..self.table.end() {
             let now = self.desk.now;
             let Some(slot) = self.table.get_mut(place) else {
                 continue;
             };
+            if slot.is_starved && !slot.is_queued {
+                slot.is_queued = true;
+                self.ready.push_back(place);
+            }
             let state = slot.connection.state();
             match state {
                 State::ReadingHead(_) | State::DiscardingBody(_) => reading += 1,
@@ -294,13 +320,16 @@ impl Worker {
                 State::Idle { .. } => {}
             }
             if state.deadline(&self.desk.timeouts) <= now {
-                let fate = slot.connection.expire(&mut self.desk);
+                let fate = slot.connection.expire_guarded(&mut self.desk);
                 self.settle(place, fate);
             }
         }
         self.desk.counters.reading.set(reading);
         self.desk.counters.writing.set(writing);
         self.desk.counters.lingering.set(lingering);
+        if self.stop_at.is_some() {
+            self.dismiss();
+        }
         if self.stop_at.is_some_and(|at| at <= self.desk.now) {
             for place in 0..self.table.end() {
                 self.close(place, CloseReason::Draining);
@@ -308,26 +337,26 @@ impl Worker {
         }
     }
 
-    /// The server is stopping: who is not owed a response is let go.
+    /// The server is stopping: who is not owed a response is let go, shortly.
     fn drain(&mut self) {
         self.desk.draining = true;
         self.stop_at = Some(self.desk.now + self.desk.timeouts.shutdown);
         self.desk.timeouts.linger = self.desk.timeouts.linger.min(DRAIN_LINGER_MAX);
         self.desk.timeouts.header = self.desk.timeouts.header.min(DRAIN_HEADER_MAX);
+        self.sweep_at = self.desk.now + DRAIN_IDLE_MAX;
+    }
+
+    /// Lets those go who are not owed a response.
+    fn dismiss(&mut self) {
         for place in 0..self.table.end() {
             // What has arrived already is answered.
-            self.step(
-                place,
-                Hint {
-                    readable: true,
-                    ..Hint::default()
-                },
-            );
-            if let Some(reason) = self
-                .table
-                .get_mut(place)
-                .and_then(|slot| slot.connection.drain())
-            {
+            let readable = Hint {
+                readable: true,
+                ..Hint::default()
+            };
+            self.step(place, readable);
+            let slot = self.table.get_mut(place);
+            if let Some(reason) = slot.and_then(|slot| slot.connection.drain()) {
                 self.close(place, reason);
             }
         }

@@ -295,7 +295,7 @@ impl<'l> World<'l> {
                     self.step(place, hint);
                 }
             }
-            Fate::Turn | Fate::Writing | Fate::Reading => {}
+            Fate::Turn | Fate::Writing | Fate::Reading | Fate::Starved => {}
         }
     }
 

@@ -6,13 +6,17 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod client;
+pub mod crowd;
 pub mod date;
+pub mod process;
 pub mod reply;
 pub mod server;
 
 use std::time::{Duration, Instant};
 
 pub use client::Client;
+pub use crowd::{connect_from, lift_descriptor_limit};
+pub use process::Process;
 pub use reply::{Kind, Reply};
 pub use server::{Server, binary, run};
 

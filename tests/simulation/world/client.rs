@@ -165,7 +165,7 @@ impl Client {
                 assert!(wire.wakes_writer(), "{name}: room forgotten");
             }
             (Fate::Writing, _) => panic!("{name}: writing, but {}", state.name()),
-            (Fate::Turn | Fate::Closed(_), _) => {}
+            (Fate::Turn | Fate::Starved | Fate::Closed(_), _) => {}
         }
         assert_eq!(
             wire.shut,

@@ -1,0 +1,159 @@
+//! A panic in one request costs its connection alone. Provoked by a transport
+//! that panics: nothing in the server can be asked to.
+
+use std::{
+    fs::File,
+    io::{self, IoSlice},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use stdhttpd::{
+    config::Config,
+    connection::{Connection, Fate, Hint, Identity, desk::Desk, transport::Transport},
+    files::Site,
+    observe::{close_reason::CloseReason, counters::Counters},
+};
+
+/// A transport with one request in it.
+struct Scripted {
+    input: &'static [u8],
+    written: Vec<u8>,
+    /// What it panics at, if anything.
+    panics_at: Option<Call>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Read,
+    Write,
+}
+
+impl Scripted {
+    fn new(panics_at: Option<Call>) -> Scripted {
+        Scripted {
+            input: b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /",
+            written: Vec::new(),
+            panics_at,
+        }
+    }
+
+    fn enter(&self, call: Call) {
+        assert!(self.panics_at != Some(call), "provoked");
+    }
+}
+
+impl Transport for &mut Scripted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.enter(Call::Read);
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = self.input.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.input[..count]);
+        self.input = &self.input[count..];
+        Ok(count)
+    }
+
+    fn discard(&mut self, _: usize, scratch: &mut [u8]) -> io::Result<usize> {
+        self.read(scratch)
+    }
+
+    fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+        self.enter(Call::Write);
+        let before = self.written.len();
+        for buffer in buffers {
+            self.written.extend_from_slice(buffer);
+        }
+        Ok(self.written.len() - before)
+    }
+
+    fn send_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) {}
+}
+
+fn identity(id: u64, accepted: Instant) -> Identity {
+    Identity {
+        id,
+        peer: None,
+        requests: 0,
+        accepted,
+        waited: Duration::ZERO,
+        story: None,
+    }
+}
+
+#[test]
+fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("index.html"), "page").unwrap();
+    let mut config = Config::default();
+    config.site.root = root.path().into();
+    let view = Site::open(&config.site).unwrap().view();
+    let counters = Arc::new(Counters::new(false));
+    let now = Instant::now();
+    let mut desk = Desk::new(&config, 0, view, counters, None, now);
+    let mut input = vec![0; desk.input_bytes()];
+    let readable = Hint {
+        readable: true,
+        ..Hint::default()
+    };
+
+    let mut plain = Vec::new();
+    for (id, panics_at) in [None, Some(Call::Read), None, Some(Call::Write), None]
+        .into_iter()
+        .enumerate()
+    {
+        let mut scripted = Scripted::new(panics_at);
+        let mut connection = Connection::new(&mut scripted, identity(id as u64, now));
+        let fate = connection.advance_guarded(readable, &mut input, &mut desk);
+        match panics_at {
+            None => assert_eq!(fate, Fate::Reading),
+            Some(_) => {
+                assert_eq!(fate, Fate::Closed(CloseReason::Panicked));
+                connection.closed(CloseReason::Panicked, &mut desk);
+                continue;
+            }
+        }
+        drop(connection);
+        assert!(scripted.written.ends_with(b"\r\n\r\npage"));
+        let head = scripted.written.len();
+        assert_eq!(
+            *plain.first().get_or_insert(&head),
+            &head,
+            "one whole answer"
+        );
+        plain.push(head);
+    }
+    assert_eq!(plain.len(), 3);
+}
+
+#[test]
+fn a_panic_at_a_deadline_is_caught_too() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.site.root = root.path().into();
+    let view = Site::open(&config.site).unwrap().view();
+    let now = Instant::now();
+    let mut desk = Desk::new(&config, 0, view, Arc::new(Counters::new(false)), None, now);
+    let mut input = vec![0; desk.input_bytes()];
+    let readable = Hint {
+        readable: true,
+        ..Hint::default()
+    };
+    let mut scripted = Scripted::new(Some(Call::Write));
+    scripted.input = b"GET / HT";
+    let mut connection = Connection::new(&mut scripted, identity(1, now));
+    let fate = connection.advance_guarded(readable, &mut input, &mut desk);
+    assert_eq!(fate, Fate::Reading);
+    let fate = connection.expire_guarded(&mut desk);
+    assert_eq!(fate, Fate::Closed(CloseReason::Panicked));
+    assert!(desk.output.is_empty());
+}

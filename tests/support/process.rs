@@ -1,0 +1,81 @@
+//! What the kernel says of a server's process.
+
+use std::{fs, net::SocketAddr, time::Duration};
+
+use super::Server;
+
+/// A process, seen through /proc.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(pub u32);
+
+impl From<&Server> for Process {
+    fn from(server: &Server) -> Process {
+        Process(server.pid())
+    }
+}
+
+impl Process {
+    fn read(self, name: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{name}", self.0)).expect("a process of ours")
+    }
+
+    fn status_kib(self, field: &str) -> usize {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let digits = line
+            .expect("the field")
+            .trim_matches(|c: char| !c.is_ascii_digit());
+        digits.parse().expect("a number")
+    }
+
+    /// Bytes of memory that are its own: what it did not map from a file.
+    pub fn memory_bytes(self) -> usize {
+        self.status_kib("RssAnon:") << 10
+    }
+
+    /// All bytes of memory it has in use, its program included.
+    pub fn resident_bytes(self) -> usize {
+        self.status_kib("VmRSS:") << 10
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(self) -> usize {
+        let folder = format!("/proc/{}/fd", self.0);
+        fs::read_dir(folder).expect("a process of ours").count()
+    }
+
+    /// Threads.
+    pub fn threads(self) -> usize {
+        let folder = format!("/proc/{}/task", self.0);
+        fs::read_dir(folder).expect("a process of ours").count()
+    }
+
+    /// Processor time used so far, in steps of 10 ms.
+    pub fn cpu(self) -> Duration {
+        let stat = self.read("stat");
+        let (_, rest) = stat.rsplit_once(')').expect("a name");
+        let ticks: u64 = rest
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().expect("ticks"))
+            .sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+/// Connections of a server's port that its kernel has in CLOSE_WAIT: those
+/// whose peer has closed and the server has not.
+pub fn close_wait(server: SocketAddr) -> usize {
+    const CLOSE_WAIT: &str = "08";
+    let port = format!(":{:04X}", server.port());
+    let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    table
+        .lines()
+        .filter(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let local = fields.next().unwrap_or_default();
+            local.ends_with(&port) && fields.nth(1) == Some(CLOSE_WAIT)
+        })
+        .count()
+}

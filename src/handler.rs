@@ -243,7 +243,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<
         match &mut answer {
             Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
             Answer::Page(page) => page.vary = Some("Accept"),
-            Answer::Options => {}
+            Answer::Options | Answer::NoDescriptor => {}
         }
     }
     answer

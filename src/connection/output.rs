@@ -1,15 +1,15 @@
 //! What is to be sent: bytes, parts of cached files, parts of open files, in
 //! order, and how far it has got.
 
-use std::{collections::VecDeque, io::IoSlice, ops::Range};
+use std::{collections::VecDeque, io::IoSlice, ops::Range, os::unix::fs::FileExt};
 
 use super::transport::{Transport, uninterrupted};
 use crate::files::{Content, Selected};
 
-/// The largest part of a cached file that is copied behind its head; a larger
+/// The largest part of a file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
 /// buffer in the system call.
-pub const COPY_BYTES_MAX: usize = 4 << 10;
+pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
 /// Room for bytes that is kept from one output to the next. A long listing may
 /// need more, which would else stay with the worker for ever.
@@ -95,16 +95,9 @@ impl Output {
         if range.is_empty() {
             return;
         }
-        if let Content::Memory(content) = &selected.content {
-            let part = &content[range.start as usize..range.end as usize];
-            if part.len() <= COPY_BYTES_MAX {
-                self.bytes.extend_from_slice(part);
-                return;
-            }
+        if range.end - range.start <= COPY_BYTES_MAX && self.copy_part(selected, &range) {
+            return;
         }
-        selected
-            .content
-            .read_ahead(range.start, 2 * FILE_PIECE_BYTES_MAX as u64);
         if self.tail < self.bytes.len() {
             self.segments
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
@@ -112,6 +105,28 @@ impl Output {
         }
         self.segments
             .push_back(Segment::Part(selected.clone(), range));
+    }
+
+    /// Appends a copy of a part. What cannot be read is left for the write to
+    /// find out.
+    fn copy_part(&mut self, selected: &Selected, range: &Range<u64>) -> bool {
+        let begin = self.bytes.len();
+        match &selected.content {
+            Content::Memory(content) => {
+                let part = &content[range.start as usize..range.end as usize];
+                self.bytes.extend_from_slice(part);
+                true
+            }
+            Content::File(file) => {
+                let end = begin + (range.end - range.start) as usize;
+                self.bytes.resize(end, 0);
+                let read = file.read_exact_at(&mut self.bytes[begin..], range.start);
+                if read.is_err() {
+                    self.bytes.truncate(begin);
+                }
+                read.is_ok()
+            }
+        }
     }
 
     /// Forgets everything, keeping the room of what is usual.
@@ -274,25 +289,12 @@ fn send_piece<T: Transport>(
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
-        Ok(sent) => {
-            read_ahead(selected, range.start, sent);
-            Ok((offered, sent))
-        }
+        Ok(sent) => Ok((offered, sent)),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             Err(WriteError::File(error))
         }
         Err(error) => Err(WriteError::Transport(error)),
-    }
-}
-
-/// Has the disk at work on the piece after the next while the next is on its
-/// way: once a piece, for asking takes about as long as sending.
-fn read_ahead(selected: &Selected, start: u64, sent: usize) {
-    let piece = FILE_PIECE_BYTES_MAX as u64;
-    let reached = (start + sent as u64) / piece;
-    if reached != start / piece {
-        selected.content.read_ahead((reached + 1) * piece, piece);
     }
 }
 

@@ -96,6 +96,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         last_id: 0,
         held: None,
     };
+    // Only now: a thread starts with the policy of the one that starts it.
+    listener::accept_in_batches();
     let accepted = acceptor.run().map_err(system("poll"));
     for worker in workers {
         if worker.join().is_err() {

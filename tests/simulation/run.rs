@@ -88,7 +88,7 @@ impl Run<'_> {
             assert!(self.desk.output.is_empty(), "output left on the desk");
             let hint = match fate {
                 Fate::Closed(_) => return fate,
-                Fate::Turn => Some(Hint {
+                Fate::Turn | Fate::Starved => Some(Hint {
                     writable: true,
                     ..Hint::default()
                 }),

@@ -222,6 +222,9 @@ impl Worker {
     }
 
     fn settle(&mut self, place: Place, fate: Fate) {
+        // First, so that it makes no room for itself; and it has just been
+        // used, so that it goes behind the others.
+        self.table.set_idle(place, false);
         let Some(slot) = self.table.get_mut(place) else {
             return;
         };
@@ -250,7 +253,6 @@ impl Worker {
                 return;
             }
         }
-        self.table.set_idle(place, false);
         self.table.set_idle(place, is_idle);
     }
 

@@ -44,6 +44,25 @@ impl Process {
         fs::read_dir(folder).expect("a process of ours").count()
     }
 
+    /// The lowest number that no descriptor has, and the highest of a socket.
+    pub fn descriptor_numbers(self) -> (u64, u64) {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a process of ours");
+        let numbers: std::collections::BTreeMap<u64, bool> = folder
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let leads_to = fs::read_link(&path).ok()?;
+                let is_socket = leads_to.to_str()?.starts_with("socket:");
+                Some((path.file_name()?.to_str()?.parse().ok()?, is_socket))
+            })
+            .collect();
+        let free = (0..).find(|number| !numbers.contains_key(number));
+        let sockets = numbers.iter().filter(|(_, is_socket)| **is_socket);
+        (
+            free.expect("a free one"),
+            *sockets.last().expect("a listener").0,
+        )
+    }
+
     /// Threads.
     pub fn threads(self) -> usize {
         let folder = format!("/proc/{}/task", self.0);
@@ -64,18 +83,34 @@ impl Process {
     }
 }
 
-/// Connections of a server's port that its kernel has in CLOSE_WAIT: those
-/// whose peer has closed and the server has not.
-pub fn close_wait(server: SocketAddr) -> usize {
-    const CLOSE_WAIT: &str = "08";
+/// The lines of the kernel's table that are of a server's port.
+fn sockets_of(server: SocketAddr) -> Vec<String> {
     let port = format!(":{:04X}", server.port());
     let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
     table
         .lines()
         .filter(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let local = fields.next().unwrap_or_default();
-            local.ends_with(&port) && fields.nth(1) == Some(CLOSE_WAIT)
+            let local = line.split_whitespace().nth(1);
+            local.is_some_and(|local| local.ends_with(&port))
         })
-        .count()
+        .map(String::from)
+        .collect()
+}
+
+/// Connections of a server's port that its kernel has in CLOSE_WAIT: those
+/// whose peer has closed and the server has not.
+pub fn close_wait(server: SocketAddr) -> usize {
+    const CLOSE_WAIT: &str = "08";
+    let sockets = sockets_of(server);
+    let state = |line: &&String| line.split_whitespace().nth(3) == Some(CLOSE_WAIT);
+    sockets.iter().filter(state).count()
+}
+
+/// Whether the server has read all that it was sent.
+pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
+    const ESTABLISHED: &str = "01";
+    sockets_of(server).iter().all(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[3] != ESTABLISHED || fields[4].ends_with(":00000000")
+    })
 }

@@ -1,0 +1,209 @@
+//! At the limits: of connections, of one client's, of descriptors.
+
+mod support;
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use support::{
+    Client, Process, Server, connect_from, content, process::receive_queues_are_empty, wait_until,
+};
+
+/// Lets a running server have no more than `descriptors`.
+fn limit_descriptors(server: &Server, descriptors: u64) {
+    let limit = Rlimit {
+        current: Some(descriptors),
+        maximum: Some(descriptors),
+    };
+    let pid = Pid::from_raw(server.pid() as i32);
+    prlimit(pid, Resource::Nofile, limit).expect("a process of ours");
+}
+
+/// Has connections take all numbers beneath the highest in use, then lets the
+/// server have no more descriptors than it has.
+fn starve(server: &Server) -> Vec<Client> {
+    let process = Process::from(server);
+    let mut fillers = Vec::new();
+    loop {
+        let (free, highest) = process.descriptor_numbers();
+        if free > highest {
+            limit_descriptors(server, free);
+            return fillers;
+        }
+        assert!(fillers.len() < 100, "{free} stays free below {highest}");
+        fillers.push(idle(server));
+    }
+}
+
+/// A connection that was answered and is kept.
+fn idle(server: &Server) -> Client {
+    let mut client = server.connect();
+    assert_eq!(client.get("/").status, 200);
+    client
+}
+
+#[test]
+fn a_client_beyond_its_own_bound_drives_nobody_out() {
+    let server = Server::with_page("--threads 1 --max-connections 4 --max-connections-per-ip 2");
+    let mut others: Vec<_> = [2, 3]
+        .map(|host| Client::over(connect_from(host, server.address()).expect("a connection")))
+        .into();
+    let mut mine: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for client in others.iter_mut().chain(&mut mine) {
+        assert_eq!(client.get("/").status, 200);
+    }
+    for _ in 0..5 {
+        let mut refused = server.connect();
+        let _ = refused.try_send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(!matches!(
+            refused.try_reply(support::Kind::Get),
+            Ok(Some(_))
+        ));
+    }
+    for client in others.iter_mut().chain(&mut mine) {
+        client.assert_open();
+    }
+    // One of mine goes, and makes room for one of mine.
+    drop(mine.pop());
+    wait_until("the next one to be let in", || {
+        let mut client = server.connect();
+        client
+            .try_send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .is_ok()
+            && matches!(client.try_reply(support::Kind::Get), Ok(Some(_)))
+    });
+}
+
+/// The server as a shell with `ulimit -n 64` would start it.
+fn starved_server() -> Server {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    assert!(limit.maximum.is_none_or(|hard| hard >= 64));
+    Server::build()
+        .file("index.html", "home")
+        .file("large.bin", content(2 << 20))
+        .args("--threads 2 --max-connections 22")
+        .start()
+}
+
+#[test]
+fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
+    let server = starved_server();
+    limit_descriptors(&server, 64);
+    let workers: Vec<_> = (0..200)
+        .map(|number| {
+            let address = server.address();
+            std::thread::spawn(move || {
+                for _ in 0..3 {
+                    let mut client = Client::connect(address);
+                    let (path, size) = match number % 2 {
+                        0 => ("/", 4),
+                        _ => ("/large.bin", 2 << 20),
+                    };
+                    let reply = client.get_with(path, "Connection: close\r\n");
+                    assert_eq!((reply.status, reply.body.len()), (200, size));
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().expect("whole answers alone");
+    }
+    let warnings = server.log();
+    assert!(warnings.len() <= 1, "{warnings:?}");
+}
+
+#[test]
+fn a_file_gets_the_descriptor_of_the_longest_idle() {
+    for threads in ["--threads 1", "--threads 2"] {
+        let server = Server::build()
+            .file("index.html", "home")
+            .file("large.bin", content(2 << 20))
+            .args(threads)
+            .start();
+        let mut asking = idle(&server);
+        let mut kept: Vec<_> = (0..8).map(|_| idle(&server)).collect();
+        kept.extend(starve(&server));
+        let reply = asking.get("/large.bin");
+        assert_eq!(
+            (reply.status, reply.body.len()),
+            (200, 2 << 20),
+            "{threads}"
+        );
+        let ended = kept
+            .iter_mut()
+            .map(|client| client.is_at_end(Duration::from_millis(20)))
+            .filter(|ended| *ended)
+            .count();
+        assert!((1..=6).contains(&ended), "{ended} were let go");
+        let warnings = server.log();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+    }
+}
+
+#[test]
+fn starved_it_rests_and_recovers() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .file("large.bin", content(2 << 20))
+        .args("--threads 2 --header-timeout 60")
+        .start();
+    let process = Process::from(&server);
+    // None of these is idle: each has half a head.
+    let mut busy: Vec<_> = (0..8).map(|_| idle(&server)).collect();
+    busy.extend(starve(&server));
+    for client in &mut busy {
+        client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n");
+    }
+    wait_until("all of them to be read", || {
+        receive_queues_are_empty(server.address())
+    });
+    let mut waiting = server.connect();
+    waiting.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    busy[0].send("\r\n");
+    let cpu = process.cpu();
+    assert!(
+        busy[0].is_silent_for(Duration::from_secs(2)),
+        "served from nothing"
+    );
+    let used = process.cpu() - cpu;
+    println!("starved for two seconds: {used:?} of processor time");
+    assert!(used <= Duration::from_millis(60), "{used:?}");
+
+    // Some go, and who waited is served: the one without a file, and the one
+    // without a connection.
+    busy.truncate(5);
+    let begun = Instant::now();
+    assert_eq!(busy[0].reply().body.len(), 2 << 20);
+    assert_eq!(waiting.reply().text(), "home");
+    println!("recovered after {:?}", begun.elapsed());
+    let warnings = server.log();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(idle(&server).get("/large.bin").status, 200);
+}
+
+#[test]
+fn who_waits_in_vain_for_a_descriptor_is_told_so() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .file("large.bin", content(2 << 20))
+        .args("--threads 1 --header-timeout 1.5")
+        .start();
+    let mut client = idle(&server);
+    let mut fillers = starve(&server);
+    for filler in &mut fillers {
+        filler.send("GET / HT");
+    }
+    wait_until("all of them to be read", || {
+        receive_queues_are_empty(server.address())
+    });
+    client
+        .stream()
+        .write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("taken");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.is_last()), (503, true));
+    client.assert_closed();
+}

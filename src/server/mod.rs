@@ -18,6 +18,7 @@ pub mod worker;
 
 use std::{
     io,
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -35,11 +36,17 @@ use crate::{
     config::{AccessLogTarget, Config},
     connection::desk::Desk,
     files::Site,
-    observe::{access_log::AccessLog, counters::Counters},
+    observe::{
+        access_log::AccessLog,
+        counters::{Counter, Counters, Gauge},
+        snapshot::Watch,
+    },
 };
 use acceptor::Acceptor;
 use clients::Clients;
+use listener::Listener;
 use pool::{Post, Shared, WAKE};
+use status_server::StatusServer;
 use worker::Worker;
 
 /// How long the access log's writer is waited for at the end.
@@ -51,6 +58,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let mut config = config;
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
+    let status = config.status.map(open_status).transpose()?;
     let fit = descriptors::connections_max(descriptors, listeners.len(), config.threads.get());
     let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
     config.site.descriptors_kept_max =
@@ -74,17 +82,32 @@ pub fn run(config: Config) -> Result<(), StartError> {
         exhausted_told: AtomicU64::new(0),
         started: Instant::now(),
     });
+    let watch = Arc::new(Watch {
+        started: shared.started,
+        listeners: listeners.iter().map(Listener::address).collect(),
+        log_lines_lost: access_log
+            .as_ref()
+            .map(|log| log.lines_lost())
+            .unwrap_or_default(),
+        ..watch(&config, connections_max)
+    });
     let mut posts = Vec::new();
     let mut workers = Vec::new();
-    for number in 0..config.threads.get() {
-        let counters = Arc::new(Counters::new(config.status.is_some()));
+    for (number, counters) in watch.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
+        let counters = Arc::clone(counters);
         let desk = Desk::new(&config, number, site.view(), counters, log, shared.started);
         let (post, worker) = hire(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
     }
     listener::announce(&listeners);
+    if let Some(status) = status {
+        status.announce();
+        status
+            .start(Arc::clone(&watch), site)
+            .map_err(system("thread"))?;
+    }
     let acceptor = Acceptor {
         poll,
         listeners,
@@ -92,6 +115,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         posts: posts.into(),
         shared,
         connections_max,
+        watch,
         access_log: access_log.clone(),
         last_id: 0,
         held: None,
@@ -118,6 +142,28 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
             AccessLogTarget::File(path) => StartError::access_log(path, source),
             AccessLogTarget::Stdout => StartError::access_log(Path::new("-"), source),
         }),
+    }
+}
+
+fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
+    StatusServer::open(address).map_err(|source| StartError::Listen { address, source })
+}
+
+/// What is shown of a server that is about to begin.
+fn watch(config: &Config, connections_max: usize) -> Watch {
+    let counters = || Arc::new(Counters::new(config.status.is_some()));
+    Watch {
+        started: Instant::now(),
+        listeners: Vec::new(),
+        workers: (0..config.threads.get()).map(|_| counters()).collect(),
+        refused: Counter::default(),
+        limits: config.limits,
+        timeouts: config.timeouts,
+        connections_max: connections_max as u64,
+        cache_bytes_max: config.site.cache_bytes_max,
+        cache_bytes: Gauge::default(),
+        log_lines_lost: Arc::default(),
+        draining: AtomicBool::new(false),
     }
 }
 

@@ -17,6 +17,7 @@ use std::{
 };
 
 use crate::{
+    files::Site,
     http::{
         date::HttpDate,
         method::Method,
@@ -58,35 +59,55 @@ const LIMITS: HeadLimits = HeadLimits {
 #[derive(Debug)]
 pub struct StatusServer {
     listener: TcpListener,
+    address: SocketAddr,
     kernel: Option<Kernel>,
 }
 
 impl StatusServer {
     /// Binds and opens. To be called before the process confines itself.
     pub fn open(address: SocketAddr) -> io::Result<StatusServer> {
+        let listener = TcpListener::bind(address)?;
         Ok(StatusServer {
-            listener: TcpListener::bind(address)?,
+            address: listener.local_addr()?,
+            listener,
             kernel: Kernel::open(),
         })
     }
 
     /// The address bound; its port is known now.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says where it is reached, as the listeners of the site are told, and
+    /// whether other machines can reach it too.
+    pub fn announce(&self) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "status on http://{}/", self.address);
+        let _ = out.flush();
+        if !self.address.ip().to_canonical().is_loopback() {
+            let _ = writeln!(
+                io::stderr(),
+                "reachable from other machines: {} (status)",
+                self.address
+            );
+        }
     }
 
     /// Serves until the process ends, draining included.
-    pub fn start(self, watch: Arc<Watch>) -> io::Result<()> {
+    pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
         let desk = Arc::new(Desk {
             watch,
+            site,
             history: Mutex::default(),
             kernel: Mutex::new(KernelDesk {
                 kernel: self.kernel,
                 view: None,
             }),
         });
+        let listener = Arc::new(self.listener);
         for _ in 0..THREADS {
-            let (listener, desk) = (self.listener.try_clone()?, Arc::clone(&desk));
+            let (listener, desk) = (Arc::clone(&listener), Arc::clone(&desk));
             thread::Builder::new()
                 .name("status".into())
                 .stack_size(STACK_BYTES)
@@ -100,6 +121,7 @@ impl StatusServer {
 #[derive(Debug)]
 struct Desk {
     watch: Arc<Watch>,
+    site: Arc<Site>,
     history: Mutex<History>,
     kernel: Mutex<KernelDesk>,
 }
@@ -288,6 +310,7 @@ fn content(asked: Asked, desk: &Desk) -> (Status, &'static str, Cow<'static, str
 impl Desk {
     fn snapshot(&self) -> Snapshot {
         let kernel = self.kernel_view();
+        self.watch.cache_bytes.set(self.site.cache_bytes());
         self.watch.snapshot(Instant::now(), kernel)
     }
 

@@ -149,11 +149,14 @@ fn the_kernel_tells_who_paid_for_the_close_though_the_process_is_confined() {
         short.get_with("/", "Connection: close\r\n");
         short.assert_closed();
     }
-    let _open = server.connect().get("/");
+    let mut open = server.connect();
+    open.get("/");
     wait_until("TIME_WAIT at the server", || {
         number(status, "/kernel/server/time_wait") >= 4
     });
     assert_eq!(number(status, "/kernel/server/close_wait"), 0);
+    assert_eq!(number(status, "/kernel/server/established"), 1);
+    open.assert_open();
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! It has threads of its own and ordinary blocking sockets, so it answers
 //! while the pool is saturated. Each of its few threads accepts, answers one
-//! request and closes; a connection lives [`CONNECTION_TIME`] at most,
-//! whatever its client does, so slow clients can delay others by that, and
+//! request and closes; whatever its client does, it waits for it no longer
+//! than twice [`CLIENT_TIME`], so slow clients can delay others by that, and
 //! never more. It is meant for a loopback or private address.
 
 use std::{
@@ -37,13 +37,16 @@ use crate::{
 
 /// Connections served at a time: browsers open one or two that stay silent.
 const THREADS: usize = 4;
-/// From the accept to the end of the answer. A connection that is not done
-/// by then is closed.
-const CONNECTION_TIME: Duration = Duration::from_secs(2);
+/// For the whole request, and again for taking the answer and closing. A
+/// client that is not done by then is left.
+const CLIENT_TIME: Duration = Duration::from_secs(2);
 /// Bytes of a request head. More is 431.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long the kernel's tables are not read again: they can be long.
+/// How long the kernel's tables are not read again, at least ...
 const KERNEL_EVERY: Duration = Duration::from_millis(500);
+/// ... and so many times as long as it took, for they can be long: they never
+/// cost more than this share of a processor.
+const KERNEL_REST: u32 = 20;
 /// The pause after a failed accept, as when out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Stack of a thread: it only formats text.
@@ -103,6 +106,7 @@ impl StatusServer {
             kernel: Mutex::new(KernelDesk {
                 kernel: self.kernel,
                 view: None,
+                next: Instant::now(),
             }),
         });
         let listener = Arc::new(self.listener);
@@ -129,7 +133,9 @@ struct Desk {
 #[derive(Debug)]
 struct KernelDesk {
     kernel: Option<Kernel>,
-    view: Option<(Instant, KernelView)>,
+    view: Option<KernelView>,
+    /// When the tables are read again.
+    next: Instant,
 }
 
 fn accept(listener: &TcpListener, desk: &Desk) {
@@ -145,13 +151,14 @@ fn accept(listener: &TcpListener, desk: &Desk) {
     }
 }
 
-/// Reads one request, answers it and closes, all before the deadline.
+/// Reads one request, answers it and closes.
 fn serve(stream: &TcpStream, desk: &Desk) -> io::Result<()> {
-    let deadline = Instant::now() + CONNECTION_TIME;
-    let reply = match read_request(stream, deadline)? {
+    let reply = match read_request(stream, Instant::now() + CLIENT_TIME)? {
         Some((asked, is_head)) => reply(asked, is_head, desk),
         None => return Ok(()),
     };
+    // What it took to make the answer is not the client's fault.
+    let deadline = Instant::now() + CLIENT_TIME;
     let mut rest = &reply[..];
     while !rest.is_empty() {
         stream.set_write_timeout(Some(time_left(deadline)?))?;
@@ -316,15 +323,13 @@ impl Desk {
 
     fn kernel_view(&self) -> Option<KernelView> {
         let mut desk = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match desk.view {
-            Some((read, view)) if now < read + KERNEL_EVERY => Some(view),
-            _ => {
-                let view = desk.kernel.as_mut()?.view(&self.watch.listeners).ok()?;
-                desk.view = Some((now, view));
-                Some(view)
-            }
+        let begun = Instant::now();
+        if begun >= desk.next {
+            desk.view = desk.kernel.as_mut()?.view(&self.watch.listeners).ok();
+            let took = begun.elapsed();
+            desk.next = begun + took + KERNEL_EVERY.max(took * KERNEL_REST);
         }
+        desk.view
     }
 }
 

@@ -46,7 +46,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const KERNEL_EVERY: Duration = Duration::from_millis(500);
 /// ... and so many times as long as it took, for they can be long: they never
 /// cost more than this share of a processor.
-const KERNEL_REST: u32 = 20;
+const KERNEL_REST: u32 = 5;
 /// The pause after a failed accept, as when out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Stack of a thread: it only formats text.

@@ -6,6 +6,8 @@
 //! than twice [`CLIENT_TIME`], so slow clients can delay others by that, and
 //! never more. It is meant for a loopback or private address.
 
+mod kernel_watch;
+
 use std::{
     borrow::Cow,
     io::{self, Read, Write},
@@ -16,6 +18,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use self::kernel_watch::KernelWatch;
 use crate::{
     files::Site,
     http::{
@@ -28,7 +31,7 @@ use crate::{
     observe::{
         history::History,
         json,
-        kernel::{Kernel, KernelView},
+        kernel::Kernel,
         metrics,
         page::{self, CONTENT_SECURITY_POLICY},
         snapshot::{Snapshot, Watch},
@@ -42,11 +45,6 @@ const THREADS: usize = 4;
 const CLIENT_TIME: Duration = Duration::from_secs(2);
 /// Bytes of a request head. More is 431.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long the kernel's tables are not read again, at least ...
-const KERNEL_EVERY: Duration = Duration::from_millis(500);
-/// ... and so many times as long as it took, for they can be long: they never
-/// cost more than this share of a processor.
-const KERNEL_REST: u32 = 5;
 /// The pause after a failed accept, as when out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Stack of a thread: it only formats text.
@@ -99,15 +97,15 @@ impl StatusServer {
 
     /// Serves until the process ends, draining included.
     pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
+        let kernel = self
+            .kernel
+            .map(|kernel| KernelWatch::start(kernel, watch.listeners.clone()))
+            .transpose()?;
         let desk = Arc::new(Desk {
+            kernel,
             watch,
             site,
             history: Mutex::default(),
-            kernel: Mutex::new(KernelDesk {
-                kernel: self.kernel,
-                view: None,
-                next: Instant::now(),
-            }),
         });
         let listener = Arc::new(self.listener);
         for _ in 0..THREADS {
@@ -127,15 +125,7 @@ struct Desk {
     watch: Arc<Watch>,
     site: Arc<Site>,
     history: Mutex<History>,
-    kernel: Mutex<KernelDesk>,
-}
-
-#[derive(Debug)]
-struct KernelDesk {
-    kernel: Option<Kernel>,
-    view: Option<KernelView>,
-    /// When the tables are read again.
-    next: Instant,
+    kernel: Option<Arc<KernelWatch>>,
 }
 
 fn accept(listener: &TcpListener, desk: &Desk) {
@@ -316,20 +306,9 @@ fn content(asked: Asked, desk: &Desk) -> (Status, &'static str, Cow<'static, str
 
 impl Desk {
     fn snapshot(&self) -> Snapshot {
-        let kernel = self.kernel_view();
         self.watch.cache_bytes.set(self.site.cache_bytes());
+        let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
         self.watch.snapshot(Instant::now(), kernel)
-    }
-
-    fn kernel_view(&self) -> Option<KernelView> {
-        let mut desk = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = Instant::now();
-        if begun >= desk.next {
-            desk.view = desk.kernel.as_mut()?.view(&self.watch.listeners).ok();
-            let took = begun.elapsed();
-            desk.next = begun + took + KERNEL_EVERY.max(took * KERNEL_REST);
-        }
-        desk.view
     }
 }
 

@@ -91,8 +91,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
             .unwrap_or_default(),
         ..watch(&config, connections_max)
     });
-    let mut posts = Vec::new();
-    let mut workers = Vec::new();
+    let (mut posts, mut workers) = (Vec::new(), Vec::new());
     for (number, counters) in watch.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
@@ -103,10 +102,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     }
     listener::announce(&listeners);
     if let Some(status) = status {
-        status.announce();
-        status
-            .start(Arc::clone(&watch), site)
-            .map_err(system("thread"))?;
+        let started = status.start(Arc::clone(&watch), site);
+        started.map_err(system("thread"))?;
     }
     let acceptor = Acceptor {
         poll,
@@ -121,6 +118,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
         held: None,
     };
     let accepted = acceptor.run().map_err(system("poll"));
+    finish(workers, access_log);
+    accepted
+}
+
+/// Waits for the workers, then for the log.
+fn finish(workers: Vec<thread::JoinHandle<()>>, access_log: Option<Arc<AccessLog>>) {
     for worker in workers {
         if worker.join().is_err() {
             log::error!("a worker ended by a panic");
@@ -129,7 +132,6 @@ pub fn run(config: Config) -> Result<(), StartError> {
     if let Some(log) = access_log.and_then(Arc::into_inner) {
         log.finish(LOG_FINISH_MAX);
     }
-    accepted
 }
 
 fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError> {

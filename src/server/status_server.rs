@@ -82,7 +82,7 @@ impl StatusServer {
 
     /// Says where it is reached, as the listeners of the site are told, and
     /// whether other machines can reach it too.
-    pub fn announce(&self) {
+    fn announce(&self) {
         let mut out = io::stdout().lock();
         let _ = writeln!(out, "status on http://{}/", self.address);
         let _ = out.flush();
@@ -95,8 +95,9 @@ impl StatusServer {
         }
     }
 
-    /// Serves until the process ends, draining included.
+    /// Says where it is and serves until the process ends, draining included.
     pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
+        self.announce();
         let kernel = self
             .kernel
             .map(|kernel| KernelWatch::start(kernel, watch.listeners.clone()))

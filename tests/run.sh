@@ -82,6 +82,7 @@ fi
 
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT

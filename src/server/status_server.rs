@@ -3,7 +3,7 @@
 //! It has threads of its own and ordinary blocking sockets, so it answers
 //! while the pool is saturated. Each of its few threads accepts, answers one
 //! request and closes; whatever its client does, it waits for it no longer
-//! than twice [`CLIENT_TIME`], so slow clients can delay others by that, and
+//! than twice `CLIENT_TIME`, so slow clients can delay others by that, and
 //! never more. It is meant for a loopback or private address.
 
 mod kernel_watch;

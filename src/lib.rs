@@ -35,6 +35,40 @@
 //! 7. [`config`]: every bound and every wait, with its default.
 //! 8. [`http`]: the protocol as values. Begin with [`http::request`].
 //!
+//! # In a program of your own
+//!
+//! [`server::run`] serves until the process is told to stop by SIGTERM or
+//! SIGINT, which it takes over, and confines the thread that calls it.
+//!
+//! ```
+//! use std::{net::SocketAddr, thread};
+//! use stdhttpd::{config::{Config, Listen}, server};
+//!
+//! # let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+//! # let address: SocketAddr = free.local_addr().unwrap();
+//! # drop(free);
+//! # #[cfg(any())]
+//! let address = SocketAddr::from(([127, 0, 0, 1], 8080));
+//! let mut config = Config::default();
+//! config.listen = vec![Listen::Address(address)];
+//! config.site.root = "www".into();
+//! config.site.listing = true;
+//! thread::spawn(|| server::run(config).expect("a folder and a free port"));
+//! # use std::{io::{Read, Write}, net::TcpStream, time::{Duration, Instant}};
+//! # let start = Instant::now();
+//! # let mut stream = loop {
+//! #     match TcpStream::connect(address) {
+//! #         Ok(stream) => break stream,
+//! #         Err(error) => assert!(start.elapsed() < Duration::from_secs(10), "{error}"),
+//! #     }
+//! #     thread::sleep(Duration::from_millis(5));
+//! # };
+//! # stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+//! # let mut reply = String::new();
+//! # stream.read_to_string(&mut reply).unwrap();
+//! # assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+//! ```
+//!
 //! # What is not here
 //!
 //! - No lock is held while doing I/O, and none is taken for a request beyond

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The whole test suite: format, lints, unit tests, black-box tests, and those
-# that need curl, wrk and a browser. Installs what is missing of these from
-# Debian where it may. Ends with the test runner's own lines; exits with zero
-# only when everything passed.
+# that need other programs: curl, wrk, a browser, haproxy ... Installs what is
+# missing of these from Debian where it may. Ends with the test runner's own
+# lines; exits with zero only when everything passed.
 #
 #   tests/run.sh              everything
 #   tests/run.sh keep_alive   the tests whose name or file matches, without lints
@@ -10,13 +10,18 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A program and the Debian package it comes in.
-tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest cc:gcc)
+tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest cc:gcc
+  goaccess:goaccess promtool:prometheus haproxy:haproxy logrotate:logrotate
+  systemd-analyze:systemd systemd-socket-activate:systemd zsh:zsh fish:fish man:man-db)
+
+# Where Debian puts what it does not put on everybody's path.
+PATH="$PATH:/usr/sbin:/sbin"
 
 missing_packages() {
   local tool
   for tool in "${tools[@]}"; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || printf '%s\n' "${tool#*:}"
-  done
+  done | sort -u
 }
 
 install_missing() {
@@ -36,6 +41,12 @@ install_missing() {
     return 0
   fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null || true
+  # Programs are wanted, not the services that some packages start.
+  local policy=/usr/sbin/policy-rc.d made_policy=""
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null &&
+      "${as_root[@]}" chmod +x "$policy" && made_policy=yes
+  fi
   local package
   for package in "${packages[@]}"; do
     # One by one, so that a package this system lacks does not cost the others.
@@ -43,6 +54,7 @@ install_missing() {
       apt-get -qq install -y --no-install-recommends "$package" </dev/null >/dev/null ||
       echo "could not install $package" >&2
   done
+  [ -z "$made_policy" ] || "${as_root[@]}" rm -f "$policy"
 }
 
 # Ends the run where a tool is missing that tests need.
@@ -58,7 +70,8 @@ require() {
 }
 
 install_missing
-require cargo cc curl wrk chromium
+require cargo cc curl wrk chromium goaccess promtool haproxy logrotate systemd-analyze \
+  systemd-socket-activate zsh fish man
 
 # The tests hold thousands of connections at once.
 ulimit -n "$(ulimit -Hn)"
@@ -69,6 +82,7 @@ fi
 
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT

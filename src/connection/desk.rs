@@ -8,7 +8,7 @@ use std::{
 
 use super::output::Output;
 use crate::{
-    config::{Config, Limits, SiteOptions, Timeouts},
+    config::{Config, Limits, Network, SiteOptions, Timeouts},
     files::{Turn, View},
     handler::Place,
     http::{date::HttpDate, response::CommonFields},
@@ -41,6 +41,8 @@ pub struct Desk {
     pub counters: Arc<Counters>,
     /// The access log, if any.
     pub log: Option<LogBuffer>,
+    /// Proxies whose word about the client's address the log takes.
+    pub trusted_proxies: Box<[Network]>,
     /// The second, for the log.
     pub log_time: LogTime,
     /// The lines of every response.
@@ -95,6 +97,7 @@ impl Desk {
             worker,
             counters,
             log,
+            trusted_proxies: config.trusted_proxies.as_slice().into(),
             log_time: LogTime::new(0),
             common: CommonFields::new(&config.headers, date),
             clock: Clock::System,

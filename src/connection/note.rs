@@ -1,13 +1,14 @@
 //! What is noted of each request: counts, the access log, the story of the
 //! connection, and the diagnostics that can be read line by line.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use log::debug;
 
 use super::{Identity, desk::Desk, respond::Queued};
 use crate::{
     http::{
+        forwarded,
         persistence::{CloseCause, Persistence},
         request::Request,
         status::Status,
@@ -76,6 +77,19 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// The client's address: the peer's, or what a trusted proxy says it is.
+    fn client(self, peer: IpAddr, desk: &Desk) -> IpAddr {
+        let proxies = &desk.trusted_proxies;
+        match self {
+            Said::Request(request) if !proxies.is_empty() => {
+                forwarded::client(&request.fields, peer, |address| {
+                    proxies.iter().any(|proxy| proxy.contains(address))
+                })
+            }
+            _ => peer,
+        }
+    }
+
     fn entry(
         self,
         identity: &Identity,
@@ -92,7 +106,7 @@ impl<'a> Said<'a> {
             Said::Raw(bytes) => (LogRequest::Raw(bytes), None, None),
         };
         LogEntry {
-            client: identity.client(),
+            client: self.client(identity.client(), desk),
             time: &desk.log_time,
             request,
             status,

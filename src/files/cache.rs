@@ -124,7 +124,6 @@ impl Cache {
     }
 
     /// Bytes of memory that are taken.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         self.entries.as_ref().map_or(0, sync::Cache::weight)
     }

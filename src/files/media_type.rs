@@ -1,6 +1,6 @@
 //! Media types by the ending of a file's name.
 //!
-//! `mime_guess` knows some 1,300 endings; [`TYPES`] corrects those for which
+//! `mime_guess` knows some 1,300 endings; `TYPES` corrects those for which
 //! it has an older name than IANA, or a name that keeps a browser from showing
 //! what is plainly text.
 

@@ -1,6 +1,7 @@
 //! The files of one root, shared by all workers, and each worker's view.
 
 use std::{
+    cell::Cell,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -70,6 +71,17 @@ struct Tree {
 pub struct View {
     site: Arc<Site>,
     tree: Arc<Tree>,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+}
+
+/// How often a file was found in memory, and how often it had to be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// Answered from memory, after a check or sharing one.
+    pub hits: u64,
+    /// Opened and, where it is small, kept from then on.
+    pub misses: u64,
 }
 
 impl Site {
@@ -97,7 +109,14 @@ impl Site {
         View {
             site: Arc::clone(self),
             tree: self.current(),
+            hits: Cell::default(),
+            misses: Cell::default(),
         }
+    }
+
+    /// Bytes of files now kept in memory.
+    pub fn cache_bytes(&self) -> u64 {
+        self.current().cache.bytes()
     }
 
     fn current(&self) -> Arc<Tree> {
@@ -182,6 +201,14 @@ impl View {
         self.site.release(&self.tree, turn);
     }
 
+    /// What was looked up since the last call.
+    pub fn take_lookups(&self) -> Lookups {
+        Lookups {
+            hits: self.hits.take(),
+            misses: self.misses.take(),
+        }
+    }
+
     /// What `path` names, in the best coding accepted.
     ///
     /// For a file that is kept and was checked this turn this neither
@@ -197,6 +224,7 @@ impl View {
         if let Some(resource) = &kept
             && resource.is_fresh(&self.tree.root, accept, turn)
         {
+            self.hits.update(|hits| hits + 1);
             return Arc::clone(resource).select(accept).map(Found::File);
         }
         self.find_on_disk(path, accept, turn, kept.as_ref())
@@ -225,7 +253,11 @@ impl View {
         } else if let Some(stale) = stale {
             self.tree.cache.remove(key, stale);
         }
-        match loaded? {
+        let loaded = loaded?;
+        if let Outcome::Loaded(_) = loaded {
+            self.misses.update(|misses| misses + 1);
+        }
+        match loaded {
             Outcome::Loaded(Loaded::Lasting(resource)) => resource.select(accept).map(Found::File),
             Outcome::Loaded(Loaded::Once(selected)) => Ok(Found::File(selected)),
             Outcome::Other(found) => Ok(found),

@@ -14,6 +14,7 @@ pub mod content_coding;
 pub mod date;
 pub mod error;
 pub mod etag;
+pub mod forwarded;
 pub mod framing;
 pub mod headers;
 pub mod method;

@@ -104,7 +104,7 @@ impl LatencyCounts {
 }
 
 /// The bucket of a duration: the place of its highest bit and the
-/// [`SUB_BITS`] below it.
+/// `SUB_BITS` below it.
 #[inline]
 pub fn latency_bucket(nanoseconds: u64) -> usize {
     let value = nanoseconds.min((2 << TOP_BIT) - 1);

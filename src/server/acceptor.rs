@@ -17,7 +17,7 @@ use super::{
     pool::{Accepted, Posts, Shared},
     shutdown::{Signal, Signals},
 };
-use crate::observe::access_log::AccessLog;
+use crate::observe::{access_log::AccessLog, snapshot::Watch};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -40,6 +40,8 @@ pub struct Acceptor {
     pub shared: Arc<Shared>,
     /// Open connections; at the limit the longest idle makes room.
     pub connections_max: usize,
+    /// What is shown of the server.
+    pub watch: Arc<Watch>,
     /// The access log, to be opened again on SIGHUP.
     pub access_log: Option<Arc<AccessLog>>,
     /// The number of the last connection.
@@ -134,6 +136,7 @@ impl Acceptor {
                             });
                         } else {
                             debug!("refused: {peer} has as many connections as it may");
+                            self.watch.refused.add(1);
                         }
                     }
                     Err(AcceptError::WouldBlock) => break,
@@ -212,6 +215,7 @@ impl Acceptor {
 
     fn stop(&self) {
         info!("stopping: {} connections are open", self.open());
+        self.watch.draining.store(true, Relaxed);
         self.shared.stopping.store(true, Relaxed);
         for post in self.posts.iter() {
             post.wake();

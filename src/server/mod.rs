@@ -18,6 +18,7 @@ pub mod worker;
 
 use std::{
     io,
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -35,11 +36,17 @@ use crate::{
     config::{AccessLogTarget, Config},
     connection::desk::Desk,
     files::Site,
-    observe::{access_log::AccessLog, counters::Counters},
+    observe::{
+        access_log::AccessLog,
+        counters::{Counter, Counters, Gauge},
+        snapshot::Watch,
+    },
 };
 use acceptor::Acceptor;
 use clients::Clients;
+use listener::Listener;
 use pool::{Post, Shared, WAKE};
+use status_server::StatusServer;
 use worker::Worker;
 
 /// How long the access log's writer is waited for at the end.
@@ -51,6 +58,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let mut config = config;
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
+    let status = config.status.map(open_status).transpose()?;
     let fit = descriptors::connections_max(descriptors, listeners.len(), config.threads.get());
     let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
     config.site.descriptors_kept_max =
@@ -74,17 +82,29 @@ pub fn run(config: Config) -> Result<(), StartError> {
         exhausted_told: AtomicU64::new(0),
         started: Instant::now(),
     });
-    let mut posts = Vec::new();
-    let mut workers = Vec::new();
-    for number in 0..config.threads.get() {
-        let counters = Arc::new(Counters::new(config.status.is_some()));
+    let watch = Arc::new(Watch {
+        started: shared.started,
+        listeners: listeners.iter().map(Listener::address).collect(),
+        log_lines_lost: access_log
+            .as_ref()
+            .map(|log| log.lines_lost())
+            .unwrap_or_default(),
+        ..watch(&config, connections_max)
+    });
+    let (mut posts, mut workers) = (Vec::new(), Vec::new());
+    for (number, counters) in watch.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
+        let counters = Arc::clone(counters);
         let desk = Desk::new(&config, number, site.view(), counters, log, shared.started);
         let (post, worker) = hire(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
     }
     listener::announce(&listeners);
+    if let Some(status) = status {
+        let started = status.start(Arc::clone(&watch), site);
+        started.map_err(system("thread"))?;
+    }
     let acceptor = Acceptor {
         poll,
         listeners,
@@ -92,6 +112,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         posts: posts.into(),
         shared,
         connections_max,
+        watch,
         access_log: access_log.clone(),
         last_id: 0,
         held: None,
@@ -99,6 +120,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
     // Only now: a thread starts with the policy of the one that starts it.
     listener::accept_in_batches();
     let accepted = acceptor.run().map_err(system("poll"));
+    finish(workers, access_log);
+    accepted
+}
+
+/// Waits for the workers, then for the log.
+fn finish(workers: Vec<thread::JoinHandle<()>>, access_log: Option<Arc<AccessLog>>) {
     for worker in workers {
         if worker.join().is_err() {
             log::error!("a worker ended by a panic");
@@ -107,7 +134,6 @@ pub fn run(config: Config) -> Result<(), StartError> {
     if let Some(log) = access_log.and_then(Arc::into_inner) {
         log.finish(LOG_FINISH_MAX);
     }
-    accepted
 }
 
 fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError> {
@@ -120,6 +146,28 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
             AccessLogTarget::File(path) => StartError::access_log(path, source),
             AccessLogTarget::Stdout => StartError::access_log(Path::new("-"), source),
         }),
+    }
+}
+
+fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
+    StatusServer::open(address).map_err(|source| StartError::Listen { address, source })
+}
+
+/// What is shown of a server that is about to begin.
+fn watch(config: &Config, connections_max: usize) -> Watch {
+    let counters = || Arc::new(Counters::new(config.status.is_some()));
+    Watch {
+        started: Instant::now(),
+        listeners: Vec::new(),
+        workers: (0..config.threads.get()).map(|_| counters()).collect(),
+        refused: Counter::default(),
+        limits: config.limits,
+        timeouts: config.timeouts,
+        connections_max: connections_max as u64,
+        cache_bytes_max: config.site.cache_bytes_max,
+        cache_bytes: Gauge::default(),
+        log_lines_lost: Arc::default(),
+        draining: AtomicBool::new(false),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The process confined to what it serves, once it listens.
 //!
 //! After [`confine`] the process can read beneath the folder in which the root
-//! stands, append to the
-//! access log, and tell about itself from /proc where it is asked to. It can
-//! open nothing else, execute nothing, bind or connect no TCP socket, and
-//! signal no other process: as far as the kernel's Landlock knows these. The
-//! sockets that listen already go on accepting.
+//! stands and append to the access log. It can open nothing else, execute
+//! nothing, bind or connect no TCP socket, and signal no other process: as far
+//! as the kernel's Landlock knows these. The sockets that listen already go on
+//! accepting, and the kernel's tables that the status page tells from are open
+//! already.
 
 use std::{
     fmt,
@@ -60,16 +60,14 @@ struct Grants {
 
 impl Grants {
     fn new(config: &Config) -> Grants {
-        let mut read = readable(&config.site.root);
-        if config.status.is_some() {
-            // Resolved, for the link leads to this process alone.
-            read.extend(Path::new("/proc/self").canonicalize());
-        }
         let write = match &config.access_log {
             Some(AccessLogTarget::File(log)) => folder_of(log).into_iter().collect(),
             Some(AccessLogTarget::Stdout) | None => Vec::new(),
         };
-        Grants { read, write }
+        Grants {
+            read: readable(&config.site.root),
+            write,
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! It has threads of its own and ordinary blocking sockets, so it answers
 //! while the pool is saturated. Each of its few threads accepts, answers one
-//! request and closes; a connection lives [`CONNECTION_TIME`] at most,
-//! whatever its client does, so slow clients can delay others by that, and
+//! request and closes; whatever its client does, it waits for it no longer
+//! than twice `CLIENT_TIME`, so slow clients can delay others by that, and
 //! never more. It is meant for a loopback or private address.
+
+mod kernel_watch;
 
 use std::{
     borrow::Cow,
@@ -16,7 +18,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use self::kernel_watch::KernelWatch;
 use crate::{
+    files::Site,
     http::{
         date::HttpDate,
         method::Method,
@@ -27,7 +31,7 @@ use crate::{
     observe::{
         history::History,
         json,
-        kernel::{Kernel, KernelView},
+        kernel::Kernel,
         metrics,
         page::{self, CONTENT_SECURITY_POLICY},
         snapshot::{Snapshot, Watch},
@@ -36,13 +40,11 @@ use crate::{
 
 /// Connections served at a time: browsers open one or two that stay silent.
 const THREADS: usize = 4;
-/// From the accept to the end of the answer. A connection that is not done
-/// by then is closed.
-const CONNECTION_TIME: Duration = Duration::from_secs(2);
+/// For the whole request, and again for taking the answer and closing. A
+/// client that is not done by then is left.
+const CLIENT_TIME: Duration = Duration::from_secs(2);
 /// Bytes of a request head. More is 431.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long the kernel's tables are not read again: they can be long.
-const KERNEL_EVERY: Duration = Duration::from_millis(500);
 /// The pause after a failed accept, as when out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Stack of a thread: it only formats text.
@@ -58,35 +60,57 @@ const LIMITS: HeadLimits = HeadLimits {
 #[derive(Debug)]
 pub struct StatusServer {
     listener: TcpListener,
+    address: SocketAddr,
     kernel: Option<Kernel>,
 }
 
 impl StatusServer {
     /// Binds and opens. To be called before the process confines itself.
     pub fn open(address: SocketAddr) -> io::Result<StatusServer> {
+        let listener = TcpListener::bind(address)?;
         Ok(StatusServer {
-            listener: TcpListener::bind(address)?,
+            address: listener.local_addr()?,
+            listener,
             kernel: Kernel::open(),
         })
     }
 
     /// The address bound; its port is known now.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Serves until the process ends, draining included.
-    pub fn start(self, watch: Arc<Watch>) -> io::Result<()> {
+    /// Says where it is reached, as the listeners of the site are told, and
+    /// whether other machines can reach it too.
+    fn announce(&self) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "status on http://{}/", self.address);
+        let _ = out.flush();
+        if !self.address.ip().to_canonical().is_loopback() {
+            let _ = writeln!(
+                io::stderr(),
+                "reachable from other machines: {} (status)",
+                self.address
+            );
+        }
+    }
+
+    /// Says where it is and serves until the process ends, draining included.
+    pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
+        self.announce();
+        let kernel = self
+            .kernel
+            .map(|kernel| KernelWatch::start(kernel, watch.listeners.clone()))
+            .transpose()?;
         let desk = Arc::new(Desk {
+            kernel,
             watch,
+            site,
             history: Mutex::default(),
-            kernel: Mutex::new(KernelDesk {
-                kernel: self.kernel,
-                view: None,
-            }),
         });
+        let listener = Arc::new(self.listener);
         for _ in 0..THREADS {
-            let (listener, desk) = (self.listener.try_clone()?, Arc::clone(&desk));
+            let (listener, desk) = (Arc::clone(&listener), Arc::clone(&desk));
             thread::Builder::new()
                 .name("status".into())
                 .stack_size(STACK_BYTES)
@@ -100,14 +124,9 @@ impl StatusServer {
 #[derive(Debug)]
 struct Desk {
     watch: Arc<Watch>,
+    site: Arc<Site>,
     history: Mutex<History>,
-    kernel: Mutex<KernelDesk>,
-}
-
-#[derive(Debug)]
-struct KernelDesk {
-    kernel: Option<Kernel>,
-    view: Option<(Instant, KernelView)>,
+    kernel: Option<Arc<KernelWatch>>,
 }
 
 fn accept(listener: &TcpListener, desk: &Desk) {
@@ -123,13 +142,14 @@ fn accept(listener: &TcpListener, desk: &Desk) {
     }
 }
 
-/// Reads one request, answers it and closes, all before the deadline.
+/// Reads one request, answers it and closes.
 fn serve(stream: &TcpStream, desk: &Desk) -> io::Result<()> {
-    let deadline = Instant::now() + CONNECTION_TIME;
-    let reply = match read_request(stream, deadline)? {
+    let reply = match read_request(stream, Instant::now() + CLIENT_TIME)? {
         Some((asked, is_head)) => reply(asked, is_head, desk),
         None => return Ok(()),
     };
+    // What it took to make the answer is not the client's fault.
+    let deadline = Instant::now() + CLIENT_TIME;
     let mut rest = &reply[..];
     while !rest.is_empty() {
         stream.set_write_timeout(Some(time_left(deadline)?))?;
@@ -287,21 +307,9 @@ fn content(asked: Asked, desk: &Desk) -> (Status, &'static str, Cow<'static, str
 
 impl Desk {
     fn snapshot(&self) -> Snapshot {
-        let kernel = self.kernel_view();
+        self.watch.cache_bytes.set(self.site.cache_bytes());
+        let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
         self.watch.snapshot(Instant::now(), kernel)
-    }
-
-    fn kernel_view(&self) -> Option<KernelView> {
-        let mut desk = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match desk.view {
-            Some((read, view)) if now < read + KERNEL_EVERY => Some(view),
-            _ => {
-                let view = desk.kernel.as_mut()?.view(&self.watch.listeners).ok()?;
-                desk.view = Some((now, view));
-                Some(view)
-            }
-        }
     }
 }
 

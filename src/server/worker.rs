@@ -326,9 +326,7 @@ impl Worker {
                 self.settle(place, fate);
             }
         }
-        self.desk.counters.reading.set(reading);
-        self.desk.counters.writing.set(writing);
-        self.desk.counters.lingering.set(lingering);
+        self.count_busy(reading, writing, lingering);
         if self.stop_at.is_some() {
             self.dismiss();
         }
@@ -364,14 +362,27 @@ impl Worker {
         }
     }
 
+    fn count_busy(&self, reading: u64, writing: u64, lingering: u64) {
+        self.desk.counters.reading.set(reading);
+        self.desk.counters.writing.set(writing);
+        self.desk.counters.lingering.set(lingering);
+    }
+
     fn is_done(&self) -> bool {
         self.stop_at.is_some() && self.table.open() == 0 && self.post.open.load(Relaxed) == 0
     }
 
-    /// Tells the acceptor what it decides by.
+    /// Tells the acceptor what it decides by, and everybody what was counted.
     fn publish(&mut self) {
+        let lookups = self.desk.view.take_lookups();
+        self.desk.counters.cache_hits.add(lookups.hits);
+        self.desk.counters.cache_misses.add(lookups.misses);
         let idle = self.table.idle();
         self.desk.counters.idle.set(idle as u64);
+        if self.table.open() == 0 {
+            // No sweep will come that would say so.
+            self.count_busy(0, 0, 0);
+        }
         let since = self
             .table
             .longest_idle()

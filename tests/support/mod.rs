@@ -5,6 +5,7 @@
 // Every test file compiles the harness for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod browser;
 pub mod client;
 pub mod crowd;
 pub mod date;

@@ -278,6 +278,14 @@ impl Server {
             .unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
     }
 
+    /// The next line of standard output after those of the listeners.
+    #[track_caller]
+    pub fn next_output(&self) -> String {
+        self.lines
+            .recv_timeout(DEADLINE)
+            .unwrap_or_else(|_| panic!("no further line; {}", self.log.text()))
+    }
+
     /// Lines of standard output that nobody asked for so far.
     pub fn more_output(&self) -> Vec<String> {
         self.lines.try_iter().collect()

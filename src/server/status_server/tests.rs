@@ -1,19 +1,30 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::observe::fixture;
+use crate::{config::SiteOptions, observe::fixture};
 
 struct Started {
     address: SocketAddr,
     watch: Arc<Watch>,
+    _root: tempfile::TempDir,
 }
 
 fn start() -> Started {
     let server = StatusServer::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let address = server.address().unwrap();
+    let address = server.address();
     let watch = Arc::new(fixture::watch().0);
-    server.start(Arc::clone(&watch)).unwrap();
-    Started { address, watch }
+    let root = tempfile::tempdir().unwrap();
+    let options = SiteOptions {
+        root: root.path().into(),
+        ..SiteOptions::default()
+    };
+    let site = Site::open(&options).unwrap();
+    server.start(Arc::clone(&watch), site).unwrap();
+    Started {
+        address,
+        watch,
+        _root: root,
+    }
 }
 
 impl Started {
@@ -154,5 +165,5 @@ fn silent_clients_hold_a_thread_for_a_bounded_time() {
     silent[0].write_all(b"GET / HTTP/1.1\r\n").unwrap();
     // The answer comes when those before it have had their time, twice over.
     assert!(server.get("/healthz").0.starts_with("HTTP/1.1 200 "));
-    assert!(started.elapsed() >= CONNECTION_TIME);
+    assert!(started.elapsed() >= CLIENT_TIME);
 }

@@ -1,0 +1,298 @@
+//! Whom a request came from, as trusted proxies tell it: `Forwarded`
+//! (RFC 7239) and `X-Forwarded-For`.
+//!
+//! Each proxy appends the address it was reached from, so only the right end
+//! of the list is the word of those who are trusted; what stands to the left
+//! of the first stranger may be anybody's invention.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::headers::{Fields, trim_blanks};
+
+/// The client's address: the right-most one that `is_trusted` does not know
+/// as a proxy of ours.
+///
+/// 1. A peer that is no trusted proxy is the client, whatever it says.
+/// 2. Where every address is trusted, the client is the left-most.
+/// 3. At an entry that is no address (`unknown`, `_hidden`, malformed) the
+///    walk ends: the client is the proxy that wrote it.
+/// 4. Where both fields stand and tell of different clients, one of them
+///    passed through a proxy that does not know it, and neither is believed:
+///    the client is the peer.
+pub fn client(fields: &Fields<'_>, peer: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    if !is_trusted(peer) {
+        return peer;
+    }
+    let mut standard = Walk::new(&is_trusted);
+    for line in fields.forwarded {
+        elements(line, |element| standard.step(forwarded_for(element)));
+    }
+    let mut customary = Walk::new(&is_trusted);
+    for line in fields.x_forwarded_for {
+        for entry in line.split(|byte| *byte == b',') {
+            customary.step(node(trim_blanks(entry)));
+        }
+    }
+    let told = match (
+        fields.forwarded.is_absent(),
+        fields.x_forwarded_for.is_absent(),
+    ) {
+        (false, false) if standard.client != customary.client => None,
+        (true, _) => customary.client,
+        (false, _) => standard.client,
+    };
+    told.unwrap_or(peer)
+}
+
+/// A walk over the entries from left to right.
+struct Walk<'t, T> {
+    is_trusted: &'t T,
+    /// The client, if all entries still to come are trusted proxies.
+    client: Option<IpAddr>,
+}
+
+impl<'t, T: Fn(IpAddr) -> bool> Walk<'t, T> {
+    fn new(is_trusted: &'t T) -> Self {
+        Walk {
+            is_trusted,
+            client: None,
+        }
+    }
+
+    fn step(&mut self, entry: Option<IpAddr>) {
+        self.client = match entry {
+            Some(address) if (self.is_trusted)(address) => self.client.or(entry),
+            _ => entry,
+        };
+    }
+}
+
+/// Gives each element of a `Forwarded` line to `take`. Commas within quoted
+/// strings part nothing.
+fn elements(line: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut rest = line;
+    while let Some((element, after)) = split_unquoted(rest, b',') {
+        take(element);
+        rest = after;
+    }
+    take(rest);
+}
+
+/// The address of the `for` parameter, which has to stand once in
+/// `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`
+/// (RFC 7239 section 4).
+fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
+    let mut found = None;
+    let mut rest = Some(element);
+    while let Some(pairs) = rest {
+        let (pair, after) = match split_unquoted(pairs, b';') {
+            Some((pair, after)) => (pair, Some(after)),
+            None => (pairs, None),
+        };
+        rest = after;
+        let pair = trim_blanks(pair);
+        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
+            continue;
+        };
+        let (name, value) = (&pair[..equals], &pair[equals + 1..]);
+        if name.eq_ignore_ascii_case(b"for") {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(node(unquoted(value)?)?);
+        }
+    }
+    found
+}
+
+/// Splits at the first `separator` that stands outside quoted strings
+/// (RFC 9110 section 5.6.4).
+fn split_unquoted(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    for (at, &byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ if byte == separator && !is_quoted => {
+                return Some((&bytes[..at], &bytes[at + 1..]));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A value without its quotes. No address needs an escape.
+fn unquoted(value: &[u8]) -> Option<&[u8]> {
+    let inner = match value {
+        [b'"', inner @ .., b'"'] => inner,
+        bare => bare,
+    };
+    (!inner.contains(&b'"')).then_some(inner)
+}
+
+/// An address, IPv6 in brackets or bare, with or without a port (RFC 7239
+/// section 6).
+fn node(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_digits);
+        let address: Ipv6Addr = address.parse().ok()?;
+        return is_port.then(|| IpAddr::V6(address).to_canonical());
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
+    let (address, port) = text.split_once(':')?;
+    let address: Ipv4Addr = address.parse().ok()?;
+    is_digits(port).then_some(IpAddr::V4(address))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::headers::{Field, Lines};
+
+    /// Proxies of ours are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
+    fn is_trusted(address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address.octets()[0] == 10,
+            IpAddr::V6(address) => address.octets()[0] == 0xfd,
+        }
+    }
+
+    #[track_caller]
+    fn check_from(peer: &str, lines: &[(&'static str, &str)], expected: &str) {
+        let all: Vec<Field> = lines
+            .iter()
+            .map(|(name, value)| Field {
+                name,
+                value: value.as_bytes(),
+            })
+            .collect();
+        let fields = Fields {
+            forwarded: Lines::new(&all, "forwarded"),
+            x_forwarded_for: Lines::new(&all, "x-forwarded-for"),
+            ..Fields::NONE
+        };
+        let got = client(&fields, peer.parse().unwrap(), is_trusted);
+        assert_eq!(got.to_string(), expected, "{lines:?}");
+    }
+
+    #[track_caller]
+    fn check_customary(value: &str, expected: &str) {
+        check_from("10.0.0.1", &[("X-Forwarded-For", value)], expected);
+    }
+
+    #[track_caller]
+    fn check_standard(value: &str, expected: &str) {
+        check_from("10.0.0.1", &[("Forwarded", value)], expected);
+    }
+
+    #[test]
+    fn only_a_trusted_peer_is_believed() {
+        let lines = [
+            ("Forwarded", "for=192.0.2.9"),
+            ("X-Forwarded-For", "192.0.2.9"),
+        ];
+        check_from("10.0.0.1", &lines, "192.0.2.9");
+        check_from("203.0.113.1", &lines, "203.0.113.1");
+        check_from("2001:db8::1", &lines, "2001:db8::1");
+        check_from("10.0.0.1", &[], "10.0.0.1");
+    }
+
+    #[test]
+    fn the_right_most_stranger_is_the_client() {
+        for (value, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("203.0.113.9, 192.0.2.1", "192.0.2.1"),
+            ("203.0.113.9, 192.0.2.1, 10.0.0.2", "192.0.2.1"),
+            ("192.0.2.1,10.9.9.9 ,\t10.0.0.2", "192.0.2.1"),
+            ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]:443, fd00::1", "2001:db8::7"),
+            ("192.0.2.1:50000", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("[::ffff:10.0.0.9]", "10.0.0.9"),
+        ] {
+            check_customary(value, expected);
+        }
+    }
+
+    #[test]
+    fn the_walk_ends_at_what_is_no_address() {
+        for (value, expected) in [
+            ("", "10.0.0.1"),
+            (",", "10.0.0.1"),
+            ("unknown", "10.0.0.1"),
+            ("192.0.2.1, unknown", "10.0.0.1"),
+            ("192.0.2.1, unknown, 10.0.0.2", "10.0.0.2"),
+            ("192.0.2.1, unknown, 10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("unknown, 192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1, 192.0.2.256", "10.0.0.1"),
+            ("192.0.2.1:", "10.0.0.1"),
+            ("192.0.2.1:8a", "10.0.0.1"),
+            ("[2001:db8::7", "10.0.0.1"),
+            ("[2001:db8::7]8", "10.0.0.1"),
+            ("[192.0.2.1]", "10.0.0.1"),
+            ("2001:db8::7%eth0", "10.0.0.1"),
+            ("192.0.2.1\u{e9}", "10.0.0.1"),
+        ] {
+            check_customary(value, expected);
+        }
+    }
+
+    #[test]
+    fn the_standard_field_and_its_grammar() {
+        for (value, expected) in [
+            ("for=192.0.2.1", "192.0.2.1"),
+            ("For=\"192.0.2.1:47011\"", "192.0.2.1"),
+            ("for=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
+            ("for=\"[2001:db8:cafe::17]\"", "2001:db8:cafe::17"),
+            ("by=10.0.0.1;for=192.0.2.1;proto=http", "192.0.2.1"),
+            ("for=192.0.2.1; proto=https; by=\"a,b;c\"", "192.0.2.1"),
+            ("for=203.0.113.9, for=192.0.2.1, for=10.0.0.2", "192.0.2.1"),
+            ("for=192.0.2.1, for=unknown", "10.0.0.1"),
+            ("for=192.0.2.1, for=_gazonk", "10.0.0.1"),
+            ("for=192.0.2.1, proto=http", "10.0.0.1"),
+            ("for=192.0.2.1;for=192.0.2.2", "10.0.0.1"),
+            ("for=\"192.0.2.1\\\"\"", "10.0.0.1"),
+            ("for=", "10.0.0.1"),
+            ("", "10.0.0.1"),
+            // A quote that a client left open swallows what was appended.
+            ("for=\"192.0.2.1, for=203.0.113.9", "10.0.0.1"),
+            ("for=\"192.0.2.1, for=\"[2001:db8::1]\"", "10.0.0.1"),
+            ("for=192.0.2.1, for=\"\\\", for=203.0.113.9", "10.0.0.1"),
+        ] {
+            check_standard(value, expected);
+        }
+    }
+
+    #[test]
+    fn several_lines_are_one_list_and_two_fields_have_to_agree() {
+        let line = |value| ("X-Forwarded-For", value);
+        let other = |value| ("Forwarded", value);
+        let peer = "10.0.0.1";
+        check_from(peer, &[line("203.0.113.9"), line("192.0.2.1")], "192.0.2.1");
+        check_from(peer, &[line("192.0.2.1"), line("10.0.0.2")], "192.0.2.1");
+        check_from(
+            peer,
+            &[other("for=192.0.2.1"), other("for=10.0.0.2")],
+            "192.0.2.1",
+        );
+        check_from(peer, &[other("for=203.0.113.9"), line("192.0.2.1")], peer);
+        check_from(peer, &[other("for=unknown"), line("192.0.2.1")], peer);
+        check_from(
+            peer,
+            &[other("for=192.0.2.1"), line("192.0.2.1")],
+            "192.0.2.1",
+        );
+    }
+}

@@ -85,7 +85,8 @@ fn a_reader_that_stops_is_reset_and_one_too_slow_as_well() {
         .args("--write-timeout 1 --min-rate 4000000")
         .start();
     let stopped = server.connect();
-    (&*stopped.stream())
+    stopped
+        .stream()
         .write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         .expect("a request");
     let begun = Instant::now();

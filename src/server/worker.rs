@@ -1,5 +1,7 @@
 //! A worker: one thread, one poll, one table of connections.
 
+mod drain;
+
 use std::{
     collections::VecDeque,
     io,
@@ -28,19 +30,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// The time between two turns of a worker without connections: often enough to
 /// close files that are deleted.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The most a last reader is waited for once the server is stopping: its
-/// response is sent, only its own close is still to come.
-const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
-
-/// How long idle connections are kept once the server is stopping. A client
-/// that asks again within this time is answered and told to go; closed at
-/// once, its request would meet the close on the way and be lost.
-const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
-
-/// The most a connection just accepted is waited for once the server is
-/// stopping: its request may be on its way.
-const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
 
 /// Events taken from the poll at once.
 const EVENTS_MAX: usize = 1024;
@@ -337,39 +326,10 @@ impl Worker {
         }
     }
 
-    /// The server is stopping: who is not owed a response is let go, shortly.
-    fn drain(&mut self) {
-        self.desk.draining = true;
-        self.stop_at = Some(self.desk.now + self.desk.timeouts.shutdown);
-        self.desk.timeouts.linger = self.desk.timeouts.linger.min(DRAIN_LINGER_MAX);
-        self.desk.timeouts.header = self.desk.timeouts.header.min(DRAIN_HEADER_MAX);
-        self.sweep_at = self.desk.now + DRAIN_IDLE_MAX;
-    }
-
-    /// Lets those go who are not owed a response.
-    fn dismiss(&mut self) {
-        for place in 0..self.table.end() {
-            // What has arrived already is answered.
-            let readable = Hint {
-                readable: true,
-                ..Hint::default()
-            };
-            self.step(place, readable);
-            let slot = self.table.get_mut(place);
-            if let Some(reason) = slot.and_then(|slot| slot.connection.drain()) {
-                self.close(place, reason);
-            }
-        }
-    }
-
     fn count_busy(&self, reading: u64, writing: u64, lingering: u64) {
         self.desk.counters.reading.set(reading);
         self.desk.counters.writing.set(writing);
         self.desk.counters.lingering.set(lingering);
-    }
-
-    fn is_done(&self) -> bool {
-        self.stop_at.is_some() && self.table.open() == 0 && self.post.open.load(Relaxed) == 0
     }
 
     /// Tells the acceptor what it decides by, and everybody what was counted.

@@ -56,10 +56,10 @@ impl Process {
             })
             .collect();
         let free = (0..).find(|number| !numbers.contains_key(number));
-        let sockets = numbers.iter().filter(|(_, is_socket)| **is_socket);
+        let mut sockets = numbers.iter().filter(|(_, is_socket)| **is_socket);
         (
             free.expect("a free one"),
-            *sockets.last().expect("a listener").0,
+            *sockets.next_back().expect("a listener").0,
         )
     }
 

@@ -1,0 +1,51 @@
+//! The end of a worker: who is owed a response gets it, the others are let go.
+
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use super::Worker;
+use crate::connection::Hint;
+
+/// The most a last reader is waited for once the server is stopping: its
+/// response is sent, only its own close is still to come.
+const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
+
+/// The most a connection just accepted is waited for once the server is
+/// stopping: its request may be on its way.
+const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
+
+/// How long idle connections are kept once the server is stopping. A client
+/// that asks again within this time is answered and told to go; closed at
+/// once, its request would meet the close on the way and be lost.
+const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
+
+impl Worker {
+    /// The server is stopping: who is not owed a response is let go, shortly.
+    pub(super) fn drain(&mut self) {
+        self.desk.draining = true;
+        self.stop_at = Some(self.desk.now + self.desk.timeouts.shutdown);
+        self.desk.timeouts.linger = self.desk.timeouts.linger.min(DRAIN_LINGER_MAX);
+        self.desk.timeouts.header = self.desk.timeouts.header.min(DRAIN_HEADER_MAX);
+        self.sweep_at = self.desk.now + DRAIN_IDLE_MAX;
+    }
+
+    /// Lets those go who are not owed a response.
+    pub(super) fn dismiss(&mut self) {
+        for place in 0..self.table.end() {
+            // What has arrived already is answered.
+            let readable = Hint {
+                readable: true,
+                ..Hint::default()
+            };
+            self.step(place, readable);
+            let slot = self.table.get_mut(place);
+            if let Some(reason) = slot.and_then(|slot| slot.connection.drain()) {
+                self.close(place, reason);
+            }
+        }
+    }
+
+    /// Whether the server has stopped and nothing is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.stop_at.is_some() && self.table.open() == 0 && self.post.open.load(Relaxed) == 0
+    }
+}

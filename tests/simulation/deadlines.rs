@@ -88,8 +88,8 @@ fn a_head_has_one_deadline() {
     use CloseReason::*;
     check(ALL, &[], "", (10, HeaderTimeout));
     // 408, then two seconds for the client to end its side.
-    check(ALL, &[Send("G")], "408", (12, HeaderTimeout));
-    check(ALL, &[Wait(4), Send("GET /")], "408", (12, HeaderTimeout));
+    check(ALL, &[Send("G")], "408", (11, HeaderTimeout));
+    check(ALL, &[Wait(4), Send("GET /")], "408", (11, HeaderTimeout));
     let dribble = [
         Send("GET /"),
         Wait(6),
@@ -97,7 +97,7 @@ fn a_head_has_one_deadline() {
         Wait(3),
         Send(" HTTP/1.1\r\n"),
     ];
-    check(ALL, &dribble, "408", (12, HeaderTimeout));
+    check(ALL, &dribble, "408", (11, HeaderTimeout));
     // The next head has its own, from its first byte on.
     check(
         ALL,
@@ -131,12 +131,12 @@ fn an_idle_connection_ends_in_silence() {
 #[test]
 fn a_body_has_one_deadline() {
     use CloseReason::*;
-    check(ALL, &[Send(POST)], "408", (32, BodyTimeout));
+    check(ALL, &[Send(POST)], "408", (31, BodyTimeout));
     check(
         ALL,
         &[Send(POST), Wait(20), Send("a"), Wait(9), Send("b")],
         "408",
-        (32, BodyTimeout),
+        (31, BodyTimeout),
     );
     check(
         ALL,
@@ -176,8 +176,8 @@ fn a_close_that_lingers_ends() {
     check(ALL, &[Send(close), Wait(1)], "200", (0, ClientAsked));
     // More followed, and may go on following.
     let close_and_more = "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n";
-    check(ALL, &[Send(close_and_more)], "404", (2, ClientAsked));
-    check(ALL, &[Send("GET\r\n\r\n")], "400", (2, BadRequest));
+    check(ALL, &[Send(close_and_more)], "404", (1, ClientAsked));
+    check(ALL, &[Send("GET\r\n\r\n")], "400", (1, BadRequest));
     let more = [
         Send("GET\r\n\r\n"),
         Wait(1),
@@ -185,7 +185,7 @@ fn a_close_that_lingers_ends() {
         Wait(0),
         Send("more"),
     ];
-    check(ALL, &more, "400", (2, BadRequest));
+    check(ALL, &more, "400", (1, BadRequest));
 }
 
 #[test]

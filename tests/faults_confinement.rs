@@ -185,7 +185,7 @@ fn a_link_swapped_during_the_open_leads_nowhere() {
     let swapper = thread::spawn(move || {
         let mut swaps = 0_usize;
         while !told.load(Relaxed) {
-            let (target, name) = if swaps % 2 == 0 {
+            let (target, name) = if swaps.is_multiple_of(2) {
                 ("../out", "o")
             } else {
                 ("a", "i")

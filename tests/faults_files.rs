@@ -19,10 +19,8 @@ use support::{Client, Server, content, reply::Kind};
 
 const LARGE: usize = 32 << 20;
 
-/// A change made to a file's name, or to its content, while a download of it is
-/// under way.
-type Rename = fn(&Path);
-type Rewrite = fn(&fs::File);
+/// What is done to a file, or to what is around it, and its name.
+type Change<T> = (&'static str, fn(&T));
 
 /// A download of which the first bytes are here.
 fn begun(server: &Server) -> Client {
@@ -43,7 +41,7 @@ fn server() -> Server {
 
 #[test]
 fn what_happens_to_the_name_does_not_touch_a_download() {
-    let changes: [(&str, Rename); 4] = [
+    let changes: [Change<Path>; 4] = [
         ("replaced by rename", |root| {
             fs::rename(root.join("other/large.bin"), root.join("folder/large.bin")).unwrap();
         }),
@@ -52,7 +50,7 @@ fn what_happens_to_the_name_does_not_touch_a_download() {
         }),
         ("made unreadable", |root| {
             let path = root.join("folder/large.bin");
-            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
         }),
         ("its folder swapped", |root| {
             fs::rename(root.join("folder"), root.join("away")).unwrap();
@@ -73,7 +71,7 @@ fn what_happens_to_the_name_does_not_touch_a_download() {
 
 #[test]
 fn a_body_that_came_out_short_ends_the_connection() {
-    let changes: [(&str, Rewrite); 3] = [
+    let changes: [Change<fs::File>; 3] = [
         ("truncated", |file| file.set_len(200_000).unwrap()),
         ("emptied", |file| file.set_len(0).unwrap()),
         ("grown", |file| file.set_len(2 * LARGE as u64).unwrap()),

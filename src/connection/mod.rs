@@ -19,7 +19,7 @@ pub mod output;
 mod read;
 mod refuse;
 pub mod respond;
-mod serve;
+pub mod serve;
 mod socket;
 pub mod state;
 pub mod transport;

@@ -13,7 +13,7 @@ pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
 /// Room for bytes that is kept from one output to the next. A long listing may
 /// need more, which would else stay with the worker for ever.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+pub const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Bytes of responses that are collected before they are sent together.
-const COALESCED_BYTES_MAX: usize = 64 << 10;
+pub const COALESCED_BYTES_MAX: usize = 64 << 10;
 
 /// How far the requests of one read have come.
 pub(super) struct Progress {

@@ -11,8 +11,9 @@ pub const CONNECTIONS_MAX: usize = 1 << 20;
 /// tells from and those who look at it.
 const DESCRIPTORS_ONCE: u64 = 20;
 
-/// Descriptors held by each worker: its poll and its waker.
-const DESCRIPTORS_PER_WORKER: u64 = 2;
+/// Descriptors held by each worker: its poll, the acceptor's handle on that,
+/// and its waker.
+const DESCRIPTORS_PER_WORKER: u64 = 3;
 
 /// The descriptors kept for files, so that an existing file is not refused for
 /// want of one while every connection is taken: one a connection, up to this
@@ -44,14 +45,18 @@ pub fn raise_limit() -> u64 {
 /// The connections that fit into `descriptors` beside all else that holds
 /// one; at least one, at most [`CONNECTIONS_MAX`].
 pub fn connections_max(descriptors: u64, listeners: usize, workers: usize) -> usize {
-    let beside = DESCRIPTORS_ONCE
-        .saturating_add(listeners as u64)
-        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64));
-    let rest = descriptors.saturating_sub(beside);
+    let rest = descriptors.saturating_sub(beside(listeners, workers));
     let files = (descriptors / FILES_SHARE).max(FILES_MAX).min(rest / 2);
     usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
+}
+
+/// The descriptors of all that is neither a connection nor a file.
+pub fn beside(listeners: usize, workers: usize) -> u64 {
+    DESCRIPTORS_ONCE
+        .saturating_add(listeners as u64)
+        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64))
 }
 
 /// The files that may be kept open between requests: a part of what the
@@ -94,12 +99,12 @@ mod tests {
         check(0, 2, 2, 1);
         check(20, 2, 2, 1);
         check(22, 2, 2, 1);
-        check(36, 2, 2, 5);
-        check(64, 2, 2, 19);
-        check(256, 2, 2, 115);
-        check(1024, 2, 4, 497);
-        check(4096, 2, 4, 4096 - 30 - 512);
-        check(20_000, 2, 2, 19_349);
+        check(36, 2, 2, 4);
+        check(64, 2, 2, 18);
+        check(256, 2, 2, 114);
+        check(1024, 2, 4, 495);
+        check(4096, 2, 4, 4096 - 34 - 512);
+        check(20_000, 2, 2, 19_347);
         check(1 << 30, 2, 64, CONNECTIONS_MAX);
         check(u64::MAX, usize::MAX, usize::MAX, 1);
         check(u64::MAX, 2, 2, CONNECTIONS_MAX);

@@ -4,6 +4,7 @@
 //! own. What crosses between them is in [`pool`], and nothing else does.
 
 pub mod acceptor;
+pub mod bounds;
 pub mod clients;
 pub mod descriptors;
 pub mod listener;
@@ -43,6 +44,7 @@ use crate::{
     },
 };
 use acceptor::Acceptor;
+use bounds::Bounds;
 use clients::Clients;
 use listener::Listener;
 use pool::{Post, Shared, WAKE};
@@ -63,6 +65,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
     config.site.descriptors_kept_max =
         descriptors::kept_max(descriptors, fit).min(config.site.descriptors_kept_max);
+    let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
+    log::info!("{bounds}");
     let signals = shutdown::Signals::new().map_err(system("signals"))?;
     let site =
         Site::open(&config.site).map_err(|source| StartError::root(&config.site.root, source))?;

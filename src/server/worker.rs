@@ -245,11 +245,14 @@ impl Worker {
         self.table.set_idle(place, is_idle);
     }
 
-    /// A request waits for a descriptor: an idle connection gives its own up,
-    /// of another worker if this one has none. What waits is tried again with
-    /// the next sweep, by when it has an effect.
+    /// A request waits for a descriptor: files kept open give theirs up, or
+    /// else an idle connection, of another worker if this one has none. What
+    /// waits is tried again with the next sweep, by when it has an effect.
     fn starve(&mut self) {
         self.shared.tell_exhausted("open files", &Errno::MFILE);
+        if self.desk.view.close_kept_files() > 0 {
+            return;
+        }
         match self.table.longest_idle() {
             Some(idle) => self.close(idle, CloseReason::Evicted),
             None => self.shared.starving.store(true, Relaxed),

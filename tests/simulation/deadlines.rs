@@ -103,7 +103,7 @@ fn a_head_has_one_deadline() {
         ALL,
         &[Send(GET), Wait(40), Send("GET"), Wait(5), Send(" /")],
         "200 408",
-        (52, HeaderTimeout),
+        (51, HeaderTimeout),
     );
     let half = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\nGET /";
     check(

@@ -85,13 +85,15 @@ impl Process {
 
 /// The lines of the kernel's table that are of a server's port.
 fn sockets_of(server: SocketAddr) -> Vec<String> {
-    let port = format!(":{:04X}", server.port());
+    // With its address: a client of another loopback address may have the
+    // same port. The kernel shows the four bytes in the machine's own order.
+    let port = format!("0100007F:{:04X}", server.port());
     let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
     table
         .lines()
         .filter(|line| {
             let local = line.split_whitespace().nth(1);
-            local.is_some_and(|local| local.ends_with(&port))
+            local == Some(&*port)
         })
         .map(String::from)
         .collect()

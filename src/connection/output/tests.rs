@@ -301,7 +301,7 @@ fn a_failure_says_whose_it_is() {
         .unwrap()
         .set_len(100)
         .unwrap();
-    check(None, &[Text("head"), File(1..9)], "changed");
+    check(None, &[Text("head"), File(1..9_000)], "changed");
     check(None, &[File(50..200)], "changed");
 }
 

@@ -1,0 +1,131 @@
+//! The most memory and descriptors the limits in force can cost: told at the
+//! start, at `info`, and derived term by term in `docs/bounds.md`.
+
+use std::{fmt, net::TcpStream, num::NonZeroUsize};
+
+use super::{descriptors, table::Slot};
+use crate::{
+    config::Config,
+    connection::{
+        Connection, desk::READ_BYTES, output::KEPT_BYTES_MAX, serve::COALESCED_BYTES_MAX,
+    },
+    files::MEMORY_BYTES_MAX,
+};
+
+/// Bytes of a thread's stack that are ever touched, and of its poll's events.
+const THREAD_BYTES: u64 = 512 << 10;
+
+/// Bytes of the program itself and of what there is one of.
+const PROGRAM_BYTES: u64 = 16 << 20;
+
+/// Bytes of one response's own head and page; a listing aside, which is as
+/// long as its folder.
+const RESPONSE_BYTES: u64 = 16 << 10;
+
+/// Room that the allocator takes for what it gives, in parts of a hundred.
+const ALLOCATOR_PERCENT: u64 = 125;
+
+/// A growing table is copied into one twice as large.
+const TABLE_COPIES: u64 = 3;
+
+/// A file and its variants, each held whole while it is sent.
+const REPRESENTATIONS: u64 = 4;
+
+/// The worst case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of what does not depend on connections: program, workers, cache.
+    pub base_bytes: u64,
+    /// Bytes of one connection that does nothing.
+    pub idle_bytes: u64,
+    /// Bytes of one connection in its most costly state.
+    pub busy_bytes: u64,
+    /// Connections.
+    pub connections: u64,
+    /// Descriptors: the connections, and a file for each that may have one.
+    pub descriptors: u64,
+}
+
+impl Bounds {
+    /// The bounds of a server with so many connections, listeners and
+    /// descriptors.
+    pub fn new(config: &Config, connections: usize, listeners: usize, descriptors: u64) -> Bounds {
+        let head = &config.limits.head;
+        let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
+        let worker = input + KEPT_BYTES_MAX as u64 + THREAD_BYTES;
+        let slot = size_of::<Slot>().max(size_of::<Connection<TcpStream>>()) as u64;
+        let idle_bytes = TABLE_COPIES * slot;
+        // A head half read, or a response half sent with requests behind it.
+        let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;
+        let held = REPRESENTATIONS * MEMORY_BYTES_MAX;
+        let connections = connections as u64;
+        let beside = descriptors::beside(listeners, config.threads.get());
+        Bounds {
+            base_bytes: PROGRAM_BYTES
+                + NonZeroUsize::get(config.threads) as u64 * worker
+                + with_allocator(config.site.cache_bytes_max),
+            idle_bytes,
+            busy_bytes: idle_bytes + with_allocator(owned + held),
+            connections,
+            descriptors: connections
+                .saturating_mul(2)
+                .saturating_add(config.site.descriptors_kept_max)
+                .saturating_add(beside)
+                .min(descriptors),
+        }
+    }
+
+    /// Bytes with every connection in its most costly state at once.
+    pub fn memory_bytes(&self) -> u64 {
+        self.base_bytes
+            .saturating_add(self.busy_bytes.saturating_mul(self.connections))
+    }
+}
+
+fn with_allocator(bytes: u64) -> u64 {
+    bytes / 100 * ALLOCATOR_PERCENT
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "at most {} MiB of memory ({} MiB, and {} connections of {} bytes idle, {} KiB at \
+             the worst) and {} descriptors",
+            self.memory_bytes() >> 20,
+            self.base_bytes >> 20,
+            self.connections,
+            self.idle_bytes,
+            self.busy_bytes >> 10,
+            self.descriptors,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_moves_its_own_term() {
+        let config = Config {
+            threads: NonZeroUsize::MIN,
+            ..Config::default()
+        };
+        let bounds = Bounds::new(&config, 100, 2, 1_000);
+        assert!(bounds.idle_bytes <= 1024, "{bounds}");
+        assert_eq!(
+            Bounds::new(&config, 200, 2, 1_000).memory_bytes() - bounds.memory_bytes(),
+            100 * bounds.busy_bytes
+        );
+        let mut more = config.clone();
+        more.site.cache_bytes_max += 100 << 20;
+        let difference = Bounds::new(&more, 100, 2, 1_000).base_bytes - bounds.base_bytes;
+        assert_eq!(difference, 125 << 20);
+        more = config.clone();
+        more.limits.head.fields_bytes_max += 100_000;
+        let difference = Bounds::new(&more, 100, 2, 1_000).busy_bytes - bounds.busy_bytes;
+        assert!((124_900..=125_100).contains(&difference), "{difference}");
+        assert!(Bounds::new(&config, usize::MAX, 2, 64).descriptors == 64);
+    }
+}

@@ -38,7 +38,7 @@ fn visit(kind: usize, round: usize, address: std::net::SocketAddr) -> bool {
             let mut stream = TcpStream::connect(address).expect("the server lives");
             let _ = stream.write_all(GET_LARGE);
             let _ = stream.read(&mut vec![0; 1 + round % 100_000]);
-            let linger = (round.is_multiple_of(2)).then_some(Duration::ZERO);
+            let linger = round.is_multiple_of(2).then_some(Duration::ZERO);
             SockRef::from(&stream)
                 .set_linger(linger)
                 .expect("SO_LINGER");

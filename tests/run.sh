@@ -73,6 +73,9 @@ install_missing
 require cargo cc curl wrk chromium goaccess promtool haproxy logrotate systemd-analyze \
   systemd-socket-activate zsh fish man
 
+# Ten minutes by default, for who has them.
+export SOAK_SECONDS="${SOAK_SECONDS:-15}"
+
 # The tests hold thousands of connections at once.
 ulimit -n "$(ulimit -Hn)"
 

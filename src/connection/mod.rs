@@ -53,7 +53,22 @@ pub struct Connection<T> {
     readable: bool,
     /// The peer's end was announced: only reading 0 bytes is the last word.
     read_closed: bool,
+    reader: Reader,
 }
+
+/// What is known of the peer as a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// The transport has taken so many bytes for it: few enough to have been
+    /// put aside unread.
+    Unproven(usize),
+    /// It reads what it is sent.
+    Proven,
+}
+
+/// Bytes that a transport takes only if its peer reads: several times what it
+/// takes before it is blocked the first time.
+const PROVEN_BYTES: usize = 1 << 20;
 
 /// What the poll says. It is a hint to try: being wrong does no harm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,6 +119,7 @@ impl<T: Transport> Connection<T> {
             transport,
             readable: false,
             read_closed: false,
+            reader: Reader::Unproven(0),
         }
     }
 

@@ -284,7 +284,9 @@ impl<T: Transport> Connection<T> {
         }
         let before = budget.bytes;
         let flow = desk.output.write_to(&mut self.transport, &mut budget.bytes);
-        desk.counters.bytes_sent.add((before - budget.bytes) as u64);
+        let sent = before - budget.bytes;
+        self.reader.takes(sent);
+        desk.counters.bytes_sent.add(sent as u64);
         progress.flow = flow?;
         Ok(())
     }
@@ -315,10 +317,11 @@ impl<T: Transport> Connection<T> {
                 rate_bytes: 0,
                 unfinished,
             }));
-            return Step::Stop(match flow {
-                Flow::Paused => Fate::Turn,
-                _ => Fate::Writing,
-            });
+            return match flow {
+                Flow::Paused => Step::Stop(Fate::Turn),
+                _ if self.trusts_reader() => Step::Continue,
+                _ => Step::Stop(Fate::Writing),
+            };
         }
         match then {
             Then::Close(reason) => self.end(reason, rest.is_empty(), desk),

@@ -62,6 +62,12 @@ impl Transport for TcpStream {
         self.shutdown(std::net::Shutdown::Write)
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn lift_unsent_bound(&mut self) {
+        // Failing leaves the bound of the listener: slower, and no worse.
+        let _ = socket2::SockRef::from(&*self).set_tcp_notsent_lowat(u32::MAX);
+    }
+
     fn reset_on_close(&mut self) {
         // Failing leaves an ordinary close, which is no worse than before.
         let _ = socket2::SockRef::from(&*self).set_linger(Some(Duration::ZERO));

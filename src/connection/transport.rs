@@ -28,6 +28,10 @@ pub trait Transport {
     /// Ends our side: the peer reads what was sent, then the end.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
+    /// Lets the transport take as much ahead of its peer as it likes. Until
+    /// then it takes little, so that a peer which never reads costs little.
+    fn lift_unsent_bound(&mut self) {}
+
     /// Makes the close throw away what is unsent and reset the connection, so
     /// that a peer that does not read leaves nothing behind in the kernel.
     fn reset_on_close(&mut self);

@@ -3,7 +3,7 @@
 use log::{debug, warn};
 
 use super::{
-    Budget, Connection, Fate, Step,
+    Budget, Connection, Fate, PROVEN_BYTES, Reader, Step,
     desk::Desk,
     identity::Identity,
     note,
@@ -24,6 +24,7 @@ impl<T: Transport> Connection<T> {
             .output
             .write_to(&mut self.transport, &mut budget.bytes);
         let sent = before - budget.bytes;
+        self.reader.takes(sent);
         desk.counters.bytes_sent.add(sent as u64);
         let fast_enough = writing.progress(sent, desk.now, &desk.timeouts, desk.limits.rate_min);
         let reason = match flow {
@@ -32,12 +33,25 @@ impl<T: Transport> Connection<T> {
                 self.transport.reset_on_close();
                 CloseReason::TooSlow
             }
+            Ok(Flow::Blocked) if self.trusts_reader() => return Step::Continue,
             Ok(Flow::Blocked) => return Step::Stop(Fate::Writing),
             Ok(Flow::Paused) => return Step::Stop(Fate::Turn),
             Err(error) => write_failed(&self.identity, &error),
         };
         self.abandon(desk);
         Step::Stop(Fate::Closed(reason))
+    }
+
+    /// Whether the transport, blocked, can be tried again at once: its peer has
+    /// just been found to read, so that no more than is usual need be kept from
+    /// the kernel. Happens once a connection, if ever.
+    pub(super) fn trusts_reader(&mut self) -> bool {
+        let proven = matches!(self.reader, Reader::Unproven(taken) if taken >= PROVEN_BYTES);
+        if proven {
+            self.reader = Reader::Proven;
+            self.transport.lift_unsent_bound();
+        }
+        proven
     }
 
     /// All of [`State::Writing`] is sent.
@@ -84,6 +98,15 @@ impl<T: Transport> Connection<T> {
             if let Some(unfinished) = writing.unfinished.take() {
                 note::finished(&mut self.identity, desk, *unfinished, left);
             }
+        }
+    }
+}
+
+impl Reader {
+    /// Notes that the transport took so many bytes for it.
+    pub(super) fn takes(&mut self, bytes: usize) {
+        if let Reader::Unproven(taken) = self {
+            *taken = taken.saturating_add(bytes);
         }
     }
 }

@@ -110,7 +110,7 @@ fn a_head_has_one_deadline() {
         ALL,
         &[Wait(3), Send(half), Wait(5), Send("b")],
         "200 408",
-        (15, HeaderTimeout),
+        (14, HeaderTimeout),
     );
     // A client that does not read its 408 does not hold the slot either.
     check(5, &[Send("G")], "", (40, WriteTimeout));

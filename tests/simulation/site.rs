@@ -69,15 +69,20 @@ impl Ground {
         desk
     }
 
-    /// Open descriptors of files beneath the root.
+    /// Open descriptors of files beneath the root, beside the one of each file
+    /// that may be kept for the next request.
     pub fn descriptors(&self) -> usize {
         let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
             return 0;
         };
-        descriptors
+        let mut files: Vec<_> = descriptors
             .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
             .filter(|target| target.starts_with(self.root.path()) && target != self.root.path())
-            .count()
+            .collect();
+        let open = files.len();
+        files.sort();
+        files.dedup();
+        open - files.len()
     }
 }
 

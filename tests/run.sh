@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A program and the Debian package it comes in.
-tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest cc:gcc
+tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest strace:strace cc:gcc
   goaccess:goaccess promtool:prometheus haproxy:haproxy logrotate:logrotate
   systemd-analyze:systemd systemd-socket-activate:systemd zsh:zsh fish:fish man:man-db)
 
@@ -70,7 +70,7 @@ require() {
 }
 
 install_missing
-require cargo cc curl wrk chromium goaccess promtool haproxy logrotate systemd-analyze \
+require cargo cc curl wrk chromium strace goaccess promtool haproxy logrotate systemd-analyze \
   systemd-socket-activate zsh fish man
 
 # Ten minutes by default, for who has them.

@@ -1,0 +1,215 @@
+//! What a request costs on the hot path: no allocation at all, and two system
+//! calls beside those that a turn shares.
+
+mod support;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    fs::File,
+    io::{self, IoSlice},
+    process::{Command, Stdio},
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use stdhttpd::{
+    config::{Config, SiteOptions},
+    connection::{Connection, Fate, Hint, Identity, desk::Desk, transport::Transport},
+    files::Site,
+    observe::counters::Counters,
+};
+use support::{Server, content, run, wait_until};
+
+/// The system's allocator, which counts what each thread asks it for.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on unchanged to the system's allocator; the
+// count is a cell of the thread, without a destructor, that allocates nothing.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A peer that sends the same bytes at each turn, and reads everything.
+struct Repeater {
+    request: &'static [u8],
+    is_sent: Rc<Cell<bool>>,
+    written: usize,
+}
+
+impl Transport for Repeater {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_sent.replace(true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buffer[..self.request.len()].copy_from_slice(self.request);
+        Ok(self.request.len())
+    }
+
+    fn discard(&mut self, _: usize, scratch: &mut [u8]) -> io::Result<usize> {
+        self.read(scratch)
+    }
+
+    fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+        let count = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.written += count;
+        Ok(count)
+    }
+
+    fn send_file(&mut self, _: &File, _: u64, count: usize) -> io::Result<usize> {
+        self.written += count;
+        Ok(count)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) {}
+}
+
+/// Serves the request over and over; the allocations of one of the last turns.
+fn allocations(request: &'static [u8]) -> u64 {
+    let root = tempfile::tempdir().expect("a folder");
+    std::fs::write(root.path().join("small"), content(1_024)).expect("a file");
+    std::fs::write(root.path().join("large"), content(200_000)).expect("a file");
+    // What was written just now is not kept: its next change might not show.
+    std::thread::sleep(Duration::from_millis(50));
+    let config = Config {
+        site: SiteOptions {
+            root: root.path().into(),
+            ..SiteOptions::default()
+        },
+        ..Config::default()
+    };
+    let site = Site::open(&config.site).expect("a root");
+    let counters = Arc::new(Counters::new(false));
+    let now = Instant::now();
+    let mut desk = Desk::new(&config, 0, site.view(), counters, None, now);
+    let mut input = vec![0; desk.input_bytes()];
+    let identity = Identity {
+        id: 1,
+        peer: None,
+        requests: 0,
+        accepted: now,
+        waited: Duration::ZERO,
+        story: None,
+    };
+    let is_sent = Rc::new(Cell::new(true));
+    let repeater = Repeater {
+        request,
+        is_sent: Rc::clone(&is_sent),
+        written: 0,
+    };
+    let mut connection = Connection::new(repeater, identity);
+    let readable = Hint {
+        readable: true,
+        ..Hint::default()
+    };
+    let mut turn = |counted: &mut u64| {
+        desk.begin_turn();
+        is_sent.set(false);
+        let before = ALLOCATIONS.get();
+        let fate = connection.advance(readable, &mut input, &mut desk);
+        *counted = ALLOCATIONS.get() - before;
+        assert_eq!(fate, Fate::Reading);
+    };
+    let mut counted = 0;
+    for _ in 0..100 {
+        turn(&mut counted);
+    }
+    assert_eq!(connection.identity().requests % 100, 0);
+    counted
+}
+
+#[test]
+fn a_kept_request_allocates_nothing() {
+    let missing = allocations(b"GET /missing HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(missing > 0, "what allocates is not counted");
+    let check = |request: &'static str| {
+        assert_eq!(allocations(request.as_bytes()), 0, "{request}");
+    };
+    check("GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+    check("HEAD /small HTTP/1.1\r\nHost: a\r\n\r\n");
+    check("GET /small HTTP/1.1\r\nHost: a\r\nRange: bytes=0-9\r\n\r\n");
+    check("GET /small HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n");
+    check(
+        "GET /small?a=b HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\nAccept: */*\r\n\
+         Accept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\n\r\n",
+    );
+    check("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    // Pipelined.
+    check("GET /small HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/// The calls of one name in a summary of strace.
+fn calls(summary: &str, names: &[&str]) -> u64 {
+    let rows = summary.lines().filter_map(|line| {
+        let mut columns = line.split_whitespace();
+        let name = columns.next_back()?;
+        let count = columns.nth(3)?.parse::<u64>().ok()?;
+        names.contains(&name).then_some(count)
+    });
+    rows.sum()
+}
+
+#[test]
+#[ignore = "needs strace and wrk"]
+fn a_kept_request_takes_two_system_calls() {
+    let server = Server::build()
+        .file("small", content(1_024))
+        .args("--threads 1")
+        .start();
+    let summary = tempfile::NamedTempFile::new().expect("a file");
+    let mut strace = Command::new("strace")
+        .args(["-f", "-c", "-p", &server.pid().to_string(), "-o"])
+        .arg(summary.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("strace");
+    let status = format!("/proc/{}/status", server.pid());
+    wait_until("strace watches", || {
+        let status = std::fs::read_to_string(&status).expect("a status");
+        !status.contains("TracerPid:\t0\n")
+    });
+    let url = format!("http://{}/small", server.address());
+    let report = run(Command::new("wrk").args(["-t1", "-c64", "-d1s", &url]));
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    let requests = report
+        .lines()
+        .find_map(|line| line.trim().split_once(" requests in "))
+        .and_then(|(count, _)| count.parse::<u64>().ok())
+        .expect("a count");
+    let pid = rustix::process::Pid::from_raw(strace.id().cast_signed()).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("strace runs");
+    strace.wait().expect("strace ends");
+    let summary = std::fs::read_to_string(summary.path()).expect("a summary");
+    let each = calls(&summary, &["recvfrom", "sendto", "sendmsg"]);
+    let shared = calls(&summary, &["epoll_wait", "newfstatat", "statx"]);
+    // Each of the 64 connections ends with a read that a last request in
+    // flight, or the end, takes.
+    assert!(each <= 2 * requests + 4 * 64, "{requests}\n{summary}");
+    assert!(each >= 2 * requests, "{requests}\n{summary}");
+    assert!(shared < requests, "{requests}\n{summary}");
+}

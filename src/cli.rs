@@ -1,8 +1,188 @@
 //! The command line and its help.
 
-use std::process::ExitCode;
+mod markdown;
+mod options;
+mod values;
 
-/// Parses the options, starts the log, runs the server, gives the exit code.
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
+
+use crate::{config::Config, server};
+use options::Options;
+
+pub use markdown::options_as_markdown;
+
+/// The exit code of a usage error: an option that is not one, or a value that
+/// cannot be.
+pub const EXIT_USAGE: u8 = 2;
+
+/// The exit code of a server that could not start or go on.
+pub const EXIT_FAILURE: u8 = 1;
+
+/// Parses the options, starts the log, runs the server, gives the exit code:
+/// 0 after a clean stop, [`EXIT_USAGE`] or [`EXIT_FAILURE`] after one line on
+/// standard error that names the thing and the reason.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let config = match parse(std::env::args_os()) {
+        Ok(Invocation::Serve(config)) => config,
+        Ok(Invocation::Print(text)) => return print(&text),
+        Err(reason) => {
+            complain(&reason);
+            return EXIT_USAGE.into();
+        }
+    };
+    start_log();
+    match server::run(*config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            EXIT_FAILURE.into()
+        }
+    }
 }
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// To serve.
+    Serve(Box<Config>),
+    /// To print a text and do no more: the help, the version, completions.
+    Print(String),
+}
+
+/// The command line as a value, for its documents.
+pub fn command() -> clap::Command {
+    Options::command().mut_args(|arg| arg.hide_env(true))
+}
+
+/// What the arguments (the program's name first) and the environment ask for;
+/// or, in one line, the reason why they cannot be understood.
+pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, String>
+where
+    A: Into<OsString> + Clone,
+{
+    // A variable set to nothing is one that is not set.
+    let mut command = command().mut_args(|arg| match arg.get_env().map(std::env::var_os) {
+        Some(Some(value)) if value.is_empty() => arg.env(None),
+        _ => arg,
+    });
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| {
+            let options = Options::from_arg_matches(&matches)?;
+            let from_command_line =
+                matches.value_source("header") == Some(ValueSource::CommandLine);
+            check_headers(&options, from_command_line)
+                .map_err(|reason| command.error(ErrorKind::ValueValidation, reason))?;
+            Ok(options)
+        });
+    match parsed {
+        Ok(Options {
+            completions: Some(shell),
+            ..
+        }) => Ok(Invocation::Print(completions(shell))),
+        Ok(options) => Ok(Invocation::Serve(Box::new(options.into()))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Invocation::Print(error.render().to_string()))
+            }
+            _ => Err(usage_line(&error.render().to_string())),
+        },
+    }
+}
+
+/// What no single `--header` can be judged by: a line end is a separator in
+/// the environment alone, and all of them share one bound.
+fn check_headers(options: &Options, from_command_line: bool) -> Result<(), String> {
+    let lines = || options.header().iter();
+    if from_command_line && lines().any(|lines| lines.0.len() > 1) {
+        return Err("the value of '--header <NAME: VALUE>' holds a line end".into());
+    }
+    let bytes: usize = lines()
+        .flat_map(|lines| &lines.0)
+        .map(|(name, value)| name.len() + value.len() + ": \r\n".len())
+        .sum();
+    if bytes > values::ADDED_FIELDS_BYTES_MAX {
+        return Err(format!(
+            "the fields of '--header <NAME: VALUE>' take {bytes} bytes, more than {}",
+            values::ADDED_FIELDS_BYTES_MAX
+        ));
+    }
+    Ok(())
+}
+
+/// The several lines of a parser's message as one, without the pointer to the
+/// help.
+fn usage_line(message: &str) -> String {
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let mut line = String::new();
+    for part in message.lines().map(str::trim) {
+        match part.strip_prefix("tip: ") {
+            _ if part.is_empty() => {}
+            _ if part.starts_with("Usage:") || part.starts_with("For more information") => break,
+            Some(tip) => line = format!("{line}; {tip}"),
+            None if line.is_empty() => line.push_str(part),
+            None => line = format!("{line} {part}"),
+        }
+    }
+    line
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "stdhttpd", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Prints to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("standard output: {error}"));
+            EXIT_FAILURE.into()
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Says one line on standard error. Where that fails nothing more can be said.
+fn complain(reason: &str) {
+    let _ = writeln!(io::stderr(), "stdhttpd: {}", one_line(reason));
+}
+
+/// The text with its control characters escaped, so that a name of a file or
+/// what a peer sent can neither forge a line nor steer a terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .flat_map(|char| match char.is_control() {
+            true => char.escape_default().collect::<Vec<_>>(),
+            false => vec![char],
+        })
+        .collect()
+}
+
+/// Starts the diagnostics: to standard error, warnings and worse unless
+/// `RUST_LOG` says otherwise.
+fn start_log() {
+    let filter = env_logger::Env::default().default_filter_or("warn");
+    let started = env_logger::Builder::from_env(filter)
+        .format(|out, record| {
+            let time = out.timestamp_millis();
+            let message = one_line(&record.args().to_string());
+            writeln!(out, "{time} {:<5} {message}", record.level())
+        })
+        .try_init();
+    // A program that embeds the server may have its own log: that one is used.
+    if let Err(error) = started {
+        log::debug!("{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,23 @@
 //! What can be set: default, span and effect of each.
 
+pub mod network;
+
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use crate::http::request::HeadLimits;
 
+pub use network::Network;
+
 /// Everything a server is told before it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Addresses to listen on. Default: 127.0.0.1:8080 and \[::1\]:8080, of
-    /// which one family may be missing on the machine.
-    pub listen: Listen,
+    /// Where to listen. Default: `localhost:8080`, that is 127.0.0.1:8080 and
+    /// \[::1\]:8080, of which one family may be missing on the machine. Not
+    /// used when a service manager hands over sockets that listen already.
+    pub listen: Vec<Listen>,
+    /// Whether other processes of the same user may listen on the same
+    /// addresses (SO_REUSEPORT), so that a new one can take over. Default: no.
+    pub reuse_port: bool,
     /// Size of the pool. Default: the processors available.
     pub threads: NonZeroUsize,
     /// The files and how they are described.
@@ -24,6 +32,8 @@ pub struct Config {
     pub access_log: Option<AccessLogTarget>,
     /// The form of a line of the access log.
     pub log_format: LogFormat,
+    /// Proxies whose word about the client's address is taken. Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// Where the server tells about itself; default: nowhere.
     pub status: Option<SocketAddr>,
     /// Whether the process confines itself once it listens. Default: yes.
@@ -32,14 +42,18 @@ pub struct Config {
     pub user: Option<String>,
 }
 
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The port listened on when nothing is said.
+pub const PORT_DEFAULT: u16 = 8080;
+
+/// One place to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// Port 8080 of both loopback addresses; a family that the machine does
-    /// not have is passed over.
-    Loopback,
-    /// Exactly these.
-    Addresses(Vec<SocketAddr>),
+    /// This port of both loopback addresses; a family that the machine does
+    /// not have is passed over. Port 0: one free port for both.
+    Localhost(u16),
+    /// Exactly this address. Port 0: a free one. An IPv6 address never takes
+    /// IPv4 connections as well.
+    Address(SocketAddr),
 }
 
 /// The access log's destination.
@@ -121,7 +135,8 @@ pub struct Timeouts {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: Listen::Loopback,
+            listen: vec![Listen::Localhost(PORT_DEFAULT)],
+            reuse_port: false,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             site: SiteOptions::default(),
             limits: Limits::default(),
@@ -129,6 +144,7 @@ impl Default for Config {
             headers: Vec::new(),
             access_log: None,
             log_format: LogFormat::Combined,
+            trusted_proxies: Vec::new(),
             status: None,
             sandbox: true,
             user: None,

@@ -1,11 +1,57 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), decoded strictly and
 //! discarded: a server of files has no use for a request's content.
+//!
+//! ```text
+//! chunked-body   = *chunk last-chunk trailer-section CRLF
+//! chunk          = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
+//! chunk-size     = 1*HEXDIG
+//! last-chunk     = 1*("0") [ chunk-ext ] CRLF
+//! chunk-ext      = *( BWS ";" BWS chunk-ext-name
+//!                     [ BWS "=" BWS chunk-ext-val ] )
+//! chunk-ext-val  = token / quoted-string
+//! trailer-section = *( field-line CRLF )
+//! ```
+//!
+//! A line ends in CRLF and in nothing else; a blank stands only where BWS does.
 
-use super::error::RequestError;
+use super::{
+    error::RequestError,
+    headers::{is_token_byte, is_value_byte},
+};
+
+/// The most digits of a chunk size, leading zeros included; more is 400. As
+/// many as a `u64` has, so that no size overflows.
+pub const SIZE_DIGITS_MAX: u8 = 16;
+
+/// The most bytes of extensions in one chunk's line; more is 400.
+pub const EXTENSION_BYTES_MAX: u32 = 256;
+
+/// The most bytes of extensions in all lines of a body; more is 400. Content
+/// is bounded by its reader, so this keeps what is not content bounded too.
+pub const EXTENSIONS_BYTES_MAX: u32 = 16 << 10;
+
+/// The most bytes of the trailer section; more is 431.
+pub const TRAILERS_BYTES_MAX: u32 = 8 << 10;
+
+/// The most fields of the trailer section; more is 431.
+pub const TRAILERS_MAX: u32 = 32;
 
 /// A decoder that is fed bytes as they come and keeps only its state.
 #[derive(Clone, Debug)]
-pub struct ChunkedDecoder {}
+pub struct ChunkedDecoder {
+    state: State,
+    /// The error, once there is one.
+    refused: Option<RequestError>,
+    /// What is left of the chunk, or its size while that is read.
+    chunk_bytes: u64,
+    size_digits: u8,
+    extension_bytes: u32,
+    extensions_bytes: u32,
+    trailers_bytes: u32,
+    trailers: u32,
+    name: TrailerName,
+    content_bytes: u64,
+}
 
 /// What became of one piece of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,21 +62,253 @@ pub struct Decoded {
     pub complete: bool,
 }
 
+/// What the next byte is part of, or follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Size,
+    Extension(Extension),
+    SizeLineFeed,
+    Data,
+    DataReturn,
+    DataLineFeed,
+    TrailerStart,
+    TrailerName,
+    TrailerValue,
+    TrailerLineFeed,
+    LastLineFeed,
+    Complete,
+}
+
+/// The same within the extensions of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    /// Blanks after a size or a value: a semicolon must follow.
+    BeforeSemicolon,
+    /// After a semicolon and blanks: a name must follow.
+    BeforeName,
+    Name,
+    AfterName,
+    /// After an equals sign and blanks: a value must follow.
+    BeforeValue,
+    Token,
+    Quoted,
+    QuotedPair,
+    AfterQuoted,
+}
+
 impl ChunkedDecoder {
     /// A decoder at the start of a body.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        todo!()
+        ChunkedDecoder {
+            state: State::Size,
+            refused: None,
+            chunk_bytes: 0,
+            size_digits: 0,
+            extension_bytes: 0,
+            extensions_bytes: 0,
+            trailers_bytes: 0,
+            trailers: 0,
+            name: TrailerName::EMPTY,
+            content_bytes: 0,
+        }
     }
 
-    /// Takes the next piece. An error is final.
+    /// Takes the next piece. An error is final: it comes again whatever
+    /// follows. The verdict does not depend on how the body is cut in pieces.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {
-        let _ = input;
-        todo!()
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        let mut consumed = 0;
+        while let Some(&byte) = input.get(consumed) {
+            match self.state {
+                State::Complete => break,
+                State::Data => consumed += self.skip_data(&input[consumed..]),
+                _ => {
+                    self.state = self
+                        .step(byte)
+                        .inspect_err(|&error| self.refused = Some(error))?;
+                    consumed += 1;
+                }
+            }
+        }
+        Ok(Decoded {
+            consumed,
+            complete: self.state == State::Complete,
+        })
     }
 
     /// Bytes of content decoded so far.
     pub fn content_bytes(&self) -> u64 {
-        todo!()
+        self.content_bytes
+    }
+
+    /// Skips what `rest` holds of the chunk's data and says how much that is.
+    fn skip_data(&mut self, rest: &[u8]) -> usize {
+        let bytes = rest
+            .len()
+            .min(usize::try_from(self.chunk_bytes).unwrap_or(usize::MAX));
+        self.chunk_bytes -= bytes as u64;
+        self.content_bytes = self.content_bytes.saturating_add(bytes as u64);
+        if self.chunk_bytes == 0 {
+            self.state = State::DataReturn;
+        }
+        bytes
+    }
+
+    /// The state after one byte that is not content.
+    fn step(&mut self, byte: u8) -> Result<State, RequestError> {
+        match (self.state, byte) {
+            (State::Size, _) => self.step_size(byte),
+            (State::Extension(extension), _) => self.step_extension(extension, byte),
+            (State::SizeLineFeed, b'\n') if self.chunk_bytes == 0 => Ok(State::TrailerStart),
+            (State::SizeLineFeed, b'\n') => Ok(State::Data),
+            (State::DataReturn, b'\r') => Ok(State::DataLineFeed),
+            (State::DataReturn, _) => malformed("chunk is longer than its size"),
+            (State::DataLineFeed, b'\n') => {
+                self.size_digits = 0;
+                self.extension_bytes = 0;
+                Ok(State::Size)
+            }
+            (State::LastLineFeed, b'\n') => Ok(State::Complete),
+            (State::SizeLineFeed | State::DataLineFeed | State::LastLineFeed, _) => {
+                malformed("bare CR in a chunked body")
+            }
+            (State::TrailerStart, b'\r') => Ok(State::LastLineFeed),
+            _ => self.step_trailer(byte),
+        }
+    }
+
+    fn step_size(&mut self, byte: u8) -> Result<State, RequestError> {
+        let digit = char::from(byte).to_digit(16);
+        match (digit, byte) {
+            (Some(_), _) if self.size_digits == SIZE_DIGITS_MAX => malformed("chunk size too long"),
+            (Some(digit), _) => {
+                self.size_digits += 1;
+                self.chunk_bytes = self.chunk_bytes << 4 | u64::from(digit);
+                Ok(State::Size)
+            }
+            _ if self.size_digits == 0 => malformed("chunk without a size"),
+            (None, b'\r') => Ok(State::SizeLineFeed),
+            (None, _) => self.step_extension(Extension::BeforeSemicolon, byte),
+        }
+    }
+
+    /// One byte after the size and before the line's end.
+    fn step_extension(&mut self, extension: Extension, byte: u8) -> Result<State, RequestError> {
+        use Extension::*;
+
+        let next = match (extension, byte) {
+            (Name | Token | AfterQuoted, b'\r') => return Ok(State::SizeLineFeed),
+            (BeforeSemicolon | Name | AfterName | Token | AfterQuoted, b';') => BeforeName,
+            (BeforeSemicolon | Token | AfterQuoted, b' ' | b'\t') => BeforeSemicolon,
+            (BeforeName, b' ' | b'\t') => BeforeName,
+            (BeforeName | Name, _) if is_token_byte(byte) => Name,
+            (Name | AfterName, b' ' | b'\t') => AfterName,
+            (Name | AfterName, b'=') => BeforeValue,
+            (BeforeValue, b' ' | b'\t') => BeforeValue,
+            (BeforeValue, b'"') => Quoted,
+            (BeforeValue | Token, _) if is_token_byte(byte) => Token,
+            (Quoted, b'"') => AfterQuoted,
+            (Quoted, b'\\') => QuotedPair,
+            (Quoted | QuotedPair, _) if is_value_byte(byte) => Quoted,
+            _ => return malformed("malformed chunk extension"),
+        };
+        self.extension_bytes += 1;
+        self.extensions_bytes += 1;
+        if self.extension_bytes > EXTENSION_BYTES_MAX
+            || self.extensions_bytes > EXTENSIONS_BYTES_MAX
+        {
+            return malformed("too many chunk extensions");
+        }
+        Ok(State::Extension(next))
+    }
+
+    /// One byte of the trailer section (RFC 9112 section 7.1.2), which obeys
+    /// the rules of field lines and is discarded, never merged with the head.
+    fn step_trailer(&mut self, byte: u8) -> Result<State, RequestError> {
+        self.trailers_bytes += 1;
+        if self.trailers_bytes > TRAILERS_BYTES_MAX {
+            return Err(RequestError::FieldsTooLarge);
+        }
+        match (self.state, byte) {
+            (State::TrailerStart, _) if is_token_byte(byte) => {
+                self.trailers += 1;
+                if self.trailers > TRAILERS_MAX {
+                    return Err(RequestError::TooManyFields);
+                }
+                self.name = TrailerName::EMPTY;
+                self.name.push(byte);
+                Ok(State::TrailerName)
+            }
+            (State::TrailerName, b':') if self.name.is_forbidden() => {
+                malformed("a trailer field that belongs in the head")
+            }
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerName, _) if is_token_byte(byte) => {
+                self.name.push(byte);
+                Ok(State::TrailerName)
+            }
+            (State::TrailerValue, b'\r') => Ok(State::TrailerLineFeed),
+            (State::TrailerValue, _) if is_value_byte(byte) => Ok(State::TrailerValue),
+            (State::TrailerLineFeed, b'\n') => Ok(State::TrailerStart),
+            _ => malformed("malformed trailer"),
+        }
     }
 }
+
+fn malformed(rule: &'static str) -> Result<State, RequestError> {
+    Err(RequestError::Malformed(rule))
+}
+
+/// The name of the trailer field at hand, as far as it can be a forbidden one.
+#[derive(Clone, Copy, Debug)]
+struct TrailerName {
+    /// In lower case.
+    bytes: [u8; TrailerName::BYTES_MAX],
+    /// May exceed the room, and is then the name of no forbidden field.
+    length: usize,
+}
+
+impl TrailerName {
+    const BYTES_MAX: usize = "transfer-encoding".len();
+
+    const EMPTY: TrailerName = TrailerName {
+        bytes: [0; TrailerName::BYTES_MAX],
+        length: 0,
+    };
+
+    /// Fields that frame, route, authenticate or modify a request, or say how
+    /// its content is to be processed. None may be sent as a trailer (RFC 9110
+    /// section 6.5.1); a sender that does is refused, because someone behind
+    /// or before this server might merge it.
+    const FORBIDDEN: [&[u8]; 11] = [
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+    ];
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.length = self.length.saturating_add(1);
+    }
+
+    fn is_forbidden(&self) -> bool {
+        let name = self.bytes.get(..self.length);
+        name.is_some_and(|name| TrailerName::FORBIDDEN.contains(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

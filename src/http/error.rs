@@ -41,3 +41,25 @@ impl RequestError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_status() {
+        for (error, code) in [
+            (RequestError::LineTooLong, 414),
+            (RequestError::FieldsTooLarge, 431),
+            (RequestError::TooManyFields, 431),
+            (RequestError::Version, 505),
+            (RequestError::Http2Preface, 505),
+            (RequestError::TlsOnPlainPort, 400),
+            (RequestError::Malformed("any"), 400),
+            (RequestError::UnknownTransferCoding, 501),
+            (RequestError::BodyTooLarge, 413),
+        ] {
+            assert_eq!(error.status().code(), code, "{error:?}");
+        }
+    }
+}

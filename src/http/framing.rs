@@ -1,5 +1,7 @@
 //! How long a request's body is (RFC 9112 section 6).
 
+use super::{error::RequestError, headers::is_token, request::Version};
+
 /// The framing of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFraming {
@@ -9,4 +11,186 @@ pub enum BodyFraming {
     Length(u64),
     /// The chunked transfer coding (RFC 9112 section 7.1).
     Chunked,
+}
+
+impl BodyFraming {
+    /// Decides the framing (RFC 9112 section 6.3) from the one value of
+    /// `Content-Length` and the values of all lines of `Transfer-Encoding`, in
+    /// order and with the blanks around them as they came; `None` where the
+    /// field is absent.
+    ///
+    /// A sender that says both, or that says `Transfer-Encoding` in HTTP/1.0,
+    /// is either broken or smuggling: 400 (section 6.1).
+    pub fn decide<'v>(
+        version: Version,
+        content_length: Option<&[u8]>,
+        transfer_encoding: Option<impl Iterator<Item = &'v [u8]>>,
+    ) -> Result<BodyFraming, RequestError> {
+        let malformed = |rule| Err(RequestError::Malformed(rule));
+        match (transfer_encoding, content_length) {
+            (None, None) => Ok(BodyFraming::None),
+            (None, Some(value)) => match parse_content_length(value)? {
+                0 => Ok(BodyFraming::None),
+                length => Ok(BodyFraming::Length(length)),
+            },
+            (Some(_), Some(_)) => malformed("Transfer-Encoding beside Content-Length"),
+            (Some(_), None) if version == Version::Http10 => {
+                malformed("Transfer-Encoding in HTTP/1.0")
+            }
+            (Some(values), None) => {
+                check_transfer_encoding(values)?;
+                Ok(BodyFraming::Chunked)
+            }
+        }
+    }
+}
+
+/// `Content-Length = 1*DIGIT` (RFC 9110 section 8.6), so leading zeros are
+/// lawful and a sign or a list is not. A list of equal values, which a
+/// recipient may take or refuse, is refused: two senders disagreed somewhere.
+fn parse_content_length(value: &[u8]) -> Result<u64, RequestError> {
+    if value.is_empty() {
+        return Err(RequestError::Malformed("empty Content-Length"));
+    }
+    let digits = value.iter().try_fold(0u64, |length, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        length.checked_mul(10)?.checked_add(digit)
+    });
+    digits.ok_or(RequestError::Malformed("Content-Length is not a length"))
+}
+
+/// `Transfer-Encoding` must come to `chunked`, once and alone (RFC 9112
+/// sections 6.1 and 6.3). A list of well-formed codings that ends in another
+/// one, or that has others before it, is a coding this server does not know.
+/// `identity`, which RFC 7230 took out of the registry, is one of these.
+///
+/// Two lawful writings are refused on purpose, since recipients differ about
+/// them and so they serve smuggling alone: a horizontal tab beside a coding,
+/// and an empty list element.
+fn check_transfer_encoding<'v>(values: impl Iterator<Item = &'v [u8]>) -> Result<(), RequestError> {
+    let mut chunked = false;
+    let mut unknown = false;
+    for coding in values.flat_map(|value| value.split(|&byte| byte == b',')) {
+        let coding = trim_spaces(coding);
+        if !is_token(coding) {
+            return Err(RequestError::Malformed("malformed Transfer-Encoding"));
+        }
+        if chunked {
+            return Err(RequestError::Malformed("a transfer coding after chunked"));
+        }
+        chunked = coding.eq_ignore_ascii_case(b"chunked");
+        unknown |= !chunked;
+    }
+    if unknown {
+        return Err(RequestError::UnknownTransferCoding);
+    }
+    Ok(())
+}
+
+/// `value` without the spaces around it; tabs stay.
+fn trim_spaces(mut value: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
+        value = rest;
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: Result<BodyFraming, u16> = Err(400);
+
+    fn check(
+        version: Version,
+        length: Option<&str>,
+        codings: &[&str],
+        expected: Result<BodyFraming, u16>,
+    ) {
+        let codings = (!codings.is_empty()).then(|| codings.iter().map(|value| value.as_bytes()));
+        let framing = BodyFraming::decide(version, length.map(str::as_bytes), codings);
+        assert_eq!(framing.map_err(|error| error.status().code()), expected);
+    }
+
+    #[test]
+    fn content_length() {
+        for (value, expected) in [
+            ("0", Ok(BodyFraming::None)),
+            ("000", Ok(BodyFraming::None)),
+            ("1", Ok(BodyFraming::Length(1))),
+            ("0042", Ok(BodyFraming::Length(42))),
+            ("18446744073709551615", Ok(BodyFraming::Length(u64::MAX))),
+            ("00000000000000000000000000007", Ok(BodyFraming::Length(7))),
+            ("18446744073709551616", BAD),
+            ("99999999999999999999999", BAD),
+            ("", BAD),
+            ("+1", BAD),
+            ("-1", BAD),
+            ("1 1", BAD),
+            ("1, 1", BAD),
+            ("1,", BAD),
+            ("1,2", BAD),
+            ("0x1", BAD),
+            ("1_0", BAD),
+            ("1.0", BAD),
+            ("1e3", BAD),
+            ("a", BAD),
+            ("1;", BAD),
+            ("\u{0661}", BAD),
+        ] {
+            println!("{value:?}");
+            check(Version::Http11, Some(value), &[], expected);
+            check(Version::Http10, Some(value), &[], expected);
+        }
+    }
+
+    #[test]
+    fn transfer_encoding() {
+        let chunked = Ok(BodyFraming::Chunked);
+        for (values, expected) in [
+            (&["chunked"][..], chunked),
+            (&["CHUNKED"], chunked),
+            (&["Chunked "], chunked),
+            (&["  chunked"], chunked),
+            (&["gzip"], Err(501)),
+            (&["identity"], Err(501)),
+            (&["xchunked"], Err(501)),
+            (&["chunkedx"], Err(501)),
+            (&["gzip, chunked"], Err(501)),
+            (&["gzip", "chunked"], Err(501)),
+            (&["deflate,gzip"], Err(501)),
+            (&[""], BAD),
+            (&[" "], BAD),
+            (&[","], BAD),
+            (&["chunked,"], BAD),
+            (&[",chunked"], BAD),
+            (&["gzip,,chunked"], BAD),
+            (&["chunked", ""], BAD),
+            (&["chunked, chunked"], BAD),
+            (&["chunked", "chunked"], BAD),
+            (&["chunked, gzip"], BAD),
+            (&["chunked, identity"], BAD),
+            (&["chunked", "gzip"], BAD),
+            (&["chunked;q=1"], BAD),
+            (&["chunked;"], BAD),
+            (&["gzip;level=1"], BAD),
+            (&["\tchunked"], BAD),
+            (&["chunked\t"], BAD),
+            (&["gzip,\tchunked"], BAD),
+            (&["\u{b}chunked"], BAD),
+            (&["chun ked"], BAD),
+            (&["\"chunked\""], BAD),
+            (&["chunked\u{e9}"], BAD),
+        ] {
+            println!("{values:?}");
+            check(Version::Http11, None, values, expected);
+            check(Version::Http11, Some("5"), values, BAD);
+            check(Version::Http10, None, values, BAD);
+        }
+    }
+
+    #[test]
+    fn neither() {
+        check(Version::Http11, None, &[], Ok(BodyFraming::None));
+    }
 }

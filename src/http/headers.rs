@@ -2,6 +2,35 @@
 
 pub use httparse::Header as Field;
 
+/// Whether a byte may stand in a token, such as a method or a field name.
+///
+/// `tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" /
+/// "_" / "`" / "|" / "~" / DIGIT / ALPHA` (RFC 9110 section 5.6.2).
+pub const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\''
+        | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+/// Whether `bytes` is a token: `1*tchar` (RFC 9110 section 5.6.2).
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// Whether a byte may stand in a field value: visible characters, blanks and
+/// obs-text (RFC 9110 section 5.5); no control character but the tab.
+pub const fn is_value_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
+}
+
+/// `bytes` without the optional whitespace around it (RFC 9110 section 5.6.3).
+pub fn trim_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
 /// All values of one field, in the order in which its lines came.
 ///
 /// A field whose grammar is a list may be spread over several lines
@@ -108,4 +137,43 @@ impl Fields<'_> {
         forwarded: Lines::NONE,
         x_forwarded_for: Lines::NONE,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_in_order_and_in_any_case() {
+        let field = |name, value| Field { name, value };
+        let fields = [
+            field("Accept", &b"a"[..]),
+            field("X", b"b"),
+            field("ACCEPT", b"c"),
+            field("accept-encoding", b"d"),
+            field("accept", b""),
+        ];
+        let check = |name, expected: &[&[u8]]| {
+            let lines = Lines::new(&fields, name);
+            assert_eq!(lines.into_iter().collect::<Vec<_>>(), expected, "{name}");
+            assert_eq!(lines.is_absent(), expected.is_empty(), "{name}");
+        };
+        check("accept", &[b"a", b"c", b""]);
+        check("Accept-Encoding", &[b"d"]);
+        check("range", &[]);
+        assert!(Lines::NONE.is_absent());
+    }
+
+    #[test]
+    fn byte_classes_match_the_grammar() {
+        for byte in 0..=255u8 {
+            let delimiter = b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+            assert_eq!(is_token_byte(byte), byte.is_ascii_graphic() && !delimiter);
+            let control = byte.is_ascii_control() && byte != b'\t';
+            assert_eq!(is_value_byte(byte), !control);
+        }
+        assert!(is_token(b"a-b") && !is_token(b"") && !is_token(b"a b"));
+        assert_eq!(trim_blanks(b" \t a b\t "), b"a b");
+        assert_eq!(trim_blanks(b" \t "), b"");
+    }
 }

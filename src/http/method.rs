@@ -19,6 +19,10 @@ pub enum Method {
     Unknown,
 }
 
+/// The most bytes a method can have; more is 400. The longest in the registry
+/// of methods (`UPDATEREDIRECTREF`) has 17.
+pub const METHOD_BYTES_MAX: usize = 32;
+
 impl Method {
     /// The methods served, as the value of an `Allow` field.
     pub const ALLOW: &'static str = "GET, HEAD, OPTIONS";
@@ -33,6 +37,33 @@ impl Method {
             "TRACE" => Method::Trace,
             "CONNECT" => Method::Connect,
             _ => Method::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_told_apart_by_case_and_all() {
+        for (token, method) in [
+            ("GET", Method::Get),
+            ("HEAD", Method::Head),
+            ("OPTIONS", Method::Options),
+            ("POST", Method::NotAllowed),
+            ("PUT", Method::NotAllowed),
+            ("PATCH", Method::NotAllowed),
+            ("DELETE", Method::NotAllowed),
+            ("TRACE", Method::Trace),
+            ("CONNECT", Method::Connect),
+            ("get", Method::Unknown),
+            ("Get", Method::Unknown),
+            ("GETS", Method::Unknown),
+            ("PROPFIND", Method::Unknown),
+            ("", Method::Unknown),
+        ] {
+            assert_eq!(Method::from_token(token), method, "{token}");
         }
     }
 }

@@ -1,7 +1,22 @@
 //! One request head, judged whole.
+//!
+//! `httparse` alone says where a head ends and which bytes its parts may have.
+//! It is more lenient than RFC 9112 about line ends, and silent about meaning;
+//! what is refused beyond it is found here: `line` for the request line,
+//! `block` for the field block as a whole, `fields` for single fields.
+//!
+//! The verdict never depends on how the bytes were cut on their way. Where a
+//! head breaks several rules, the order is: the request line; then whatever
+//! comes first among a byte that `httparse` refuses in the fields and a limit
+//! that is passed; then, once the head is whole, everything else.
+
+mod block;
+mod fields;
+mod line;
 
 use std::mem::MaybeUninit;
 
+use self::fields::FieldVerdict;
 use super::{
     error::RequestError,
     framing::BodyFraming,
@@ -89,12 +104,134 @@ impl HeadLimits {
 }
 
 /// Judges the head at the start of `bytes`: `None` while it is incomplete,
-/// which is not an error until a limit is passed.
+/// which is not an error until a limit is passed. What follows the head is
+/// neither read nor judged.
+///
+/// A verdict can come before the first line feed (a TLS handshake, a line over
+/// its limit, a byte no request line can have); after that, only new bytes that
+/// hold a line feed, or that pass a limit, can change `None` into a verdict.
 pub fn parse<'h>(
     bytes: &'h [u8],
     room: &'h mut FieldRoom<'h>,
     limits: &HeadLimits,
 ) -> Result<Option<Request<'h>>, RequestError> {
-    let _ = (bytes, room, limits);
-    todo!()
+    let Some(start) = line::start(bytes)? else {
+        return Ok(None);
+    };
+    let head = &bytes[start..];
+    let Some(line_bytes) = line::judge_bytes(head, limits.line_bytes_max)? else {
+        return Ok(None);
+    };
+    let scanned = if line::is_common_version(&head[..line_bytes]) {
+        scan(head, line_bytes, room)
+    } else {
+        scan_later_version(head, line_bytes, room)
+    };
+    match scanned? {
+        Scan::Complete(parts) => {
+            let block = &head[line_bytes..parts.head_bytes];
+            block::judge(block, parts.fields.len(), limits)?;
+            judge(head, start, parts).map(Some)
+        }
+        Scan::Partial => block::judge_partial(&head[line_bytes..], limits).map(|()| None),
+        Scan::Refused => Err(block::first_error(&head[line_bytes..], limits)),
+    }
 }
+
+/// The parts of a head as `httparse` tells them apart.
+struct Parts<'h> {
+    method: &'h str,
+    target: &'h str,
+    version: Version,
+    fields: &'h [Field<'h>],
+    head_bytes: usize,
+}
+
+/// What `httparse` says of a head.
+enum Scan<'h> {
+    Complete(Parts<'h>),
+    Partial,
+    /// Something in the field block is refused.
+    Refused,
+}
+
+/// A head whose version is 1.0 or 1.1.
+fn scan<'h>(
+    head: &'h [u8],
+    line_bytes: usize,
+    room: &'h mut FieldRoom<'h>,
+) -> Result<Scan<'h>, RequestError> {
+    let mut request = httparse::Request::new(&mut []);
+    let status = match request.parse_with_uninit_headers(head, room) {
+        Ok(status) => status,
+        Err(_) => return line::judge_common(&head[..line_bytes]).map(|()| Scan::Refused),
+    };
+    let (httparse::Status::Complete(head_bytes), Some(method), Some(target)) =
+        (status, request.method, request.path)
+    else {
+        return Ok(Scan::Partial);
+    };
+    Ok(Scan::Complete(Parts {
+        method,
+        target,
+        version: match request.version {
+            Some(0) => Version::Http10,
+            _ => Version::Http11,
+        },
+        fields: request.headers,
+        head_bytes,
+    }))
+}
+
+/// A head with another version: HTTP/1.2 and above are 1.1 to this server
+/// (RFC 9110 section 2.5), which `httparse` does not know, so that the line and
+/// the fields are parsed apart. Rare, hence not in haste.
+#[cold]
+fn scan_later_version<'h>(
+    head: &'h [u8],
+    line_bytes: usize,
+    room: &'h mut FieldRoom<'h>,
+) -> Result<Scan<'h>, RequestError> {
+    let (method, target) = line::parse_later_version(&head[..line_bytes])?;
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let (block_bytes, fields) = match httparse::parse_headers(&head[line_bytes..], &mut fields) {
+        Ok(httparse::Status::Complete(parsed)) => parsed,
+        Ok(httparse::Status::Partial) => return Ok(Scan::Partial),
+        Err(_) => return Ok(Scan::Refused),
+    };
+    Ok(Scan::Complete(Parts {
+        method,
+        target,
+        version: Version::Http11,
+        fields: room[..fields.len()].write_copy_of_slice(fields),
+        head_bytes: line_bytes + block_bytes,
+    }))
+}
+
+/// Gives the parts of a head their meaning, or says what is wrong with it.
+fn judge<'h>(head: &'h [u8], start: usize, parts: Parts<'h>) -> Result<Request<'h>, RequestError> {
+    let malformed = |_| RequestError::Malformed("request line is not text");
+    let line_bytes = parts.method.len() + 1 + parts.target.len();
+    let method = Method::from_token(parts.method);
+    let target = Target::parse(method, parts.target)?;
+    let FieldVerdict {
+        fields,
+        framing,
+        connection,
+        expectation,
+    } = fields::judge(&head[..parts.head_bytes], parts.fields, parts.version)?;
+    Ok(Request {
+        method,
+        line: std::str::from_utf8(&head[..line_bytes]).map_err(malformed)?,
+        target,
+        version: parts.version,
+        fields,
+        framing,
+        connection,
+        expectation,
+        head_bytes: start + parts.head_bytes,
+    })
+}
+
+#[cfg(test)]
+mod tests;

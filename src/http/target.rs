@@ -1,6 +1,15 @@
 //! The request target (RFC 9112 section 3.2) and the path it names.
 
-use std::borrow::Cow;
+mod authority;
+mod path;
+
+pub use self::{
+    authority::is_host,
+    path::{PathError, RequestPath},
+};
+
+use self::authority::{is_authority, is_connect_authority};
+use super::{error::RequestError, method::Method};
 
 /// A request target in one of its four forms, already checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,45 +27,202 @@ pub enum Target<'b> {
     Asterisk,
 }
 
-/// A path beneath the root: decoded once, dot segments resolved, never above
-/// the root, without a NUL or an encoded slash. There is one way to make one.
-///
-/// It has no leading slash; it ends in a slash (or is empty, the root itself)
-/// exactly when it names a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPath<'b> {
-    bytes: Cow<'b, [u8]>,
+impl<'b> Target<'b> {
+    /// The target that `text` is with this method, or 400.
+    ///
+    /// Anything outside visible ASCII is refused, and so are `"`, `<`, `>`,
+    /// `\` and the fragment's `#`, which no client sends as they are. Tolerated
+    /// although RFC 3986 has them encoded: `[`, `]`, `^`, `` ` ``, `{`, `|` and
+    /// `}`, since clients that follow the URL Standard send some of these raw,
+    /// above all in a query. Percent-encodings are judged in the path, by
+    /// [`RequestPath::new`], and left alone in the query.
+    pub fn parse(method: Method, text: &'b str) -> Result<Target<'b>, RequestError> {
+        if has_forbidden_byte(text.as_bytes()) {
+            return Err(RequestError::Malformed("forbidden character in target"));
+        }
+        if method == Method::Connect {
+            return Target::parse_authority(text);
+        }
+        if text.starts_with('/') {
+            return Ok(split_query(text));
+        }
+        if text == "*" {
+            return match method {
+                Method::Options => Ok(Target::Asterisk),
+                _ => Err(RequestError::Malformed("target * without OPTIONS")),
+            };
+        }
+        Target::parse_absolute(method, text)
+    }
+
+    /// `authority-form = uri-host ":" port` (RFC 9112 section 3.2.3); an empty
+    /// port or one out of range is refused (RFC 9110 section 9.3.6).
+    fn parse_authority(text: &str) -> Result<Target<'b>, RequestError> {
+        match is_connect_authority(text.as_bytes()) {
+            true => Ok(Target::Authority),
+            false => Err(RequestError::Malformed("malformed target of CONNECT")),
+        }
+    }
+
+    /// `absolute-form = absolute-URI` (RFC 9112 section 3.2.2), which a server
+    /// must accept. Its authority replaces `Host`, so it is as valid as that
+    /// must be, and not empty (RFC 9110 section 4.2.1). `https` must not be
+    /// served over a plain connection (section 7.4), other schemes are none of
+    /// ours.
+    fn parse_absolute(method: Method, text: &'b str) -> Result<Target<'b>, RequestError> {
+        let malformed = |rule| Err(RequestError::Malformed(rule));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return malformed("target in none of the four forms");
+        };
+        if !scheme.eq_ignore_ascii_case("http") {
+            return malformed("scheme of the target is not http");
+        }
+        let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path_and_query) = rest.split_at(path_at);
+        if !is_authority(authority.as_bytes()) {
+            return malformed("malformed authority in target");
+        }
+        match (path_and_query.strip_prefix('?'), path_and_query) {
+            // RFC 9112 section 3.2.4: what a proxy would send on as `*`.
+            (None, "") if method == Method::Options => Ok(Target::Asterisk),
+            (None, "") => Ok(split_query("/")),
+            (None, _) => Ok(split_query(path_and_query)),
+            (Some(query), _) => Ok(Target::Path {
+                path: "/",
+                query: Some(query),
+            }),
+        }
+    }
 }
 
-/// Why a path was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathError {
-    /// A bad percent-encoding, an encoded slash or NUL: 400.
-    Malformed,
-    /// Dot segments lead above the root: 400.
-    AboveRoot,
+/// Whether `text` holds a byte that no target may have. Without early return,
+/// so that the compiler makes it a loop over vectors.
+fn has_forbidden_byte(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, &byte| {
+        let visible = byte.wrapping_sub(b'!') <= b'~' - b'!';
+        let forbidden =
+            (byte == b'"') | (byte == b'#') | (byte == b'<') | (byte == b'>') | (byte == b'\\');
+        found | !visible | forbidden
+    })
 }
 
-impl<'b> RequestPath<'b> {
-    /// The path that `path` (percent-encoded, beginning with a slash) names.
-    pub fn new(path: &'b str) -> Result<RequestPath<'b>, PathError> {
-        let _ = path;
-        todo!()
+/// Path and query of an origin-form (RFC 9112 section 3.2.1).
+fn split_query(text: &str) -> Target<'_> {
+    match text.split_once('?') {
+        Some((path, query)) => Target::Path {
+            path,
+            query: Some(query),
+        },
+        None => Target::Path {
+            path: text,
+            query: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: &str, text: &str, expected: Option<Target<'_>>) {
+        let target = Target::parse(Method::from_token(method), text);
+        assert_eq!(target.ok(), expected, "{method} {text}");
     }
 
-    /// The decoded bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+    fn path<'b>(path: &'b str, query: Option<&'b str>) -> Option<Target<'b>> {
+        Some(Target::Path { path, query })
     }
 
-    /// Whether it names a folder: it is empty or ends in a slash.
-    pub fn is_folder(&self) -> bool {
-        todo!()
+    #[test]
+    fn origin_form() {
+        check("GET", "/", path("/", None));
+        check("GET", "/?", path("/", Some("")));
+        check("GET", "/a/b.c?d=e?f", path("/a/b.c", Some("d=e?f")));
+        check("OPTIONS", "/a", path("/a", None));
+        check("GET", "//a", path("//a", None));
+        check("GET", "/a:b@c", path("/a:b@c", None));
+        check("GET", "/100%", path("/100%", None));
+        check("GET", "/?f[a]=1|2^3`{}", path("/", Some("f[a]=1|2^3`{}")));
+        let unreserved = "/-._~!$&'()*+,;=:@azAZ09";
+        check("GET", unreserved, path(unreserved, None));
+        for bad in [
+            "/a#b", "/#", "/a\\b", "/a?\\", "/a\"b", "/<", "/>", "/a b", "/a\tb", "/\0", "/\x7f",
+            "/\u{e9}", "/\u{ff}?", "a", "a/b", "", "?", "?a", "#",
+        ] {
+            check("GET", bad, None);
+            check("OPTIONS", bad, None);
+            check("CONNECT", bad, None);
+        }
+        // Every place of a longer target, so that vectors and rest are seen.
+        for place in 1..40 {
+            let mut target = format!("/{}", "a".repeat(40));
+            target.replace_range(place..=place, "#");
+            check("GET", &target, None);
+        }
     }
 
-    /// Whether a segment begins with a dot, the first one being
-    /// `.well-known` (RFC 8615) aside.
-    pub fn is_hidden(&self) -> bool {
-        todo!()
+    #[test]
+    fn absolute_form() {
+        check("GET", "http://a", path("/", None));
+        check("GET", "http://a/", path("/", None));
+        check("GET", "HTTP://a:80/b?c", path("/b", Some("c")));
+        check("GET", "http://a?b", path("/", Some("b")));
+        check("GET", "http://a?b/c", path("/", Some("b/c")));
+        check("GET", "http://[::1]:8080/x", path("/x", None));
+        check("GET", "http://a://b", path("//b", None));
+        check("OPTIONS", "http://a", Some(Target::Asterisk));
+        check("OPTIONS", "http://a/", path("/", None));
+        for bad in [
+            "http://",
+            "http:///a",
+            "http://:80/",
+            "http://?a",
+            "http:/a",
+            "http:a",
+            "http://u@a/",
+            "http://u:p@a/",
+            "http://a:b/",
+            "http://a:65536/",
+            "http://a,b/",
+            "http://[::1/",
+            "http://a#b",
+            "https://a/",
+            "ftp://a/",
+            "://a/",
+            "mailto:a",
+            "http://a%/",
+        ] {
+            check("GET", bad, None);
+        }
+    }
+
+    #[test]
+    fn authority_and_asterisk_form() {
+        check("CONNECT", "a:443", Some(Target::Authority));
+        check("CONNECT", "[::1]:443", Some(Target::Authority));
+        for bad in [
+            "a",
+            "a:",
+            ":443",
+            "a:0x1",
+            "a:65536",
+            "/",
+            "*",
+            "http://a/",
+            "u@a:1",
+            "a:1/",
+        ] {
+            check("CONNECT", bad, None);
+        }
+        check("OPTIONS", "*", Some(Target::Asterisk));
+        for (method, target) in [
+            ("GET", "*"),
+            ("HEAD", "*"),
+            ("POST", "*"),
+            ("OPTIONS", "**"),
+        ] {
+            check(method, target, None);
+        }
+        check("GET", "a:443", None);
     }
 }

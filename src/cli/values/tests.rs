@@ -1,0 +1,208 @@
+use super::*;
+
+#[track_caller]
+fn check_seconds(text: &str, milliseconds: Option<u64>) {
+    let expected = milliseconds.map(|span| Seconds(Duration::from_millis(span)));
+    assert_eq!(seconds(text).ok(), expected, "{text:?}");
+}
+
+#[test]
+fn seconds_are_decimal_and_at_most_a_year() {
+    check_seconds("75", Some(75_000));
+    check_seconds("0", Some(0));
+    check_seconds("0.25", Some(250));
+    check_seconds(".5", Some(500));
+    check_seconds("31536000", Some(31_536_000_000));
+    for text in [
+        "", ".", "-1", "+1", "1e3", "inf", "NaN", "1.2.3", "1 ", "1s", "31536001",
+    ] {
+        check_seconds(text, None);
+    }
+    let vast = "9".repeat(400);
+    check_seconds(&vast, None);
+}
+
+#[test]
+fn a_time_out_is_more_than_zero() {
+    for text in ["0", "0.0", "0.0000000001"] {
+        assert_eq!(
+            positive_seconds(text),
+            Err("must be more than 0".into()),
+            "{text:?}"
+        );
+    }
+    assert!(positive_seconds("0.001").is_ok());
+}
+
+#[test]
+fn seconds_are_shown_as_they_are_written() {
+    for text in ["0", "0.5", "75"] {
+        assert_eq!(seconds(text).unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn whole_numbers_have_a_span() {
+    let parse = whole_number(1..=1024);
+    for (text, number) in [
+        ("1", Some(1)),
+        ("1024", Some(1024)),
+        ("0", None),
+        ("1025", None),
+        ("", None),
+        ("+1", None),
+        ("-1", None),
+        ("1.0", None),
+        ("0x10", None),
+        ("99999999999999999999", None),
+    ] {
+        assert_eq!(parse(text).ok(), number, "{text:?}");
+    }
+}
+
+#[track_caller]
+fn check_listen(text: &str, expected: Result<Listen, &str>) {
+    match (listen(text), expected) {
+        (Ok(listen), Ok(expected)) => assert_eq!(listen, expected, "{text:?}"),
+        (Err(reason), Err(part)) => assert!(reason.contains(part), "{text:?}: {reason}"),
+        (got, _) => panic!("{text:?} gave {got:?}"),
+    }
+}
+
+#[test]
+fn places_to_listen() {
+    let address = |text: &str| Ok(Listen::Address(text.parse().unwrap()));
+    check_listen("127.0.0.1:8080", address("127.0.0.1:8080"));
+    check_listen("0.0.0.0:80", address("0.0.0.0:80"));
+    check_listen("[::1]:0", address("[::1]:0"));
+    check_listen("localhost:8080", Ok(Listen::Localhost(8080)));
+    check_listen("LocalHost:0", Ok(Listen::Localhost(0)));
+    check_listen("localhost:", Err("the port is not a number"));
+    check_listen("localhost:65536", Err("the port is not a number"));
+    check_listen("localhost:+1", Err("the port is not a number"));
+    check_listen("8080", Err("say localhost:8080 for this machine alone"));
+    check_listen(":8080", Err("0.0.0.0:8080 or [::]:8080 for all"));
+    check_listen("::1:8080", Err("not an address and a port"));
+    check_listen("example.org:80", Err("not an address and a port"));
+    check_listen("127.0.0.1", Err("not an address and a port"));
+    check_listen("127.0.0.1:65536", Err("not an address and a port"));
+    check_listen("", Err("not an address and a port"));
+    check_listen(":", Err("not an address and a port"));
+    check_listen("unix:/run/s", Err("not an address and a port"));
+}
+
+#[track_caller]
+fn check_field(text: &str, expected: Result<&[(&str, &str)], &str>) {
+    match (field_lines(text), expected) {
+        (Ok(lines), Ok(expected)) => {
+            let lines: Vec<_> = lines
+                .0
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            assert_eq!(lines, expected, "{text:?}");
+        }
+        (Err(reason), Err(part)) => assert!(reason.contains(part), "{text:?}: {reason}"),
+        (got, _) => panic!("{text:?} gave {got:?}"),
+    }
+}
+
+#[test]
+fn fields_that_can_be_added() {
+    check_field("X-A: b", Ok(&[("X-A", "b")]));
+    check_field("X-A:b:c", Ok(&[("X-A", "b:c")]));
+    check_field("X-A:", Ok(&[("X-A", "")]));
+    check_field("X-A: \t b\tc \t", Ok(&[("X-A", "b\tc")]));
+    check_field("X-A: caf\u{e9}", Ok(&[("X-A", "caf\u{e9}")]));
+    check_field("Server: mine", Ok(&[("Server", "mine")]));
+    check_field(
+        "cache-control: no-store",
+        Ok(&[("cache-control", "no-store")]),
+    );
+    check_field("A: 1, 2\n\nB: 3\n", Ok(&[("A", "1, 2"), ("B", "3")]));
+}
+
+#[test]
+fn fields_that_cannot() {
+    check_field("", Err("not a field such as"));
+    check_field("X-A", Err("not a field such as"));
+    check_field(": b", Err("'' is not a field name"));
+    check_field("X A: b", Err("'X A' is not a field name"));
+    check_field("X-A : b", Err("'X-A ' is not a field name"));
+    check_field("X-\u{e9}: b", Err("is not a field name"));
+    check_field("X-A: b\rC: d", Err("the value of X-A holds a control"));
+    check_field("X-A: b\0", Err("the value of X-A holds a control"));
+    check_field("X-A: b\u{7f}", Err("the value of X-A holds a control"));
+    check_field("X-A: b\u{85}", Err("the value of X-A holds a control"));
+    for own in COMPUTED {
+        let line = format!("{}: 1", own.to_ascii_lowercase());
+        check_field(&line, Err(&format!("{own} is computed for each response")));
+    }
+}
+
+#[track_caller]
+fn check_media_type(text: &str, expected: Option<(&str, &str)>) {
+    let parsed = media_type(text).ok();
+    let parsed = parsed
+        .as_ref()
+        .map(|(ext, kind)| (ext.as_str(), kind.as_str()));
+    assert_eq!(parsed, expected, "{text:?}");
+}
+
+#[test]
+fn media_types_by_extension() {
+    check_media_type("md=text/markdown", Some(("md", "text/markdown")));
+    check_media_type(".MD= text/markdown ", Some(("md", "text/markdown")));
+    let with_charset = "text/markdown; charset=utf-8";
+    check_media_type(&format!("md={with_charset}"), Some(("md", with_charset)));
+    let quoted = "text/x;a=\"b c\"";
+    check_media_type(&format!("x={quoted}"), Some(("x", quoted)));
+    for text in [
+        "md",
+        "md=",
+        "=text/markdown",
+        "md=text",
+        "md=text/",
+        "md=text/mark down",
+        "md=text/markdown;",
+        "md=text/markdown;charset",
+        "md=text/markdown;charset=",
+        "md=text/x;a=\"b",
+        "md=text/x;a=\"",
+        "md=text/x\r\nA: b",
+        "md=text/x;a=\"\r\n\"",
+        "a/b=text/plain",
+        "tar.gz=application/gzip",
+    ] {
+        check_media_type(text, None);
+    }
+}
+
+#[test]
+fn files_beneath_the_root() {
+    for (text, path) in [
+        ("index.html", Some("index.html")),
+        ("/app/index.html", Some("app/index.html")),
+        ("", None),
+        ("/", None),
+        ("app/", None),
+        ("../secret", None),
+        ("app/./x", None),
+        ("app//x", None),
+        ("a\0b", None),
+    ] {
+        assert_eq!(file_beneath_root(text).ok().as_deref(), path, "{text:?}");
+    }
+}
+
+#[test]
+fn names_of_charsets_and_users() {
+    assert_eq!(charset("none"), Ok(Charset(None)));
+    assert_eq!(charset("UTF-8"), Ok(Charset(Some("UTF-8".into()))));
+    assert!(charset("").is_err());
+    assert!(charset("utf-8\r\nA: b").is_err());
+    assert_eq!(user("www-data"), Ok("www-data".into()));
+    for text in ["", "a:b", "a/b", "a\nb"] {
+        assert!(user(text).is_err(), "{text:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! What a worker lends to the connection it is serving: one of each a worker,
+//! none a connection.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::output::Output;
+use crate::{
+    config::{Config, Limits, SiteOptions, Timeouts},
+    files::{Turn, View},
+    handler::Place,
+    http::{date::HttpDate, response::CommonFields},
+    observe::{
+        access_log::LogBuffer,
+        counters::Counters,
+        log_line::LogTime,
+    },
+};
+
+/// Bytes read at once, besides what is left of a head: a turn's worth of
+/// pipelined requests, and the most that is kept of them while a response
+/// before them cannot be sent.
+pub const READ_BYTES: usize = 16 << 10;
+
+/// A worker's own things. All of it is reused from connection to connection.
+#[derive(Debug)]
+pub struct Desk {
+    /// Output under way; empty between connections.
+    pub output: Output,
+    /// The files.
+    pub view: View,
+    /// How they are served.
+    pub site: Arc<SiteOptions>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Waits.
+    pub timeouts: Timeouts,
+    /// Whether the server is stopping.
+    pub draining: bool,
+    /// The worker's number.
+    pub worker: usize,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// The access log, if any.
+    pub log: Option<LogBuffer>,
+    /// The second, for the log.
+    pub log_time: LogTime,
+    /// The lines of every response.
+    pub common: CommonFields,
+    /// The instant at which this turn began.
+    pub now: Instant,
+    /// The same, as files count it.
+    pub turn: Turn,
+    started: Instant,
+    next_second: Instant,
+}
+
+impl Desk {
+    /// A desk for worker number `worker`. `started` is the instant from which
+    /// all desks of the process count their turns.
+    pub fn new(
+        config: &Config,
+        worker: usize,
+        view: View,
+        counters: Arc<Counters>,
+        log: Option<LogBuffer>,
+        started: Instant,
+    ) -> Desk {
+        let date = HttpDate::from_unix_seconds(0);
+        let mut desk = Desk {
+            output: Output::default(),
+            view,
+            site: Arc::new(config.site.clone()),
+            limits: config.limits,
+            timeouts: config.timeouts,
+            draining: false,
+            worker,
+            counters,
+            log,
+            log_time: LogTime::new(0),
+            common: CommonFields::new(&config.headers, date),
+            now: started,
+            turn: Turn(0),
+            started,
+            next_second: started,
+        };
+        desk.begin_turn();
+        desk
+    }
+
+    /// Reads the clock, once a turn. The wall clock is read when its second
+    /// is over, so that a step of it is noticed within a second.
+    pub fn begin_turn(&mut self) {
+        self.now = Instant::now();
+        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
+        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        if self.now >= self.next_second {
+            let wall = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
+            self.next_second = self.now + std::time::Duration::from_nanos(rest);
+            let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
+            self.common.set_date(date);
+            self.log_time.set(date.unix_seconds());
+        }
+        self.view.begin_turn(self.turn);
+    }
+
+    /// What an answer is made from.
+    pub fn place(&self) -> Place<'_> {
+        Place {
+            view: &self.view,
+            options: &self.site,
+            turn: self.turn,
+            date: self.common.date(),
+        }
+    }
+
+    /// Bytes of input a worker needs room for: the largest head and what is
+    /// read behind it.
+    pub fn input_bytes(&self) -> usize {
+        let head = &self.limits.head;
+        head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES
+    }
+}

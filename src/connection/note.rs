@@ -1,0 +1,189 @@
+//! What is noted of each request: counts, the access log, the story of the
+//! connection, and the diagnostics that can be read line by line.
+
+use std::time::Instant;
+
+use log::debug;
+
+use super::{Identity, desk::Desk, respond::Queued};
+use crate::{
+    http::{
+        persistence::{CloseCause, Persistence},
+        request::Request,
+        status::Status,
+    },
+    observe::{
+        close_reason::CloseReason,
+        log_line::{LogEntry, LogOutcome, LogRequest, PendingLine},
+    },
+};
+
+/// A response whose last byte is not sent yet.
+#[derive(Debug)]
+pub struct Unfinished {
+    line: Option<PendingLine>,
+    story_line: Box<str>,
+    note: Note,
+}
+
+/// A response, as far as it is noted.
+#[derive(Clone, Copy, Debug)]
+pub struct Note {
+    /// The request's number on its connection, from 1.
+    pub number: u64,
+    /// What was queued.
+    pub queued: Queued,
+    /// Why the connection closes after it; `None`: it is kept.
+    pub close: Option<CloseReason>,
+    /// When its head was whole.
+    pub received: Instant,
+}
+
+/// What a request said of itself, for the notes.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// A well-formed request.
+    Request(&'a Request<'a>),
+    /// The first bytes of a malformed one.
+    Raw(&'a [u8]),
+}
+
+impl From<CloseCause> for CloseReason {
+    fn from(cause: CloseCause) -> CloseReason {
+        match cause {
+            CloseCause::ClientAsked => CloseReason::ClientAsked,
+            CloseCause::KeepAliveOff => CloseReason::KeepAliveOff,
+            CloseCause::MaxRequests => CloseReason::MaxRequests,
+            CloseCause::Draining => CloseReason::Draining,
+            CloseCause::Refused => CloseReason::BadRequest,
+        }
+    }
+}
+
+/// The reason for a close that a persistence is, if it is one.
+pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
+    match persistence {
+        Persistence::Keep | Persistence::KeepAnnounced => None,
+        Persistence::Close(cause) => Some(cause.into()),
+    }
+}
+
+impl<'a> Said<'a> {
+    fn line(self) -> &'a [u8] {
+        match self {
+            Said::Request(request) => request.line.as_bytes(),
+            Said::Raw(bytes) => bytes,
+        }
+    }
+
+    fn entry(self, identity: &Identity, desk: &'a Desk, number: u64, status: Status) -> LogEntry<'a> {
+        let (request, referer, user_agent) = match self {
+            Said::Request(request) => (
+                LogRequest::Parsed(request.line, request.version),
+                request.fields.referer,
+                request.fields.user_agent,
+            ),
+            Said::Raw(bytes) => (LogRequest::Raw(bytes), None, None),
+        };
+        LogEntry {
+            client: identity.client(),
+            time: &desk.log_time,
+            request,
+            status,
+            referer,
+            user_agent,
+            connection: identity.id,
+            number,
+        }
+    }
+}
+
+/// Whether anybody wants to know when a response was sent.
+pub fn is_timed(desk: &Desk) -> bool {
+    desk.log.is_some() || desk.counters.is_watched() || log::log_enabled!(log::Level::Debug)
+}
+
+/// Notes a response that was sent, or queued together with others.
+pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note) {
+    if !is_timed(desk) {
+        return;
+    }
+    let now = Instant::now();
+    if desk.log.is_some() {
+        let mut log = desk.log.take();
+        if let Some(log) = &mut log {
+            let entry = said.entry(identity, desk, note.number, note.queued.status);
+            log.write(&entry, &note.outcome(now));
+        }
+        desk.log = log;
+    }
+    tell(identity, desk, said.line(), note, now);
+}
+
+/// Keeps what is to be noted of a response until its last byte is sent.
+pub fn hold(identity: &Identity, desk: &Desk, said: Said<'_>, note: Note) -> Option<Box<Unfinished>> {
+    if !is_timed(desk) {
+        return None;
+    }
+    let line = desk.log.as_ref().map(|log| {
+        log.begin(&said.entry(identity, desk, note.number, note.queued.status))
+    });
+    Some(Box::new(Unfinished {
+        line,
+        story_line: String::from_utf8_lossy(said.line()).into(),
+        note,
+    }))
+}
+
+/// Notes a response that ended in a later turn, with `left` bytes unsent.
+pub fn finished(identity: &mut Identity, desk: &mut Desk, unfinished: Unfinished, left: u64) {
+    let now = Instant::now();
+    let mut note = unfinished.note;
+    note.queued.content_bytes = note.queued.content_bytes.saturating_sub(left);
+    if let (Some(log), Some(line)) = (&mut desk.log, &unfinished.line) {
+        log.complete(line, &note.outcome(now));
+    }
+    tell(identity, desk, unfinished.story_line.as_bytes(), note, now);
+}
+
+fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Instant) {
+    let Note {
+        number,
+        queued: Queued {
+            status,
+            content_bytes,
+        },
+        close,
+        received,
+    } = note;
+    let took = now.saturating_duration_since(received);
+    if desk.counters.is_watched() {
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        desk.counters.latency.record(nanoseconds);
+        if let Some(story) = &mut identity.story {
+            story.request(line, status, content_bytes, received, now);
+        }
+    }
+    debug!(
+        "connection {}: request {number}: \"{}\" {}, {content_bytes} bytes, {} us, {}",
+        identity.id,
+        line.escape_ascii(),
+        status.code(),
+        took.as_micros(),
+        match close {
+            None => "kept",
+            Some(reason) => reason.name(),
+        }
+    );
+}
+
+impl Note {
+    fn outcome(&self, now: Instant) -> LogOutcome {
+        let took = now.saturating_duration_since(self.received).as_micros();
+        LogOutcome {
+            bytes: self.queued.content_bytes,
+            microseconds: u64::try_from(took).unwrap_or(u64::MAX),
+            close: self.close,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Answers written as responses: the head into the output's bytes, the content
+//! behind it.
+
+use super::output::Output;
+use crate::{
+    files::{Selected, Turn},
+    handler::{Answer, Part, page::Page},
+    http::{
+        persistence::Persistence,
+        range::ByteRange,
+        response::{CommonFields, ContentRange, Head, write_content_range},
+        status::Status,
+    },
+};
+
+/// What every response of one turn shares.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The ready lines.
+    pub common: &'a CommonFields,
+    /// What is said of the connection.
+    pub persistence: Persistence,
+    /// Whether the content itself is left out: the method was HEAD.
+    pub head_only: bool,
+    /// The turn of the poll, from which boundaries of parts are made.
+    pub turn: Turn,
+}
+
+/// What was queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The status.
+    pub status: Status,
+    /// Bytes of content.
+    pub content_bytes: u64,
+}
+
+/// Appends the response that `answer` is to `output`.
+pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
+    match answer {
+        Answer::Representation(status, selected, part) => {
+            queue_representation(*status, selected, part, frame, output)
+        }
+        Answer::Page(page) => queue_page(page, frame, output),
+        Answer::Options => {
+            let head = Head {
+                allow: true,
+                ..frame.head(Status::NoContent)
+            };
+            head.write(&mut output.bytes);
+            Queued {
+                status: Status::NoContent,
+                content_bytes: 0,
+            }
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// A head that says nothing of its own yet.
+    fn head(&self, status: Status) -> Head<'a> {
+        Head {
+            status,
+            common: self.common,
+            representation: b"",
+            location: None,
+            allow: false,
+            cache_control: None,
+            content_security_policy: None,
+            varies_by_accept: false,
+            content_type: None,
+            content_range: None,
+            content_length: None,
+            persistence: self.persistence,
+        }
+    }
+}
+
+fn queue_representation(
+    status: Status,
+    selected: &Selected,
+    part: &Part,
+    frame: Frame<'_>,
+    output: &mut Output,
+) -> Queued {
+    let size = selected.identity.size;
+    let fields = &selected.fields;
+    let head = frame.head(status);
+    let (head, range) = match part {
+        Part::None => {
+            let representation = fields.not_modified();
+            (Head { representation, ..head }, 0..0)
+        }
+        Part::Whole if status == Status::Ok => {
+            let representation = fields.whole();
+            (Head { representation, ..head }, 0..size)
+        }
+        // The site's own error page: its content, and none of its validators.
+        Part::Whole => (
+            Head {
+                content_type: Some(&selected.content_type),
+                content_length: Some(size),
+                cache_control: Some("no-cache"),
+                ..head
+            },
+            0..size,
+        ),
+        Part::Range(range) => (
+            Head {
+                representation: fields.partial(),
+                content_range: Some(ContentRange::Part(*range, size)),
+                content_length: Some(range.len()),
+                ..head
+            },
+            range.first..range.last + 1,
+        ),
+        Part::Ranges(ranges) => return queue_parts(selected, ranges, frame, output),
+    };
+    head.write(&mut output.bytes);
+    if frame.head_only {
+        return Queued {
+            status,
+            content_bytes: 0,
+        };
+    }
+    let content_bytes = range.end - range.start;
+    output.push_part(selected, range);
+    Queued {
+        status,
+        content_bytes,
+    }
+}
+
+/// Several ranges as multipart/byteranges (RFC 9110 section 14.6).
+fn queue_parts(
+    selected: &Selected,
+    ranges: &[ByteRange],
+    frame: Frame<'_>,
+    output: &mut Output,
+) -> Queued {
+    let size = selected.identity.size;
+    let boundary = format!("stdhttpd-{:016x}", frame.turn.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let preludes: Vec<Vec<u8>> = ranges
+        .iter()
+        .enumerate()
+        .map(|(index, range)| {
+            let before = if index == 0 { "" } else { "\r\n" };
+            let mut prelude = format!(
+                "{before}--{boundary}\r\nContent-Type: {}\r\n",
+                selected.content_type
+            )
+            .into_bytes();
+            write_content_range(&mut prelude, ContentRange::Part(*range, size));
+            prelude.extend_from_slice(b"\r\n");
+            prelude
+        })
+        .collect();
+    let end = format!("\r\n--{boundary}--\r\n");
+    let content_bytes = preludes.iter().map(|p| p.len() as u64).sum::<u64>()
+        + ranges.iter().map(|range| range.len()).sum::<u64>()
+        + end.len() as u64;
+    let head = Head {
+        representation: selected.fields.multipart(),
+        content_type: Some(&format!("multipart/byteranges; boundary={boundary}")),
+        content_length: Some(content_bytes),
+        ..frame.head(Status::PartialContent)
+    };
+    head.write(&mut output.bytes);
+    for (prelude, range) in preludes.iter().zip(ranges) {
+        output.bytes.extend_from_slice(prelude);
+        output.push_part(selected, range.first..range.last + 1);
+    }
+    output.bytes.extend_from_slice(end.as_bytes());
+    Queued {
+        status: Status::PartialContent,
+        content_bytes,
+    }
+}
+
+fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
+    let Page {
+        status,
+        body,
+        content_type,
+        content_security_policy,
+        location,
+        cache_control,
+        content_range,
+        allow,
+        varies_by_accept,
+        refused: _,
+    } = page;
+    let head = Head {
+        location: location.as_deref(),
+        allow: *allow,
+        cache_control: Some(cache_control),
+        content_security_policy: Some(content_security_policy),
+        varies_by_accept: *varies_by_accept,
+        content_type: Some(content_type),
+        content_range: *content_range,
+        content_length: Some(body.len() as u64),
+        ..frame.head(*status)
+    };
+    head.write(&mut output.bytes);
+    let body: &[u8] = if frame.head_only { b"" } else { body };
+    output.bytes.extend_from_slice(body);
+    Queued {
+        status: *status,
+        content_bytes: body.len() as u64,
+    }
+}

@@ -1,0 +1,211 @@
+//! The content of a file: read into memory, or sent from its descriptor.
+
+use std::{fs::File, io, os::unix::fs::FileExt};
+
+use rustix::fs::fstat;
+
+use super::root::Identity;
+
+/// The largest file kept in memory, in bytes. Copying one this large to a
+/// socket still costs less than sending it from its descriptor.
+pub const MEMORY_BYTES_MAX: u64 = 1 << 20;
+
+/// How often a file is read again that changes while it is read. One that
+/// changes all the time is then sent from its descriptor.
+const READ_ATTEMPTS_MAX: u32 = 4;
+
+/// The content of a representation.
+#[derive(Debug)]
+pub enum Content {
+    /// A small file, whole.
+    Memory(Box<[u8]>),
+    /// A large one, to be sent from its open descriptor.
+    File(File),
+}
+
+impl Content {
+    /// Asks the system to read `bytes` bytes from `offset` on ahead of their
+    /// use, so that sending them does not wait for a slow disk. Does nothing
+    /// for what is in memory, nor on a system that cannot be asked.
+    pub fn read_ahead(&self, offset: u64, bytes: u64) {
+        if let Content::File(file) = self {
+            advise(file, offset, bytes, Advice::WillNeed);
+        }
+    }
+
+    /// Bytes of memory it holds.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        match self {
+            Content::Memory(bytes) => bytes.len() as u64,
+            Content::File(_) => 0,
+        }
+    }
+}
+
+/// A content, and the identity of the file that it is of.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) content: Content,
+    pub(super) identity: Identity,
+}
+
+impl Body {
+    /// The file as it is: to be sent from its descriptor.
+    pub(super) fn from_file(file: File, identity: Identity) -> Body {
+        advise(&file, 0, 0, Advice::Sequential);
+        Body {
+            content: Content::File(file),
+            identity,
+        }
+    }
+
+    /// The file, read into memory. One that changes meanwhile is read again;
+    /// one that goes on changing, or grows too large, stays on disk.
+    pub(super) fn read(file: File, mut identity: Identity) -> io::Result<Body> {
+        for _ in 0..READ_ATTEMPTS_MAX {
+            if identity.size > MEMORY_BYTES_MAX {
+                break;
+            }
+            let bytes = read_exactly(&file, identity.size)?;
+            let after = Identity::new(&fstat(&file)?);
+            if let Some(bytes) = bytes
+                && after == identity
+            {
+                return Ok(Body {
+                    content: Content::Memory(bytes),
+                    identity,
+                });
+            }
+            identity = after;
+        }
+        Ok(Body::from_file(file, identity))
+    }
+}
+
+/// The `size` bytes that are the whole of `file`; `None` if it holds fewer or
+/// more.
+fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
+    let Ok(size) = usize::try_from(size) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size)?;
+    bytes.resize(size, 0);
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64) {
+            Ok(0) => return Ok(None),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // One byte more would mean that it has grown.
+    let grown = file.read_at(&mut [0], size as u64)? != 0;
+    Ok((!grown).then(|| bytes.into_boxed_slice()))
+}
+
+#[derive(Clone, Copy)]
+enum Advice {
+    Sequential,
+    WillNeed,
+}
+
+/// Tells the system how a file will be read. A refusal does no harm.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn advise(file: &File, offset: u64, bytes: u64, advice: Advice) {
+    use rustix::fs::{Advice as Posix, fadvise};
+    let advice = match advice {
+        Advice::Sequential => Posix::Sequential,
+        Advice::WillNeed => Posix::WillNeed,
+    };
+    // Zero bytes mean: to the end.
+    let _ = fadvise(file, offset, std::num::NonZeroU64::new(bytes), advice);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn advise(_: &File, _: u64, _: u64, advice: Advice) {
+    match advice {
+        Advice::Sequential | Advice::WillNeed => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A file without a name that holds `bytes`.
+    fn file(bytes: &[u8]) -> (File, Identity) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let identity = Identity::new(&fstat(&file).unwrap());
+        (file, identity)
+    }
+
+    #[test]
+    fn a_file_is_read_only_at_its_exact_size() {
+        let (file, _) = file(b"twelve bytes");
+        for (size, whole) in [(0, false), (11, false), (12, true), (13, false)] {
+            assert_eq!(
+                read_exactly(&file, size).unwrap().is_some(),
+                whole,
+                "{size}"
+            );
+        }
+        assert_eq!(&*read_exactly(&file, 12).unwrap().unwrap(), b"twelve bytes");
+    }
+
+    #[test]
+    fn what_changed_since_its_stat_is_read_as_it_now_is() {
+        let check = |change: fn(&mut File), now: &[u8]| {
+            let (mut file, before) = file(b"before");
+            change(&mut file);
+            let after = Identity::new(&fstat(&file).unwrap());
+            let body = Body::read(file, before).unwrap();
+            assert_eq!(body.identity, after);
+            match body.content {
+                Content::Memory(bytes) => assert_eq!(&*bytes, now),
+                Content::File(_) => panic!("not in memory"),
+            }
+        };
+        check(|_| {}, b"before");
+        check(|file| file.set_len(3).unwrap(), b"bef");
+        check(|file| file.set_len(0).unwrap(), b"");
+        check(
+            |file| file.write_all(b" and after").unwrap(),
+            b"before and after",
+        );
+    }
+
+    #[test]
+    fn memory_holds_what_is_small_enough() {
+        for (size, in_memory) in [
+            (0, true),
+            (MEMORY_BYTES_MAX, true),
+            (MEMORY_BYTES_MAX + 1, false),
+        ] {
+            let (file, _) = file(b"");
+            file.set_len(size).unwrap();
+            let identity = Identity::new(&fstat(&file).unwrap());
+            let body = Body::read(file, identity).unwrap();
+            assert_eq!(
+                matches!(body.content, Content::Memory(_)),
+                in_memory,
+                "{size}"
+            );
+            assert_eq!(body.identity.size, size);
+            body.content.read_ahead(0, 1 << 16);
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_too_large_meanwhile_stays_on_disk() {
+        let (file, before) = file(b"small");
+        file.set_len(MEMORY_BYTES_MAX + 1).unwrap();
+        let body = Body::read(file, before).unwrap();
+        assert!(matches!(body.content, Content::File(_)));
+        assert_eq!(body.identity.size, MEMORY_BYTES_MAX + 1);
+    }
+}

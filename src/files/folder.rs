@@ -1,0 +1,152 @@
+//! An open folder, and what is shown of it.
+
+use std::{ffi::CStr, fs::File, io, sync::Arc};
+
+use cap_std::fs::MetadataExt;
+use rustix::fs::{AtFlags, Dir, FileType, statat};
+
+use super::{
+    listing::{Entry, EntryKind},
+    root::{Identity, Root, kind},
+};
+
+/// The number of entries shown of one folder; of a larger one the rest is left
+/// out, and the log says so.
+pub const ENTRIES_MAX: usize = 100_000;
+
+/// An open folder, to be listed.
+#[derive(Debug)]
+pub struct Folder {
+    root: Arc<Root>,
+    /// Beneath the root; empty, or ending in a slash.
+    path: Vec<u8>,
+    file: File,
+}
+
+impl Folder {
+    pub(super) fn new(root: Arc<Root>, path: &[u8], file: File) -> Folder {
+        Folder {
+            root,
+            path: path.to_vec(),
+            file,
+        }
+    }
+
+    /// What may be seen of the folder, in no order: regular files, folders,
+    /// and links to either that stay beneath the root. Not shown: hidden
+    /// names, anything else, and what goes away meanwhile.
+    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for item in Dir::read_from(&self.file)? {
+            let item = item?;
+            let name = item.file_name().to_bytes();
+            if name.starts_with(b".") {
+                continue;
+            }
+            if entries.len() >= ENTRIES_MAX {
+                let path = String::from_utf8_lossy(&self.path);
+                log::warn!("/{path}: more than {ENTRIES_MAX} entries, the rest is not listed");
+                break;
+            }
+            entries.extend(self.entry(item.file_name(), item.file_type()));
+        }
+        Ok(entries)
+    }
+
+    fn entry(&self, name: &CStr, told: FileType) -> Option<Entry> {
+        match told {
+            FileType::Symlink => return self.linked(name.to_bytes()),
+            // Some file systems tell no kinds.
+            FileType::RegularFile | FileType::Directory | FileType::Unknown => {}
+            _ => return None,
+        }
+        let stat = statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let identity = Identity::new(&stat);
+        let folder = match kind(&stat) {
+            FileType::RegularFile => false,
+            FileType::Directory => true,
+            FileType::Symlink => return self.linked(name.to_bytes()),
+            _ => return None,
+        };
+        let seconds = identity.mtime.div_euclid(1_000_000_000);
+        let seconds = i64::try_from(seconds).unwrap_or(0);
+        Some(entry(name.to_bytes(), folder, identity.size, seconds))
+    }
+
+    /// What the link `name` leads to, asked from the root: a link from one of
+    /// its folders to another is lawful.
+    fn linked(&self, name: &[u8]) -> Option<Entry> {
+        let path = [self.path.as_slice(), name].concat();
+        let found = self.root.metadata(&path).ok()?;
+        if !found.is_dir() && !found.is_file() {
+            return None;
+        }
+        Some(entry(name, found.is_dir(), found.len(), found.mtime()))
+    }
+}
+
+/// One line of a listing. The size of a folder says nothing to a reader.
+fn entry(name: &[u8], folder: bool, size: u64, mtime: i64) -> Entry {
+    Entry {
+        name: name.to_vec(),
+        kind: match folder {
+            true => EntryKind::Folder,
+            false => EntryKind::File,
+        },
+        size: if folder { 0 } else { size },
+        mtime,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{ffi::OsStrExt, fs::symlink, net::UnixListener};
+
+    use super::*;
+    use crate::files::root::Opened;
+
+    #[test]
+    fn a_folder_shows_what_could_be_asked_for() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join("docs").join(name);
+        std::fs::create_dir_all(at("folder")).unwrap();
+        std::fs::write(at("file"), "1234").unwrap();
+        std::fs::write(at(".hidden"), "").unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"\xff\n");
+        std::fs::write(at("").join(odd), "").unwrap();
+        std::fs::write(home.path().join("above"), "123456").unwrap();
+        symlink("../above", at("to-above")).unwrap();
+        symlink("folder", at("to-folder")).unwrap();
+        symlink("../..", at("out")).unwrap();
+        symlink(outside.path().join("secret"), at("absolute")).unwrap();
+        symlink("nothing", at("dangling")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+
+        let root = Arc::new(Root::open(home.path()).unwrap());
+        let Ok(Opened::Folder(file)) = root.open_beneath(b"docs/") else {
+            panic!("not a folder");
+        };
+        let folder = Folder::new(root, b"docs/", file);
+        for round in 0..2 {
+            let mut entries: Vec<_> = folder
+                .entries()
+                .unwrap()
+                .into_iter()
+                .map(|entry| (entry.name, entry.kind == EntryKind::Folder, entry.size))
+                .collect();
+            entries.sort();
+            let expected: [(&[u8], bool, u64); 5] = [
+                (b"file", false, 4),
+                (b"folder", true, 0),
+                (b"to-above", false, 6),
+                (b"to-folder", true, 0),
+                (b"\xff\n", false, 0),
+            ];
+            let expected = expected.map(|(name, folder, size)| (name.to_vec(), folder, size));
+            assert_eq!(entries, expected, "round {round}");
+        }
+    }
+}

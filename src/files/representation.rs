@@ -1,0 +1,133 @@
+//! One representation of a file: its content and all that is said of it.
+
+use super::{
+    content::{Body, Content},
+    media_type::MediaTypes,
+    root::Identity,
+};
+use crate::{
+    config::SiteOptions,
+    http::{
+        content_coding::ContentCoding,
+        date::HttpDate,
+        etag::EntityTag,
+        response::{ReadyFields, RepresentationFields},
+    },
+};
+
+/// One representation of a resource: its content and all that is said of it.
+#[derive(Debug)]
+pub struct Representation {
+    /// Its identity on disk.
+    pub identity: Identity,
+    /// Its entity tag.
+    pub etag: EntityTag,
+    /// Its `Last-Modified`: never later than the time at which it was loaded,
+    /// absent for a file from before 1970.
+    pub last_modified: Option<HttpDate>,
+    /// Its `Content-Type`: of the original, whatever the coding.
+    pub content_type: Box<str>,
+    /// Its lines, ready made.
+    pub fields: ReadyFields,
+    /// Its content.
+    pub content: Content,
+}
+
+/// What is told about a body besides the body itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances<'a> {
+    /// The media type of the original.
+    pub(super) content_type: &'a str,
+    /// The coding of this variant.
+    pub(super) coding: Option<ContentCoding>,
+    /// Whether there are variants.
+    pub(super) varies: bool,
+    /// The time, nanoseconds since the epoch.
+    pub(super) now: i128,
+}
+
+/// How the files of a site are described.
+#[derive(Debug)]
+pub(super) struct Descriptions {
+    media_types: MediaTypes,
+    cache_control: String,
+}
+
+impl Descriptions {
+    /// As the options have it.
+    pub(super) fn new(options: &SiteOptions) -> Descriptions {
+        Descriptions {
+            media_types: MediaTypes::new(options),
+            cache_control: options.cache_control.clone(),
+        }
+    }
+
+    /// The media type of the file at `path`.
+    pub(super) fn content_type(&self, path: &[u8]) -> Box<str> {
+        self.media_types.of(path)
+    }
+
+    /// A body with its description.
+    pub(super) fn describe(&self, body: Body, about: Circumstances<'_>) -> Representation {
+        let Body { content, identity } = body;
+        let etag = EntityTag::new(identity.size, identity.mtime, about.coding);
+        let last_modified = last_modified(identity.mtime, about.now);
+        let fields = ReadyFields::new(&RepresentationFields {
+            content_type: about.content_type,
+            content_coding: about.coding,
+            content_length: identity.size,
+            etag: &etag,
+            last_modified,
+            cache_control: &self.cache_control,
+            varies: about.varies,
+        });
+        Representation {
+            identity,
+            etag,
+            last_modified,
+            content_type: about.content_type.into(),
+            fields,
+            content,
+        }
+    }
+}
+
+/// The `Last-Modified` of a file modified at `mtime`, told at `now`, both in
+/// nanoseconds since the epoch.
+///
+/// RFC 9110 section 8.8.2.1: never later than the message's `Date`, so a time
+/// in the future becomes the present. An HTTP date cannot well be from before
+/// 1970; the entity tag serves alone there.
+fn last_modified(mtime: i128, now: i128) -> Option<HttpDate> {
+    let seconds = mtime.min(now).div_euclid(1_000_000_000);
+    let seconds = i64::try_from(seconds).ok()?;
+    (seconds >= 0).then(|| HttpDate::from_unix_seconds(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_modified_is_neither_of_the_future_nor_before_the_epoch() {
+        const S: i128 = 1_000_000_000;
+        let now = 1_800_000_000 * S + 5;
+        for (mtime, expected) in [
+            (0, Some(0)),
+            (1, Some(0)),
+            (S - 1, Some(0)),
+            (S, Some(1)),
+            (-1, None),
+            (-S, None),
+            (i128::from(i64::MIN) * S, None),
+            (now, Some(1_800_000_000)),
+            (now + 1, Some(1_800_000_000)),
+            (now + 3600 * S, Some(1_800_000_000)),
+            (i128::from(i64::MAX) * S, Some(1_800_000_000)),
+        ] {
+            let seconds = last_modified(mtime, now).map(HttpDate::unix_seconds);
+            assert_eq!(seconds, expected, "{mtime}");
+        }
+        assert!(last_modified(now, -S).is_none(), "a clock before 1970");
+    }
+}

@@ -1,0 +1,280 @@
+//! A file with the variants that lie beside it: chosen from, and loaded.
+
+use std::{fs::File, ops::Deref, sync::Arc};
+
+use super::{
+    Refusal, Turn,
+    content::{Body, Content, MEMORY_BYTES_MAX},
+    representation::{Circumstances, Descriptions, Representation},
+    root::{Identity, Opened, Root, refusal},
+    watch::{Paths, PerCoding, Watch, is_settled, slot},
+};
+use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable};
+
+/// A file with the variants that lie beside it.
+#[derive(Debug)]
+pub(super) struct Resource {
+    original: Representation,
+    variants: PerCoding<Option<Representation>>,
+    watch: Watch,
+}
+
+/// A representation chosen for one answer; holds its resource alive.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    resource: Arc<Resource>,
+    coding: Option<ContentCoding>,
+}
+
+impl Deref for Selected {
+    type Target = Representation;
+
+    fn deref(&self) -> &Representation {
+        self.coding
+            .and_then(|coding| self.resource.variant(coding))
+            .unwrap_or(&self.resource.original)
+    }
+}
+
+impl Resource {
+    fn variant(&self, coding: ContentCoding) -> Option<&Representation> {
+        self.variants[slot(coding)].as_ref()
+    }
+
+    /// The best representation that is accepted.
+    pub(super) fn select(self: Arc<Self>, accept: AcceptEncoding) -> Result<Selected, Refusal> {
+        let coding = accept
+            .choose(|coding| self.variant(coding).is_some())
+            .map_err(|NoneAcceptable| Refusal::NotAcceptable)?;
+        Ok(Selected {
+            resource: self,
+            coding,
+        })
+    }
+
+    /// Whether it still is what lies beneath `root`, looked up at most once a
+    /// turn; of the variants only if the request could be answered with one.
+    pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
+        self.watch.holds(root, accept.accepts_any(), turn)
+    }
+
+    /// Bytes of memory it holds, its own structures included.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let heap = |representation: &Representation| {
+            representation.content.memory_bytes()
+                + (representation.fields.whole().len() + representation.content_type.len()) as u64
+        };
+        let variants = self.variants.iter().flatten().map(heap);
+        let structures = size_of::<Self>() + self.watch.memory_bytes();
+        structures as u64 + heap(&self.original) + variants.sum::<u64>()
+    }
+
+    /// Whether all of it is in memory: it holds no descriptor.
+    fn is_in_memory(&self) -> bool {
+        let variants = self.variants.iter().flatten();
+        variants
+            .chain([&self.original])
+            .all(|each| matches!(each.content, Content::Memory(_)))
+    }
+}
+
+/// What loading brought.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// May serve until it changes.
+    Lasting(Arc<Resource>),
+    /// Good for this answer alone: too large to keep, or changed so recently
+    /// that the next change might not show.
+    Once(Selected),
+}
+
+/// Loads one file that was just opened.
+#[derive(Debug)]
+pub(super) struct Loader<'a> {
+    pub(super) root: &'a Root,
+    pub(super) descriptions: &'a Descriptions,
+    /// Whether anything is kept in memory.
+    pub(super) keeps: bool,
+    pub(super) accept: AcceptEncoding,
+    /// Nanoseconds since the epoch, before the file was opened.
+    pub(super) now: i128,
+    pub(super) turn: Turn,
+}
+
+/// A file that is being loaded.
+struct Loading {
+    paths: Paths,
+    content_type: Box<str>,
+    /// The original as it was opened.
+    identity: Identity,
+    /// What lay beside it before anything was read.
+    siblings: PerCoding<Option<Identity>>,
+}
+
+impl Loader<'_> {
+    /// Loads the file at `path`, opened as `file`, and what lies beside it.
+    /// At most two descriptors are open at a time.
+    pub(super) fn load(
+        &self,
+        path: &[u8],
+        file: File,
+        identity: Identity,
+    ) -> Result<Loaded, Refusal> {
+        let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
+        let siblings = paths
+            .siblings
+            .each_ref()
+            .map(|path| self.root.identity(path));
+        let loading = Loading {
+            content_type: self.descriptions.content_type(path),
+            paths,
+            identity,
+            siblings,
+        };
+        let fits = |identity: &Identity| identity.size <= MEMORY_BYTES_MAX;
+        if self.keeps && fits(&identity) && siblings.iter().flatten().all(fits) {
+            self.load_whole(loading, file)
+        } else {
+            self.load_chosen(loading, file)
+        }
+    }
+
+    /// Reads the original and all variants into memory.
+    fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let original = Body::read(file, loading.identity).map_err(refusal)?;
+        // It may have changed since it was opened.
+        let loading = Loading {
+            identity: original.identity,
+            ..loading
+        };
+        let mut bodies = PerCoding::<Option<Body>>::default();
+        for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
+            if let Some((file, identity)) = self.open_sibling(&loading, coding)? {
+                *body = Some(Body::read(file, identity).map_err(refusal)?);
+            }
+        }
+        let settled = bodies
+            .iter()
+            .flatten()
+            .chain([&original])
+            .all(|body| is_settled(&body.identity, self.now));
+        let resource = Arc::new(self.assemble(loading, original, bodies));
+        if settled && resource.is_in_memory() {
+            Ok(Loaded::Lasting(resource))
+        } else {
+            resource.select(self.accept).map(Loaded::Once)
+        }
+    }
+
+    /// Opens the one representation that is chosen, to be sent from its
+    /// descriptor. The others are not held: descriptors are scarce.
+    fn load_chosen(&self, mut loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let mut chosen = (file, loading.identity);
+        let mut chosen_coding = None;
+        while let Some(coding) = self.choose(&loading)? {
+            if let Some(sibling) = self.open_sibling(&loading, coding)? {
+                chosen = sibling;
+                chosen_coding = Some(coding);
+                break;
+            }
+            // There, but not to be served: choose again as if it were not.
+            loading.siblings[slot(coding)] = None;
+        }
+        let (file, identity) = chosen;
+        let mut codings = ContentCoding::ALL.into_iter();
+        let representation = self.descriptions.describe(
+            Body::from_file(file, identity),
+            Circumstances {
+                content_type: &loading.content_type,
+                coding: chosen_coding,
+                varies: codings.any(|coding| loading.has(coding)),
+                now: self.now,
+            },
+        );
+        Ok(Loaded::Once(Selected {
+            resource: Arc::new(Resource {
+                original: representation,
+                variants: PerCoding::default(),
+                watch: loading.watch(self.turn),
+            }),
+            coding: None,
+        }))
+    }
+
+    fn choose(&self, loading: &Loading) -> Result<Option<ContentCoding>, Refusal> {
+        self.accept
+            .choose(|coding| loading.has(coding))
+            .map_err(|NoneAcceptable| Refusal::NotAcceptable)
+    }
+
+    /// Opens the sibling in `coding`: a regular file beneath the root, not
+    /// older than its original. One that may not or cannot be read is as good
+    /// as absent; only want of descriptors or memory is an error.
+    fn open_sibling(
+        &self,
+        loading: &Loading,
+        coding: ContentCoding,
+    ) -> Result<Option<(File, Identity)>, Refusal> {
+        if !loading.has(coding) {
+            return Ok(None);
+        }
+        let path = &loading.paths.siblings[slot(coding)];
+        match self.root.open_beneath(path.as_bytes()) {
+            Ok(Opened::File(file, identity)) if identity.mtime >= loading.identity.mtime => {
+                Ok(Some((file, identity)))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => match refusal(error) {
+                Refusal::Exhausted(error) => Err(Refusal::Exhausted(error)),
+                Refusal::Failed(error) => {
+                    log::warn!("{}: {error}", path.to_string_lossy());
+                    Ok(None)
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+
+    fn assemble(
+        &self,
+        loading: Loading,
+        original: Body,
+        bodies: PerCoding<Option<Body>>,
+    ) -> Resource {
+        let varies = bodies.iter().any(Option::is_some);
+        let describe = |body, coding| {
+            self.descriptions.describe(
+                body,
+                Circumstances {
+                    content_type: &loading.content_type,
+                    coding,
+                    varies,
+                    now: self.now,
+                },
+            )
+        };
+        let original = describe(original, None);
+        let mut variants = PerCoding::<Option<Representation>>::default();
+        let each = ContentCoding::ALL.into_iter().zip(bodies);
+        for ((coding, body), variant) in each.zip(&mut variants) {
+            *variant = body.map(|body| describe(body, Some(coding)));
+        }
+        Resource {
+            original,
+            variants,
+            watch: loading.watch(self.turn),
+        }
+    }
+}
+
+impl Loading {
+    /// Whether a sibling in `coding` lies there that is not older than the
+    /// original.
+    fn has(&self, coding: ContentCoding) -> bool {
+        self.siblings[slot(coding)].is_some_and(|sibling| sibling.mtime >= self.identity.mtime)
+    }
+
+    fn watch(self, turn: Turn) -> Watch {
+        Watch::new(self.paths, self.identity, self.siblings, turn)
+    }
+}

@@ -1,0 +1,200 @@
+use std::{
+    ffi::CString,
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+};
+
+use rustix::fs::{CWD, Mode, mknodat};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A root with a folder beside it that holds a secret.
+struct Home {
+    home: TempDir,
+    root: Root,
+}
+
+fn home() -> Home {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join("root/a/b")).unwrap();
+    fs::create_dir(home.path().join("outside")).unwrap();
+    fs::write(home.path().join("outside/secret"), "secret").unwrap();
+    fs::write(home.path().join("root/file"), "file").unwrap();
+    fs::write(home.path().join("root/a/b/deep"), "deep").unwrap();
+    let root = Root::open(&home.path().join("root")).unwrap();
+    Home { home, root }
+}
+
+/// What opening `path` comes to, in a word.
+fn opened(root: &Root, path: &[u8]) -> &'static str {
+    match root.open_beneath(path) {
+        Ok(Opened::File(..)) => "file",
+        Ok(Opened::Folder(_)) => "folder",
+        Ok(Opened::Other) => "other",
+        Err(error) => word(&refusal(error)),
+    }
+}
+
+fn word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotFound => "not found",
+        Refusal::Forbidden => "forbidden",
+        Refusal::NotAcceptable => "not acceptable",
+        Refusal::Exhausted(_) => "exhausted",
+        Refusal::Failed(_) => "failed",
+    }
+}
+
+#[test]
+fn paths_open_as_what_they_are() {
+    let Home { home: _home, root } = home();
+    let long = [b'n'; 300];
+    let deep = [b"a/".repeat(5000), b"x".to_vec()].concat();
+    for (path, expected) in [
+        (&b"file"[..], "file"),
+        (b"a/b/deep", "file"),
+        (b".", "folder"),
+        (b"a", "folder"),
+        (b"a/", "folder"),
+        (b"a/b/", "folder"),
+        (b"", "not found"),
+        (b"nothing", "not found"),
+        (b"file/", "not found"),
+        (b"file/below", "not found"),
+        (b"..", "not found"),
+        (b"../outside/secret", "not found"),
+        (b"a/../../outside/secret", "not found"),
+        (b"/etc/passwd", "not found"),
+        (b"a\0b", "not found"),
+        (&long, "not found"),
+        (&deep, "not found"),
+    ] {
+        let name = String::from_utf8_lossy(&path[..path.len().min(40)]);
+        assert_eq!(opened(&root, path), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn links_are_followed_within_the_root_alone() {
+    let Home { home, root } = home();
+    let absolute = |name: &str| home.path().join(name).display().to_string();
+    for (link, target, below, expected) in [
+        ("to-file", "file", "", "file"),
+        ("a/up", "../file", "", "file"),
+        ("a/b/up-and-down", "../../a/b/deep", "", "file"),
+        ("chain", "to-file", "", "file"),
+        ("to-folder", "a", "", "folder"),
+        ("to-folder-slash", "a/", "/b/deep", "file"),
+        ("self", ".", "/self/self/file", "file"),
+        ("a/b/dots", "./././deep", "", "file"),
+        ("dangling", "nowhere", "", "not found"),
+        ("loop", "loop", "", "not found"),
+        ("loop-1", "loop-2", "", "not found"),
+        ("loop-2", "loop-1", "", "not found"),
+        ("out", "../outside/secret", "", "not found"),
+        ("out-folder", "../outside", "/secret", "not found"),
+        ("out-and-in", "../root/file", "", "not found"),
+        ("a/out", "../../outside/secret", "", "not found"),
+        ("out-chain", "out", "", "not found"),
+        ("out-chain-folder", "out-folder", "/secret", "not found"),
+        ("parent", "..", "/outside/secret", "not found"),
+        (
+            "a/far",
+            "../../../../../../../../etc/passwd",
+            "",
+            "not found",
+        ),
+        ("passwd", "/etc/passwd", "", "not found"),
+        ("slash", "/", "/etc/passwd", "not found"),
+        ("absolute-out", &absolute("outside/secret"), "", "not found"),
+        ("absolute-in", &absolute("root/file"), "", "not found"),
+        ("proc-root", "/proc/self/root", "/etc/passwd", "not found"),
+        ("proc-cwd", "/proc/self/cwd", "/Cargo.toml", "not found"),
+        ("proc-fd", "/proc/self/fd/0", "", "not found"),
+        ("null", "/dev/null", "", "not found"),
+    ] {
+        symlink(target, home.path().join("root").join(link)).unwrap();
+        let path = format!("{link}{below}");
+        assert_eq!(opened(&root, path.as_bytes()), expected, "{path}");
+    }
+}
+
+#[test]
+fn special_files_open_without_a_wait_and_are_told() {
+    let Home { home, root } = home();
+    let at = |name: &str| home.path().join("root").join(name);
+    mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    symlink("fifo", at("to-fifo")).unwrap();
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    for (path, expected) in [
+        (&b"fifo"[..], "other"),
+        (b"to-fifo", "other"),
+        (b"fifo/", "not found"),
+        (b"socket", "not found"),
+    ] {
+        assert_eq!(opened(&root, path), expected);
+    }
+    // Only root may make a device.
+    let null = rustix::fs::makedev(1, 3);
+    let made = mknodat(CWD, at("null"), FileType::CharacterDevice, Mode::RWXU, null);
+    if made.is_ok() {
+        // On a file system mounted without devices opening it is forbidden.
+        assert!(["other", "forbidden"].contains(&opened(&root, b"null")));
+    }
+    for name in ["fifo", "socket", "a", "nothing"] {
+        assert_eq!(root.identity(&CString::new(name).unwrap()), None, "{name}");
+    }
+}
+
+#[test]
+fn a_failure_means_one_thing() {
+    let check = |errors: &[Errno], expected: &str| {
+        for &errno in errors {
+            assert_eq!(word(&refusal(errno.into())), expected, "{errno:?}");
+        }
+    };
+    check(
+        &[
+            Errno::NOENT,
+            Errno::NOTDIR,
+            Errno::ISDIR,
+            Errno::NAMETOOLONG,
+            Errno::LOOP,
+            Errno::XDEV,
+            Errno::INVAL,
+            Errno::NXIO,
+            Errno::NODEV,
+        ],
+        "not found",
+    );
+    check(&[Errno::ACCESS, Errno::PERM], "forbidden");
+    check(
+        &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN],
+        "exhausted",
+    );
+    check(&[Errno::IO, Errno::STALE, Errno::TIMEDOUT], "failed");
+    // What cap-std says of a path that leads out.
+    let outside = io::Error::new(io::ErrorKind::PermissionDenied, "outside");
+    assert_eq!(word(&refusal(outside)), "not found");
+    assert_eq!(word(&refusal(io::Error::other("odd"))), "failed");
+}
+
+#[test]
+fn an_identity_tells_the_whole_truth() {
+    let Home { home, root } = home();
+    let path = home.path().join("root/file");
+    let name = CString::new("file").unwrap();
+    let first = root.identity(&name).unwrap();
+    let Ok(Opened::File(_, opened)) = root.open_beneath(b"file") else {
+        panic!("not a file");
+    };
+    assert_eq!(opened, first);
+    assert_eq!(first.size, 4);
+    let before = std::time::UNIX_EPOCH - std::time::Duration::new(1, 999_999_999);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(before).unwrap();
+    let second = root.identity(&name).unwrap();
+    assert_eq!(second.mtime, -1_999_999_999);
+    assert_eq!(second.inode, first.inode);
+}

@@ -1,0 +1,191 @@
+//! Every change is seen by the next request.
+
+use super::*;
+
+/// Serves `x`, changes it, and compares the very next answer with the disk:
+/// small and large, kept and not.
+fn check_change(change: impl Fn(&Bench)) {
+    for (size, settle) in [
+        (0, false),
+        (100, false),
+        (100, true),
+        (MEMORY_BYTES_MAX, true),
+        (MEMORY_BYTES_MAX + 1, true),
+    ] {
+        let mut bench = bench(|_| {});
+        let content = "o".repeat(usize::try_from(size).unwrap());
+        bench.write("x", &content);
+        if settle {
+            bench.settle("x");
+        }
+        assert!(bench.text("/x", "") == content);
+        let kept = settle && size <= MEMORY_BYTES_MAX;
+        assert_eq!(bench.keeps("/x"), kept, "{size}");
+        for _ in 0..2 {
+            change(&bench);
+            let now = match fs::read_to_string(bench.at("x")) {
+                Ok(now) => now,
+                Err(_) if bench.at("x").is_dir() => "redirect".into(),
+                Err(_) => "NotFound".into(),
+            };
+            assert!(bench.text("/x", "") == now, "{size} {settle}");
+            assert!(bench.text("/x", "br, gzip") == now, "{size} {settle}");
+        }
+    }
+}
+
+#[test]
+fn every_change_is_seen_by_the_next_request() {
+    // Written over, of another size and of the same.
+    check_change(|bench| bench.write("x", "new"));
+    check_change(|bench| {
+        let old = fs::read_to_string(bench.at("x")).unwrap();
+        let new = if old.starts_with('o') { "n" } else { "o" };
+        bench.write("x", new.repeat(old.len()));
+    });
+    // The same, with the time of modification put back.
+    check_change(|bench| {
+        let times = fs::metadata(bench.at("x")).unwrap().modified().unwrap();
+        let old = fs::read_to_string(bench.at("x")).unwrap();
+        bench.write("x", "n".repeat(old.len()));
+        let file = fs::File::options().write(true).open(bench.at("x")).unwrap();
+        file.set_modified(times).unwrap();
+    });
+    check_change(|bench| {
+        bench.write("y", "replaced");
+        fs::rename(bench.at("y"), bench.at("x")).unwrap();
+    });
+    check_change(|bench| {
+        let file = fs::File::options().write(true).open(bench.at("x")).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    });
+    check_change(|bench| {
+        use std::io::Write;
+        let mut file = fs::File::options()
+            .append(true)
+            .open(bench.at("x"))
+            .unwrap();
+        file.write_all(b"appended").unwrap();
+    });
+    check_change(|bench| drop(fs::remove_file(bench.at("x"))));
+    // Deleted, then created.
+    check_change(|bench| match bench.at("x").exists() {
+        true => fs::remove_file(bench.at("x")).unwrap(),
+        false => bench.write("x", "again"),
+    });
+    check_change(|bench| {
+        let _ = fs::remove_file(bench.at("x"));
+        let _ = fs::create_dir(bench.at("x"));
+    });
+    // A link within the root in its place.
+    check_change(|bench| {
+        let _ = fs::remove_file(bench.at("x"));
+        bench.write("z", "linked");
+        symlink("z", bench.at("x")).unwrap();
+    });
+}
+
+#[test]
+fn a_link_turned_outwards_is_refused_at_once() {
+    let mut bench = bench(|_| {});
+    fs::write(bench.home.path().join("secret"), "secret").unwrap();
+    bench.write("in", "inside");
+    symlink("in", bench.at("x")).unwrap();
+    bench.settle("in");
+    assert_eq!(bench.text("/x", ""), "inside");
+    assert!(bench.keeps("/x"));
+    fs::remove_file(bench.at("x")).unwrap();
+    symlink("../secret", bench.at("x")).unwrap();
+    assert_eq!(bench.text("/x", ""), "NotFound");
+    assert!(!bench.keeps("/x"));
+}
+
+#[test]
+fn an_index_is_as_fresh_as_a_file() {
+    let mut bench = bench(|_| {});
+    bench.write("index.html", "one");
+    bench.settle("index.html");
+    assert_eq!(bench.text("/", ""), "one");
+    assert!(bench.keeps("/"));
+    bench.write("index.html", "two!");
+    assert_eq!(bench.text("/", ""), "two!");
+    fs::remove_file(bench.at("index.html")).unwrap();
+    assert_eq!(bench.text("/", ""), "NotFound");
+    assert!(!bench.keeps("/"));
+}
+
+#[test]
+fn one_turn_shares_one_check() {
+    let mut bench = bench(|_| {});
+    bench.write("x", "one");
+    bench.settle("x");
+    let first = bench.file("/x", "");
+    let second = bench.file("/x", "br");
+    assert!(std::ptr::eq(&*first, &*second), "kept");
+    bench.write("x", "two");
+    let again = bench.find_again("/x", "").unwrap();
+    assert_eq!(text(&again), "one", "checked in this turn already");
+    // Another worker checked later than this one's turn began.
+    let other = bench.view.site.view();
+    let path = RequestPath::new("/x").unwrap();
+    let turn = Turn(bench.turn.0 - 1);
+    let found = other.find(&path, encoding(""), turn).unwrap();
+    assert_eq!(text(&found), "one");
+    assert_eq!(bench.text("/x", ""), "two");
+    // Who holds the old one keeps it whole.
+    assert_eq!(body(&first), b"one");
+}
+
+#[test]
+fn replacing_by_rename_under_load_never_mixes() {
+    let bench = bench(|_| {});
+    bench.write("x", "0");
+    let site = Arc::clone(&bench.view.site);
+    std::thread::scope(|scope| {
+        for worker in 0..2 {
+            let view = site.view();
+            scope.spawn(move || {
+                for turn in 0..2000 {
+                    let path = RequestPath::new("/x").unwrap();
+                    let found = view.find(&path, encoding("br"), Turn(2 * turn + worker));
+                    let text = text(&found.unwrap());
+                    let first = text.as_bytes()[0];
+                    assert!(text.bytes().all(|byte| byte == first));
+                    assert_eq!(text.len(), usize::from(first - b'0') * 1000 + 1);
+                }
+            });
+        }
+        for round in 0..500 {
+            let digit = round % 10;
+            bench.write("next", digit.to_string().repeat(digit * 1000 + 1));
+            fs::rename(bench.at("next"), bench.at("x")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_link_that_is_turned_in_and_out_never_leaks() {
+    let bench = bench(|_| {});
+    fs::write(bench.home.path().join("secret"), "secret").unwrap();
+    bench.write("in", "inside");
+    bench.settle("in");
+    symlink("in", bench.at("x")).unwrap();
+    let site = Arc::clone(&bench.view.site);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let view = site.view();
+            for turn in 0..3000 {
+                let path = RequestPath::new("/x").unwrap();
+                match view.find(&path, encoding("br"), Turn(turn)) {
+                    Ok(found) => assert_eq!(text(&found), "inside"),
+                    Err(refusal) => assert!(matches!(refusal, Refusal::NotFound)),
+                }
+            }
+        });
+        for round in 0..500 {
+            let target = ["../secret", "in"][round % 2];
+            symlink(target, bench.at("next")).unwrap();
+            fs::rename(bench.at("next"), bench.at("x")).unwrap();
+        }
+    });
+}

@@ -1,0 +1,73 @@
+//! The field block of a head as a whole: its line ends and its limits.
+
+use super::{FIELDS_MAX, HeadLimits};
+use crate::http::error::RequestError;
+
+/// Judges a whole block, its empty line included, of `fields` fields.
+pub(super) fn judge(block: &[u8], fields: usize, limits: &HeadLimits) -> Result<(), RequestError> {
+    if block.len() > limits.fields_bytes_max || fields > limits.fields_max {
+        judge_partial(block, limits)?;
+    }
+    // RFC 9112 section 2.2: a recipient may take a bare LF for a line end, and
+    // this one does not; a bare CR must be refused or replaced.
+    match has_bare_line_end(block) {
+        true => Err(RequestError::Malformed("bare CR or LF in a head")),
+        false => Ok(()),
+    }
+}
+
+/// Judges a block that is well-formed as far as it has come.
+pub(super) fn judge_partial(block: &[u8], limits: &HeadLimits) -> Result<(), RequestError> {
+    passed_limit(block, limits).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// The error of a block that `httparse` refuses: a limit, if one is passed
+/// before the place where it does.
+#[cold]
+pub(super) fn first_error(block: &[u8], limits: &HeadLimits) -> RequestError {
+    let Some((at, error)) = passed_limit(block, limits) else {
+        return RequestError::Malformed("malformed field line");
+    };
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    match httparse::parse_headers(&block[..at], &mut fields) {
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => error,
+        Err(_) => RequestError::Malformed("malformed field line"),
+    }
+}
+
+/// The first limit that `block` passes, and how many of its bytes show it.
+fn passed_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestError)> {
+    let fields_max = limits.fields_max.min(FIELDS_MAX);
+    let mut line_start = 0;
+    for count in 0.. {
+        let rest = block.get(line_start..)?;
+        let line_feed = rest.iter().position(|&byte| byte == b'\n');
+        let is_end = matches!(rest, [] | [b'\r' | b'\n', ..]);
+        if is_end {
+            return None;
+        }
+        let line_end = line_start + line_feed.map_or(rest.len(), |at| at + 1);
+        if line_end > limits.fields_bytes_max {
+            return Some((limits.fields_bytes_max + 1, RequestError::FieldsTooLarge));
+        }
+        line_feed?;
+        if count == fields_max {
+            return Some((line_end, RequestError::TooManyFields));
+        }
+        line_start = line_end;
+    }
+    None
+}
+
+/// Whether a CR is not followed by LF or an LF does not follow a CR. Without
+/// early return, so that the compiler makes it a loop over vectors.
+fn has_bare_line_end(block: &[u8]) -> bool {
+    let (Some(&first), Some(&last)) = (block.first(), block.last()) else {
+        return false;
+    };
+    let pairs = block.iter().zip(&block[1..]);
+    let unpaired = pairs.fold(false, |found, (&byte, &next)| {
+        found | ((byte == b'\r') != (next == b'\n'))
+    });
+    unpaired || first == b'\n' || last == b'\r'
+}

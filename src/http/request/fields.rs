@@ -1,0 +1,244 @@
+//! The fields of a head, one by one: which may stand twice, and what those
+//! that govern the message mean.
+
+use super::{ConnectionOptions, Expectation, Version};
+use crate::http::{
+    error::RequestError,
+    framing::BodyFraming,
+    headers::{Field, Fields, Lines, is_token, trim_blanks},
+    target::is_host,
+};
+
+/// What the fields of a well-formed head say.
+pub(super) struct FieldVerdict<'h> {
+    pub fields: Fields<'h>,
+    pub framing: BodyFraming,
+    pub connection: ConnectionOptions,
+    pub expectation: Expectation,
+}
+
+/// The fields looked at. Those up to `UserAgent` may stand only once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Authorization,
+    ContentLength,
+    ContentLocation,
+    ContentRange,
+    ContentType,
+    Date,
+    From,
+    Host,
+    IfModifiedSince,
+    IfRange,
+    IfUnmodifiedSince,
+    MaxForwards,
+    ProxyAuthorization,
+    Range,
+    Referer,
+    UserAgent,
+    Accept,
+    AcceptEncoding,
+    Connection,
+    Expect,
+    Forwarded,
+    IfMatch,
+    IfNoneMatch,
+    TransferEncoding,
+    XForwardedFor,
+}
+
+impl Name {
+    /// The field a name names (any case); told by its length and, where that
+    /// is not enough, its first letter, so that it is compared once at most.
+    fn of(name: &str) -> Option<Name> {
+        let first = name.as_bytes().first()? | 0x20;
+        let (known, text) = match (name.len(), first) {
+            (4, b'h') => (Name::Host, "host"),
+            (4, b'd') => (Name::Date, "date"),
+            (4, b'f') => (Name::From, "from"),
+            (5, b'r') => (Name::Range, "range"),
+            (6, b'a') => (Name::Accept, "accept"),
+            (6, b'e') => (Name::Expect, "expect"),
+            (7, b'r') => (Name::Referer, "referer"),
+            (8, b'i') => match name.as_bytes()[3] | 0x20 {
+                b'm' => (Name::IfMatch, "if-match"),
+                _ => (Name::IfRange, "if-range"),
+            },
+            (9, b'f') => (Name::Forwarded, "forwarded"),
+            (10, b'c') => (Name::Connection, "connection"),
+            (10, b'u') => (Name::UserAgent, "user-agent"),
+            (12, b'c') => (Name::ContentType, "content-type"),
+            (12, b'm') => (Name::MaxForwards, "max-forwards"),
+            (13, b'a') => (Name::Authorization, "authorization"),
+            (13, b'c') => (Name::ContentRange, "content-range"),
+            (13, b'i') => (Name::IfNoneMatch, "if-none-match"),
+            (14, b'c') => (Name::ContentLength, "content-length"),
+            (15, b'a') => (Name::AcceptEncoding, "accept-encoding"),
+            (15, b'x') => (Name::XForwardedFor, "x-forwarded-for"),
+            (16, b'c') => (Name::ContentLocation, "content-location"),
+            (17, b'i') => (Name::IfModifiedSince, "if-modified-since"),
+            (17, b't') => (Name::TransferEncoding, "transfer-encoding"),
+            (19, b'i') => (Name::IfUnmodifiedSince, "if-unmodified-since"),
+            (19, b'p') => (Name::ProxyAuthorization, "proxy-authorization"),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(text).then_some(known)
+    }
+
+    /// Whether more than one line of it is an error: its grammar is not a list
+    /// (RFC 9110 section 5.3), so two lines of it leave open which one counts.
+    fn is_single(self) -> bool {
+        self <= Name::UserAgent
+    }
+}
+
+/// Judges the fields of `head`.
+pub(super) fn judge<'h>(
+    head: &[u8],
+    all: &'h [Field<'h>],
+    version: Version,
+) -> Result<FieldVerdict<'h>, RequestError> {
+    let mut fields = Fields::NONE;
+    let mut connection = ConnectionOptions::default();
+    let mut expectation = Expectation::None;
+    let mut content_length = None;
+    let mut seen = 0u32;
+
+    for (at, &Field { name, value }) in all.iter().enumerate() {
+        let Some(known) = Name::of(name) else {
+            continue;
+        };
+        let is_first = seen & (1 << known as u32) == 0;
+        if !is_first && known.is_single() {
+            return Err(RequestError::Malformed(
+                "a field that may stand once stands twice",
+            ));
+        }
+        seen |= 1 << known as u32;
+        match known {
+            Name::Host if !is_host(value) => {
+                return Err(RequestError::Malformed("malformed Host"));
+            }
+            Name::Connection => connection.add(value)?,
+            Name::Expect => expectation = expectation.and(value),
+            Name::ContentLength => content_length = Some(value),
+            _ if is_first => keep(&mut fields, known, all, at),
+            _ => {}
+        }
+    }
+
+    let has = |name: Name| seen & (1 << name as u32) != 0;
+    // RFC 9112 section 3.2: absent from HTTP/1.1 is 400; absolute-form too
+    // has it beside it.
+    if version == Version::Http11 && !has(Name::Host) {
+        return Err(RequestError::Malformed("no Host"));
+    }
+    let codings = has(Name::TransferEncoding).then(|| raw_values(head, all, "transfer-encoding"));
+    Ok(FieldVerdict {
+        fields,
+        framing: BodyFraming::decide(version, content_length, codings)?,
+        connection,
+        // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
+        expectation: match version {
+            Version::Http10 => Expectation::None,
+            Version::Http11 => expectation,
+        },
+    })
+}
+
+/// Keeps the first line of a field, `all[at]`; those that are lists find their
+/// further lines from there.
+fn keep<'h>(fields: &mut Fields<'h>, known: Name, all: &'h [Field<'h>], at: usize) {
+    let value = Some(all[at].value);
+    let lines = |name| Lines::new(&all[at..], name);
+    match known {
+        Name::Accept => fields.accept = lines("accept"),
+        Name::AcceptEncoding => fields.accept_encoding = lines("accept-encoding"),
+        Name::Forwarded => fields.forwarded = lines("forwarded"),
+        Name::IfMatch => fields.if_match = lines("if-match"),
+        Name::IfNoneMatch => fields.if_none_match = lines("if-none-match"),
+        Name::XForwardedFor => fields.x_forwarded_for = lines("x-forwarded-for"),
+        Name::IfModifiedSince => fields.if_modified_since = value,
+        Name::IfRange => fields.if_range = value,
+        Name::IfUnmodifiedSince => fields.if_unmodified_since = value,
+        Name::Range => fields.range = value,
+        Name::Referer => fields.referer = value,
+        Name::UserAgent => fields.user_agent = value,
+        Name::Authorization
+        | Name::Connection
+        | Name::ContentLength
+        | Name::ContentLocation
+        | Name::ContentRange
+        | Name::ContentType
+        | Name::Date
+        | Name::Expect
+        | Name::From
+        | Name::Host
+        | Name::MaxForwards
+        | Name::ProxyAuthorization
+        | Name::TransferEncoding => {}
+    }
+}
+
+/// The values of the lines named `name` with the blanks around them as they
+/// stand in `head`, of which the parser gives them without.
+fn raw_values<'v>(
+    head: &'v [u8],
+    fields: &'v [Field<'_>],
+    name: &'static str,
+) -> impl Iterator<Item = &'v [u8]> {
+    let named = fields
+        .iter()
+        .filter(move |field| field.name.eq_ignore_ascii_case(name));
+    named.map(|field| {
+        let name_at = field
+            .name
+            .as_ptr()
+            .addr()
+            .wrapping_sub(head.as_ptr().addr());
+        let value_at = name_at.saturating_add(field.name.len() + 1);
+        let value = head.get(value_at..).unwrap_or_default();
+        value
+            .split(|&byte| byte == b'\r')
+            .next()
+            .unwrap_or_default()
+    })
+}
+
+impl ConnectionOptions {
+    /// Adds the options of one line: a list of tokens in any case (RFC 9110
+    /// section 7.6.1), empty elements of which count for nothing (section
+    /// 5.6.1.2).
+    fn add(&mut self, value: &[u8]) -> Result<(), RequestError> {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return Ok(());
+        }
+        for option in value.split(|&byte| byte == b',').map(trim_blanks) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if !option.is_empty() && !is_token(option) {
+                return Err(RequestError::Malformed("malformed Connection"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Expectation {
+    /// What this and one more line expect together: a list (RFC 9110 section
+    /// 10.1.1) in which anything but `100-continue` (any case) is unknown.
+    fn and(self, value: &[u8]) -> Expectation {
+        let elements = value.split(|&byte| byte == b',').map(trim_blanks);
+        let present = elements.filter(|element| !element.is_empty());
+        present.fold(self, |expectation, element| {
+            let is_continue = element.eq_ignore_ascii_case(b"100-continue");
+            match expectation {
+                Expectation::None | Expectation::Continue if is_continue => Expectation::Continue,
+                _ => Expectation::Unknown,
+            }
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! The request line (RFC 9112 section 3) and what may stand before it.
+
+use crate::http::{error::RequestError, method::METHOD_BYTES_MAX};
+
+/// Where the request line starts: at most one empty line stands before it
+/// (RFC 9112 section 2.2). `None` while that cannot be told.
+pub(super) fn start(bytes: &[u8]) -> Result<Option<usize>, RequestError> {
+    match bytes {
+        [] | [b'\r'] | [0x16] => Ok(None),
+        // The record type and version that begin every TLS handshake.
+        [0x16, 0x03, ..] => Err(RequestError::TlsOnPlainPort),
+        [b'\r', b'\n'] => Ok(None),
+        [b'\r', b'\n', b'\r' | b'\n', ..] => {
+            Err(RequestError::Malformed("two empty lines before a request"))
+        }
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        [b'\r' | b'\n', ..] => Err(RequestError::Malformed("bare CR or LF before a request")),
+        _ => Ok(Some(0)),
+    }
+}
+
+/// The size of the request line with its line feed, `None` while that has not
+/// come. What can be told of the line before its end is judged here: a method
+/// or a line over its limit, and bytes that `httparse` refuses.
+pub(super) fn judge_bytes(
+    head: &[u8],
+    line_bytes_max: usize,
+) -> Result<Option<usize>, RequestError> {
+    // A line feed beyond this many bytes ends a line that is too long.
+    let reach = head.len().min(line_bytes_max.saturating_add(2));
+    let line_feed = find_line_feed(&head[..reach]);
+    let text = &head[..line_feed.unwrap_or(reach)];
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let is_too_long = text.len() > line_bytes_max;
+    let text = &text[..text.len().min(line_bytes_max.saturating_add(1))];
+
+    let method = &text[..text.len().min(METHOD_BYTES_MAX + 1)];
+    if method.len() > METHOD_BYTES_MAX && !method.contains(&b' ') {
+        return Err(RequestError::Malformed("method is too long"));
+    }
+    match line_feed {
+        Some(at) if !is_too_long => Ok(Some(at + 1)),
+        _ => judge_unended(&head[..reach], text, is_too_long).map(|()| None),
+    }
+}
+
+/// A line that has not ended, be it because its limit is passed. The version
+/// is judged once the line is whole, so what `httparse` thinks of it is no
+/// matter here.
+#[cold]
+fn judge_unended(seen: &[u8], text: &[u8], is_too_long: bool) -> Result<(), RequestError> {
+    use httparse::Error::Version;
+
+    let judged = if is_too_long { text } else { seen };
+    match httparse::Request::new(&mut []).parse(judged) {
+        Err(error) if error != Version => Err(RequestError::Malformed("malformed request line")),
+        _ if is_too_long => Err(RequestError::LineTooLong),
+        _ => Ok(()),
+    }
+}
+
+/// The place of the first line feed. In blocks without early return, so that
+/// the compiler compares vectors.
+fn find_line_feed(bytes: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 32;
+    let is_line_feed = |&byte: &u8| byte == b'\n';
+    let found_in = |block: &[u8]| {
+        block
+            .iter()
+            .fold(false, |found, byte| found | is_line_feed(byte))
+    };
+    let blocks = bytes.chunks_exact(BLOCK);
+    let skipped = blocks.take_while(|block| !found_in(block)).count() * BLOCK;
+    let rest = bytes.get(skipped..)?;
+    rest.iter().position(is_line_feed).map(|at| skipped + at)
+}
+
+/// Whether `line` ends in one of the two versions `httparse` knows, and CRLF.
+pub(super) fn is_common_version(line: &[u8]) -> bool {
+    line.ends_with(b" HTTP/1.1\r\n") || line.ends_with(b" HTTP/1.0\r\n")
+}
+
+/// Whether nothing but the fields can be what `httparse` refused in a head
+/// whose line has a common version.
+#[cold]
+pub(super) fn judge_common(line: &[u8]) -> Result<(), RequestError> {
+    match httparse::Request::new(&mut []).parse(line) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(RequestError::Malformed("malformed request line")),
+    }
+}
+
+/// Method and target of a line that does not end in a common version: an
+/// error, unless it is a later one of the same major version.
+///
+/// `HTTP-version = HTTP-name "/" DIGIT "." DIGIT`, in upper case (RFC 9112
+/// section 2.3); without it the line is one of HTTP/0.9.
+pub(super) fn parse_later_version(line: &[u8]) -> Result<(&str, &str), RequestError> {
+    let malformed = RequestError::Malformed("malformed request line");
+    let text = line.strip_suffix(b"\r\n").ok_or(malformed)?;
+    let mut request = httparse::Request::new(&mut []);
+    let refused = request.parse(line).err();
+    let (Some(httparse::Error::Version), Some(method), Some(target)) =
+        (refused, request.method, request.path)
+    else {
+        return Err(malformed);
+    };
+    match text.get(method.len() + 1 + target.len() + 1..) {
+        Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]) if minor.is_ascii_digit() => {
+            Ok((method, target))
+        }
+        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            // RFC 9113 section 3.4: the preface looks like a request.
+            match text == b"PRI * HTTP/2.0" {
+                true => Err(RequestError::Http2Preface),
+                false => Err(RequestError::Version),
+            }
+        }
+        _ => Err(RequestError::Malformed("malformed HTTP version")),
+    }
+}

@@ -1,0 +1,198 @@
+//! Host and port, of a target's authority and of the `Host` field.
+
+use core::net::Ipv6Addr;
+
+/// Whether `value` is a lawful value of `Host`: `uri-host [ ":" port ]`
+/// (RFC 9110 section 7.2), or empty, which a client sends where the target has
+/// no authority.
+pub fn is_host(value: &[u8]) -> bool {
+    value.is_empty() || is_authority(value)
+}
+
+/// Whether `text` is the authority of an `http` URI: a host that is not empty
+/// and a port, if any; userinfo is refused (RFC 9110 sections 4.2.1, 4.2.4).
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    split(text).is_some_and(|(_, port)| is_port(port))
+}
+
+/// Whether `text` is a host and a port that is not empty, as CONNECT must name.
+pub(super) fn is_connect_authority(text: &[u8]) -> bool {
+    split(text).is_some_and(|(_, port)| is_port(port) && port.len() > 1)
+}
+
+/// A valid host, not empty, and what follows it: nothing, or a colon and more.
+fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(rest) = text.strip_prefix(b"[") {
+        let end = rest.iter().position(|&byte| byte == b']')?;
+        let (literal, port) = (&rest[..end], &rest[end + 1..]);
+        return is_ip_literal(literal).then_some((literal, port));
+    }
+    let end = reg_name_bytes(text)?;
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// How many bytes at the start of `text` are a registered name: up to its end
+/// or a byte that no name has. `None` if a percent sign encodes nothing.
+///
+/// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section
+/// 3.2.2), of which every IPv4 address is one. The comma among the sub-delims
+/// is refused: no name has it, a list of two hosts does.
+fn reg_name_bytes(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if IS_NAME_BYTE[usize::from(byte)] {
+            at += 1;
+        } else if byte != b'%' {
+            break;
+        } else if let Some([b'%', high, low]) = text.get(at..at + 3)
+            && high.is_ascii_hexdigit()
+            && low.is_ascii_hexdigit()
+        {
+            at += 3;
+        } else {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// What stands within the brackets of an `IP-literal` (RFC 3986 section
+/// 3.2.2). A zone is refused: it means nothing beyond the client (RFC 9844).
+fn is_ip_literal(literal: &[u8]) -> bool {
+    if let [b'v' | b'V', rest @ ..] = literal {
+        let mut parts = rest.splitn(2, |&byte| byte == b'.');
+        let (version, address) = (parts.next(), parts.next());
+        return version.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit))
+            && address.is_some_and(|address| {
+                !address.is_empty() && address.iter().all(|&b| b == b':' || is_name_byte(b))
+            });
+    }
+    std::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+}
+
+/// `unreserved / sub-delims` of RFC 3986 section 2, the comma aside.
+const fn is_name_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
+        | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=')
+}
+
+/// [`is_name_byte`] of every byte: a host is looked at in every request.
+const IS_NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_name_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+/// Nothing, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
+fn is_port(text: &[u8]) -> bool {
+    let digits = match text {
+        [] => return true,
+        [b':', digits @ ..] => digits,
+        _ => return false,
+    };
+    let port = digits.iter().try_fold(0u16, |port, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        port.checked_mul(10)?.checked_add(digit)
+    });
+    port.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: &[u8], expected: bool) {
+        assert_eq!(is_host(value), expected, "{}", value.escape_ascii());
+    }
+
+    #[test]
+    fn hosts() {
+        for good in [
+            "",
+            "a",
+            "localhost",
+            "localhost:8080",
+            "example.org.",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "999.1.1.1",
+            "a:",
+            "a:0",
+            "a:00080",
+            "a:65535",
+            "[::1]",
+            "[::1]:8080",
+            "[::]:",
+            "[::ffff:127.0.0.1]",
+            "[v1.a:b]",
+            "[vF.~]:1",
+            "a_b",
+            "a-b",
+            "A.B",
+            "%41%2e",
+            "a~!$&'()*+;=",
+            "xn--bcher-kva.example",
+        ] {
+            check(good.as_bytes(), true);
+        }
+    }
+
+    #[test]
+    fn not_hosts() {
+        for bad in [
+            &b":80"[..],
+            b":",
+            b"a:b",
+            b"a:-1",
+            b"a:+1",
+            b"a:65536",
+            b"a:999999999999",
+            b"a:80:80",
+            b"a:8 0",
+            b"a b",
+            b"a, b",
+            b"a,b",
+            b"u@a",
+            b"u:p@a",
+            b"a/",
+            b"a/b",
+            b"/",
+            b"a?b",
+            b"a#b",
+            b"http://a",
+            b"[::1",
+            b"::1",
+            b"[]",
+            b"[::1]a",
+            b"[::1]]",
+            b"[::1%25eth0]",
+            b"[:::1]",
+            b"[1.2.3.4]",
+            b"[v.a]",
+            b"[v1.]",
+            b"[vg.a]",
+            b"[v1]",
+            b"%4",
+            b"%",
+            b"%zz",
+            b"a\\b",
+            b"a\tb",
+            b"a\0",
+            b"\xe9",
+            b"a\x7f",
+            b"\"a\"",
+            b"a<b",
+            b"a{",
+            b"a^",
+            b"a|b",
+            b"[::1] :80",
+        ] {
+            check(bad, false);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The path a target names, decoded once and confined to the root.
+
+use std::borrow::Cow;
+
+/// A path beneath the root: decoded once, dot segments resolved, never above
+/// the root, without a NUL or an encoded slash. There is one way to make one.
+///
+/// It has no leading slash; it ends in a slash (or is empty, the root itself)
+/// exactly when it names a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPath<'b> {
+    bytes: Cow<'b, [u8]>,
+}
+
+/// Why a path was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// A bad percent-encoding, an encoded slash or NUL: 400.
+    Malformed,
+    /// Dot segments lead above the root: 400.
+    AboveRoot,
+}
+
+impl<'b> RequestPath<'b> {
+    /// The path that `path` (percent-encoded, beginning with a slash) names.
+    ///
+    /// Empty segments count for nothing, so `//` is `/`, as files know it.
+    /// Dot segments (RFC 3986 section 5.2.4) are resolved, encoded or not,
+    /// since `%2e` is the same as `.` (section 6.2.2.2). A backslash, raw or
+    /// encoded, is a byte like any other.
+    pub fn new(path: &'b str) -> Result<RequestPath<'b>, PathError> {
+        let rest = path.strip_prefix('/').ok_or(PathError::Malformed)?;
+        let bytes = match is_plain(path.as_bytes()) {
+            true => Cow::Borrowed(rest.as_bytes()),
+            false => Cow::Owned(resolve(rest.as_bytes())?),
+        };
+        Ok(RequestPath { bytes })
+    }
+
+    /// The decoded bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether it names a folder: it is empty or ends in a slash.
+    pub fn is_folder(&self) -> bool {
+        matches!(*self.bytes, [] | [.., b'/'])
+    }
+
+    /// Whether a segment begins with a dot, the first one being
+    /// `.well-known` (RFC 8615) aside.
+    pub fn is_hidden(&self) -> bool {
+        let exempt = match self.bytes.strip_prefix(b".well-known") {
+            Some([] | [b'/', ..]) => b".well-known".len(),
+            _ => 0,
+        };
+        let rest = &self.bytes[exempt..];
+        rest.first() == Some(&b'.') || rest.windows(2).any(|pair| pair == b"/.")
+    }
+}
+
+/// Whether nothing is to be decoded, merged or resolved: no percent sign, no
+/// NUL, and no slash before a slash or a dot. Without early return, so that the
+/// compiler makes it a loop over vectors.
+fn is_plain(path: &[u8]) -> bool {
+    let Some((&last, firsts)) = path.split_last() else {
+        return false;
+    };
+    let special = firsts
+        .iter()
+        .zip(&path[1..])
+        .fold(false, |found, (&byte, &next)| {
+            let joint = (byte == b'/') & ((next == b'/') | (next == b'.'));
+            found | joint | (byte == b'%') | (byte == 0)
+        });
+    !special && last != b'%' && last != 0
+}
+
+/// The folded path, segment by segment; `rest` is without its leading slash.
+fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
+    let mut resolved = Vec::with_capacity(rest.len() + 1);
+    let mut is_folder = true;
+    for encoded in rest.split(|&byte| byte == b'/') {
+        let start = resolved.len();
+        decode_segment(encoded, &mut resolved)?;
+        is_folder = matches!(resolved[start..], [] | [b'.'] | [b'.', b'.']);
+        if !is_folder {
+            resolved.push(b'/');
+            continue;
+        }
+        let climbs = resolved.len() == start + 2;
+        resolved.truncate(start);
+        if climbs {
+            resolved.pop().ok_or(PathError::AboveRoot)?;
+            let parent = resolved.iter().rposition(|&byte| byte == b'/');
+            resolved.truncate(parent.map_or(0, |slash| slash + 1));
+        }
+    }
+    if !is_folder {
+        resolved.pop();
+    }
+    Ok(resolved)
+}
+
+/// Appends one segment, decoded (RFC 3986 section 2.1).
+fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Result<(), PathError> {
+    loop {
+        let (byte, rest) = match encoded {
+            [] => return Ok(()),
+            [b'%', high, low, rest @ ..] => (hex_value(*high, *low)?, rest),
+            [b'%', ..] => return Err(PathError::Malformed),
+            [byte, rest @ ..] => (*byte, rest),
+        };
+        if byte == b'/' || byte == 0 {
+            return Err(PathError::Malformed);
+        }
+        decoded.push(byte);
+        encoded = rest;
+    }
+}
+
+/// The byte that two hexadecimal digits of any case stand for.
+fn hex_value(high: u8, low: u8) -> Result<u8, PathError> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(PathError::Malformed);
+    Ok((digit(high)? << 4 | digit(low)?) as u8)
+}
+
+#[cfg(test)]
+mod tests;

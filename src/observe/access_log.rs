@@ -1,0 +1,253 @@
+//! The access log: one line a request, written by a thread of its own.
+//!
+//! ```text
+//! worker: LogBuffer --(once a turn)--> queue, at most QUEUE_BYTES_MAX --> writer thread --> file
+//! ```
+//!
+//! A worker copies the lines of its turn into the queue and goes on; whether
+//! the disk is full or the reader of a pipe sleeps is the writer's business
+//! alone. When the queue is full, lines are lost and counted.
+
+use std::{
+    io, mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    counters::Counter,
+    log_line::{self, LogEntry, LogOutcome, PendingLine},
+    log_writer::LogWriter,
+};
+use crate::config::{AccessLogTarget, LogFormat};
+
+/// Bytes of lines that may wait for the writer: lines beyond are lost and
+/// counted. The writer holds as many again.
+pub const QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes a worker gathers before it hands them over in the middle of a turn.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes that are written without waiting for more.
+const GATHER_BYTES: usize = 64 << 10;
+
+/// How long lines wait for others, so that a busy server makes few writes.
+const GATHER_TIME: Duration = Duration::from_millis(20);
+
+/// The access log of the whole server.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: LogFormat,
+    queue: Arc<Queue>,
+}
+
+impl AccessLog {
+    /// Opens the target and starts the writer. Errors are those of opening
+    /// the file or of starting the thread.
+    pub fn open(target: &AccessLogTarget, format: LogFormat) -> io::Result<AccessLog> {
+        let queue = Arc::new(Queue::default());
+        let writer = LogWriter::open(target, Arc::clone(&queue))?;
+        std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || writer.run())?;
+        Ok(AccessLog { format, queue })
+    }
+
+    /// A worker's own end of the log.
+    pub fn buffer(&self) -> LogBuffer {
+        LogBuffer {
+            format: self.format,
+            queue: Arc::clone(&self.queue),
+            bytes: Vec::new(),
+            lines: 0,
+        }
+    }
+
+    /// Opens the file again, as after a rotation. The writer does it; the
+    /// caller never waits.
+    pub fn reopen(&self) {
+        self.queue.lock().reopen = true;
+        self.queue.changed.notify_all();
+    }
+
+    /// The lines lost so far, of all workers.
+    pub fn lines_lost(&self) -> Arc<Counter> {
+        Arc::clone(&self.queue.lost)
+    }
+
+    /// Has everything written that was handed over, and waits for it, but no
+    /// longer than `wait`: a writer that hangs in a full pipe is left behind
+    /// and ends with the process. Tells whether all was written.
+    pub fn finish(self, wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        let mut state = self.queue.lock();
+        state.stop = true;
+        self.queue.changed.notify_all();
+        while !state.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                log::warn!("access log: the last lines could not be written in time");
+                return false;
+            }
+            state = match self.queue.changed.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        true
+    }
+}
+
+/// A worker's lines of one turn.
+#[derive(Debug)]
+pub struct LogBuffer {
+    format: LogFormat,
+    queue: Arc<Queue>,
+    bytes: Vec<u8>,
+    lines: u64,
+}
+
+impl LogBuffer {
+    /// Adds the line of a request whose response is done.
+    #[inline]
+    pub fn write(&mut self, entry: &LogEntry, outcome: &LogOutcome) {
+        log_line::write_line(self.format, entry, outcome, &mut self.bytes);
+        self.line_added();
+    }
+
+    /// The line of a request whose response has only begun.
+    pub fn begin(&self, entry: &LogEntry) -> PendingLine {
+        PendingLine::new(self.format, entry)
+    }
+
+    /// Adds the line of a request whose response ended in a later turn.
+    pub fn complete(&mut self, line: &PendingLine, outcome: &LogOutcome) {
+        line.complete(outcome, &mut self.bytes);
+        self.line_added();
+    }
+
+    #[inline]
+    fn line_added(&mut self) {
+        self.lines += 1;
+        if self.bytes.len() >= BUFFER_BYTES_MAX {
+            self.flush();
+        }
+    }
+
+    /// Hands the lines over, once a turn; never waits for the writer. Lines
+    /// the queue has no room for are lost and counted.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.lines > 0 {
+            self.queue.push(&self.bytes, self.lines);
+            self.bytes.clear();
+            self.lines = 0;
+        }
+    }
+}
+
+/// What the workers and the writer share. The lock is held for a copy, never
+/// for I/O.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+    /// Added to under the lock, hence by one writer at a time.
+    lost: Arc<Counter>,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    bytes: Vec<u8>,
+    reopen: bool,
+    stop: bool,
+    ended: bool,
+}
+
+/// What the writer is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Orders {
+    /// Open the file again before anything is written.
+    pub reopen: bool,
+    /// Write what there is and end.
+    pub stop: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, bytes: &[u8], lines: u64) {
+        let mut state = self.lock();
+        let before = state.bytes.len();
+        if before + bytes.len() > QUEUE_BYTES_MAX {
+            return self.lost.add(lines);
+        }
+        state.bytes.extend_from_slice(bytes);
+        let after = state.bytes.len();
+        drop(state);
+        // The writer waits for the first line, then for enough of them: to
+        // wake it for every turn would cost a system call a turn.
+        if before == 0 || (before < GATHER_BYTES && after >= GATHER_BYTES) {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for lines or orders, then exchanges `chunk`, which is empty, for
+    /// all lines that are queued.
+    pub(super) fn take(&self, chunk: &mut Vec<u8>) -> Orders {
+        let quiet = |state: &mut QueueState| state.bytes.is_empty() && !state.reopen && !state.stop;
+        let few = |state: &mut QueueState| {
+            state.bytes.len() < GATHER_BYTES && !state.reopen && !state.stop
+        };
+        let state = self
+            .changed
+            .wait_while(self.lock(), quiet)
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = match self.changed.wait_timeout_while(state, GATHER_TIME, few) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        mem::swap(&mut state.bytes, chunk);
+        state.orders()
+    }
+
+    /// Waits for orders alone, at most `wait`: the writer still has lines.
+    pub(super) fn orders(&self, wait: Duration) -> Orders {
+        let none = |state: &mut QueueState| !state.reopen && !state.stop;
+        match self.changed.wait_timeout_while(self.lock(), wait, none) {
+            Ok((mut state, _)) => state.orders(),
+            Err(poisoned) => poisoned.into_inner().0.orders(),
+        }
+    }
+
+    /// Counts lines the writer had to give up.
+    pub(super) fn lose(&self, lines: u64) {
+        let _one_at_a_time = self.lock();
+        self.lost.add(lines);
+    }
+
+    /// Lines lost so far.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.get()
+    }
+
+    /// Says that the writer is gone.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+}
+
+impl QueueState {
+    fn orders(&mut self) -> Orders {
+        Orders {
+            reopen: mem::take(&mut self.reopen),
+            stop: self.stop,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Why a connection ended, and which side ended it first.
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The peer.
+    Client,
+    /// This server.
+    Server,
+}
+
+impl Side {
+    /// The word for logs and labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Client => "client",
+            Side::Server => "server",
+        }
+    }
+}
+
+macro_rules! close_reasons {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $side:ident $words:literal,)*) => {
+        /// Why a connection was closed. Every connection ends with exactly
+        /// one of these; it is counted, logged and shown.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum CloseReason { $($(#[$doc])* $variant,)* }
+
+        impl CloseReason {
+            /// All of them; a reason's place here is `reason as usize`.
+            pub const ALL: &'static [CloseReason] = &[$(CloseReason::$variant,)*];
+
+            /// The name in snake_case, for logs and labels.
+            pub const fn name(self) -> &'static str {
+                match self { $(CloseReason::$variant => $name,)* }
+            }
+
+            /// Which side closed first. It is the one whose socket stays
+            /// behind in TIME_WAIT (RFC 9293 section 3.6.1), unless the
+            /// connection was reset: then nobody's does.
+            pub const fn first(self) -> Side {
+                match self { $(CloseReason::$variant => Side::$side,)* }
+            }
+
+            /// One sentence for a learner: who closed, why, and which side
+            /// therefore holds TIME_WAIT.
+            pub const fn explain(self) -> &'static str {
+                match self { $(CloseReason::$variant => $words,)* }
+            }
+        }
+    };
+}
+
+close_reasons! {
+    /// The peer ended its side between two requests, or before the first.
+    ClientClosed "client_closed" Client
+        "The client had no more to ask and closed first, so TIME_WAIT is held by the client.",
+    /// The last request said `Connection: close`, or was HTTP/1.0 without
+    /// `keep-alive` (RFC 9112 section 9.3).
+    ClientAsked "client_asked" Server
+        "The client asked for a short connection; the server answered and closed first, so it \
+         holds TIME_WAIT.",
+    /// The server runs with `--keep-alive 0`.
+    KeepAliveOff "keep_alive_off" Server
+        "The server is set to short connections: it closed after the answer and holds TIME_WAIT.",
+    /// The connection had its `--max-requests`.
+    MaxRequests "max_requests" Server
+        "The connection had carried as many requests as the server allows; the server closed and \
+         holds TIME_WAIT.",
+    /// Kept alive, but no further request came within `--keep-alive`.
+    IdleTimeout "idle_timeout" Server
+        "No further request came within the keep-alive time; the server closed first and holds \
+         TIME_WAIT.",
+    /// No whole head within `--header-timeout`.
+    HeaderTimeout "header_timeout" Server
+        "The request head did not arrive in time; the server gave up first and holds TIME_WAIT.",
+    /// No whole body within `--body-timeout`.
+    BodyTimeout "body_timeout" Server
+        "The request body did not arrive in time; the server gave up first and holds TIME_WAIT.",
+    /// The peer read nothing for `--write-timeout`.
+    WriteTimeout "write_timeout" Server
+        "The client stopped reading the answer; the server gave up first and, unless it had to \
+         reset, holds TIME_WAIT.",
+    /// The peer read or sent, but slower than the least rate.
+    TooSlow "too_slow" Server
+        "The client was slower than the least rate allowed; the server gave up first and, unless \
+         it had to reset, holds TIME_WAIT.",
+    /// The request broke a rule of HTTP or a limit; it was answered with
+    /// a 4xx or 5xx and what follows was not parsed.
+    BadRequest "bad_request" Server
+        "The request was malformed or too large; the server said so, closed first and holds \
+         TIME_WAIT.",
+    /// The peer reset the connection, or it broke.
+    Reset "reset" Client
+        "The client broke the connection off with a reset instead of closing it, so no side is \
+         left in TIME_WAIT.",
+    /// A file shrank while it was being sent: its length was already promised.
+    FileChanged "file_changed" Server
+        "The file was changed while it was sent, so its promised length could not be kept; the \
+         server cut the answer short.",
+    /// A file could not be read to its end.
+    FileFailed "file_failed" Server
+        "The file could not be read to its end, so its promised length could not be kept; the \
+         server cut the answer short.",
+    /// The connection limit was reached and this was the longest idle one.
+    Evicted "evicted" Server
+        "The server had as many connections as it may; this one was idle the longest and made \
+         room, so the server holds TIME_WAIT.",
+    /// The server is stopping.
+    Draining "draining" Server
+        "The server is stopping: it finished the request under way, closed first and holds \
+         TIME_WAIT.",
+    /// The client's address has its number of connections already.
+    Refused "refused" Server
+        "The client's address already had as many connections as one address may; the server \
+         closed this one at once.",
+    /// A defect of this server: the connection was given up, the others live.
+    Panicked "panicked" Server
+        "A defect in the server ended this connection; the others were not touched. Please \
+         report it.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_stands_at_its_own_number_and_tells_who_closed() {
+        for (place, reason) in CloseReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, place, "{reason:?}");
+            let name = reason.name();
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+            let words = reason.explain();
+            assert!(words.ends_with('.') && !words.contains("  "), "{words}");
+            let side = reason.first().name();
+            assert!(words.contains(side), "{words} names the {side}");
+        }
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        let mut names: Vec<_> = CloseReason::ALL.iter().map(|r| r.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CloseReason::ALL.len());
+    }
+}

@@ -1,0 +1,190 @@
+//! What one worker counts.
+//!
+//! Each worker has its own [`Counters`] and is their only writer, so a count
+//! is a plain load and a plain store: no locked instruction, no cache line
+//! that two cores fight for. Whoever looks sums over the workers.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use super::{
+    close_reason::CloseReason,
+    histogram::{LatencyHistogram, RequestsHistogram},
+    story::{Story, StoryRing},
+};
+use crate::http::status::Status;
+
+/// A count that only grows, with one writer.
+///
+/// `add` is a load and a store, not one atomic step: two threads that add to
+/// the same counter lose counts. Any thread may read.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only ever called by the counter's one writer.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The count so far.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that goes up and down; the last one set is the one read.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets it.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// The value last set.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The counts of one worker, alone on its cache lines.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Counters {
+    /// Connections taken over.
+    pub accepted: Counter,
+    /// Responses begun, whatever their status.
+    pub requests: Counter,
+    /// Those that were not the first on their connection.
+    pub requests_reused: Counter,
+    /// Bytes handed to the kernel, heads included.
+    pub bytes_sent: Counter,
+    /// Files answered from memory.
+    pub cache_hits: Counter,
+    /// Files that had to be opened.
+    pub cache_misses: Counter,
+    /// Connections waiting for a next request; set once a turn, as are the
+    /// other gauges.
+    pub idle: Gauge,
+    /// Connections in the middle of a request.
+    pub reading: Gauge,
+    /// Connections in the middle of a response.
+    pub writing: Gauge,
+    /// Connections whose sending side is shut.
+    pub lingering: Gauge,
+    /// From the head's last byte to the response's last byte written.
+    pub latency: LatencyHistogram,
+    /// Requests a connection carried, recorded at its close.
+    pub requests_per_connection: RequestsHistogram,
+    closed: [Counter; CloseReason::ALL.len()],
+    statuses: [Counter; Status::ALL.len()],
+    stories: Option<Mutex<StoryRing>>,
+}
+
+impl Counters {
+    /// All zero. `watched` says whether anybody can ask (`--status`): only
+    /// then are stories kept, and only then need latency be measured.
+    pub fn new(watched: bool) -> Counters {
+        Counters {
+            accepted: Counter::default(),
+            requests: Counter::default(),
+            requests_reused: Counter::default(),
+            bytes_sent: Counter::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            idle: Gauge::default(),
+            reading: Gauge::default(),
+            writing: Gauge::default(),
+            lingering: Gauge::default(),
+            latency: LatencyHistogram::default(),
+            requests_per_connection: RequestsHistogram::default(),
+            closed: [const { Counter(AtomicU64::new(0)) }; CloseReason::ALL.len()],
+            statuses: [const { Counter(AtomicU64::new(0)) }; Status::ALL.len()],
+            stories: watched.then(Mutex::default),
+        }
+    }
+
+    /// Whether stories are kept and latency is worth a look at the clock.
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        self.stories.is_some()
+    }
+
+    /// Counts a response: the `request`th (from 1) on its connection.
+    #[inline]
+    pub fn response(&self, status: Status, request: u64) {
+        self.requests.add(1);
+        self.requests_reused.add(u64::from(request > 1));
+        if let Some(counter) = self.statuses.get(place_of(status)) {
+            counter.add(1);
+        }
+    }
+
+    /// Counts a close after so many requests.
+    #[inline]
+    pub fn closed(&self, reason: CloseReason, requests: u64) {
+        self.closed[reason as usize].add(1);
+        self.requests_per_connection.record(requests);
+    }
+
+    /// Keeps the story of a connection that closed at `now`. It takes the
+    /// ring's lock, which is contended only while somebody looks.
+    pub fn tell(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
+        story.end(reason, now);
+        if let Some(stories) = &self.stories {
+            let oldest = match stories.lock() {
+                Ok(mut ring) => ring.push(story),
+                Err(_) => None,
+            };
+            drop(oldest);
+        }
+    }
+
+    /// Closes so far for this reason.
+    pub fn closed_by(&self, reason: CloseReason) -> u64 {
+        self.closed[reason as usize].get()
+    }
+
+    /// Responses so far with this status.
+    pub fn responses_with(&self, status: Status) -> u64 {
+        self.statuses.get(place_of(status)).map_or(0, Counter::get)
+    }
+
+    /// The stories kept, the newest last.
+    pub fn stories(&self) -> Vec<Story> {
+        self.stories
+            .as_ref()
+            .and_then(|stories| stories.lock().ok().map(|ring| ring.to_vec()))
+            .unwrap_or_default()
+    }
+}
+
+const CODE_MIN: usize = 100;
+const CODE_MAX: usize = 599;
+
+/// The place in [`Status::ALL`] of each code.
+static PLACES: [u8; CODE_MAX - CODE_MIN + 1] = {
+    let mut places = [u8::MAX; CODE_MAX - CODE_MIN + 1];
+    let mut place = 0;
+    while place < Status::ALL.len() {
+        places[Status::ALL[place].code() as usize - CODE_MIN] = place as u8;
+        place += 1;
+    }
+    places
+};
+
+#[inline]
+fn place_of(status: Status) -> usize {
+    usize::from(PLACES[usize::from(status.code()) - CODE_MIN])
+}

@@ -1,0 +1,249 @@
+//! Histograms with one writer, recorded in a few nanoseconds.
+
+use super::counters::Counter;
+
+/// Bits of a value kept below its highest: 16 buckets an octave, so a bucket
+/// is at most 1/16 of its value wide.
+const SUB_BITS: u32 = 4;
+const SUB: usize = 1 << SUB_BITS;
+/// The highest bit told apart: values from 2^38 ns (4.6 minutes) on are one.
+const TOP_BIT: u32 = 37;
+
+/// Buckets of a [`LatencyHistogram`].
+pub const LATENCY_BUCKETS: usize = (TOP_BIT - SUB_BITS + 2) as usize * SUB;
+
+/// Buckets of a [`RequestsHistogram`].
+pub const REQUESTS_BUCKETS: usize = 23;
+
+/// Durations, log-linear: the relative error of a percentile is below 6.25 %.
+#[derive(Debug)]
+pub struct LatencyHistogram {
+    buckets: [Counter; LATENCY_BUCKETS],
+    nanoseconds: Counter,
+}
+
+impl Default for LatencyHistogram {
+    fn default() -> LatencyHistogram {
+        LatencyHistogram {
+            buckets: std::array::from_fn(|_| Counter::default()),
+            nanoseconds: Counter::default(),
+        }
+    }
+}
+
+impl LatencyHistogram {
+    /// Counts one duration. Only ever called by the one writer.
+    #[inline]
+    pub fn record(&self, nanoseconds: u64) {
+        self.buckets[latency_bucket(nanoseconds)].add(1);
+        self.nanoseconds.add(nanoseconds);
+    }
+
+    /// Adds what was recorded so far to `counts`.
+    pub fn add_to(&self, counts: &mut LatencyCounts) {
+        for (sum, bucket) in counts.buckets.iter_mut().zip(&self.buckets) {
+            *sum += bucket.get();
+        }
+        counts.nanoseconds += self.nanoseconds.get();
+    }
+}
+
+/// What a [`LatencyHistogram`] held at one moment, or several of them summed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatencyCounts {
+    buckets: Box<[u64; LATENCY_BUCKETS]>,
+    /// The sum of all durations.
+    pub nanoseconds: u64,
+}
+
+impl Default for LatencyCounts {
+    fn default() -> LatencyCounts {
+        LatencyCounts {
+            buckets: Box::new([0; LATENCY_BUCKETS]),
+            nanoseconds: 0,
+        }
+    }
+}
+
+impl LatencyCounts {
+    /// How many durations were recorded.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    /// How many were shorter than 2^`bit` nanoseconds, exactly.
+    pub fn count_below(&self, bit: u32) -> u64 {
+        let end = latency_bucket(1 << bit.min(TOP_BIT));
+        self.buckets.iter().take(end).sum()
+    }
+
+    /// The duration in nanoseconds that the given share (0 to 1) of all does
+    /// not exceed, by at most 6.25 % too long; `None` if there are none.
+    pub fn percentile(&self, share: f64) -> Option<u64> {
+        let count = self.count();
+        let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
+        let mut seen = 0;
+        self.buckets
+            .iter()
+            .position(|bucket| {
+                seen += bucket;
+                seen >= rank
+            })
+            .map(|bucket| latency_bucket_end(bucket) - 1)
+    }
+
+    /// What was recorded since `earlier` was read.
+    pub fn since(&self, earlier: &LatencyCounts) -> LatencyCounts {
+        LatencyCounts {
+            buckets: Box::new(std::array::from_fn(|bucket| {
+                self.buckets[bucket].saturating_sub(earlier.buckets[bucket])
+            })),
+            nanoseconds: self.nanoseconds.saturating_sub(earlier.nanoseconds),
+        }
+    }
+}
+
+/// The bucket of a duration: the place of its highest bit and the
+/// [`SUB_BITS`] below it.
+#[inline]
+pub fn latency_bucket(nanoseconds: u64) -> usize {
+    let value = nanoseconds.min((2 << TOP_BIT) - 1);
+    if value < SUB as u64 {
+        return value as usize;
+    }
+    let shift = value.ilog2() - SUB_BITS;
+    ((shift as usize) << SUB_BITS) + (value >> shift) as usize
+}
+
+/// The first duration, in nanoseconds, that lies above this bucket.
+pub fn latency_bucket_end(bucket: usize) -> u64 {
+    if bucket < SUB {
+        return bucket as u64 + 1;
+    }
+    let shift = (bucket >> SUB_BITS) - 1;
+    (((bucket & (SUB - 1)) + SUB + 1) << shift) as u64
+}
+
+/// Requests a connection carried: none, 1, 2, 3 to 4, 5 to 8, ...,
+/// more than 2^20.
+#[derive(Debug, Default)]
+pub struct RequestsHistogram {
+    buckets: [Counter; REQUESTS_BUCKETS],
+    requests: Counter,
+}
+
+impl RequestsHistogram {
+    /// Counts one connection. Only ever called by the one writer.
+    #[inline]
+    pub fn record(&self, requests: u64) {
+        self.buckets[requests_bucket(requests)].add(1);
+        self.requests.add(requests);
+    }
+
+    /// The connections of each bucket, and the requests of all.
+    pub fn read(&self) -> ([u64; REQUESTS_BUCKETS], u64) {
+        (
+            std::array::from_fn(|bucket| self.buckets[bucket].get()),
+            self.requests.get(),
+        )
+    }
+}
+
+/// The bucket of a number of requests.
+#[inline]
+pub fn requests_bucket(requests: u64) -> usize {
+    match requests {
+        0 => 0,
+        1 => 1,
+        _ => ((requests - 1).ilog2() as usize + 2).min(REQUESTS_BUCKETS - 1),
+    }
+}
+
+/// The smallest and the largest number of a bucket; the last has no largest.
+pub fn requests_bucket_span(bucket: usize) -> (u64, Option<u64>) {
+    match bucket {
+        0 => (0, Some(0)),
+        1 => (1, Some(1)),
+        _ if bucket + 1 < REQUESTS_BUCKETS => ((1 << (bucket - 2)) + 1, Some(1 << (bucket - 1))),
+        _ => ((1 << (REQUESTS_BUCKETS - 3)) + 1, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_lies_in_its_bucket_which_is_narrow() {
+        let mut durations: Vec<u64> = (0..=TOP_BIT)
+            .flat_map(|bit| {
+                let power = 1 << bit;
+                [power - 1, power, power + power / 3, power + power / 2]
+            })
+            .collect();
+        durations.extend(0..1000);
+        for duration in durations {
+            let bucket = latency_bucket(duration);
+            let end = latency_bucket_end(bucket);
+            let start = bucket.checked_sub(1).map_or(0, latency_bucket_end);
+            assert!(
+                (start..end).contains(&duration),
+                "{duration}: {start}..{end}"
+            );
+            assert!(
+                (end - start - 1) as f64 <= duration as f64 / 16.0,
+                "{duration}"
+            );
+        }
+        assert_eq!(latency_bucket(u64::MAX), LATENCY_BUCKETS - 1);
+    }
+
+    #[test]
+    fn percentiles() {
+        let rows: [(&[u64], f64, Option<u64>); 6] = [
+            (&[], 0.5, None),
+            (&[5], 0.0, Some(5)),
+            (&[5], 1.0, Some(5)),
+            (&[1, 2, 3, 4], 0.5, Some(2)),
+            (&[1, 2, 3, 4], 0.99, Some(4)),
+            (&[1000, 1000, 1_000_000], 0.5, Some(1023)),
+        ];
+        for (durations, share, expected) in rows {
+            let histogram = LatencyHistogram::default();
+            durations
+                .iter()
+                .for_each(|duration| histogram.record(*duration));
+            let mut counts = LatencyCounts::default();
+            histogram.add_to(&mut counts);
+            assert_eq!(counts.percentile(share), expected, "{durations:?} {share}");
+            assert_eq!(counts.nanoseconds, durations.iter().sum::<u64>());
+            assert_eq!(counts.since(&counts).count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_power_of_two_is_an_exact_boundary() {
+        let histogram = LatencyHistogram::default();
+        for duration in [0, 8191, 8192, 8193, 1 << 30, u64::MAX >> 20] {
+            histogram.record(duration);
+        }
+        let mut counts = LatencyCounts::default();
+        histogram.add_to(&mut counts);
+        for (bit, below) in [(0, 1), (13, 2), (14, 4), (30, 4), (31, 5)] {
+            assert_eq!(counts.count_below(bit), below, "2^{bit}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_requests_lies_in_its_bucket() {
+        for requests in (0..5000).chain([1 << 20, (1 << 20) + 1, u64::MAX]) {
+            let (first, last) = requests_bucket_span(requests_bucket(requests));
+            assert!(first <= requests, "{requests}");
+            assert!(last.is_none_or(|last| requests <= last), "{requests}");
+        }
+        for bucket in 1..REQUESTS_BUCKETS {
+            let before = requests_bucket_span(bucket - 1).1;
+            assert_eq!(before, Some(requests_bucket_span(bucket).0 - 1));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A snapshot as JSON, for scripts and tests.
+
+use std::fmt::{self, Display, Write};
+
+use super::{
+    close_reason::CloseReason,
+    histogram::{REQUESTS_BUCKETS, requests_bucket_span},
+    metrics::socket_states,
+    snapshot::{OpenConnections, Snapshot, Totals},
+    story::Story,
+};
+use crate::http::status::Status;
+
+/// The percentiles told, as key and share.
+pub(super) const PERCENTILES: [(&str, f64); 5] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99_9", 0.999),
+    ("max", 1.0),
+];
+
+/// The snapshot as one JSON object. Durations are in the unit their key ends
+/// in; a missing figure is `null`.
+pub fn json(snapshot: &Snapshot) -> String {
+    let mut out = String::with_capacity(16 << 10);
+    // Writing to a String does not fail.
+    let _ = write_snapshot(snapshot, &mut out);
+    out
+}
+
+fn write_snapshot(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
+    let uptime = snapshot.uptime.as_secs_f64();
+    write!(out, "{{\"version\":\"{}\"", env!("CARGO_PKG_VERSION"))?;
+    write!(
+        out,
+        ",\"uptime_seconds\":{uptime:.3},\"draining\":{}",
+        snapshot.draining
+    )?;
+    let listeners = snapshot.listeners.iter();
+    list(out, "listeners", listeners, |out, address| {
+        write!(out, "\"{address}\"")
+    })?;
+    out.push_str(",\"open\":");
+    write_open(&snapshot.open(), out)?;
+    list(out, "workers", snapshot.workers.iter(), |out, worker| {
+        write_open(worker, out)
+    })?;
+    write_totals(&snapshot.totals, out)?;
+    write_kernel(snapshot, out)?;
+    list(
+        out,
+        "stories",
+        snapshot.stories.iter(),
+        |out, (age, story)| {
+            write!(out, "{{\"closed_seconds_ago\":{:.3}", age.as_secs_f64())?;
+            write_story(story, out)
+        },
+    )?;
+    write_limits(snapshot, out)?;
+    out.push_str("}\n");
+    Ok(())
+}
+
+fn write_open(open: &OpenConnections, out: &mut String) -> fmt::Result {
+    write!(out, "{{\"count\":{}", open.count())?;
+    for (state, count) in open.states() {
+        write!(out, ",\"{state}\":{count}")?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_totals(totals: &Totals, out: &mut String) -> fmt::Result {
+    for (key, count) in [
+        ("accepted", totals.accepted),
+        ("closed", totals.closed_count()),
+        ("requests", totals.requests),
+        ("requests_reused", totals.requests_reused),
+        ("bytes_sent", totals.bytes_sent),
+        ("cache_hits", totals.cache_hits),
+        ("cache_misses", totals.cache_misses),
+        ("log_lines_lost", totals.log_lines_lost),
+    ] {
+        write!(out, ",\"{key}\":{count}")?;
+    }
+    let closed = CloseReason::ALL
+        .iter()
+        .map(|reason| reason.name())
+        .zip(totals.closed);
+    object(out, "closed_by_reason", closed)?;
+    let statuses = Status::ALL
+        .iter()
+        .map(|status| status.code())
+        .zip(totals.statuses);
+    object(out, "responses", statuses.filter(|(_, count)| *count > 0))?;
+    let buckets = (0..REQUESTS_BUCKETS).zip(totals.requests_per_connection);
+    list(
+        out,
+        "requests_per_connection",
+        buckets,
+        |out, (bucket, count)| {
+            let (first, last) = requests_bucket_span(bucket);
+            write!(out, "{{\"from\":{first},\"to\":")?;
+            match last {
+                Some(last) => write!(out, "{last}")?,
+                None => out.push_str("null"),
+            }
+            write!(out, ",\"connections\":{count}}}")
+        },
+    )?;
+    let microseconds = PERCENTILES.map(|(key, share)| {
+        let nanoseconds = totals.latency.percentile(share);
+        (
+            key,
+            nanoseconds.map_or("null".into(), |ns| format!("{:.1}", ns as f64 / 1e3)),
+        )
+    });
+    object(out, "latency_microseconds", microseconds)
+}
+
+fn write_kernel(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
+    let Some(kernel) = &snapshot.kernel else {
+        out.push_str(",\"kernel\":null");
+        return Ok(());
+    };
+    write!(
+        out,
+        ",\"kernel\":{{\"listen_queue\":{}",
+        kernel.listen_queue
+    )?;
+    write!(out, ",\"listen_overflows\":{}", kernel.listen_overflows)?;
+    object(out, "server", socket_states(&kernel.server))?;
+    object(out, "clients", socket_states(&kernel.clients))?;
+    out.push('}');
+    Ok(())
+}
+
+fn write_story(story: &Story, out: &mut String) -> fmt::Result {
+    write!(out, ",\"connection\":{},\"client\":", story.connection)?;
+    match story.client {
+        Some(client) => write!(out, "\"{client}\"")?,
+        None => out.push_str("null"),
+    }
+    write!(
+        out,
+        ",\"worker\":{},\"first_byte_microseconds\":",
+        story.worker
+    )?;
+    match story.first_byte {
+        Some(time) => write!(out, "{}", time.as_micros())?,
+        None => out.push_str("null"),
+    }
+    write!(out, ",\"requests_count\":{}", story.requests_count)?;
+    list(out, "requests", story.requests.iter(), |out, request| {
+        out.push_str("{\"line\":");
+        string(request.line(), out)?;
+        let (received, took) = (request.received.as_micros(), request.took.as_micros());
+        write!(
+            out,
+            ",\"status\":{},\"bytes\":{}",
+            request.status.code(),
+            request.bytes
+        )?;
+        write!(
+            out,
+            ",\"received_microseconds\":{received},\"took_microseconds\":{took}}}"
+        )
+    })?;
+    if let Some((closed, reason)) = story.end {
+        write!(out, ",\"closed_microseconds\":{}", closed.as_micros())?;
+        write!(
+            out,
+            ",\"reason\":\"{}\",\"first\":\"{}\"",
+            reason.name(),
+            reason.first().name()
+        )?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
+    let (limits, waits) = (&snapshot.limits, &snapshot.timeouts);
+    let seconds = |wait: std::time::Duration| wait.as_secs_f64().to_string();
+    let limits = [
+        ("connections_max", snapshot.connections_max.to_string()),
+        (
+            "connections_per_ip_max",
+            limits.connections_per_ip_max.to_string(),
+        ),
+        ("requests_max", limits.requests_max.to_string()),
+        ("body_bytes_max", limits.body_bytes_max.to_string()),
+        ("cache_bytes", snapshot.cache_bytes.to_string()),
+        ("cache_bytes_max", snapshot.cache_bytes_max.to_string()),
+        ("keep_alive_seconds", seconds(waits.keep_alive)),
+        ("header_timeout_seconds", seconds(waits.header)),
+        ("body_timeout_seconds", seconds(waits.body)),
+        ("write_timeout_seconds", seconds(waits.write)),
+    ];
+    object(out, "limits", limits)
+}
+
+/// `,"key":{"name":value,...}`
+fn object(
+    out: &mut String,
+    key: &str,
+    members: impl IntoIterator<Item = (impl Display, impl Display)>,
+) -> fmt::Result {
+    write!(out, ",\"{key}\":{{")?;
+    for (place, (name, value)) in members.into_iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        write!(out, "{comma}\"{name}\":{value}")?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// `,"key":[item,...]`
+fn list<T>(
+    out: &mut String,
+    key: &str,
+    items: impl Iterator<Item = T>,
+    write_item: impl Fn(&mut String, T) -> fmt::Result,
+) -> fmt::Result {
+    write!(out, ",\"{key}\":[")?;
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        write_item(out, item)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+/// Bytes read as ISO-8859-1; all that is not plain ASCII is escaped.
+fn string(bytes: &[u8], out: &mut String) -> fmt::Result {
+    out.push('"');
+    for &byte in bytes {
+        match byte {
+            b'"' | b'\\' => write!(out, "\\{}", char::from(byte))?,
+            0x20..0x7f => out.push(char::from(byte)),
+            _ => write!(out, "\\u{byte:04x}")?,
+        }
+    }
+    out.push('"');
+    Ok(())
+}

@@ -1,0 +1,353 @@
+//! The lines of the access log.
+//!
+//! A line has three parts: what is known when the response begins, the
+//! outcome, and what follows it. So a line can be written at once, or begun
+//! and completed in a later turn, by the same functions.
+
+use std::{io::Write, net::IpAddr};
+
+use super::close_reason::CloseReason;
+use crate::{
+    config::LogFormat,
+    http::{date::HttpDate, request::Version, status::Status},
+};
+
+/// Bytes of a malformed first line that are logged.
+pub const RAW_BYTES_MAX: usize = 1 << 10;
+/// Bytes of `Referer` and of `User-Agent` that are logged.
+pub const FIELD_BYTES_MAX: usize = 4 << 10;
+
+/// A second of wall time as both formats write it, always in UTC.
+#[derive(Clone, Debug)]
+pub struct LogTime {
+    unix_seconds: u64,
+    /// `[22/Nov/2026:14:50:00 +0000]`
+    combined: [u8; 28],
+    /// `2026-11-22T14:50:00Z`
+    iso: [u8; 20],
+}
+
+impl LogTime {
+    /// The second so long after the epoch.
+    pub fn new(unix_seconds: u64) -> LogTime {
+        let date = HttpDate::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
+        // "Sun, 22 Nov 2026 14:50:00 GMT": each part has its fixed place.
+        let imf = date.imf_fixdate();
+        let (day, month, year, time) = (&imf[5..7], &imf[8..11], &imf[12..16], &imf[17..25]);
+        LogTime {
+            unix_seconds,
+            combined: joined(&[b"[", day, b"/", month, b"/", year, b":", time, b" +0000]"]),
+            iso: joined(&[year, b"-", month_digits(month), b"-", day, b"T", time, b"Z"]),
+        }
+    }
+
+    /// Moves to another second; costs a comparison when it is still the same.
+    #[inline]
+    pub fn set(&mut self, unix_seconds: u64) {
+        if unix_seconds != self.unix_seconds {
+            *self = LogTime::new(unix_seconds);
+        }
+    }
+}
+
+fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut bytes = parts.iter().copied().flatten();
+    std::array::from_fn(|_| bytes.next().copied().unwrap_or(b' '))
+}
+
+fn month_digits(name: &[u8]) -> &'static [u8] {
+    match name {
+        b"Jan" => b"01",
+        b"Feb" => b"02",
+        b"Mar" => b"03",
+        b"Apr" => b"04",
+        b"May" => b"05",
+        b"Jun" => b"06",
+        b"Jul" => b"07",
+        b"Aug" => b"08",
+        b"Sep" => b"09",
+        b"Oct" => b"10",
+        b"Nov" => b"11",
+        _ => b"12",
+    }
+}
+
+/// The first line of a request, as far as it was understood.
+#[derive(Clone, Copy, Debug)]
+pub enum LogRequest<'a> {
+    /// Well-formed: method and target as they came.
+    Parsed(&'a str, Version),
+    /// Malformed: the first bytes as they came. The first line of them is
+    /// logged, up to [`RAW_BYTES_MAX`]; none are written as `-`.
+    Raw(&'a [u8]),
+}
+
+/// What is known of a request when its response begins.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEntry<'a> {
+    /// The client, behind a trusted proxy the one it names.
+    pub client: IpAddr,
+    /// When the head was whole.
+    pub time: &'a LogTime,
+    /// The first line.
+    pub request: LogRequest<'a>,
+    /// The answer's status.
+    pub status: Status,
+    /// `Referer`.
+    pub referer: Option<&'a [u8]>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a [u8]>,
+    /// The connection's number.
+    pub connection: u64,
+    /// The request's number on its connection, from 1.
+    pub number: u64,
+}
+
+/// What is known of a request when its response has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOutcome {
+    /// Bytes of content sent, without the head.
+    pub bytes: u64,
+    /// From the head's last byte to the last byte written.
+    pub microseconds: u64,
+    /// Why the connection closes after this response; `None`: it is kept.
+    pub close: Option<CloseReason>,
+}
+
+/// Appends one line. It does not allocate once `out` has its size, and cannot
+/// fail; whatever the request held, the line has one line feed, at its end.
+pub fn write_line(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, out: &mut Vec<u8>) {
+    write_before(format, entry, out);
+    write_outcome(format, outcome, out);
+    write_after(format, entry, out);
+}
+
+/// A line whose outcome is not yet known: a response that takes more than one
+/// turn. It owns a copy of what the request said.
+#[derive(Clone, Debug)]
+pub struct PendingLine {
+    format: LogFormat,
+    bytes: Box<[u8]>,
+    outcome_at: usize,
+}
+
+impl PendingLine {
+    /// The line of a response that has begun.
+    pub fn new(format: LogFormat, entry: &LogEntry) -> PendingLine {
+        let mut bytes = Vec::new();
+        write_before(format, entry, &mut bytes);
+        let outcome_at = bytes.len();
+        write_after(format, entry, &mut bytes);
+        PendingLine {
+            format,
+            bytes: bytes.into_boxed_slice(),
+            outcome_at,
+        }
+    }
+
+    /// Appends the line, now that its outcome is known.
+    pub fn complete(&self, outcome: &LogOutcome, out: &mut Vec<u8>) {
+        let (before, after) = self.bytes.split_at(self.outcome_at);
+        out.extend_from_slice(before);
+        write_outcome(self.format, outcome, out);
+        out.extend_from_slice(after);
+    }
+}
+
+fn write_before(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
+    match format {
+        LogFormat::Combined => combined_before(entry, out),
+        LogFormat::Json => json_before(entry, out),
+    }
+}
+
+fn write_outcome(format: LogFormat, outcome: &LogOutcome, out: &mut Vec<u8>) {
+    match format {
+        LogFormat::Combined => decimal(outcome.bytes, out),
+        LogFormat::Json => json_outcome(outcome, out),
+    }
+}
+
+fn write_after(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
+    match format {
+        LogFormat::Combined => combined_after(entry, out),
+        LogFormat::Json => out.extend_from_slice(b"}\n"),
+    }
+}
+
+/// `client - - [time] "request" status `
+fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
+    address(entry.client, out);
+    out.extend_from_slice(b" - - ");
+    out.extend_from_slice(&entry.time.combined);
+    out.extend_from_slice(b" \"");
+    match entry.request {
+        LogRequest::Parsed(line, version) => {
+            escaped(line.as_bytes(), combined_escape, out);
+            out.push(b' ');
+            out.extend_from_slice(version_name(version));
+        }
+        LogRequest::Raw(bytes) => match first_line(bytes) {
+            [] => out.push(b'-'),
+            line => escaped(line, combined_escape, out),
+        },
+    }
+    out.extend_from_slice(b"\" ");
+    decimal(u64::from(entry.status.code()), out);
+    out.push(b' ');
+}
+
+/// ` "referer" "user agent"`
+fn combined_after(entry: &LogEntry, out: &mut Vec<u8>) {
+    for field in [entry.referer, entry.user_agent] {
+        out.extend_from_slice(b" \"");
+        match field {
+            None | Some([]) => out.push(b'-'),
+            Some(value) => escaped(bounded(value), combined_escape, out),
+        }
+        out.push(b'"');
+    }
+    out.push(b'\n');
+}
+
+fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    out.extend_from_slice(&entry.time.iso);
+    out.extend_from_slice(b"\",\"client\":\"");
+    address(entry.client, out);
+    out.extend_from_slice(b"\",\"connection\":");
+    decimal(entry.connection, out);
+    out.extend_from_slice(b",\"request\":");
+    decimal(entry.number, out);
+    let (line, version) = match entry.request {
+        LogRequest::Parsed(line, version) => (line.as_bytes(), Some(version_name(version))),
+        LogRequest::Raw(bytes) => (first_line(bytes), None),
+    };
+    out.extend_from_slice(b",\"line\":");
+    json_string(Some(line), out);
+    out.extend_from_slice(b",\"version\":");
+    json_string(version, out);
+    out.extend_from_slice(b",\"status\":");
+    decimal(u64::from(entry.status.code()), out);
+    out.extend_from_slice(b",\"referer\":");
+    json_string(entry.referer, out);
+    out.extend_from_slice(b",\"user_agent\":");
+    json_string(entry.user_agent, out);
+}
+
+fn json_outcome(outcome: &LogOutcome, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"bytes\":");
+    decimal(outcome.bytes, out);
+    out.extend_from_slice(b",\"microseconds\":");
+    decimal(outcome.microseconds, out);
+    match outcome.close {
+        None => out.extend_from_slice(b",\"kept\":true,\"close\":null"),
+        Some(reason) => {
+            out.extend_from_slice(b",\"kept\":false,\"close\":\"");
+            out.extend_from_slice(reason.name().as_bytes());
+            out.push(b'"');
+        }
+    }
+}
+
+fn json_string(value: Option<&[u8]>, out: &mut Vec<u8>) {
+    let Some(value) = value else {
+        return out.extend_from_slice(b"null");
+    };
+    out.push(b'"');
+    escaped(bounded(value), json_escape, out);
+    out.push(b'"');
+}
+
+fn version_name(version: Version) -> &'static [u8] {
+    match version {
+        Version::Http10 => b"HTTP/1.0",
+        Version::Http11 => b"HTTP/1.1",
+    }
+}
+
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(RAW_BYTES_MAX)];
+    let end = bytes.iter().position(|b| matches!(b, b'\r' | b'\n'));
+    &bytes[..end.unwrap_or(bytes.len())]
+}
+
+fn bounded(value: &[u8]) -> &[u8] {
+    &value[..value.len().min(FIELD_BYTES_MAX)]
+}
+
+/// The bytes that stand for themselves in both formats.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+/// Appends `bytes`; the plain ones in runs, each other one through `escape`.
+#[inline]
+fn escaped(bytes: &[u8], escape: fn(u8, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let plain = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]);
+        let (run, tail) = rest.split_at(plain.unwrap_or(rest.len()));
+        out.extend_from_slice(run);
+        let Some((&byte, tail)) = tail.split_first() else {
+            return;
+        };
+        escape(byte, out);
+        rest = tail;
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// `\xHH`, as nginx writes it.
+fn combined_escape(byte: u8, out: &mut Vec<u8>) {
+    let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
+    out.extend_from_slice(&[b'\\', b'x', high, low]);
+}
+
+/// `\u00HH`: a byte is read as ISO-8859-1, as RFC 9110 section 5.5 has it, so
+/// that the line is JSON whatever the field held.
+fn json_escape(byte: u8, out: &mut Vec<u8>) {
+    if matches!(byte, b'"' | b'\\') {
+        return out.extend_from_slice(&[b'\\', byte]);
+    }
+    let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
+    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+}
+
+fn address(address: IpAddr, out: &mut Vec<u8>) {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            for (octet, end) in [(a, b"." as &[u8]), (b, b"."), (c, b"."), (d, b"")] {
+                decimal(u64::from(octet), out);
+                out.extend_from_slice(end);
+            }
+        }
+        // Writing to a Vec does not fail.
+        IpAddr::V6(address) => drop(write!(out, "{address}")),
+    }
+}
+
+fn decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+use super::*;
+
+const NOON: u64 = 1_795_359_000;
+
+fn entry<'a>(time: &'a LogTime, request: LogRequest<'a>) -> LogEntry<'a> {
+    LogEntry {
+        client: IpAddr::from([192, 0, 2, 10]),
+        time,
+        request,
+        status: Status::Ok,
+        referer: None,
+        user_agent: None,
+        connection: 7,
+        number: 2,
+    }
+}
+
+const DONE: LogOutcome = LogOutcome {
+    bytes: 1024,
+    microseconds: 83,
+    close: None,
+};
+
+/// The line is as expected, written at once and in two steps.
+fn check(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, expected: &str) {
+    let mut at_once = Vec::new();
+    write_line(format, entry, outcome, &mut at_once);
+    assert_eq!(String::from_utf8(at_once).unwrap(), expected);
+    let mut later = Vec::new();
+    PendingLine::new(format, entry).complete(outcome, &mut later);
+    assert_eq!(String::from_utf8(later).unwrap(), expected);
+}
+
+#[test]
+fn combined_lines() {
+    let time = LogTime::new(NOON);
+    let get = LogRequest::Parsed("GET /a?b=%20", Version::Http11);
+    let plain = entry(&time, get);
+    let rows: [(LogEntry, &str); 6] = [
+        (
+            plain,
+            r#"192.0.2.10 - - [22/Nov/2026:14:50:00 +0000] "GET /a?b=%20 HTTP/1.1" 200 1024 "-" "-""#,
+        ),
+        (
+            LogEntry {
+                client: "2001:db8::1".parse().unwrap(),
+                status: Status::NotFound,
+                referer: Some(b"http://example.org/"),
+                user_agent: Some(b"curl/8.0"),
+                ..plain
+            },
+            r#"2001:db8::1 - - [22/Nov/2026:14:50:00 +0000] "GET /a?b=%20 HTTP/1.1" 404 1024 "http://example.org/" "curl/8.0""#,
+        ),
+        (
+            LogEntry {
+                client: "::ffff:192.0.2.1".parse().unwrap(),
+                request: LogRequest::Parsed("GET /", Version::Http10),
+                referer: Some(b""),
+                user_agent: Some(b"a\"b\\c\td\x7f\xc3\xa9\n"),
+                ..plain
+            },
+            r#"192.0.2.1 - - [22/Nov/2026:14:50:00 +0000] "GET / HTTP/1.0" 200 1024 "-" "a\x22b\x5Cc\x09d\x7F\xC3\xA9\x0A""#,
+        ),
+        (
+            LogEntry {
+                request: LogRequest::Raw(b"\x16\x03\x01\r\nHost: x"),
+                status: Status::BadRequest,
+                ..plain
+            },
+            r#"192.0.2.10 - - [22/Nov/2026:14:50:00 +0000] "\x16\x03\x01" 400 1024 "-" "-""#,
+        ),
+        (
+            LogEntry {
+                request: LogRequest::Raw(b""),
+                status: Status::RequestTimeout,
+                ..plain
+            },
+            r#"192.0.2.10 - - [22/Nov/2026:14:50:00 +0000] "-" 408 1024 "-" "-""#,
+        ),
+        (
+            LogEntry {
+                request: LogRequest::Raw(b"\r\nGET / HTTP/1.1"),
+                status: Status::BadRequest,
+                ..plain
+            },
+            r#"192.0.2.10 - - [22/Nov/2026:14:50:00 +0000] "-" 400 1024 "-" "-""#,
+        ),
+    ];
+    for (entry, expected) in rows {
+        check(LogFormat::Combined, &entry, &DONE, &format!("{expected}\n"));
+    }
+}
+
+#[test]
+fn json_lines() {
+    let time = LogTime::new(NOON);
+    let plain = entry(&time, LogRequest::Parsed("GET /", Version::Http11));
+    let head = r#"{"time":"2026-11-22T14:50:00Z","client":"192.0.2.10","connection":7,"request":2"#;
+    check(
+        LogFormat::Json,
+        &plain,
+        &DONE,
+        &format!(
+            "{head}{}\n",
+            r#","line":"GET /","version":"HTTP/1.1","status":200,"referer":null,"user_agent":null,"bytes":1024,"microseconds":83,"kept":true,"close":null}"#
+        ),
+    );
+    check(
+        LogFormat::Json,
+        &LogEntry {
+            request: LogRequest::Raw(b"\x00\"\\\xff"),
+            status: Status::BadRequest,
+            user_agent: Some(b"\xc3\xa9"),
+            ..plain
+        },
+        &LogOutcome {
+            close: Some(CloseReason::BadRequest),
+            ..DONE
+        },
+        &format!(
+            "{head}{}\n",
+            r#","line":"\u0000\"\\\u00FF","version":null,"status":400,"referer":null,"user_agent":"\u00C3\u00A9","bytes":1024,"microseconds":83,"kept":false,"close":"bad_request"}"#
+        ),
+    );
+}
+
+#[test]
+fn whatever_the_request_held_a_line_is_one_printable_line() {
+    let all: Vec<u8> = (0..=255).collect();
+    let time = LogTime::new(NOON);
+    for format in [LogFormat::Combined, LogFormat::Json] {
+        let entry = LogEntry {
+            referer: Some(&all),
+            user_agent: Some(&all),
+            ..entry(&time, LogRequest::Raw(&all[14..]))
+        };
+        let mut out = Vec::new();
+        write_line(format, &entry, &DONE, &mut out);
+        assert_eq!(out.pop(), Some(b'\n'));
+        assert!(
+            out.iter().all(|byte| (0x20..0x7f).contains(byte)),
+            "{format:?}"
+        );
+        let text = String::from_utf8(out).unwrap();
+        let bare = text.replace(r"\\", "").replace(r#"\""#, "");
+        assert_eq!(bare.matches('"').count() % 2, 0, "{format:?}");
+    }
+}
+
+#[test]
+fn long_values_are_cut() {
+    let long = vec![0xff; 1 << 20];
+    let time = LogTime::new(NOON);
+    let entry = LogEntry {
+        referer: Some(&long),
+        user_agent: Some(&long),
+        ..entry(&time, LogRequest::Raw(&long))
+    };
+    let mut out = Vec::new();
+    write_line(LogFormat::Combined, &entry, &DONE, &mut out);
+    assert!(out.len() < 4 * (RAW_BYTES_MAX + 2 * FIELD_BYTES_MAX) + 200);
+}
+
+#[test]
+fn the_time_moves_with_the_second() {
+    let mut time = LogTime::new(0);
+    assert_eq!(&time.combined, b"[01/Jan/1970:00:00:00 +0000]");
+    assert_eq!(&time.iso, b"1970-01-01T00:00:00Z");
+    time.set(NOON);
+    assert_eq!(&time.combined, b"[22/Nov/2026:14:50:00 +0000]");
+    time.set(951_825_599);
+    assert_eq!(&time.iso, b"2000-02-29T11:59:59Z");
+}
+
+#[test]
+fn numbers_are_decimal() {
+    for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
+        let mut out = Vec::new();
+        decimal(number, &mut out);
+        assert_eq!(out, number.to_string().into_bytes());
+    }
+}

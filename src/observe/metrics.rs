@@ -1,0 +1,240 @@
+//! A snapshot as Prometheus text (exposition format 0.0.4), base units only.
+
+use std::fmt::{self, Display, Write};
+
+use super::{
+    close_reason::CloseReason,
+    histogram::{REQUESTS_BUCKETS, requests_bucket_span},
+    kernel::{KernelView, SocketCounts},
+    snapshot::{Snapshot, Totals},
+};
+use crate::http::status::Status;
+
+/// The media type of the text.
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The boundaries of the duration histogram are 2^13 ns (8 microseconds) to
+/// 2^34 ns (17 seconds): powers of two, because there our counts are exact.
+const DURATION_BITS: std::ops::RangeInclusive<u32> = 13..=34;
+
+/// The snapshot, every metric with its HELP and TYPE. Every label value that
+/// can occur is always present, so that rates have no gaps.
+pub fn metrics(snapshot: &Snapshot) -> String {
+    let mut text = Text(String::with_capacity(16 << 10));
+    // Writing to a String does not fail.
+    let _ = write_all(snapshot, &mut text);
+    text.0
+}
+
+fn write_all(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+    connections(snapshot, text)?;
+    requests(&snapshot.totals, text)?;
+    duration(&snapshot.totals, text)?;
+    requests_per_connection(&snapshot.totals, text)?;
+    if let Some(kernel) = &snapshot.kernel {
+        sockets(kernel, text)?;
+    }
+    process(snapshot, text)
+}
+
+fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+    let totals = &snapshot.totals;
+    text.metric(
+        "connections",
+        "gauge",
+        "Open connections by what they wait for.",
+    )?;
+    for (state, count) in snapshot.open().states() {
+        text.sample("connections", &format_args!("{{state=\"{state}\"}}"), count)?;
+    }
+    text.single(
+        "connections_max",
+        "gauge",
+        "Open connections allowed.",
+        snapshot.connections_max,
+    )?;
+    let help = "Connections accepted.";
+    text.single(
+        "connections_accepted_total",
+        "counter",
+        help,
+        totals.accepted,
+    )?;
+    let help = "Connections closed, by reason and by the side that closed first.";
+    text.metric("connections_closed_total", "counter", help)?;
+    for (reason, count) in CloseReason::ALL.iter().zip(totals.closed) {
+        let (name, first) = (reason.name(), reason.first().name());
+        let labels = format_args!("{{reason=\"{name}\",first=\"{first}\"}}");
+        text.sample("connections_closed_total", &labels, count)?;
+    }
+    Ok(())
+}
+
+fn requests(totals: &Totals, text: &mut Text) -> fmt::Result {
+    let counters = [
+        ("requests_total", "Requests answered.", totals.requests),
+        (
+            "requests_reused_total",
+            "Requests that were not the first on their connection.",
+            totals.requests_reused,
+        ),
+        (
+            "sent_bytes_total",
+            "Bytes sent, heads included.",
+            totals.bytes_sent,
+        ),
+        (
+            "cache_hits_total",
+            "Files answered from memory.",
+            totals.cache_hits,
+        ),
+        (
+            "cache_misses_total",
+            "Files that had to be opened.",
+            totals.cache_misses,
+        ),
+        (
+            "access_log_lines_lost_total",
+            "Access log lines lost because its reader was too slow or its disk full.",
+            totals.log_lines_lost,
+        ),
+    ];
+    for (name, help, count) in counters {
+        text.single(name, "counter", help, count)?;
+    }
+    text.metric("responses_total", "counter", "Responses by status code.")?;
+    for (status, count) in Status::ALL.iter().zip(totals.statuses) {
+        let labels = format_args!("{{code=\"{}\"}}", status.code());
+        text.sample("responses_total", &labels, count)?;
+    }
+    Ok(())
+}
+
+fn duration(totals: &Totals, text: &mut Text) -> fmt::Result {
+    let name = "request_duration_seconds";
+    let help = "From the last byte of a request's head to the last byte of its response written.";
+    text.metric(name, "histogram", help)?;
+    for bit in DURATION_BITS {
+        let end = seconds(1 << bit);
+        let labels = format_args!("_bucket{{le=\"{end}\"}}");
+        text.sample(name, &labels, totals.latency.count_below(bit))?;
+    }
+    let count = totals.latency.count();
+    text.sample(name, &"_bucket{le=\"+Inf\"}", count)?;
+    text.sample(name, &"_sum", seconds(totals.latency.nanoseconds))?;
+    text.sample(name, &"_count", count)
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+fn requests_per_connection(totals: &Totals, text: &mut Text) -> fmt::Result {
+    let name = "connection_requests";
+    text.metric(
+        name,
+        "histogram",
+        "Requests that closed connections had carried.",
+    )?;
+    let mut count = 0;
+    for (bucket, connections) in (0..REQUESTS_BUCKETS).zip(totals.requests_per_connection) {
+        count += connections;
+        match requests_bucket_span(bucket) {
+            (_, Some(last)) => {
+                text.sample(name, &format_args!("_bucket{{le=\"{last}\"}}"), count)?;
+            }
+            (_, None) => text.sample(name, &"_bucket{le=\"+Inf\"}", count)?,
+        }
+    }
+    text.sample(name, &"_sum", totals.requests_of_closed)?;
+    text.sample(name, &"_count", count)
+}
+
+fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
+    let help = "The kernel's sockets of our addresses, by side (clients: those on this machine).";
+    text.metric("sockets", "gauge", help)?;
+    for (side, counts) in [("server", &kernel.server), ("client", &kernel.clients)] {
+        for (state, count) in socket_states(counts) {
+            let labels = format_args!("{{side=\"{side}\",state=\"{state}\"}}");
+            text.sample("sockets", &labels, count)?;
+        }
+    }
+    let help = "Connections that wait to be accepted.";
+    text.single("listen_queue", "gauge", help, kernel.listen_queue)?;
+    let help = "Connections dropped because a listen queue of this machine was full.";
+    text.single(
+        "listen_overflows_total",
+        "counter",
+        help,
+        kernel.listen_overflows,
+    )
+}
+
+/// Each state's name, as the kernel's tools write it, and its count.
+pub(super) fn socket_states(counts: &SocketCounts) -> [(&'static str, u64); 5] {
+    [
+        ("established", counts.established),
+        ("fin_wait", counts.fin_wait),
+        ("close_wait", counts.close_wait),
+        ("time_wait", counts.time_wait),
+        ("other", counts.other),
+    ]
+}
+
+fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+    let gauges = [
+        (
+            "cache_bytes",
+            "Bytes of files kept in memory.",
+            snapshot.cache_bytes,
+        ),
+        (
+            "cache_bytes_max",
+            "Bytes of files that may be kept.",
+            snapshot.cache_bytes_max,
+        ),
+        (
+            "workers",
+            "Threads of the pool.",
+            snapshot.workers.len() as u64,
+        ),
+        (
+            "draining",
+            "1 while the server is stopping.",
+            u64::from(snapshot.draining),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        text.single(name, "gauge", help, value)?;
+    }
+    let uptime = snapshot.uptime.as_secs_f64();
+    text.single(
+        "uptime_seconds",
+        "gauge",
+        "How long the server has been serving.",
+        uptime,
+    )?;
+    text.metric("build_info", "gauge", "The version, as a label.")?;
+    let labels = concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
+    text.sample("build_info", &labels, 1)
+}
+
+/// The text so far.
+struct Text(String);
+
+impl Text {
+    fn metric(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
+        writeln!(self.0, "# HELP stdhttpd_{name} {help}")?;
+        writeln!(self.0, "# TYPE stdhttpd_{name} {kind}")
+    }
+
+    /// `suffix` is what follows the metric's name: labels, or `_sum`.
+    fn sample(&mut self, name: &str, suffix: &dyn Display, value: impl Display) -> fmt::Result {
+        writeln!(self.0, "stdhttpd_{name}{suffix} {value}")
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) -> fmt::Result {
+        self.metric(name, kind, help)?;
+        self.sample(name, &"", value)
+    }
+}

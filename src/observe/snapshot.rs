@@ -1,0 +1,248 @@
+//! All that is known of the server at one moment.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    close_reason::CloseReason,
+    counters::{Counter, Counters, Gauge},
+    histogram::{LatencyCounts, REQUESTS_BUCKETS},
+    kernel::KernelView,
+    story::Story,
+};
+use crate::{
+    config::{Limits, Timeouts},
+    http::status::Status,
+};
+
+/// Stories in a snapshot, the newest of all workers.
+pub const STORIES_SHOWN_MAX: usize = 24;
+
+/// What the whole server shows of itself: made once at the start, written by
+/// the server, read by whoever takes a [`Snapshot`].
+#[derive(Debug)]
+pub struct Watch {
+    /// When the server began to serve.
+    pub started: Instant,
+    /// The addresses listened on.
+    pub listeners: Vec<SocketAddr>,
+    /// The counters of each worker.
+    pub workers: Vec<Arc<Counters>>,
+    /// Connections closed by the acceptor because their address had its
+    /// number already. Written by the acceptor alone.
+    pub refused: Counter,
+    /// The bounds in force.
+    pub limits: Limits,
+    /// The waits in force.
+    pub timeouts: Timeouts,
+    /// Open connections allowed in all.
+    pub connections_max: u64,
+    /// Bytes of files that may be kept in memory.
+    pub cache_bytes_max: u64,
+    /// Bytes of files now kept in memory.
+    pub cache_bytes: Gauge,
+    /// Lines the access log lost; shared with it.
+    pub log_lines_lost: Arc<Counter>,
+    /// Whether the server is stopping.
+    pub draining: AtomicBool,
+}
+
+/// The server at one moment. The counts are read one after another while the
+/// workers go on, so they may differ by what happened in those microseconds.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// How long the server has been serving.
+    pub uptime: Duration,
+    /// Whether it is stopping.
+    pub draining: bool,
+    /// The addresses listened on.
+    pub listeners: Vec<SocketAddr>,
+    /// Open connections of each worker.
+    pub workers: Vec<OpenConnections>,
+    /// What was counted since the start.
+    pub totals: Totals,
+    /// The kernel's view, where it can be had.
+    pub kernel: Option<KernelView>,
+    /// The newest closed connections, the newest first, and how long ago each
+    /// was closed.
+    pub stories: Vec<(Duration, Story)>,
+    /// The bounds in force.
+    pub limits: Limits,
+    /// The waits in force.
+    pub timeouts: Timeouts,
+    /// Open connections allowed in all.
+    pub connections_max: u64,
+    /// Bytes of files that may be kept in memory.
+    pub cache_bytes_max: u64,
+    /// Bytes of files now kept in memory.
+    pub cache_bytes: u64,
+}
+
+/// Open connections by what they wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenConnections {
+    /// For a next request.
+    pub idle: u64,
+    /// For the rest of a request, or for the first one.
+    pub reading: u64,
+    /// For the client to take the response.
+    pub writing: u64,
+    /// For the client to close its side too.
+    pub lingering: u64,
+}
+
+impl OpenConnections {
+    /// All of them.
+    pub fn count(&self) -> u64 {
+        self.idle + self.reading + self.writing + self.lingering
+    }
+
+    /// Each state's name and count.
+    pub fn states(&self) -> [(&'static str, u64); 4] {
+        [
+            ("idle", self.idle),
+            ("reading", self.reading),
+            ("writing", self.writing),
+            ("lingering", self.lingering),
+        ]
+    }
+}
+
+/// What was counted since the start, over all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed, by reason: in the order of [`CloseReason::ALL`].
+    pub closed: [u64; CloseReason::ALL.len()],
+    /// Responses begun.
+    pub requests: u64,
+    /// Those that were not the first on their connection.
+    pub requests_reused: u64,
+    /// Bytes handed to the kernel.
+    pub bytes_sent: u64,
+    /// Responses by status: in the order of [`Status::ALL`].
+    pub statuses: [u64; Status::ALL.len()],
+    /// Files answered from memory.
+    pub cache_hits: u64,
+    /// Files that had to be opened.
+    pub cache_misses: u64,
+    /// From the head's last byte to the response's last byte.
+    pub latency: LatencyCounts,
+    /// Closed connections by the number of requests they carried.
+    pub requests_per_connection: [u64; REQUESTS_BUCKETS],
+    /// Requests of all closed connections.
+    pub requests_of_closed: u64,
+    /// Lines the access log lost.
+    pub log_lines_lost: u64,
+}
+
+impl Watch {
+    /// Whether the server is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// The server at `now`; `kernel` is passed through.
+    pub fn snapshot(&self, now: Instant, kernel: Option<KernelView>) -> Snapshot {
+        Snapshot {
+            uptime: now.saturating_duration_since(self.started),
+            draining: self.is_draining(),
+            listeners: self.listeners.clone(),
+            workers: self.workers.iter().map(|worker| open(worker)).collect(),
+            totals: self.totals(),
+            kernel,
+            stories: self.stories(now),
+            limits: self.limits,
+            timeouts: self.timeouts,
+            connections_max: self.connections_max,
+            cache_bytes_max: self.cache_bytes_max,
+            cache_bytes: self.cache_bytes.get(),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            accepted: self.refused.get(),
+            log_lines_lost: self.log_lines_lost.get(),
+            ..Totals::default()
+        };
+        totals.closed[CloseReason::Refused as usize] = self.refused.get();
+        for worker in &self.workers {
+            totals.add(worker);
+        }
+        totals
+    }
+
+    fn stories(&self, now: Instant) -> Vec<(Duration, Story)> {
+        let mut stories: Vec<(Duration, Story)> = self
+            .workers
+            .iter()
+            .flat_map(|worker| worker.stories())
+            .filter_map(|story| {
+                let closed = story.accepted + story.end?.0;
+                Some((now.saturating_duration_since(closed), story))
+            })
+            .collect();
+        stories.sort_by_key(|(age, _)| *age);
+        stories.truncate(STORIES_SHOWN_MAX);
+        stories
+    }
+}
+
+fn open(worker: &Counters) -> OpenConnections {
+    OpenConnections {
+        idle: worker.idle.get(),
+        reading: worker.reading.get(),
+        writing: worker.writing.get(),
+        lingering: worker.lingering.get(),
+    }
+}
+
+impl Snapshot {
+    /// Open connections of all workers.
+    pub fn open(&self) -> OpenConnections {
+        let mut all = OpenConnections::default();
+        for worker in &self.workers {
+            all.idle += worker.idle;
+            all.reading += worker.reading;
+            all.writing += worker.writing;
+            all.lingering += worker.lingering;
+        }
+        all
+    }
+}
+
+impl Totals {
+    /// Connections closed, for whatever reason.
+    pub fn closed_count(&self) -> u64 {
+        self.closed.iter().sum()
+    }
+
+    fn add(&mut self, worker: &Counters) {
+        self.accepted += worker.accepted.get();
+        self.requests += worker.requests.get();
+        self.requests_reused += worker.requests_reused.get();
+        self.bytes_sent += worker.bytes_sent.get();
+        self.cache_hits += worker.cache_hits.get();
+        self.cache_misses += worker.cache_misses.get();
+        worker.latency.add_to(&mut self.latency);
+        for (sum, reason) in self.closed.iter_mut().zip(CloseReason::ALL) {
+            *sum += worker.closed_by(*reason);
+        }
+        for (sum, status) in self.statuses.iter_mut().zip(Status::ALL) {
+            *sum += worker.responses_with(*status);
+        }
+        let (connections, requests) = worker.requests_per_connection.read();
+        for (sum, count) in self.requests_per_connection.iter_mut().zip(connections) {
+            *sum += count;
+        }
+        self.requests_of_closed += requests;
+    }
+}

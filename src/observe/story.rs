@@ -1,0 +1,149 @@
+//! The life of a single connection, as it is shown to a learner.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use super::close_reason::CloseReason;
+use crate::http::status::Status;
+
+/// Requests of one connection told in full; the others are only counted.
+pub const REQUESTS_TOLD_MAX: usize = 8;
+/// Bytes of a request line that are kept.
+pub const LINE_BYTES_MAX: usize = 40;
+/// Closed connections a worker remembers.
+pub const STORIES_MAX: usize = 32;
+
+/// What happened on one connection, in microseconds since it was accepted.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The connection's number, as in the log.
+    pub connection: u64,
+    /// The peer; `None` where it has no address.
+    pub client: Option<SocketAddr>,
+    /// The worker's number, from 0.
+    pub worker: usize,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// The first byte of the first request.
+    pub first_byte: Option<Duration>,
+    /// The first [`REQUESTS_TOLD_MAX`] requests.
+    pub requests: Vec<ToldRequest>,
+    /// All requests.
+    pub requests_count: u64,
+    /// The end: when and why. `None` while it is open.
+    pub end: Option<(Duration, CloseReason)>,
+}
+
+/// One request of a [`Story`].
+#[derive(Clone, Copy, Debug)]
+pub struct ToldRequest {
+    /// From the accept to the head's last byte.
+    pub received: Duration,
+    /// From the head's last byte to the response's last byte written.
+    pub took: Duration,
+    /// The answer's status.
+    pub status: Status,
+    /// Bytes of content sent.
+    pub bytes: u64,
+    line: [u8; LINE_BYTES_MAX],
+    line_bytes: u8,
+}
+
+impl ToldRequest {
+    /// Method and target, cut to [`LINE_BYTES_MAX`].
+    pub fn line(&self) -> &[u8] {
+        self.line
+            .get(..usize::from(self.line_bytes))
+            .unwrap_or_default()
+    }
+}
+
+impl Story {
+    /// The beginning of a story. It costs one allocation, and a second with
+    /// the first request.
+    pub fn begin(
+        connection: u64,
+        client: Option<SocketAddr>,
+        worker: usize,
+        now: Instant,
+    ) -> Box<Story> {
+        Box::new(Story {
+            connection,
+            client,
+            worker,
+            accepted: now,
+            first_byte: None,
+            requests: Vec::new(),
+            requests_count: 0,
+            end: None,
+        })
+    }
+
+    /// Notes the first byte; later calls change nothing.
+    #[inline]
+    pub fn first_byte(&mut self, now: Instant) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(now.saturating_duration_since(self.accepted));
+        }
+    }
+
+    /// Notes a request answered: its head was whole at `received`, its
+    /// answer written at `sent`.
+    pub fn request(
+        &mut self,
+        line: &[u8],
+        status: Status,
+        bytes: u64,
+        received: Instant,
+        sent: Instant,
+    ) {
+        self.requests_count += 1;
+        if self.requests.len() >= REQUESTS_TOLD_MAX {
+            return;
+        }
+        let line_bytes = line.len().min(LINE_BYTES_MAX);
+        let mut kept = [0; LINE_BYTES_MAX];
+        kept[..line_bytes].copy_from_slice(&line[..line_bytes]);
+        self.requests.push(ToldRequest {
+            received: received.saturating_duration_since(self.accepted),
+            took: sent.saturating_duration_since(received),
+            status,
+            bytes,
+            line: kept,
+            line_bytes: line_bytes as u8,
+        });
+    }
+
+    /// Notes the end.
+    pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
+        self.end = Some((now.saturating_duration_since(self.accepted), reason));
+    }
+}
+
+/// The last [`STORIES_MAX`] stories of a worker.
+#[derive(Debug, Default)]
+pub struct StoryRing {
+    stories: VecDeque<Box<Story>>,
+}
+
+impl StoryRing {
+    /// Adds the newest and gives the oldest back once there are too many, so
+    /// that it is freed outside the lock.
+    pub fn push(&mut self, story: Box<Story>) -> Option<Box<Story>> {
+        let oldest = if self.stories.len() >= STORIES_MAX {
+            self.stories.pop_front()
+        } else {
+            None
+        };
+        self.stories.push_back(story);
+        oldest
+    }
+
+    /// All of them, the newest last.
+    pub fn to_vec(&self) -> Vec<Story> {
+        self.stories.iter().map(|story| (**story).clone()).collect()
+    }
+}

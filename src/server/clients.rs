@@ -1,0 +1,107 @@
+//! How many connections each client address has, where that is bounded.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// The connections of each client. It costs nothing where they are unbounded.
+#[derive(Debug)]
+pub struct Clients {
+    /// The most one may have; 0: any number.
+    connections_max: usize,
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Clients {
+    /// No client has any yet.
+    pub fn new(connections_max: usize) -> Clients {
+        Clients {
+            connections_max,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Counts one more connection, unless that would be one too many.
+    pub fn admit(&self, client: IpAddr) -> bool {
+        if self.connections_max == 0 {
+            return true;
+        }
+        let mut open = self.lock();
+        let count = open.entry(holder(client)).or_default();
+        let admitted = *count < self.connections_max;
+        if admitted {
+            *count += 1;
+        }
+        admitted
+    }
+
+    /// Counts one less.
+    pub fn leave(&self, client: IpAddr) {
+        if self.connections_max == 0 {
+            return;
+        }
+        let mut open = self.lock();
+        if let Some(count) = open.get_mut(&holder(client)) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&holder(client));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whom a connection is counted for: an IPv4 address, or the /64 within which
+/// an IPv6 host chooses its addresses itself (RFC 4291 section 2.5.1).
+fn holder(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(clients: &Clients, client: &str, admitted: bool) {
+        assert_eq!(clients.admit(client.parse().unwrap()), admitted, "{client}");
+    }
+
+    #[test]
+    fn each_client_has_its_own_bound() {
+        let clients = Clients::new(2);
+        check(&clients, "192.0.2.1", true);
+        check(&clients, "::ffff:192.0.2.1", true);
+        check(&clients, "192.0.2.1", false);
+        check(&clients, "192.0.2.2", true);
+        check(&clients, "2001:db8::1", true);
+        check(&clients, "2001:db8::2", true);
+        check(&clients, "2001:db8::3", false);
+        check(&clients, "2001:db8:0:1::1", true);
+        clients.leave("192.0.2.1".parse().unwrap());
+        check(&clients, "192.0.2.1", true);
+    }
+
+    #[test]
+    fn who_has_left_is_forgotten() {
+        let clients = Clients::new(1);
+        check(&clients, "192.0.2.1", true);
+        clients.leave("192.0.2.1".parse().unwrap());
+        clients.leave("192.0.2.1".parse().unwrap());
+        assert!(clients.lock().is_empty());
+    }
+
+    #[test]
+    fn without_a_bound_nothing_is_counted() {
+        let clients = Clients::new(0);
+        check(&clients, "192.0.2.1", true);
+        assert!(clients.lock().is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+//! How many connections the system's limit of open files allows.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The most connections, whatever the system allows.
+pub const CONNECTIONS_MAX: usize = 1 << 20;
+
+/// Descriptors held by what there is one of: the three standard streams, the
+/// acceptor's poll, both ends of the signals' pipe, the access log, the root
+/// and the folder it stands in, the status listener and a few who look at it.
+const DESCRIPTORS_ONCE: u64 = 14;
+
+/// Descriptors held by each worker: its poll and its waker.
+const DESCRIPTORS_PER_WORKER: u64 = 2;
+
+/// The descriptors kept for files, so that an existing file is not refused for
+/// want of one while every connection is taken: one a connection, up to this
+/// many ...
+const FILES_MAX: u64 = 512;
+
+/// ... or, where there are many, one in so many of them.
+const FILES_SHARE: u64 = 32;
+
+/// Raises the soft limit of open files to the hard one and gives the limit
+/// then in force; `u64::MAX` where there is none.
+pub fn raise_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => {}
+        Err(error) => log::info!("the limit of open files stays as it is: {error}"),
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// The connections that fit into `descriptors` beside all else that holds
+/// one; at least one, at most [`CONNECTIONS_MAX`].
+pub fn connections_max(descriptors: u64, listeners: usize, workers: usize) -> usize {
+    let beside = DESCRIPTORS_ONCE
+        .saturating_add(listeners as u64)
+        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64));
+    let rest = descriptors.saturating_sub(beside);
+    let files = (descriptors / FILES_SHARE).max(FILES_MAX).min(rest / 2);
+    usize::try_from(rest - files)
+        .unwrap_or(CONNECTIONS_MAX)
+        .clamp(1, CONNECTIONS_MAX)
+}
+
+/// The limit in force: what was asked for, as far as `derived` allows, or
+/// `derived` where nothing was. One warning tells that less than asked is
+/// possible.
+pub fn limit_in_force(asked: Option<usize>, derived: usize) -> usize {
+    match asked {
+        Some(asked) if asked > derived => {
+            log::warn!(
+                "{asked} connections need more open files than the system allows: {derived} it is"
+            );
+            derived
+        }
+        Some(asked) => asked,
+        None => derived,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(descriptors: u64, listeners: usize, workers: usize, connections: usize) {
+        assert_eq!(
+            connections_max(descriptors, listeners, workers),
+            connections,
+            "{descriptors} descriptors, {listeners} listeners, {workers} workers"
+        );
+    }
+
+    #[test]
+    fn connections_that_fit() {
+        check(0, 2, 2, 1);
+        check(20, 2, 2, 1);
+        check(22, 2, 2, 1);
+        check(36, 2, 2, 8);
+        check(64, 2, 2, 22);
+        check(256, 2, 2, 118);
+        check(1024, 2, 4, 500);
+        check(4096, 2, 4, 4096 - 24 - 512);
+        check(20_000, 2, 2, 19_355);
+        check(1 << 30, 2, 64, CONNECTIONS_MAX);
+        check(u64::MAX, usize::MAX, usize::MAX, 1);
+        check(u64::MAX, 2, 2, CONNECTIONS_MAX);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_bounded_by_what_fits() {
+        assert_eq!(limit_in_force(None, 28), 28);
+        assert_eq!(limit_in_force(Some(10), 28), 10);
+        assert_eq!(limit_in_force(Some(10_000), 28), 28);
+    }
+
+    #[test]
+    fn the_soft_limit_is_raised_to_the_hard_one() {
+        let raised = raise_limit();
+        let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        assert_eq!(raised, hard);
+    }
+}

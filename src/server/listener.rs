@@ -1,0 +1,311 @@
+//! The sockets that listen.
+
+use std::{
+    io::{self, Write},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd, RawFd},
+    time::Duration,
+};
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::StartError;
+use crate::config::{Config, Listen};
+
+/// Connections that wait to be accepted. The kernel bounds it further by
+/// `net.core.somaxconn`; a connection beyond it is tried again by its client.
+pub const BACKLOG: i32 = 4096;
+
+/// How long the kernel holds back a connection whose client is silent before
+/// it is accepted without a request.
+///
+/// A connection that is accepted with nothing to read has therefore waited
+/// this long already, where [`Listener::defers`] says so: its header time-out
+/// began that much earlier.
+pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
+
+/// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
+const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
+
+/// The most sockets taken over from a service manager.
+const INHERITED_MAX: usize = 64;
+
+/// How often one free port is sought for both loopback addresses.
+const COMMON_PORT_TRIES: usize = 16;
+
+/// A socket that listens: non-blocking, closed on exec.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    defers: bool,
+}
+
+/// Why no connection was accepted.
+#[derive(Debug)]
+pub enum AcceptError {
+    /// None is waiting.
+    WouldBlock,
+    /// The one that waited is gone, or the call was interrupted: try the next.
+    Transient(io::Error),
+    /// Out of descriptors or memory: try when some are free again.
+    Exhausted(io::Error),
+    /// The socket does not listen.
+    Fatal(io::Error),
+}
+
+/// Opens all listeners: those that a service manager hands over, or else
+/// those of the configuration. To be called once, before any thread exists:
+/// it takes LISTEN_FDS out of the environment.
+pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let inherited = inherited(config.timeouts.header)?;
+    if !inherited.is_empty() {
+        return Ok(inherited);
+    }
+    let settings = Settings {
+        reuse_port: config.reuse_port,
+        header_timeout: config.timeouts.header,
+    };
+    let mut listeners = Vec::new();
+    for listen in &config.listen {
+        match *listen {
+            Listen::Address(address) => listeners.push(bind(address, settings)?),
+            Listen::Localhost(port) => listeners.extend(bind_localhost(port, settings)?),
+        }
+    }
+    Ok(listeners)
+}
+
+/// Says on standard output where each listener is reached, one line each, and
+/// on standard error which of them other machines can reach. An output that is
+/// closed is no reason not to serve.
+pub fn announce(listeners: &[Listener]) {
+    let mut out = io::stdout().lock();
+    for listener in listeners {
+        let _ = writeln!(out, "listening on http://{}/", listener.address);
+    }
+    let _ = out.flush();
+    for listener in listeners.iter().filter(|listener| listener.is_exposed()) {
+        let _ = writeln!(
+            io::stderr(),
+            "reachable from other machines: {}",
+            listener.address
+        );
+    }
+}
+
+/// What the sockets share.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    reuse_port: bool,
+    header_timeout: Duration,
+}
+
+/// Both loopback addresses. A family that the machine lacks is passed over
+/// when the other is there; a port in use is an error.
+fn bind_localhost(port: u16, settings: Settings) -> Result<Vec<Listener>, StartError> {
+    let v4 = |port| bind((Ipv4Addr::LOCALHOST, port).into(), settings);
+    let v6 = |port| bind((Ipv6Addr::LOCALHOST, port).into(), settings);
+    let mut tries_left = COMMON_PORT_TRIES;
+    loop {
+        tries_left -= 1;
+        let first = v4(port);
+        let second = match &first {
+            Ok(listener) => v6(listener.address.port()),
+            Err(_) => v6(port),
+        };
+        return match (first, second) {
+            (Ok(first), Ok(second)) => Ok(vec![first, second]),
+            (Ok(one), Err(error)) | (Err(error), Ok(one)) if is_family_missing(&error) => {
+                log::info!("passed over: {error}");
+                Ok(vec![one])
+            }
+            (Ok(_), Err(_)) if port == 0 && tries_left > 0 => continue,
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+    }
+}
+
+fn is_family_missing(error: &StartError) -> bool {
+    let StartError::Listen { source, .. } = error else {
+        return false;
+    };
+    matches!(
+        Errno::from_io_error(source),
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+    )
+}
+
+fn bind(address: SocketAddr, settings: Settings) -> Result<Listener, StartError> {
+    bound_socket(address, settings.reuse_port)
+        .and_then(|socket| Listener::new(socket.into(), settings.header_timeout))
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // So that a restart need not wait for old connections in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
+fn inherited(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
+    let failed = |what: String, source| StartError::Inherited { what, source };
+    let count = std::env::var("LISTEN_FDS").unwrap_or_default();
+    if !count.is_empty()
+        && !count
+            .parse()
+            .is_ok_and(|count: usize| count <= INHERITED_MAX)
+    {
+        let reason = format!("not a number up to {INHERITED_MAX}");
+        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
+        return Err(failed(format!("LISTEN_FDS={count}"), source));
+    }
+    let mut handed = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..handed.len() {
+        let taken = handed.take_tcp_listener(index).and_then(|taken| {
+            let socket = taken.ok_or(io::ErrorKind::NotFound)?;
+            match SockRef::from(&socket).is_listener()? {
+                true => Listener::new(socket, header_timeout),
+                false => Err(io::Error::other("it does not listen")),
+            }
+        });
+        let what = || format!("the socket {index} that was handed over");
+        listeners.push(taken.map_err(|source| failed(what(), source))?);
+    }
+    Ok(listeners)
+}
+
+impl Listener {
+    /// Makes a listening socket ready for the acceptor.
+    fn new(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
+        socket.set_nonblocking(true)?;
+        // On Linux accepted sockets inherit it: one system call less each.
+        SockRef::from(&socket).set_tcp_nodelay(true)?;
+        let defers = header_timeout >= DEFER_HEADER_TIMEOUT_MIN && defer_accept(&socket);
+        Ok(Listener {
+            address: socket.local_addr()?,
+            socket,
+            defers,
+        })
+    }
+
+    /// The address listened on, with the actual port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether the kernel holds silent clients back for [`DEFER_ACCEPT`].
+    pub fn defers(&self) -> bool {
+        self.defers
+    }
+
+    /// Whether other machines can reach it.
+    pub fn is_exposed(&self) -> bool {
+        !self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// Accepts one connection, in one system call on Linux. The stream is
+    /// non-blocking, closed on exec, and sends small pieces at once
+    /// (TCP_NODELAY).
+    pub fn accept(&self) -> Result<(TcpStream, SocketAddr), AcceptError> {
+        accept(&self.socket)
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), AcceptError> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (descriptor, peer) = acceptfrom_with(socket, flags).map_err(AcceptError::from)?;
+    let peer = peer
+        .ok_or(Errno::AFNOSUPPORT)
+        .and_then(SocketAddr::try_from);
+    let peer = peer.map_err(|error| AcceptError::Transient(error.into()))?;
+    Ok((TcpStream::from(descriptor), peer))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), AcceptError> {
+    socket
+        .accept()
+        .and_then(|(stream, peer)| {
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            Ok((stream, peer))
+        })
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(errno) => AcceptError::from(errno),
+            None => AcceptError::Transient(error),
+        })
+}
+
+impl From<Errno> for AcceptError {
+    /// accept(2): errors of the connection that waited, network errors among
+    /// them, are to be treated like "try again"; only those that speak of the
+    /// listening socket itself are final.
+    fn from(errno: Errno) -> AcceptError {
+        match errno {
+            Errno::AGAIN => AcceptError::WouldBlock,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
+                AcceptError::Exhausted(errno.into())
+            }
+            Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => {
+                AcceptError::Fatal(errno.into())
+            }
+            _ => AcceptError::Transient(errno.into()),
+        }
+    }
+}
+
+/// Has the kernel hold a new connection back until its request is there, for
+/// at most [`DEFER_ACCEPT`]: accepting, registering and reading it then take
+/// one turn. Gives whether it does; where it does not, nothing else changes.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn defer_accept(socket: &TcpListener) -> bool {
+    let seconds = DEFER_ACCEPT.as_secs() as libc::c_int;
+    // SAFETY: the descriptor is open, being borrowed from `socket`; the kernel
+    // reads `size_of::<c_int>()` bytes from a pointer to a `c_int` that lives
+    // to the end of the call, and keeps nothing of it.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    result == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn defer_accept(_: &TcpListener) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+use std::{io::Write, time::Instant};
+
+use super::*;
+
+const SETTINGS: Settings = Settings {
+    reuse_port: false,
+    header_timeout: Duration::from_secs(10),
+};
+
+fn loopback(settings: Settings) -> Listener {
+    bind((Ipv4Addr::LOCALHOST, 0).into(), settings).unwrap()
+}
+
+/// Accepts, waiting for what must come.
+#[track_caller]
+fn accept_awaited(listener: &Listener) -> (TcpStream, SocketAddr) {
+    let begun = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok(accepted) => return accepted,
+            Err(AcceptError::WouldBlock) if begun.elapsed() < Duration::from_secs(10) => {
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_accepted_stream_is_ready_for_the_poll() {
+    let listener = loopback(SETTINGS);
+    assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
+    let mut client = TcpStream::connect(listener.address()).unwrap();
+    client.write_all(b"x").unwrap();
+    let (stream, peer) = accept_awaited(&listener);
+    assert_eq!(peer, client.local_addr().unwrap());
+    assert!(stream.nodelay().unwrap(), "inherited from the listener");
+    assert!(SockRef::from(&stream).nonblocking().unwrap());
+    let flags = rustix::io::fcntl_getfd(&stream).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_silent_client_is_held_back_until_it_speaks() {
+    let listener = loopback(SETTINGS);
+    assert!(listener.defers());
+    let mut client = TcpStream::connect(listener.address()).unwrap();
+    assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
+    client.write_all(b"x").unwrap();
+    accept_awaited(&listener);
+}
+
+#[test]
+fn a_short_header_time_out_leaves_no_room_to_hold_back() {
+    let listener = loopback(Settings {
+        header_timeout: Duration::from_millis(1999),
+        ..SETTINGS
+    });
+    assert!(!listener.defers());
+    let _client = TcpStream::connect(listener.address()).unwrap();
+    accept_awaited(&listener);
+}
+
+#[test]
+fn localhost_is_one_port_of_both_families() {
+    let listeners = bind_localhost(0, SETTINGS).unwrap();
+    let port = listeners[0].address().port();
+    assert_ne!(port, 0);
+    for listener in &listeners {
+        assert_eq!(listener.address().port(), port);
+        assert!(!listener.is_exposed());
+    }
+}
+
+#[test]
+fn an_address_in_use_is_an_error_with_its_name() {
+    let taken = loopback(SETTINGS);
+    let address = taken.address();
+    let line = format!("cannot listen on {address}: Address already in use");
+    for error in [
+        bind(address, SETTINGS).unwrap_err(),
+        bind_localhost(address.port(), SETTINGS).unwrap_err(),
+    ] {
+        assert!(error.to_string().starts_with(&line), "{error}");
+    }
+}
+
+#[test]
+fn a_port_is_shared_when_both_ask_for_it() {
+    let sharing = Settings {
+        reuse_port: true,
+        ..SETTINGS
+    };
+    let first = loopback(sharing);
+    bind(first.address(), sharing).unwrap();
+    assert!(bind(first.address(), SETTINGS).is_err());
+}
+
+#[test]
+fn a_missing_family_and_other_failures() {
+    for (errno, missing) in [
+        (Errno::AFNOSUPPORT, true),
+        (Errno::ADDRNOTAVAIL, true),
+        (Errno::ADDRINUSE, false),
+        (Errno::ACCESS, false),
+    ] {
+        let error = StartError::Listen {
+            address: (Ipv6Addr::LOCALHOST, 80).into(),
+            source: errno.into(),
+        };
+        assert_eq!(is_family_missing(&error), missing, "{errno}");
+    }
+}
+
+#[test]
+fn addresses_that_other_machines_reach() {
+    for (address, exposed) in [
+        ("127.0.0.1:80", false),
+        ("127.8.9.1:80", false),
+        ("[::1]:80", false),
+        ("[::ffff:127.0.0.1]:80", false),
+        ("0.0.0.0:80", true),
+        ("[::]:80", true),
+        ("192.0.2.1:80", true),
+        ("[fe80::1]:80", true),
+    ] {
+        let listener = Listener {
+            address: address.parse().unwrap(),
+            ..loopback(SETTINGS)
+        };
+        assert_eq!(listener.is_exposed(), exposed, "{address}");
+    }
+}
+
+#[track_caller]
+fn check_accept_error(errno: Errno, kind: &str) {
+    let text = format!("{:?}", AcceptError::from(errno));
+    assert!(text.starts_with(kind), "{errno:?} is {text}");
+}
+
+#[test]
+fn errors_of_accept_by_what_is_to_be_done() {
+    check_accept_error(Errno::AGAIN, "WouldBlock");
+    check_accept_error(Errno::MFILE, "Exhausted");
+    check_accept_error(Errno::NFILE, "Exhausted");
+    check_accept_error(Errno::NOBUFS, "Exhausted");
+    check_accept_error(Errno::NOMEM, "Exhausted");
+    check_accept_error(Errno::CONNABORTED, "Transient");
+    check_accept_error(Errno::INTR, "Transient");
+    check_accept_error(Errno::PROTO, "Transient");
+    check_accept_error(Errno::PERM, "Transient");
+    check_accept_error(Errno::HOSTUNREACH, "Transient");
+    check_accept_error(Errno::BADF, "Fatal");
+    check_accept_error(Errno::INVAL, "Fatal");
+    check_accept_error(Errno::NOTSOCK, "Fatal");
+}

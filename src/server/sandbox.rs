@@ -1,0 +1,155 @@
+//! The process confined to what it serves, once it listens.
+//!
+//! After [`confine`] the process can read beneath the root, append to the
+//! access log, and tell about itself from /proc where it is asked to. It can
+//! open nothing else, execute nothing, bind or connect no TCP socket, and
+//! signal no other process: as far as the kernel's Landlock knows these. The
+//! sockets that listen already go on accepting.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use crate::config::{AccessLogTarget, Config};
+
+use super::StartError;
+
+/// How far the kernel confines the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// In all that was asked for.
+    Full,
+    /// In all that this kernel knows of it.
+    Partial,
+    /// Not at all: the kernel has no Landlock.
+    None,
+    /// Not asked for.
+    Off,
+}
+
+/// Confines the calling thread and all threads that it starts later; to be
+/// called after binding and before any thread exists. A kernel that cannot is
+/// no error: one line at `info` tells how far it went.
+pub fn confine(config: &Config) -> Result<Confinement, StartError> {
+    if !config.sandbox {
+        log::info!("sandbox: off, as asked for");
+        return Ok(Confinement::Off);
+    }
+    let grants = Grants::new(config);
+    let confinement = enforce(&grants).map_err(|source| StartError::System {
+        what: "sandbox",
+        source,
+    })?;
+    match confinement {
+        Confinement::None => log::info!("sandbox: none, the kernel has no Landlock"),
+        _ => log::info!("sandbox: {confinement:?}; {grants}"),
+    }
+    Ok(confinement)
+}
+
+/// What stays open to the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Grants {
+    /// Folders beneath which all can be read.
+    read: Vec<PathBuf>,
+    /// Folders in which files can be created and written.
+    write: Vec<PathBuf>,
+}
+
+impl Grants {
+    fn new(config: &Config) -> Grants {
+        let mut read = readable(&config.site.root);
+        if config.status.is_some() {
+            // Resolved, for the link leads to this process alone.
+            read.extend(Path::new("/proc/self").canonicalize());
+        }
+        let write = match &config.access_log {
+            Some(AccessLogTarget::File(log)) => folder_of(log).into_iter().collect(),
+            Some(AccessLogTarget::Stdout) | None => Vec::new(),
+        };
+        Grants { read, write }
+    }
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "reads beneath {:?}, writes in {:?}",
+            self.read, self.write
+        )
+    }
+}
+
+/// The root; and where a link leads to it, the folder in which the last link's
+/// target stands, so that a deploy can swap the link for a sibling. Not where
+/// that folder is the root of the whole system.
+fn readable(root: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<_> = root.canonicalize().into_iter().collect();
+    let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
+    // Without its last slash, for that would follow a link.
+    let target = absolute
+        .components()
+        .as_path()
+        .ancestors()
+        .find(|path| path.is_symlink())
+        .and_then(|link| link.canonicalize().ok());
+    if let Some(folder) = target.as_deref().and_then(Path::parent)
+        && folder.parent().is_some()
+    {
+        folders.push(folder.into());
+    }
+    folders
+}
+
+/// The folder in which the file stands, or will.
+fn folder_of(file: &Path) -> Option<PathBuf> {
+    let file = match file.canonicalize() {
+        Ok(existing) => existing,
+        Err(_) => std::path::absolute(file).ok()?,
+    };
+    file.parent()?.canonicalize().ok()
+}
+
+#[cfg(target_os = "linux")]
+fn enforce(grants: &Grants) -> std::io::Result<Confinement> {
+    restrict(grants)
+        .map(|status| match status {
+            landlock::RulesetStatus::FullyEnforced => Confinement::Full,
+            landlock::RulesetStatus::PartiallyEnforced => Confinement::Partial,
+            landlock::RulesetStatus::NotEnforced => Confinement::None,
+        })
+        .map_err(std::io::Error::other)
+}
+
+/// Denies all that the ABI known here can deny, but for the grants.
+#[cfg(target_os = "linux")]
+fn restrict(grants: &Grants) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
+        path_beneath_rules,
+    };
+
+    const ABI_KNOWN: ABI = ABI::V6;
+
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = AccessFs::WriteFile | AccessFs::MakeReg;
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI_KNOWN))?
+        .handle_access(AccessNet::from_all(ABI_KNOWN))?
+        .scope(Scope::from_all(ABI_KNOWN))?
+        .create()?
+        .add_rules(path_beneath_rules(&grants.read, read))?
+        .add_rules(path_beneath_rules(&grants.write, write))?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn enforce(_: &Grants) -> std::io::Result<Confinement> {
+    Ok(Confinement::None)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use std::{fs, os::unix::fs::symlink};
+
+use super::*;
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    (folder, path)
+}
+
+#[test]
+fn what_can_be_read_follows_the_links_of_the_root() {
+    let (_guard, at) = folder();
+    fs::create_dir_all(at.join("releases/1/public")).unwrap();
+    symlink("releases/1", at.join("www")).unwrap();
+    symlink("www", at.join("chain")).unwrap();
+    symlink("/", at.join("system")).unwrap();
+    for (root, folders) in [
+        ("releases/1", vec!["releases/1"]),
+        ("www", vec!["releases/1", "releases"]),
+        ("www/", vec!["releases/1", "releases"]),
+        ("www/public", vec!["releases/1/public", "releases"]),
+        ("chain", vec!["releases/1", "releases"]),
+        ("system", vec!["/"]),
+        ("missing", vec![]),
+    ] {
+        let expected: Vec<_> = folders.iter().map(|folder| at.join(folder)).collect();
+        assert_eq!(readable(&at.join(root)), expected, "{root}");
+    }
+}
+
+#[test]
+fn what_is_open_to_the_process() {
+    let (_guard, at) = folder();
+    let mut config = Config::default();
+    config.site.root = at.clone();
+    let read = vec![at.clone()];
+    assert_eq!(
+        Grants::new(&config),
+        Grants {
+            read,
+            write: vec![]
+        }
+    );
+
+    config.access_log = Some(AccessLogTarget::File(at.join("new.log")));
+    config.status = Some("127.0.0.1:0".parse().unwrap());
+    let grants = Grants::new(&config);
+    assert_eq!(grants.write, [at.as_path()]);
+    #[cfg(target_os = "linux")]
+    {
+        let own = PathBuf::from(format!("/proc/{}", std::process::id()));
+        assert_eq!(grants.read, [at, own]);
+    }
+}
+
+/// The confinement holds for a thread and those it starts, so one thread can
+/// try what is not to happen to the others.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_confined_thread_reads_its_grants_alone() {
+    use std::{
+        io::{ErrorKind::PermissionDenied, Write},
+        net::{TcpListener, TcpStream},
+        process::Command,
+    };
+
+    let (_guard, at) = folder();
+    for folder in ["www", "log"] {
+        fs::create_dir(at.join(folder)).unwrap();
+    }
+    fs::write(at.join("www/page"), "page").unwrap();
+    fs::write(at.join("secret"), "secret").unwrap();
+    symlink("../secret", at.join("www/link")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut bystander = Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&bystander);
+    let grants = Grants {
+        read: vec![at.join("www")],
+        write: vec![at.join("log")],
+    };
+    let client = TcpStream::connect(address).unwrap();
+
+    let tried = std::thread::spawn(move || {
+        let confinement = enforce(&grants).unwrap();
+        if confinement == Confinement::None {
+            eprintln!("not tried: this kernel has no Landlock");
+            return;
+        }
+        let denied = |what: &str, result: std::io::Result<()>| {
+            let kind = result.map_err(|error| error.kind());
+            assert_eq!(kind, Err(PermissionDenied), "{what}");
+        };
+        let open = |path: &str| fs::read(at.join(path)).map(drop);
+        assert_eq!(fs::read(at.join("www/page")).unwrap(), b"page");
+        assert_eq!(fs::read_dir(at.join("www")).unwrap().count(), 2);
+        denied("a file beside the root", open("secret"));
+        denied("a link that leaves the root", open("www/link"));
+        denied("a file of the system", open("/etc/passwd"));
+        denied("a folder beside", fs::read_dir(&at).map(drop));
+        denied("to create in the root", fs::write(at.join("www/new"), ""));
+        denied("to write in the root", fs::write(at.join("www/page"), ""));
+        denied("to delete", fs::remove_file(at.join("www/page")));
+        let log = at.join("log/access.log");
+        let mut options = fs::OpenOptions::new();
+        let mut log = options.append(true).create(true).open(log).unwrap();
+        log.write_all(b"line\n").unwrap();
+        denied("to read the log", open("log/access.log"));
+        denied("to execute", Command::new("/bin/true").status().map(drop));
+        listener.accept().unwrap();
+        if confinement == Confinement::Full {
+            denied("to connect", TcpStream::connect(address).map(drop));
+            denied("to bind", TcpListener::bind("127.0.0.1:0").map(drop));
+            let signal = rustix::process::Signal::TERM;
+            let sent = rustix::process::kill_process(pid, signal);
+            denied("to signal", sent.map_err(Into::into));
+        }
+    });
+    let result = tried.join();
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    drop(client);
+    result.unwrap();
+}

@@ -39,7 +39,7 @@ pub enum EntryKind {
 /// The `Content-Security-Policy` to be sent with the page: its own style and
 /// script, known by their hashes, and nothing else from anywhere.
 pub const CSP: &str = "default-src 'none'; \
-    style-src 'sha256-d++9CMNrkFxT8x6zI2vHuL8zRWDbCSd17LSO7FRZfvY='; \
+    style-src 'sha256-vggQsomUfL0vyyejfflMVIAFeFqTg3yZ9DjcJPhigOI='; \
     script-src 'sha256-kZEE3FLM0S57/CgXffBY0bt4wLu+axsdnEwu/q6b24E='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -28,9 +28,9 @@ pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 /// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
 const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
-/// Bytes that the kernel takes of a connection beyond what it has sent. Less
-/// would cost a download more wake-ups; more would let readers who have
-/// stopped pin more of the kernel's memory.
+/// Bytes that the kernel takes of a connection beyond what it has sent, until
+/// its client has been seen to read. Less would cost a download more wake-ups;
+/// more would let clients that never read pin more of the kernel's memory.
 const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
 /// The most sockets taken over from a service manager.

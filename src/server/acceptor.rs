@@ -14,7 +14,8 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
     listener::{AcceptError, DEFER_ACCEPT, Listener},
-    pool::{Accepted, Posts, Shared},
+    pool::{Posts, Shared},
+    scheduler::Accepted,
     shutdown::{Signal, Signals},
 };
 use crate::observe::{access_log::AccessLog, snapshot::Watch};
@@ -204,6 +205,7 @@ impl Acceptor {
         let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
             post.hand_over(Accepted {
+                token: stream.as_raw_fd() as usize,
                 stream,
                 peer: Some(peer),
                 at: Instant::now(),

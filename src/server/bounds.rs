@@ -53,7 +53,7 @@ impl Bounds {
         let head = &config.limits.head;
         let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
         let worker = input + KEPT_BYTES_MAX as u64 + THREAD_BYTES;
-        let slot = size_of::<Slot>().max(size_of::<Connection<TcpStream>>()) as u64;
+        let slot = size_of::<Slot<TcpStream>>().max(size_of::<Connection<TcpStream>>()) as u64;
         let idle_bytes = TABLE_COPIES * slot;
         // A head half read, or a response half sent with requests behind it.
         let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;

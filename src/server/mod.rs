@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod listener;
 pub mod pool;
 pub mod sandbox;
+pub mod scheduler;
 pub mod shutdown;
 pub mod start_error;
 pub mod status_server;

@@ -3,19 +3,18 @@
 
 use std::{
     fmt, io,
-    net::{SocketAddr, TcpStream},
-    os::fd::AsRawFd,
+    net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use log::warn;
 use mio::{Interest, Poll, Registry, Token, Waker, unix::SourceFd};
 
-use super::clients::Clients;
+use super::{clients::Clients, scheduler::Accepted};
 
 /// The time between two warnings that the system is out of something.
 const EXHAUSTED_TOLD_SECONDS: u64 = 60;
@@ -23,25 +22,10 @@ const EXHAUSTED_TOLD_SECONDS: u64 = 60;
 /// The token of every poll's waker; no descriptor is as large.
 pub const WAKE: Token = Token(usize::MAX);
 
-/// A stream on its way to a worker.
-#[derive(Debug)]
-pub struct Accepted {
-    /// The stream, non-blocking.
-    pub stream: TcpStream,
-    /// The peer.
-    pub peer: Option<SocketAddr>,
-    /// When it was accepted.
-    pub at: Instant,
-    /// How long the kernel held it back if it came without a request.
-    pub waited: Duration,
-    /// Its number.
-    pub id: u64,
-}
-
 /// A worker as the acceptor sees it.
 #[derive(Debug)]
 pub struct Post {
-    inbox: Mutex<Vec<Accepted>>,
+    inbox: Mutex<Vec<Accepted<TcpStream>>>,
     registry: Registry,
     waker: Waker,
     /// Connections handed over and not yet closed.
@@ -69,16 +53,16 @@ impl Post {
     /// Hands a stream over. Its worker learns of it with the stream's first
     /// event: no further wake-up, unless the worker sleeps without a deadline
     /// because it has no connection at all.
-    pub fn hand_over(&self, accepted: Accepted) {
-        let descriptor = accepted.stream.as_raw_fd();
+    pub fn hand_over(&self, accepted: Accepted<TcpStream>) {
+        let token = accepted.token;
         let before = self.open.fetch_add(1, Relaxed);
         self.inbox
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(accepted);
         let registered = self.registry.register(
-            &mut SourceFd(&descriptor),
-            Token(descriptor as usize),
+            &mut SourceFd(&(token as i32)),
+            Token(token),
             Interest::READABLE,
         );
         if before == 0 || registered.is_err() {
@@ -86,10 +70,23 @@ impl Post {
         }
     }
 
-    /// Takes what was handed over, into `streams`.
-    pub fn take(&self, streams: &mut Vec<Accepted>) {
+    /// Adds what was handed over to `arrivals`.
+    pub fn take(&self, arrivals: &mut Vec<Accepted<TcpStream>>) {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *inbox, streams);
+        match arrivals.is_empty() {
+            true => std::mem::swap(&mut *inbox, arrivals),
+            false => arrivals.append(&mut inbox),
+        }
+    }
+
+    /// Asks for writability too, after a write was cut short. Where there is
+    /// room again already, the poll says so at once.
+    pub fn watch_writes(&self, token: usize) -> io::Result<()> {
+        self.registry.reregister(
+            &mut SourceFd(&(token as i32)),
+            Token(token),
+            Interest::READABLE | Interest::WRITABLE,
+        )
     }
 
     /// Makes the worker look up.

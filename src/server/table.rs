@@ -1,7 +1,5 @@
-//! A worker's connections, found by descriptor, with the idle ones in the
-//! order in which they fell idle.
-
-use std::net::TcpStream;
+//! A worker's connections, found by their token in the poll, with the idle ones
+//! in the order in which they fell idle.
 
 use crate::connection::Connection;
 
@@ -15,11 +13,11 @@ const KEPT_PLACES_MAX: usize = 256;
 
 /// One connection and what its worker knows of it.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Slot<T> {
     /// The connection.
-    pub connection: Connection<TcpStream>,
-    /// Its descriptor, which is its token in the poll.
-    pub descriptor: usize,
+    pub connection: Connection<T>,
+    /// Its token in the poll, which is its descriptor.
+    pub token: usize,
     /// Whether the poll tells when it can be written to.
     pub watches_writes: bool,
     /// Whether it stands in the worker's ready queue.
@@ -38,10 +36,10 @@ struct Links {
 /// The table. Finding, adding, removing, and moving a connection in or out of
 /// the idle ones all take constant time.
 #[derive(Debug)]
-pub struct Table {
-    /// By descriptor: its place.
+pub struct Table<T> {
+    /// By token: its place.
     places: Vec<Place>,
-    slots: Vec<Option<Slot>>,
+    slots: Vec<Option<Slot<T>>>,
     free: Vec<Place>,
     open: usize,
     idle: usize,
@@ -49,8 +47,8 @@ pub struct Table {
     shortest_idle: Place,
 }
 
-impl Default for Table {
-    fn default() -> Table {
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
         Table {
             places: Vec::new(),
             slots: Vec::new(),
@@ -63,7 +61,7 @@ impl Default for Table {
     }
 }
 
-impl Table {
+impl<T> Table<T> {
     /// The number of connections.
     pub fn open(&self) -> usize {
         self.open
@@ -80,10 +78,10 @@ impl Table {
     }
 
     /// Adds a connection.
-    pub fn insert(&mut self, descriptor: usize, connection: Connection<TcpStream>) -> Place {
+    pub fn insert(&mut self, token: usize, connection: Connection<T>) -> Place {
         let slot = Slot {
             connection,
-            descriptor,
+            token,
             watches_writes: false,
             is_queued: false,
             is_starved: false,
@@ -99,30 +97,35 @@ impl Table {
                 (self.slots.len() - 1) as Place
             }
         };
-        if self.places.len() <= descriptor {
-            self.places.resize(descriptor + 1, NOWHERE);
+        if self.places.len() <= token {
+            self.places.resize(token + 1, NOWHERE);
         }
-        self.places[descriptor] = place;
+        self.places[token] = place;
         self.open += 1;
         place
     }
 
-    /// The place of a descriptor's connection.
-    pub fn find(&self, descriptor: usize) -> Option<Place> {
-        let place = *self.places.get(descriptor)?;
+    /// The place of the connection with this token.
+    pub fn find(&self, token: usize) -> Option<Place> {
+        let place = *self.places.get(token)?;
         (place != NOWHERE).then_some(place)
     }
 
     /// The connection at a place.
-    pub fn get_mut(&mut self, place: Place) -> Option<&mut Slot> {
+    pub fn get(&self, place: Place) -> Option<&Slot<T>> {
+        self.slots.get(place as usize)?.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut Slot<T>> {
         self.slots.get_mut(place as usize)?.as_mut()
     }
 
     /// Removes a connection. Dropping it closes it.
-    pub fn remove(&mut self, place: Place) -> Option<Slot> {
+    pub fn remove(&mut self, place: Place) -> Option<Slot<T>> {
         self.set_idle(place, false);
         let slot = self.slots.get_mut(place as usize)?.take()?;
-        self.places[slot.descriptor] = NOWHERE;
+        self.places[slot.token] = NOWHERE;
         self.open -= 1;
         if self.open == 0 && self.slots.len() > KEPT_PLACES_MAX {
             *self = Table::default();
@@ -171,6 +174,14 @@ impl Table {
     /// The connection that has been idle the longest.
     pub fn longest_idle(&self) -> Option<Place> {
         (self.longest_idle != NOWHERE).then_some(self.longest_idle)
+    }
+
+    /// The idle connections, the longest idle first.
+    pub fn idle_places(&self) -> impl Iterator<Item = Place> {
+        std::iter::successors(self.longest_idle(), |place| {
+            let links = self.get(*place)?.idle?;
+            (links.shorter != NOWHERE).then_some(links.shorter)
+        })
     }
 
     fn link(&mut self, place: Place, change: impl FnOnce(&mut Links)) {

@@ -1,9 +1,9 @@
 //! The end of a worker: who is owed a response gets it, the others are let go.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::time::Duration;
 
-use super::Worker;
-use crate::connection::Hint;
+use super::{Outside, Scheduler};
+use crate::connection::{Hint, transport::Transport};
 
 /// The most a last reader is waited for once the server is stopping: its
 /// response is sent, only its own close is still to come.
@@ -18,9 +18,12 @@ const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
 /// once, its request would meet the close on the way and be lost.
 const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
 
-impl Worker {
+impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// The server is stopping: who is not owed a response is let go, shortly.
-    pub(super) fn drain(&mut self) {
+    pub fn drain(&mut self) {
+        if self.is_draining() {
+            return;
+        }
         self.desk.draining = true;
         self.stop_at = Some(self.desk.now + self.desk.timeouts.shutdown);
         self.desk.timeouts.linger = self.desk.timeouts.linger.min(DRAIN_LINGER_MAX);
@@ -44,8 +47,13 @@ impl Worker {
         }
     }
 
-    /// Whether the server has stopped and nothing is left.
-    pub(super) fn is_done(&self) -> bool {
-        self.stop_at.is_some() && self.table.open() == 0 && self.post.open.load(Relaxed) == 0
+    /// Whether the server is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.stop_at.is_some()
+    }
+
+    /// Whether the server is stopping and no connection is left.
+    pub fn is_done(&self) -> bool {
+        self.is_draining() && self.table.open() == 0
     }
 }

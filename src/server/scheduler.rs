@@ -1,0 +1,356 @@
+//! What a worker does with its connections in a turn: who is served next, who
+//! is idle, whose time is up, who is let go.
+//!
+//! It knows no poll, no socket and no clock: a connection runs over any
+//! [`Transport`], the time is what its [`Desk`] says, and what reaches beyond
+//! its connections is asked of an [`Outside`]. The worker drives it with a poll
+//! and sockets; a simulation with a script, to run the same code through what
+//! no test over sockets can bring about. It is public for that alone.
+
+mod drain;
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use log::{debug, error};
+
+use super::table::{Place, Table};
+use crate::{
+    connection::{
+        Connection, Fate, Hint, Identity, desk::Desk, state::State, transport::Transport,
+    },
+    observe::{close_reason::CloseReason, story::Story},
+};
+
+/// The time between two looks at the deadlines: a connection is cut no later
+/// than this after its own.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A connection on its way to its worker.
+#[derive(Debug)]
+pub struct Accepted<T> {
+    /// The stream, non-blocking.
+    pub stream: T,
+    /// What events are told by: its descriptor, which no other connection has
+    /// while this one is open.
+    pub token: usize,
+    /// The peer; `None` where it has no address.
+    pub peer: Option<SocketAddr>,
+    /// When it was accepted.
+    pub at: Instant,
+    /// How long the kernel held it back if it came without a request.
+    pub waited: Duration,
+    /// Its number.
+    pub id: u64,
+}
+
+/// What a scheduler asks of the thread that runs it.
+pub trait Outside<T> {
+    /// Adds what was handed over since the last call to `arrivals`.
+    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<T>>);
+
+    /// Has the poll tell of writability too, from now on. Where there is room
+    /// already, the next events say so. A connection that cannot be watched is
+    /// closed.
+    fn watch_writes(&mut self, token: usize) -> io::Result<()>;
+
+    /// Takes a connection that is over; to be dropped, which closes it.
+    fn closed(&mut self, connection: Connection<T>, reason: CloseReason);
+
+    /// Tells people that a request waits for a descriptor.
+    fn tell_exhausted(&mut self);
+
+    /// Asks the other workers for a descriptor.
+    fn starve(&mut self);
+
+    /// Whether one is asked for; answered yes once.
+    fn is_starving(&mut self) -> bool;
+}
+
+/// One worker's connections and the order in which they are served.
+#[derive(Debug)]
+pub struct Scheduler<T, O> {
+    /// What is lent to the connection being served.
+    pub desk: Desk,
+    /// Where the rest of the process is.
+    pub outside: O,
+    input: Box<[u8]>,
+    table: Table<T>,
+    /// Connections that had their share of a turn and are not done.
+    ready: VecDeque<Place>,
+    arrivals: Vec<Accepted<T>>,
+    sweep_at: Instant,
+    stop_at: Option<Instant>,
+}
+
+impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
+    /// A scheduler without connections.
+    pub fn new(desk: Desk, outside: O) -> Scheduler<T, O> {
+        Scheduler {
+            input: vec![0; desk.input_bytes()].into_boxed_slice(),
+            sweep_at: desk.now,
+            desk,
+            outside,
+            table: Table::default(),
+            ready: VecDeque::new(),
+            arrivals: Vec::new(),
+            stop_at: None,
+        }
+    }
+
+    /// Its connections.
+    pub fn table(&self) -> &Table<T> {
+        &self.table
+    }
+
+    /// The places whose turn comes before the next events; one may have been
+    /// left since, or have come twice.
+    pub fn ready(&self) -> impl Iterator<Item = Place> {
+        self.ready.iter().copied()
+    }
+
+    /// How long the poll may sleep; `None`: nothing is to be done until it
+    /// wakes. `awaits_arrivals` says that a connection was handed over which
+    /// may have brought nothing yet.
+    pub fn patience(&self, awaits_arrivals: bool) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let has_work = awaits_arrivals || self.table.open() > 0 || self.stop_at.is_some();
+        has_work.then(|| self.sweep_at.saturating_duration_since(self.desk.now))
+    }
+
+    /// Since when the longest idle connection is.
+    pub fn longest_idle_since(&self) -> Option<Instant> {
+        let slot = self.table.get(self.table.longest_idle()?)?;
+        idle_since(slot.connection.state())
+    }
+
+    /// The poll says something of the connection with this token. It may be
+    /// wrong, or mean one that had the token before.
+    pub fn take_event(&mut self, token: usize, hint: Hint) {
+        let place = self.table.find(token).or_else(|| {
+            self.take_arrivals();
+            self.table.find(token)
+        });
+        if let Some(place) = place {
+            self.step(place, hint);
+        }
+    }
+
+    /// Ends a turn: those who are not done have their next share, and those
+    /// whose time is up are cut.
+    pub fn finish_turn(&mut self) {
+        self.serve_ready();
+        if self.desk.now >= self.sweep_at {
+            self.sweep();
+        }
+    }
+
+    /// Takes what was handed over.
+    pub fn take_arrivals(&mut self) {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.outside.take_arrivals(&mut arrivals);
+        for accepted in arrivals.drain(..) {
+            self.adopt(accepted);
+        }
+        self.arrivals = arrivals;
+    }
+
+    /// Closes the connection that has been idle the longest, if any is idle.
+    pub fn evict(&mut self) {
+        if let Some(place) = self.table.longest_idle() {
+            self.close(place, CloseReason::Evicted);
+        }
+    }
+
+    fn adopt(&mut self, accepted: Accepted<T>) {
+        let Accepted {
+            stream,
+            token,
+            peer,
+            at,
+            waited,
+            id,
+        } = accepted;
+        let worker = self.desk.worker;
+        let watched = self.desk.counters.is_watched();
+        let identity = Identity {
+            id,
+            peer,
+            requests: 0,
+            accepted: at,
+            waited,
+            story: watched.then(|| Story::begin(id, peer, worker, at)),
+        };
+        if let Some(peer) = peer {
+            debug!("connection {id}: accepted from {peer} by worker {worker}");
+        }
+        self.desk.counters.accepted.add(1);
+        self.table.insert(token, Connection::new(stream, identity));
+    }
+
+    /// Gives the connections in the ready queue their next share; those that
+    /// are not done go to the end, behind everybody else's events.
+    fn serve_ready(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(place) = self.ready.pop_front() else {
+                return;
+            };
+            if let Some(slot) = self.table.get_mut(place)
+                && slot.is_queued
+            {
+                slot.is_queued = false;
+                let hint = Hint {
+                    writable: true,
+                    ..Hint::default()
+                };
+                self.step(place, hint);
+            }
+        }
+    }
+
+    /// Advances a connection. A panic costs that connection only.
+    fn step(&mut self, place: Place, hint: Hint) {
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        slot.is_starved = false;
+        let connection = &mut slot.connection;
+        let before = idle_since(connection.state());
+        let fate = connection.advance_guarded(hint, &mut self.input, &mut self.desk);
+        self.settle(place, fate, before);
+    }
+
+    /// Does what a connection's fate asks for. It was idle since `before`.
+    fn settle(&mut self, place: Place, fate: Fate, before: Option<Instant>) {
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        let after = idle_since(slot.connection.state());
+        let token = slot.token;
+        if after != before {
+            // First, so that it makes no room for itself; and where it has been
+            // used and is idle again, it goes behind the others.
+            self.table.set_idle(place, false);
+            self.table.set_idle(place, after.is_some());
+        }
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        match fate {
+            Fate::Reading => {}
+            Fate::Writing => {
+                if !std::mem::replace(&mut slot.watches_writes, true)
+                    && let Err(error) = self.outside.watch_writes(token)
+                {
+                    error!("cannot watch a connection: {error}");
+                    self.close(place, CloseReason::Reset);
+                }
+            }
+            Fate::Turn => {
+                if !std::mem::replace(&mut slot.is_queued, true) {
+                    self.ready.push_back(place);
+                }
+            }
+            Fate::Starved => {
+                slot.is_starved = true;
+                self.starve();
+            }
+            Fate::Closed(reason) => self.close(place, reason),
+        }
+    }
+
+    /// A request waits for a descriptor: files kept open give theirs up, or
+    /// else an idle connection, of another worker if this one has none. What
+    /// waits is tried again with the next sweep, by when it has an effect.
+    fn starve(&mut self) {
+        self.outside.tell_exhausted();
+        if self.desk.view.close_kept_files() > 0 {
+            return;
+        }
+        match self.table.longest_idle() {
+            Some(idle) => self.close(idle, CloseReason::Evicted),
+            None => self.outside.starve(),
+        }
+    }
+
+    fn close(&mut self, place: Place, reason: CloseReason) {
+        let Some(mut slot) = self.table.remove(place) else {
+            return;
+        };
+        slot.connection.closed(reason, &mut self.desk);
+        self.outside.closed(slot.connection, reason);
+    }
+
+    /// Ends the connections whose time is up.
+    fn sweep(&mut self) {
+        self.sweep_at = self.desk.now + SWEEP_INTERVAL;
+        self.take_arrivals();
+        if self.table.idle() > 0 && self.outside.is_starving() {
+            self.evict();
+        }
+        let (mut reading, mut writing, mut lingering) = (0, 0, 0);
+        for place in 0..self.table.end() {
+            let now = self.desk.now;
+            let Some(slot) = self.table.get_mut(place) else {
+                continue;
+            };
+            if slot.is_starved && !slot.is_queued {
+                slot.is_queued = true;
+                self.ready.push_back(place);
+            }
+            let state = slot.connection.state();
+            match state {
+                State::ReadingHead(_) | State::DiscardingBody(_) => reading += 1,
+                State::Writing(_) => writing += 1,
+                State::Lingering(_) => lingering += 1,
+                State::Idle { .. } => {}
+            }
+            if state.deadline(&self.desk.timeouts) <= now {
+                let before = idle_since(state);
+                let fate = slot.connection.expire_guarded(&mut self.desk);
+                self.settle(place, fate, before);
+            }
+        }
+        self.count_busy(reading, writing, lingering);
+        if self.stop_at.is_some() {
+            self.dismiss();
+        }
+        if self.stop_at.is_some_and(|at| at <= self.desk.now) {
+            for place in 0..self.table.end() {
+                self.close(place, CloseReason::Draining);
+            }
+        }
+    }
+
+    /// Counts, for everybody to see, what a turn has changed.
+    pub fn count(&mut self) {
+        let lookups = self.desk.view.take_lookups();
+        self.desk.counters.cache_hits.add(lookups.hits);
+        self.desk.counters.cache_misses.add(lookups.misses);
+        self.desk.counters.idle.set(self.table.idle() as u64);
+        if self.table.open() == 0 {
+            // No sweep will come that would say so.
+            self.count_busy(0, 0, 0);
+        }
+    }
+
+    fn count_busy(&self, reading: u64, writing: u64, lingering: u64) {
+        self.desk.counters.reading.set(reading);
+        self.desk.counters.writing.set(writing);
+        self.desk.counters.lingering.set(lingering);
+    }
+}
+
+/// Since when a connection in this state is idle, if it is.
+fn idle_since(state: &State) -> Option<Instant> {
+    match state {
+        State::Idle { since } => Some(*since),
+        _ => None,
+    }
+}

@@ -239,6 +239,9 @@ impl<T: Transport> Connection<T> {
             {
                 None
             }
+            // A whole request may lie there for which there was no descriptor:
+            // there may be one now, and at its time-out it is told.
+            State::ReadingHead(reading) if reading.unjudged => None,
             State::Idle { .. } | State::ReadingHead(_) => Some(CloseReason::Draining),
             // Closing under a client that still sends would take back the
             // response it was given last; this wait is short as it is.

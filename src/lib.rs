@@ -25,7 +25,7 @@
 //!
 //! 1. [`cli`]: the command line becomes a [`config::Config`].
 //! 2. [`server`]: sockets, threads, poll and clock. Begin with
-//!    [`server::acceptor`], then [`server::worker`].
+//!    [`server::acceptor`], then [`server::worker`] and [`server::scheduler`].
 //! 3. [`connection`]: bytes to requests, responses to bytes. The drawing at the
 //!    top of [`connection::state`] is the heart of it.
 //! 4. [`handler`]: the one place where HTTP meets files.

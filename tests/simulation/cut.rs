@@ -17,13 +17,13 @@ use crate::{
 
 #[track_caller]
 fn compare(name: &str, how: &str, outcome: &Outcome, expected: &Outcome) {
-    let mut reader = Reader::new(expected.written.clone().into());
+    let mut reader = Reader::new(Rc::clone(&expected.written));
     if let Err(difference) = reader.take(&outcome.written) {
         panic!("{name}, {how}: {difference}");
     }
     assert!(reader.is_done(), "{name}, {how}: the output is short");
     let bare = |outcome: &Outcome| Outcome {
-        written: Vec::new(),
+        written: Vec::new().into(),
         ..outcome.clone()
     };
     assert_eq!(bare(outcome), bare(expected), "{name}, {how}");

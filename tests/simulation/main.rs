@@ -3,9 +3,10 @@
 //! - [`cut`]: every stream of the catalogue, cut at every byte, written in
 //!   every piece, must come to what the uncut run comes to.
 //! - [`deadlines`]: what becomes of a connection that waits too long.
-//! - [`world`]: a seeded run of thousands of connections, as a worker runs
-//!   them, with cuts, stalls, resets and jumps of the clock; what must hold is
-//!   checked at every step.
+//! - [`world`]: seeded runs of many connections through the scheduler that
+//!   serves them, with cuts, stalls, resets, jumps of the clock, events that
+//!   mean nothing, evictions, files that cannot be opened and the end of the
+//!   server; what must hold is checked at every step.
 
 mod cut;
 mod deadlines;

@@ -21,7 +21,7 @@ const TURNS_MAX: usize = 10_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What was written, as [`normalised`] has it.
-    pub written: Vec<u8>,
+    pub written: Rc<[u8]>,
     /// Requests counted.
     pub requests: u64,
     /// Why it ended; the client ends its side when all is quiet.
@@ -142,7 +142,7 @@ pub fn run<'p>(
     drop(run.connection);
     assert!(run.wire.borrow().closed, "the transport leaked");
     Outcome {
-        written: normalised(&run.written),
+        written: normalised(&run.written).into(),
         requests,
         reason,
         waited_in,

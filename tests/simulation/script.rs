@@ -37,7 +37,7 @@ pub struct Wire {
     /// Room was made since the last event, for one who waited for it.
     write_edge: bool,
     /// What was written and not taken by the test.
-    written: Vec<u8>,
+    pub written: Vec<u8>,
     /// Our side was ended.
     pub shut: bool,
     /// The close would be a reset.
@@ -46,6 +46,8 @@ pub struct Wire {
     pub closed: bool,
     /// The next read or write is interrupted by a signal.
     pub interrupt: bool,
+    /// The connection has done something since the test last looked.
+    pub is_touched: bool,
 }
 
 /// The connection's end of a [`Wire`].
@@ -110,6 +112,11 @@ impl Wire {
         is_event.then(|| self.level(watches_writes))
     }
 
+    /// The poll is asked for writability: it tells of room that is there.
+    pub fn watch_writes(&mut self) {
+        self.write_edge |= self.reset || self.room > 0;
+    }
+
     /// What holds now, edge or no edge: what asking the poll anew says.
     pub fn level(&self, watches_writes: bool) -> Hint {
         Hint {
@@ -151,6 +158,7 @@ impl Wire {
 
     /// The bytes of `offered` that the client takes now.
     fn accept(&mut self, offered: usize) -> io::Result<usize> {
+        self.is_touched = true;
         assert!(!self.shut, "a write after our side was shut");
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
@@ -167,7 +175,8 @@ impl Wire {
         }
     }
 
-    fn receive(&mut self, wanted: usize, mut take: impl FnMut(usize, u8)) -> io::Result<usize> {
+    fn receive(&mut self, wanted: usize, mut take: impl FnMut(usize, &[u8])) -> io::Result<usize> {
+        self.is_touched = true;
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -178,9 +187,11 @@ impl Wire {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = wanted.min(self.inbox.len());
-        for (at, byte) in self.inbox.drain(..count).enumerate() {
-            take(at, byte);
-        }
+        let (first, second) = self.inbox.as_slices();
+        let of_first = count.min(first.len());
+        take(0, &first[..of_first]);
+        take(of_first, &second[..count - of_first]);
+        self.inbox.drain(..count);
         Ok(count)
     }
 }
@@ -202,9 +213,9 @@ impl Transport for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         assert!(!buffer.is_empty(), "a read without room");
         let wanted = buffer.len();
-        self.0
-            .borrow_mut()
-            .receive(wanted, |at, byte| buffer[at] = byte)
+        self.0.borrow_mut().receive(wanted, |at, bytes| {
+            buffer[at..at + bytes.len()].copy_from_slice(bytes);
+        })
     }
 
     fn discard(&mut self, count: usize, _: &mut [u8]) -> io::Result<usize> {
@@ -237,6 +248,7 @@ impl Transport for Script {
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         let wire = &mut *self.0.borrow_mut();
+        wire.is_touched = true;
         assert!(!wire.shut, "our side is shut twice");
         if wire.reset {
             return Err(io::ErrorKind::NotConnected.into());

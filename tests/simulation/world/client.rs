@@ -3,8 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use stdhttpd::{
-    connection::{Connection, Fate, desk::Desk, state::State},
+    connection::{Connection, desk::Desk, state::State},
     observe::close_reason::CloseReason,
+    server::table::Slot,
 };
 
 use crate::{
@@ -32,8 +33,9 @@ enum Manner {
 
 /// A client and its end of the wire.
 pub struct Client {
-    name: &'static str,
-    bytes: Vec<u8>,
+    /// The number of its connection.
+    pub id: u64,
+    stream: Rc<Stream>,
     sent: usize,
     manner: Manner,
     /// Bytes after which a `Silent` or `Ends` client sends no more.
@@ -57,7 +59,7 @@ struct Standing {
 
 impl Client {
     /// A client that will send `stream`, whose uncut run came to `outcome`.
-    pub fn new(stream: &Stream, outcome: Rc<Outcome>, random: &mut Random) -> Client {
+    pub fn new(id: u64, stream: &Rc<Stream>, outcome: &Rc<Outcome>, random: &mut Random) -> Client {
         use Manner::*;
         let manner =
             [Quick, Quick, Quick, Slow, Slow, Silent, Ends, Resets][random.below(8) as usize];
@@ -76,14 +78,14 @@ impl Client {
             wire.borrow_mut().file_piece_max = 1 + random.below(70_000) as usize;
         }
         Client {
-            name: stream.name,
-            bytes: stream.bytes.clone(),
+            id,
+            stream: Rc::clone(stream),
             sent: 0,
             manner,
             stops_at,
             wire,
-            reader: Reader::new(outcome.written.clone().into()),
-            outcome,
+            reader: Reader::new(Rc::clone(&outcome.written)),
+            outcome: Rc::clone(outcome),
             is_disturbed: false,
             before: None,
         }
@@ -96,7 +98,7 @@ impl Client {
 
     /// What it sends.
     pub fn name(&self) -> &'static str {
-        self.name
+        self.stream.name
     }
 
     /// Does one thing a client does.
@@ -110,7 +112,7 @@ impl Client {
                 left.min(60)
             };
             let count = 1 + random.below(most as u64) as usize;
-            wire.arrive(&self.bytes[self.sent..self.sent + count]);
+            wire.arrive(&self.stream.bytes[self.sent..self.sent + count]);
             self.sent += count;
         } else if self.manner == Manner::Ends && !wire.is_ended() {
             wire.end();
@@ -127,6 +129,16 @@ impl Client {
         wire.interrupt = random.once_in(20);
     }
 
+    /// No descriptor is free: a request whose body came in pieces, and is not
+    /// there to be judged again, may be answered 503.
+    pub fn may_be_refused(&mut self) {
+        let written = &self.wire.borrow().written;
+        let refusal = b"HTTP/1.1 503 ";
+        self.is_disturbed |= written
+            .windows(refusal.len())
+            .any(|window| window == refusal);
+    }
+
     /// Reads what was written, and compares.
     pub fn read(&mut self) {
         let written = self.wire.borrow_mut().take_written();
@@ -134,60 +146,64 @@ impl Client {
             return;
         }
         if let Err(difference) = self.reader.take(&written) {
-            panic!("{} ({:?}): {difference}", self.name, self.manner);
+            panic!("{} ({:?}): {difference}", self.name(), self.manner);
         }
     }
 
-    /// Its time is up: from here on it is answered 408, or nothing.
-    pub fn expires(&mut self, connection: &Connection<Script>) {
-        let is_answered = match connection.state() {
+    /// Its time may be up: from here on it is answered 408 or 503, or nothing.
+    pub fn may_expire(&mut self, connection: &Connection<Script>, desk: &Desk) {
+        let state = connection.state();
+        if state.deadline(&desk.timeouts) > desk.now {
+            return;
+        }
+        self.is_disturbed |= match state {
             State::ReadingHead(reading) => !reading.input.is_empty(),
             State::DiscardingBody(_) => true,
-            _ => return,
+            _ => false,
         };
-        self.is_disturbed = is_answered;
     }
 
-    /// The server is stopping: its answers will say so.
+    /// The server is stopping: its answers will say so, and soon.
     pub fn drains(&mut self) {
         self.is_disturbed = true;
+        self.before = None;
     }
 
-    /// Checks what must hold after every step.
-    pub fn check(&mut self, connection: &Connection<Script>, fate: Fate, desk: &Desk) {
-        let name = self.name;
+    /// Checks what must hold of a connection at rest.
+    pub fn check(&mut self, slot: &Slot<Script>, desk: &Desk) {
+        let name = self.name();
         let wire = self.wire.borrow();
+        let connection = &slot.connection;
         let state = connection.state();
-        match (fate, state) {
-            (Fate::Reading, State::Writing(_)) => panic!("{name}: reading while writing"),
-            (Fate::Reading, _) => assert!(wire.wakes_reader(), "{name}: input forgotten"),
-            (Fate::Writing, State::Writing(_)) => {
+        let is_first = matches!(state, State::ReadingHead(reading) if reading.input.is_empty());
+        match state {
+            _ if slot.is_queued => {}
+            State::Writing(writing) => {
+                assert!(slot.watches_writes, "{name}: room unasked for");
                 assert!(wire.wakes_writer(), "{name}: room forgotten");
+                assert!(!writing.output.is_empty(), "{name}: nothing to write");
             }
-            (Fate::Writing, _) => panic!("{name}: writing, but {}", state.name()),
-            (Fate::Turn | Fate::Starved | Fate::Closed(_), _) => {}
+            State::ReadingHead(reading) if reading.unjudged => {
+                assert!(slot.is_starved, "{name}: a request forgotten");
+            }
+            _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
         }
-        assert_eq!(
-            wire.shut,
-            matches!(state, State::Lingering(_)),
-            "{name}: half open"
-        );
+        let is_shut = matches!(state, State::Lingering(_));
+        assert_eq!(wire.shut, is_shut, "{name}: half open");
         let deadline = state.deadline(&desk.timeouts);
-        let waits = &desk.timeouts;
-        let longest = [
-            waits.keep_alive,
-            waits.header,
-            waits.body,
-            waits.write,
-            waits.linger,
-        ];
-        let latest = longest.into_iter().max().unwrap_or_default();
-        assert!(deadline <= desk.now + latest, "{name}: deadline too far");
+        let longest = match state {
+            State::ReadingHead(_) => desk.timeouts.header,
+            State::DiscardingBody(_) => desk.timeouts.body,
+            State::Writing(_) => desk.timeouts.write,
+            State::Idle { .. } => desk.timeouts.keep_alive,
+            State::Lingering(_) => desk.timeouts.linger,
+        };
+        assert!(deadline <= desk.now + longest, "{name}: deadline too far");
         let now = Standing {
             state: state.name(),
             requests: connection.identity().requests,
             deadline,
-            is_first: matches!(state, State::ReadingHead(reading) if reading.input.is_empty()),
+            is_first,
         };
         // A head, a body and a close have one deadline, whatever comes.
         if let Some(before) = self.before
@@ -197,30 +213,24 @@ impl Client {
         {
             assert!(before == now, "{name}: {}: deadline moved", now.state);
         }
-        if let State::Writing(writing) = state {
-            assert!(
-                !writing.output.is_empty() || fate != Fate::Writing,
-                "{name}: nothing to write"
-            );
-        }
         self.before = Some(now);
     }
 
-    /// Checks the end that the connection came to.
-    pub fn check_end(&self, reason: CloseReason) {
-        let Client { name, outcome, .. } = self;
+    /// Checks the end that the connection came to; an end by force may take
+    /// back what was sent.
+    pub fn check_end(&mut self, reason: CloseReason, by_force: bool) {
+        self.read();
+        let name = self.name();
+        let outcome = &self.outcome;
         let wire = self.wire.borrow();
         assert!(wire.closed, "{name}: the transport leaked");
-        assert_eq!(
-            Rc::strong_count(&self.wire),
-            1,
-            "{name}: the transport leaked"
-        );
+        let holders = Rc::strong_count(&self.wire);
+        assert_eq!(holders, 1, "{name}: the transport leaked");
         // A close over unread input is a reset, which takes the last response
         // along; it is meant only where nobody reads.
         use CloseReason::{Evicted, TooSlow, WriteTimeout};
         let is_unread = wire.unread() > 0 && !wire.is_reset();
-        let may_reset = matches!(reason, Evicted | TooSlow | WriteTimeout);
+        let may_reset = by_force || matches!(reason, Evicted | TooSlow | WriteTimeout);
         assert!(
             may_reset || !is_unread,
             "{name}: reset by {}",
@@ -228,10 +238,11 @@ impl Client {
         );
         let is_whole = self.reader.is_done();
         match reason {
+            CloseReason::Panicked => panic!("{name}: a panic, told of above"),
             CloseReason::Reset => assert!(wire.is_reset(), "{name}: reset by nobody"),
             CloseReason::ClientClosed => {
                 assert!(wire.is_ended(), "{name}: ended by nobody");
-                if self.sent == self.bytes.len() && !self.is_disturbed {
+                if self.sent == self.stream.bytes.len() && !self.is_disturbed {
                     assert!(is_whole, "{name}: unanswered");
                     assert_eq!(reason, outcome.reason, "{name}");
                 }

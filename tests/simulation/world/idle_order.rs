@@ -1,0 +1,74 @@
+//! What must hold of the idle connections: they are all of those that are
+//! idle, in the order in which they fell idle, and the first goes first.
+
+use std::time::Instant;
+
+use stdhttpd::{
+    connection::state::State, observe::close_reason::CloseReason, server::table::Table,
+};
+
+use super::outside::End;
+use crate::script::Script;
+
+/// The idle connections when the world last looked, the longest idle first.
+#[derive(Default)]
+pub struct IdleOrder(Vec<Idle>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Idle {
+    id: u64,
+    since: Instant,
+}
+
+impl IdleOrder {
+    /// The connection whose eviction is due.
+    pub fn longest(&self) -> Option<u64> {
+        self.0.first().map(|idle| idle.id)
+    }
+
+    /// Looks again: what happened since, `ends` among it, has left those who
+    /// are idle still in their order, and has put who fell idle behind them.
+    pub fn check(&mut self, table: &Table<Script>, ends: &[End]) {
+        let now: Vec<Idle> = table
+            .idle_places()
+            .take(table.open() + 1)
+            .map(|place| idle(table, place))
+            .collect();
+        assert_eq!(now.len(), table.idle(), "the idle are counted");
+        let mut before = self.0.iter();
+        let still = now
+            .iter()
+            .take_while(|idle| before.any(|other| other == *idle))
+            .count();
+        for fallen in &now[still..] {
+            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its place");
+        }
+        assert!(
+            now.is_sorted_by_key(|idle| idle.since),
+            "not in the order in which they fell idle"
+        );
+        let first_still = now[..still].first();
+        let first_still = first_still.and_then(|first| self.0.iter().position(|i| i == first));
+        for end in ends.iter().filter(|end| end.reason == CloseReason::Evicted) {
+            let evicted = self.0.iter().position(|idle| idle.id == end.id);
+            let is_longest = match (evicted, first_still) {
+                (_, None) => true,
+                (Some(evicted), Some(first)) => evicted < first,
+                (None, Some(_)) => false,
+            };
+            assert!(is_longest, "evicted before one idle for longer: {end:?}");
+        }
+        self.0 = now;
+    }
+}
+
+fn idle(table: &Table<Script>, place: u32) -> Idle {
+    let connection = &table.get(place).expect("an idle connection").connection;
+    match connection.state() {
+        State::Idle { since } => Idle {
+            id: connection.identity().id,
+            since: *since,
+        },
+        busy => panic!("{}, among the idle", busy.name()),
+    }
+}

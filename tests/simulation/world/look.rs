@@ -1,0 +1,121 @@
+//! What must hold after everything that happens in a world.
+
+use stdhttpd::{
+    connection::state::State, observe::close_reason::CloseReason, server::scheduler::SWEEP_INTERVAL,
+};
+
+use super::{outside::End, play::World};
+
+impl World<'_> {
+    /// What must hold after everything that happens: the ends are such as were
+    /// to be expected, and the idle stand in their order.
+    pub(super) fn look(&mut self) {
+        let desk = &self.scheduler.desk;
+        assert!(desk.output.is_empty(), "output left on the desk");
+        let ends = std::mem::take(&mut self.scheduler.outside.ends);
+        self.idle_order.check(self.scheduler.table(), &ends);
+        for end in &ends {
+            self.bury(end);
+        }
+    }
+
+    fn bury(&mut self, end: &End) {
+        let token = self.tokens.remove(&end.id).expect("an end of its own");
+        self.scheduler.outside.forget(token);
+        let mut client = self.clients[token].take().expect("a client");
+        let shutdown = self.scheduler.desk.timeouts.shutdown;
+        let now = self.scheduler.desk.now;
+        if self.no_descriptors.is_some() {
+            client.may_be_refused();
+        }
+        let by_force = self.drained_at.is_some_and(|at| now >= at + shutdown);
+        assert!(
+            !end.was_owed || by_force || end.reason != CloseReason::Draining,
+            "{}: left without an answer",
+            client.name()
+        );
+        client.check_end(end.reason, by_force);
+        self.sum.closed += 1;
+        self.sum.evicted += u64::from(end.reason == CloseReason::Evicted);
+    }
+
+    /// What must hold of the connection with this token, if there is one.
+    pub(super) fn look_at(&mut self, token: usize) {
+        let table = self.scheduler.table();
+        let Some(Some(client)) = self.clients.get_mut(token) else {
+            assert_eq!(table.find(token), None, "a connection without a client");
+            return;
+        };
+        let Some(slot) = table.find(token).and_then(|place| table.get(place)) else {
+            let inbox = &self.scheduler.outside.inbox;
+            let waits = inbox.iter().any(|accepted| accepted.token == token);
+            assert!(waits, "{}: a connection lost", client.name());
+            return;
+        };
+        let id = slot.connection.identity().id;
+        assert_eq!((slot.token, id), (token, client.id), "mistaken");
+        if std::mem::take(&mut client.wire().borrow_mut().is_touched) {
+            if self.no_descriptors.is_some() {
+                client.may_be_refused();
+            }
+            client.read();
+        }
+        client.check(slot, &self.scheduler.desk);
+    }
+
+    /// What must hold of all of them after a look at the deadlines.
+    pub(super) fn look_at_all(&mut self) {
+        let (mut idle, mut starved) = (0, 0);
+        for token in 0..self.clients.len() {
+            self.look_at(token);
+        }
+        let table = self.scheduler.table();
+        let desk = &self.scheduler.desk;
+        let mut ready = vec![false; table.end() as usize];
+        for place in self.scheduler.ready() {
+            // Its table may be gone since, and with it the place.
+            if let Some(is_ready) = ready.get_mut(place as usize) {
+                *is_ready = true;
+            }
+        }
+        let mut open = 0;
+        for place in 0..table.end() {
+            let Some(slot) = table.get(place) else {
+                continue;
+            };
+            open += 1;
+            let state = slot.connection.state();
+            idle += usize::from(matches!(state, State::Idle { .. }));
+            starved += u64::from(slot.is_starved);
+            let is_retried = slot.is_queued || self.drained_at.is_some();
+            assert!(is_retried || !slot.is_starved, "starved and forgotten");
+            assert!(
+                !slot.is_queued || ready[place as usize],
+                "queued for nothing"
+            );
+            let deadline = state.deadline(&desk.timeouts).max(
+                // Which has made them shorter.
+                self.drained_at.unwrap_or(desk.now - SWEEP_INTERVAL * 2),
+            );
+            let is_late = deadline + SWEEP_INTERVAL <= desk.now;
+            assert!(!is_late, "{} beyond its deadline", state.name());
+        }
+        let waiting = self.scheduler.outside.inbox.len();
+        assert_eq!(table.open(), open, "the open are counted");
+        assert_eq!(table.idle(), idle, "the idle are all known");
+        assert_eq!(self.tokens.len(), open + waiting, "as many as are alive");
+        let patience = self.scheduler.patience(waiting > 0);
+        match patience {
+            Some(patience) => assert!(patience <= SWEEP_INTERVAL, "sleeps for {patience:?}"),
+            None => assert_eq!(open + waiting, 0, "sleeps for ever"),
+        }
+        if let Some(drained_at) = self.drained_at {
+            let stops_at = drained_at + desk.timeouts.shutdown + SWEEP_INTERVAL;
+            assert!(open == 0 || desk.now < stops_at, "still not stopped");
+            let dismisses_at = drained_at + 2 * SWEEP_INTERVAL;
+            assert!(idle == 0 || desk.now < dismisses_at, "idle, and not let go");
+        }
+        self.sum.starved += starved;
+        self.sum.open_max = self.sum.open_max.max(open);
+    }
+}

@@ -1,0 +1,199 @@
+//! What is outside a scripted worker: an acceptor's inbox, a poll, the other
+//! workers; and a record of what reached them.
+
+use std::{
+    cell::RefCell,
+    io,
+    net::{IpAddr, Ipv4Addr},
+    rc::Rc,
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use stdhttpd::{
+    connection::{Connection, Hint, state::State},
+    observe::close_reason::CloseReason,
+    server::{
+        clients::Clients,
+        scheduler::{self, Accepted},
+    },
+};
+
+use crate::{
+    random::Random,
+    script::{Script, Wire},
+};
+
+/// Addresses that clients have.
+const ADDRESSES: u64 = 8;
+
+/// Connections that one address may have.
+const PER_ADDRESS_MAX: usize = 90;
+
+/// What is outside.
+pub struct Outside {
+    /// What the worker was not told of yet.
+    pub inbox: Vec<Accepted<Script>>,
+    /// By token, what the poll watches.
+    watched: Vec<Option<Watched>>,
+    /// Tokens with something to tell, perhaps.
+    active: Vec<usize>,
+    /// Connections that ended since the world last looked, in order.
+    pub ends: Vec<End>,
+    /// Another worker asks for a descriptor.
+    pub asked: bool,
+    /// Descriptors this worker asked the others for.
+    pub starved: u64,
+    clients: Clients,
+}
+
+struct Watched {
+    wire: Rc<RefCell<Wire>>,
+    writes: bool,
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+pub struct End {
+    /// Its number.
+    pub id: u64,
+    /// Why.
+    pub reason: CloseReason,
+    /// A whole request lay there.
+    pub was_owed: bool,
+}
+
+/// The address of the client with this number.
+fn address(number: u64) -> IpAddr {
+    Ipv4Addr::new(192, 0, 2, (number % ADDRESSES) as u8).into()
+}
+
+impl Outside {
+    pub fn new() -> Outside {
+        Outside {
+            inbox: Vec::new(),
+            watched: Vec::new(),
+            active: Vec::new(),
+            ends: Vec::new(),
+            asked: false,
+            starved: 0,
+            clients: Clients::new(PER_ADDRESS_MAX),
+        }
+    }
+
+    /// Hands a connection over, unless its client has too many.
+    pub fn hand_over(&mut self, mut accepted: Accepted<Script>, wire: &Rc<RefCell<Wire>>) -> bool {
+        let peer = address(accepted.id);
+        if !self.clients.admit(peer) {
+            return false;
+        }
+        accepted.peer = Some((peer, 1).into());
+        let token = accepted.token;
+        if self.watched.len() <= token {
+            self.watched.resize_with(token + 1, || None);
+        }
+        self.watched[token] = Some(Watched {
+            wire: Rc::clone(wire),
+            writes: false,
+        });
+        self.inbox.push(accepted);
+        true
+    }
+
+    /// Something happened to the client with this token.
+    pub fn stir(&mut self, token: usize) {
+        self.active.push(token);
+    }
+
+    /// The descriptor is closed: the poll forgets it.
+    pub fn forget(&mut self, token: usize) {
+        self.watched[token] = None;
+    }
+
+    /// What the poll says now, in an order that means nothing.
+    pub fn poll(&mut self, random: &mut Random) -> Vec<(usize, Hint)> {
+        let mut active = std::mem::take(&mut self.active);
+        let count = active.len();
+        active.rotate_left(random.below(count as u64) as usize);
+        let events = active.into_iter().filter_map(|token| {
+            let watched = self.watched[token].as_ref()?;
+            let hint = watched.wire.borrow_mut().event(watched.writes)?;
+            Some((token, hint))
+        });
+        events.collect()
+    }
+
+    /// Nobody has a connection any more: each address may have all of its own
+    /// again, and no more.
+    pub fn check_end(&self) {
+        for number in 0..ADDRESSES {
+            let admitted = (0..=PER_ADDRESS_MAX).filter(|_| self.clients.admit(address(number)));
+            assert_eq!(admitted.count(), PER_ADDRESS_MAX, "clients counted");
+        }
+    }
+}
+
+impl scheduler::Outside<Script> for Outside {
+    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Script>>) {
+        arrivals.append(&mut self.inbox);
+    }
+
+    fn watch_writes(&mut self, token: usize) -> io::Result<()> {
+        let Some(watched) = &mut self.watched[token] else {
+            panic!("watches what is closed");
+        };
+        assert!(!watched.writes, "asked for writability twice");
+        watched.writes = true;
+        watched.wire.borrow_mut().watch_writes();
+        self.active.push(token);
+        Ok(())
+    }
+
+    fn closed(&mut self, connection: Connection<Script>, reason: CloseReason) {
+        let state = connection.state();
+        let is_idle = matches!(state, State::Idle { .. });
+        assert!(
+            is_idle || reason != CloseReason::Evicted,
+            "evicted while {}",
+            state.name()
+        );
+        if let Some(peer) = connection.identity().peer {
+            self.clients.leave(peer.ip());
+        }
+        self.ends.push(End {
+            id: connection.identity().id,
+            reason,
+            was_owed: matches!(state, State::ReadingHead(reading) if reading.unjudged),
+        });
+    }
+
+    fn tell_exhausted(&mut self) {}
+
+    fn starve(&mut self) {
+        self.starved += 1;
+    }
+
+    fn is_starving(&mut self) -> bool {
+        std::mem::take(&mut self.asked)
+    }
+}
+
+/// No file can be opened in this process while it lives.
+pub struct NoDescriptors(Rlimit);
+
+impl NoDescriptors {
+    pub fn new() -> NoDescriptors {
+        let limit = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(0),
+            maximum: limit.maximum,
+        };
+        setrlimit(Resource::Nofile, none).expect("a lower limit");
+        NoDescriptors(limit)
+    }
+}
+
+impl Drop for NoDescriptors {
+    fn drop(&mut self) {
+        setrlimit(Resource::Nofile, self.0).expect("the former limit");
+    }
+}

@@ -1,0 +1,320 @@
+//! One world and what happens in it.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use stdhttpd::{
+    connection::Hint,
+    observe::close_reason::CloseReason,
+    server::scheduler::{Accepted, SWEEP_INTERVAL, Scheduler},
+};
+
+use super::{
+    Land,
+    client::Client,
+    idle_order::IdleOrder,
+    outside::{NoDescriptors, Outside},
+};
+use crate::{random::Random, script::Script, site};
+
+/// Things that happen in one world before it comes to its end.
+const HAPPENINGS: u64 = 6_000;
+
+/// A world and its worker.
+pub struct World<'l> {
+    land: &'l Land,
+    random: Random,
+    pub(super) scheduler: Scheduler<Script, Outside>,
+    /// By token.
+    pub(super) clients: Vec<Option<Client>>,
+    /// By the connection's number.
+    pub(super) tokens: HashMap<u64, usize>,
+    pub(super) idle_order: IdleOrder,
+    open_max: usize,
+    /// How many things in a hundred are new connections.
+    crowding: u64,
+    pub(super) no_descriptors: Option<NoDescriptors>,
+    /// When the deadlines are due to be looked at.
+    sweep_at: Instant,
+    pub(super) drained_at: Option<Instant>,
+    pub(super) sum: Sum,
+}
+
+/// What came about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum {
+    pub steps: u64,
+    pub connections: u64,
+    pub closed: u64,
+    pub evicted: u64,
+    pub starved: u64,
+    pub drained: u64,
+    pub open_max: usize,
+}
+
+impl Sum {
+    pub fn add(&mut self, other: &Sum) {
+        self.steps += other.steps;
+        self.connections += other.connections;
+        self.closed += other.closed;
+        self.evicted += other.evicted;
+        self.starved += other.starved;
+        self.drained += other.drained;
+        self.open_max = self.open_max.max(other.open_max);
+    }
+}
+
+impl<'l> World<'l> {
+    pub fn new(land: &'l Land, seed: u64) -> World<'l> {
+        let mut random = Random::new(seed);
+        let (open_max, crowding) =
+            [(30, 10), (120, 10), (120, 10), (700, 35)][random.below(4) as usize];
+        World {
+            sweep_at: land.ground.started,
+            land,
+            random,
+            scheduler: Scheduler::new(land.ground.desk(), Outside::new()),
+            clients: Vec::new(),
+            tokens: HashMap::new(),
+            idle_order: IdleOrder::default(),
+            open_max,
+            crowding,
+            no_descriptors: None,
+            drained_at: None,
+            sum: Sum::default(),
+        }
+    }
+
+    /// Runs to the end of the world.
+    pub fn run(mut self) -> Sum {
+        let descriptors = self.land.ground.descriptors();
+        let ends_twice = self.random.once_in(3);
+        for happening in 0..HAPPENINGS {
+            self.happen();
+            if ends_twice && happening == HAPPENINGS / 2 {
+                self.outlast();
+            }
+        }
+        if self.random.once_in(2) {
+            self.drain();
+        }
+        self.outlast();
+        let Sum {
+            connections,
+            closed,
+            ..
+        } = self.sum;
+        assert_eq!(connections, closed, "connections leaked");
+        let counters = &self.scheduler.desk.counters;
+        assert_eq!(counters.accepted.get(), connections);
+        let counted = CloseReason::ALL
+            .iter()
+            .map(|&reason| counters.closed_by(reason));
+        assert_eq!(counted.sum::<u64>(), closed, "closes counted");
+        self.scheduler.outside.check_end();
+        let left = self.land.ground.descriptors();
+        assert!(left <= descriptors, "files leaked");
+        self.sum
+    }
+
+    /// Something happens somewhere.
+    fn happen(&mut self) {
+        self.sum.steps += 1;
+        let chance = self.random.below(100);
+        if self.random.below(100) < self.crowding {
+            self.open();
+        }
+        match chance {
+            0..=59 => self.act(),
+            60..=94 => self.turn(Duration::from_micros(1 + self.sum.steps % 5_000)),
+            95 => self.turn(Duration::from_millis(150)),
+            96 if self.random.once_in(10) => self.evict(),
+            97 if self.random.once_in(30) => {
+                let jump = [1, 3, 12, 29, 31, 80, 3_000][self.random.below(7) as usize];
+                self.turn(Duration::from_secs(jump));
+            }
+            98 if self.random.once_in(4) => {
+                self.no_descriptors = match self.no_descriptors.take() {
+                    None if self.random.once_in(2) => Some(NoDescriptors::new()),
+                    _ => None,
+                };
+            }
+            99 if self.random.once_in(10) => self.scheduler.outside.asked = true,
+            _ => {
+                // An event that means nothing.
+                let token = self.random.below(self.clients.len() as u64 + 1) as usize;
+                let hint = Hint {
+                    readable: self.random.once_in(2),
+                    writable: self.random.once_in(2),
+                    read_closed: self.random.once_in(2),
+                };
+                self.event(token, hint);
+            }
+        }
+    }
+
+    /// A client does something.
+    fn act(&mut self) {
+        let token = self.random.below(self.clients.len() as u64) as usize;
+        if let Some(Some(client)) = self.clients.get_mut(token) {
+            client.act(&mut self.random);
+            self.scheduler.outside.stir(token);
+        }
+    }
+
+    /// A client connects. It gets the lowest descriptor that is free.
+    fn open(&mut self) {
+        if self.drained_at.is_some() {
+            return;
+        }
+        let free = self.clients.iter().position(Option::is_none);
+        let token = match free {
+            Some(token) => token,
+            // At the limit, as the acceptor does.
+            None if self.clients.len() == self.open_max => return self.evict(),
+            None => {
+                self.clients.push(None);
+                self.clients.len() - 1
+            }
+        };
+        let catalogue = &self.land.catalogue;
+        let (stream, outcome) = loop {
+            let chosen = &catalogue[self.random.below(catalogue.len() as u64) as usize];
+            // Much data is not much of a test.
+            if !chosen.0.is_long || self.random.once_in(10) {
+                break chosen;
+            }
+        };
+        let id = self.sum.connections + 1;
+        let client = Client::new(id, stream, outcome, &mut self.random);
+        let accepted = Accepted {
+            stream: Script::new(client.wire()),
+            token,
+            peer: None,
+            at: self.scheduler.desk.now,
+            waited: match self.random.once_in(4) {
+                true => Duration::from_secs(1),
+                false => Duration::ZERO,
+            },
+            id,
+        };
+        if self.scheduler.outside.hand_over(accepted, client.wire()) {
+            self.sum.connections += 1;
+            self.tokens.insert(id, token);
+            self.clients[token] = Some(client);
+        }
+    }
+
+    /// A turn of the poll, `later`.
+    fn turn(&mut self, later: Duration) {
+        let now = self.scheduler.desk.now + later;
+        site::set_clock(&mut self.scheduler.desk, now);
+        for (token, hint) in self.scheduler.outside.poll(&mut self.random) {
+            self.event(token, hint);
+            // The acceptor does not wait for the worker: what the poll said may
+            // be of one that had the descriptor before.
+            if self.random.once_in(50) {
+                self.open();
+            }
+        }
+        self.finish_turn();
+    }
+
+    fn event(&mut self, token: usize, hint: Hint) {
+        self.sum.steps += 1;
+        self.scheduler.take_event(token, hint);
+        self.look();
+        self.look_at(token);
+    }
+
+    fn finish_turn(&mut self) {
+        let now = self.scheduler.desk.now;
+        let sweeps = now >= self.sweep_at;
+        if sweeps {
+            self.sweep_at = now + SWEEP_INTERVAL;
+            self.expect_ends();
+        }
+        let table = self.scheduler.table();
+        let ready = self.scheduler.ready();
+        let ready = ready.filter_map(|place| table.get(place));
+        let ready: Vec<usize> = ready.map(|slot| slot.token).collect();
+        self.sum.steps += ready.len() as u64;
+        self.scheduler.finish_turn();
+        self.scheduler.count();
+        self.look();
+        for token in ready {
+            self.look_at(token);
+        }
+        if sweeps {
+            self.look_at_all();
+        }
+    }
+
+    /// Tells those whose time is up.
+    fn expect_ends(&mut self) {
+        for (token, client) in self.clients.iter_mut().enumerate() {
+            let table = self.scheduler.table();
+            if let Some(client) = client
+                && let Some(slot) = table.find(token).and_then(|place| table.get(place))
+            {
+                client.may_expire(&slot.connection, &self.scheduler.desk);
+            }
+        }
+    }
+
+    fn evict(&mut self) {
+        let longest = self.idle_order.longest();
+        self.scheduler.evict();
+        let ends = &self.scheduler.outside.ends;
+        let evicted: Vec<_> = ends.iter().map(|end| (end.id, end.reason)).collect();
+        let expected = longest.map(|id| (id, CloseReason::Evicted));
+        assert_eq!(evicted, Vec::from_iter(expected), "evicted");
+        self.look();
+    }
+
+    fn drain(&mut self) {
+        let now = self.scheduler.desk.now;
+        self.drained_at = Some(now);
+        self.sweep_at = now;
+        self.sum.drained += 1;
+        self.scheduler.take_arrivals();
+        self.scheduler.drain();
+        let clients = self.clients.iter_mut().flatten();
+        clients.for_each(Client::drains);
+        self.look();
+        for _ in 0..self.random.below(600) {
+            let later = Duration::from_micros(self.random.below(20_000));
+            match self.random.below(3) {
+                0 => self.turn(later),
+                _ => self.act(),
+            }
+        }
+    }
+
+    /// Nobody does anything any more, and the clock goes on: all must end.
+    fn outlast(&mut self) {
+        self.no_descriptors = None;
+        // A head, its body, a response and its close each have a deadline.
+        for _ in 0..8 {
+            self.turn(Duration::from_secs(100));
+            self.turn(SWEEP_INTERVAL);
+            while self.scheduler.ready().next().is_some() {
+                self.turn(Duration::ZERO);
+            }
+        }
+        let table = self.scheduler.table();
+        let left = (0..table.end()).filter_map(|place| table.get(place));
+        let left: Vec<_> = left.map(|slot| slot.connection.state().name()).collect();
+        assert!(left.is_empty(), "still there: {left:?}");
+        assert_eq!(self.scheduler.is_done(), self.drained_at.is_some());
+    }
+}
+
+impl Drop for World<'_> {
+    fn drop(&mut self) {
+        // Before what tells of a failure has to open something.
+        self.no_descriptors = None;
+    }
+}

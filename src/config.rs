@@ -1,12 +1,16 @@
 //! What can be set: default, span and effect of each.
 
+pub mod endpoint;
 pub mod network;
+pub mod proxy;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use crate::http::request::HeadLimits;
 
+pub use endpoint::Endpoint;
 pub use network::Network;
+pub use proxy::Proxy;
 
 /// Everything a server is told before it starts.
 #[derive(Clone, Debug)]
@@ -33,7 +37,7 @@ pub struct Config {
     /// The form of a line of the access log.
     pub log_format: LogFormat,
     /// Proxies whose word about the client's address is taken. Default: none.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Proxy>,
     /// Where the server tells about itself; default: nowhere.
     pub status: Option<SocketAddr>,
     /// Whether the process confines itself once it listens. Default: yes.
@@ -45,8 +49,11 @@ pub struct Config {
 /// The port listened on when nothing is said.
 pub const PORT_DEFAULT: u16 = 8080;
 
+/// Who may connect to a Unix domain socket when nothing is said: its owner.
+pub const SOCKET_MODE_DEFAULT: u32 = 0o600;
+
 /// One place to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// This port of both loopback addresses; a family that the machine does
     /// not have is passed over. Port 0: one free port for both.
@@ -54,6 +61,13 @@ pub enum Listen {
     /// Exactly this address. Port 0: a free one. An IPv6 address never takes
     /// IPv4 connections as well.
     Address(SocketAddr),
+    /// A Unix domain socket (unix(7)), its file removed at the end.
+    Unix {
+        /// The file. One whose server is gone is replaced.
+        path: PathBuf,
+        /// Who may connect, as permission bits: who may write to the file.
+        mode: u32,
+    },
 }
 
 /// The access log's destination.

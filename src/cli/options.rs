@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use super::values::{self, Charset, FieldLines, Seconds};
 use crate::config::{
-    AccessLogTarget, Config, Limits, Listen, LogFormat, Network, SiteOptions, Timeouts,
+    AccessLogTarget, Config, Limits, Listen, LogFormat, Proxy, SiteOptions, Timeouts,
 };
 
 /// The most threads a pool can have.
@@ -84,8 +84,9 @@ pub struct Options {
     #[arg(default_value_t = Charset(SiteOptions::default().charset), value_parser = values::charset)]
     charset: Charset,
 
-    /// Where to listen: 127.0.0.1:8080, [::1]:8080, or localhost:8080 for both; repeatable. Port 0
-    /// picks a free one. Not used with socket activation (LISTEN_FDS)
+    /// Where to listen: 127.0.0.1:8080, [::1]:8080, localhost:8080 for both, or a Unix domain socket
+    /// as unix:PATH or unix:PATH:MODE, MODE being who may connect (octal, default 600: its owner);
+    /// repeatable. Port 0 picks a free one. Not used with socket activation (LISTEN_FDS)
     #[arg(short, long, value_name = "ADDR:PORT", env = "STDHTTPD_LISTEN", help_heading = LISTENING)]
     #[arg(default_value = "localhost:8080", value_delimiter = ',', value_parser = values::listen)]
     listen: Vec<Listen>,
@@ -169,10 +170,10 @@ pub struct Options {
     log_format: LogFormat,
 
     /// Take the client's address from Forwarded or X-Forwarded-For of proxies in this range, such
-    /// as 10.0.0.0/8; repeatable
+    /// as 10.0.0.0/8, or of all that come by a Unix domain socket (unix:); repeatable
     #[arg(long, value_name = "CIDR", env = "STDHTTPD_TRUST_PROXY", help_heading = TELLING)]
     #[arg(value_delimiter = ',')]
-    trust_proxy: Vec<Network>,
+    trust_proxy: Vec<Proxy>,
 
     /// Serve a status page, /status.json, /metrics and /healthz there
     #[arg(long, value_name = "ADDR:PORT", env = "STDHTTPD_STATUS", help_heading = TELLING)]

@@ -3,7 +3,7 @@
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use crate::config::{AccessLogTarget, Listen, LogFormat};
+use crate::config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT};
 
 /// The longest time that can be set: a year.
 const SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
@@ -67,9 +67,12 @@ fn is_decimal(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `ADDR:PORT`, `[ADDR]:PORT` or `localhost:PORT`. A port alone is refused: it
+/// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or what [`unix`] takes. A port alone is refused: it
 /// does not say whether other machines are to reach it.
 pub fn listen(text: &str) -> Result<Listen, String> {
+    if let Some(socket) = text.strip_prefix("unix:") {
+        return unix(socket).map_err(String::from);
+    }
     if let Some((name, port)) = text.rsplit_once(':')
         && name.eq_ignore_ascii_case("localhost")
     {
@@ -89,8 +92,30 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     }
 }
 
-const NOT_AN_ADDRESS: &str =
-    "not an address and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080";
+const NOT_AN_ADDRESS: &str = "not an address and a port, such as 127.0.0.1:8080, [::1]:8080 or \
+                              localhost:8080, and no unix:PATH";
+
+/// `PATH` or `PATH:MODE`, the mode in octal. Digits behind the last colon are
+/// a mode: a path that ends in some is given one.
+fn unix(text: &str) -> Result<Listen, &'static str> {
+    let (path, mode) = match text.rsplit_once(':') {
+        Some((path, digits)) if !digits.is_empty() && is_decimal(digits) => {
+            let mode = u32::from_str_radix(digits, 8).ok();
+            let mode = mode.filter(|mode| *mode <= SOCKET_MODE_MAX);
+            (path, mode.ok_or("the mode is not octal, from 0 to 777")?)
+        }
+        _ => (text, SOCKET_MODE_DEFAULT),
+    };
+    match path.is_empty() {
+        true => Err("names no path, as unix:/run/stdhttpd/http.sock does"),
+        false => Ok(Listen::Unix {
+            path: path.into(),
+            mode,
+        }),
+    }
+}
+
+const SOCKET_MODE_MAX: u32 = 0o777;
 
 /// `ADDR:PORT` or `[ADDR]:PORT`.
 pub fn address(text: &str) -> Result<SocketAddr, String> {

@@ -8,7 +8,7 @@ use std::{
 
 use super::output::Output;
 use crate::{
-    config::{Config, Limits, Network, SiteOptions, Timeouts},
+    config::{Config, Limits, Proxy, SiteOptions, Timeouts},
     files::{Turn, View},
     handler::Place,
     http::{date::HttpDate, response::CommonFields},
@@ -42,7 +42,7 @@ pub struct Desk {
     /// The access log, if any.
     pub log: Option<LogBuffer>,
     /// Proxies whose word about the client's address the log takes.
-    pub trusted_proxies: Box<[Network]>,
+    pub trusted_proxies: Box<[Proxy]>,
     /// The second, for the log.
     pub log_time: LogTime,
     /// The lines of every response.

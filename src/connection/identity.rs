@@ -1,7 +1,7 @@
 //! Who a connection is, whatever state it is in.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -42,9 +42,8 @@ impl Identity {
         }
     }
 
-    /// The client's address, as the log has it.
-    pub fn client(&self) -> IpAddr {
-        self.peer
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+    /// The client's address, as the log has it; `None` where it has none.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip())
     }
 }

@@ -20,7 +20,7 @@ mod read;
 mod refuse;
 pub mod respond;
 pub mod serve;
-mod socket;
+pub mod socket;
 pub mod state;
 pub mod transport;
 mod write;

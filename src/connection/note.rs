@@ -78,12 +78,12 @@ impl<'a> Said<'a> {
     }
 
     /// The client's address: the peer's, or what a trusted proxy says it is.
-    fn client(self, peer: IpAddr, desk: &Desk) -> IpAddr {
+    fn client(self, peer: Option<IpAddr>, desk: &Desk) -> Option<IpAddr> {
         let proxies = &desk.trusted_proxies;
         match self {
             Said::Request(request) if !proxies.is_empty() => {
                 forwarded::client(&request.fields, peer, |address| {
-                    proxies.iter().any(|proxy| proxy.contains(address))
+                    proxies.iter().any(|proxy| proxy.is_at(address))
                 })
             }
             _ => peer,

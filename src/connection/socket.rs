@@ -1,9 +1,13 @@
-//! A [`Transport`] over a `TcpStream`.
+//! A [`Transport`] over a socket.
 
 use std::{
     fs::File,
     io::{self, IoSlice},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        unix::net::UnixStream,
+    },
     time::Duration,
 };
 
@@ -11,14 +15,38 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 use super::transport::Transport;
 
-impl Transport for TcpStream {
+/// A stream socket, non-blocking.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over the network.
+    Tcp(TcpStream),
+    /// Within the machine (unix(7)).
+    Unix(UnixStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl Transport for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (count, _) = rustix::net::recv(&*self, buffer, RecvFlags::empty())?;
         Ok(count)
     }
 
     /// On Linux a truncated read of a TCP stream drops the bytes without
-    /// copying them.
+    /// copying them; of other streams it is an ordinary one.
     fn discard(&mut self, count: usize, scratch: &mut [u8]) -> io::Result<usize> {
         let count = count.min(scratch.len());
         let flags = if cfg!(target_os = "linux") {
@@ -59,17 +87,25 @@ impl Transport for TcpStream {
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(std::net::Shutdown::Write)
+        match self {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn lift_unsent_bound(&mut self) {
-        // Failing leaves the bound of the listener: slower, and no worse.
-        let _ = socket2::SockRef::from(&*self).set_tcp_notsent_lowat(u32::MAX);
+        if let Stream::Tcp(stream) = self {
+            // Failing leaves the bound of the listener: slower, and no worse.
+            let _ = socket2::SockRef::from(&*stream).set_tcp_notsent_lowat(u32::MAX);
+        }
     }
 
     fn reset_on_close(&mut self) {
-        // Failing leaves an ordinary close, which is no worse than before.
-        let _ = socket2::SockRef::from(&*self).set_linger(Some(Duration::ZERO));
+        // A Unix stream leaves nothing behind in our kernel's queues.
+        if let Stream::Tcp(stream) = self {
+            // Failing leaves an ordinary close, which is no worse than before.
+            let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+        }
     }
 }

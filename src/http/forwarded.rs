@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::headers::{Fields, trim_blanks};
 
 /// The client's address: the right-most one that `is_trusted` does not know
-/// as a proxy of ours.
+/// as a proxy of ours. A peer may have none (`None`): one that came by a socket
+/// of the machine itself.
 ///
 /// 1. A peer that is no trusted proxy is the client, whatever it says.
 /// 2. Where every address is trusted, the client is the left-most.
@@ -19,7 +20,11 @@ use super::headers::{Fields, trim_blanks};
 /// 4. Where both fields stand and tell of different clients, one of them
 ///    passed through a proxy that does not know it, and neither is believed:
 ///    the client is the peer.
-pub fn client(fields: &Fields<'_>, peer: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+pub fn client(
+    fields: &Fields<'_>,
+    peer: Option<IpAddr>,
+    is_trusted: impl Fn(Option<IpAddr>) -> bool,
+) -> Option<IpAddr> {
     if !is_trusted(peer) {
         return peer;
     }
@@ -41,7 +46,7 @@ pub fn client(fields: &Fields<'_>, peer: IpAddr, is_trusted: impl Fn(IpAddr) -> 
         (true, _) => customary.client,
         (false, _) => standard.client,
     };
-    told.unwrap_or(peer)
+    told.or(peer)
 }
 
 /// A walk over the entries from left to right.
@@ -51,7 +56,7 @@ struct Walk<'t, T> {
     client: Option<IpAddr>,
 }
 
-impl<'t, T: Fn(IpAddr) -> bool> Walk<'t, T> {
+impl<'t, T: Fn(Option<IpAddr>) -> bool> Walk<'t, T> {
     fn new(is_trusted: &'t T) -> Self {
         Walk {
             is_trusted,
@@ -61,7 +66,7 @@ impl<'t, T: Fn(IpAddr) -> bool> Walk<'t, T> {
 
     fn step(&mut self, entry: Option<IpAddr>) {
         self.client = match entry {
-            Some(address) if (self.is_trusted)(address) => self.client.or(entry),
+            Some(_) if (self.is_trusted)(entry) => self.client.or(entry),
             _ => entry,
         };
     }
@@ -161,10 +166,11 @@ mod tests {
     use crate::http::headers::{Field, Lines};
 
     /// Proxies of ours are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
-    fn is_trusted(address: IpAddr) -> bool {
+    fn is_trusted(address: Option<IpAddr>) -> bool {
         match address {
-            IpAddr::V4(address) => address.octets()[0] == 10,
-            IpAddr::V6(address) => address.octets()[0] == 0xfd,
+            Some(IpAddr::V4(address)) => address.octets()[0] == 10,
+            Some(IpAddr::V6(address)) => address.octets()[0] == 0xfd,
+            None => true,
         }
     }
 
@@ -182,8 +188,9 @@ mod tests {
             x_forwarded_for: Lines::new(&all, "x-forwarded-for"),
             ..Fields::NONE
         };
-        let got = client(&fields, peer.parse().unwrap(), is_trusted);
-        assert_eq!(got.to_string(), expected, "{lines:?}");
+        let got = client(&fields, peer.parse().ok(), is_trusted);
+        let got = got.map_or("unix:".into(), |address| address.to_string());
+        assert_eq!(got, expected, "{lines:?}");
     }
 
     #[track_caller]
@@ -206,6 +213,10 @@ mod tests {
         check_from("203.0.113.1", &lines, "203.0.113.1");
         check_from("2001:db8::1", &lines, "2001:db8::1");
         check_from("10.0.0.1", &[], "10.0.0.1");
+        // Without an address, and trusted.
+        check_from("unix:", &lines, "192.0.2.9");
+        check_from("unix:", &[("X-Forwarded-For", "unknown")], "unix:");
+        check_from("unix:", &[], "unix:");
     }
 
     #[test]

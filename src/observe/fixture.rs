@@ -30,7 +30,7 @@ pub fn watch() -> (Watch, Instant) {
     };
     let watch = Watch {
         started,
-        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 8080)).into()],
         workers: vec![worker(0), worker(1)],
         refused: Counter::default(),
         limits: Limits::default(),

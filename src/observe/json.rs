@@ -38,8 +38,8 @@ fn write_snapshot(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         snapshot.draining
     )?;
     let listeners = snapshot.listeners.iter();
-    list(out, "listeners", listeners, |out, address| {
-        write!(out, "\"{address}\"")
+    list(out, "listeners", listeners, |out, listener| {
+        write!(out, "\"{listener}\"")
     })?;
     out.push_str(",\"open\":");
     write_open(&snapshot.open(), out)?;

@@ -85,8 +85,9 @@ pub enum LogRequest<'a> {
 /// What is known of a request when its response begins.
 #[derive(Clone, Copy, Debug)]
 pub struct LogEntry<'a> {
-    /// The client, behind a trusted proxy the one it names.
-    pub client: IpAddr,
+    /// The client, behind a trusted proxy the one it names; `None` where it
+    /// came by a Unix domain socket.
+    pub client: Option<IpAddr>,
     /// When the head was whole.
     pub time: &'a LogTime,
     /// The first line.
@@ -177,7 +178,7 @@ fn write_after(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
 
 /// `client - - [time] "request" status `
 fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
-    address(entry.client, out);
+    client(entry.client, out);
     out.extend_from_slice(b" - - ");
     out.extend_from_slice(&entry.time.combined);
     out.extend_from_slice(b" \"");
@@ -214,7 +215,7 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(&entry.time.iso);
     out.extend_from_slice(b"\",\"client\":\"");
-    address(entry.client, out);
+    client(entry.client, out);
     out.extend_from_slice(b"\",\"connection\":");
     decimal(entry.connection, out);
     out.extend_from_slice(b",\"request\":");
@@ -321,9 +322,11 @@ fn json_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
 }
 
-fn address(address: IpAddr, out: &mut Vec<u8>) {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
+/// Who has no address is `unix:`, as in nginx's logs.
+fn client(address: Option<IpAddr>, out: &mut Vec<u8>) {
+    match address.map(|address| address.to_canonical()) {
+        None => out.extend_from_slice(b"unix:"),
+        Some(IpAddr::V4(address)) => {
             let [a, b, c, d] = address.octets();
             for (octet, end) in [(a, b"." as &[u8]), (b, b"."), (c, b"."), (d, b"")] {
                 decimal(u64::from(octet), out);
@@ -331,7 +334,7 @@ fn address(address: IpAddr, out: &mut Vec<u8>) {
             }
         }
         // Writing to a Vec does not fail.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
+        Some(IpAddr::V6(address)) => drop(write!(out, "{address}")),
     }
 }
 

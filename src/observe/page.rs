@@ -71,8 +71,9 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
         "<p><b class=\"state {state}\">{state}</b> for {}",
         uptime(snapshot.uptime)
     )?;
-    for address in &snapshot.listeners {
-        write!(out, " <span class=\"wire\">http://{address}/</span>")?;
+    for listener in &snapshot.listeners {
+        let url = listener.url();
+        write!(out, " <span class=\"wire\">{url}</span>")?;
     }
     write!(
         out,

@@ -1,7 +1,6 @@
 //! All that is known of the server at one moment.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -17,7 +16,7 @@ use super::{
     story::Story,
 };
 use crate::{
-    config::{Limits, Timeouts},
+    config::{Endpoint, Limits, Timeouts},
     http::status::Status,
 };
 
@@ -30,8 +29,8 @@ pub const STORIES_SHOWN_MAX: usize = 16;
 pub struct Watch {
     /// When the server began to serve.
     pub started: Instant,
-    /// The addresses listened on.
-    pub listeners: Vec<SocketAddr>,
+    /// Where it listens.
+    pub listeners: Vec<Endpoint>,
     /// The counters of each worker.
     pub workers: Vec<Arc<Counters>>,
     /// Connections closed by the acceptor because their address had its
@@ -61,8 +60,8 @@ pub struct Snapshot {
     pub uptime: Duration,
     /// Whether it is stopping.
     pub draining: bool,
-    /// The addresses listened on.
-    pub listeners: Vec<SocketAddr>,
+    /// Where it listens.
+    pub listeners: Vec<Endpoint>,
     /// Open connections of each worker.
     pub workers: Vec<OpenConnections>,
     /// What was counted since the start.

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     os::fd::AsRawFd,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -18,7 +18,10 @@ use super::{
     scheduler::Accepted,
     shutdown::{Signal, Signals},
 };
-use crate::observe::{access_log::AccessLog, snapshot::Watch};
+use crate::{
+    connection::socket::Stream,
+    observe::{access_log::AccessLog, snapshot::Watch},
+};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -54,8 +57,8 @@ pub struct Acceptor {
 /// A stream that was accepted.
 #[derive(Debug)]
 pub struct Arrival {
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Stream,
+    peer: Option<SocketAddr>,
     /// How long the kernel held it back if it came without a request.
     waited: Duration,
 }
@@ -75,6 +78,7 @@ impl Acceptor {
             }
             let signalled = events.iter().any(|event| event.token() == SIGNALS);
             if signalled && self.is_told_to_stop() {
+                self.listeners.iter_mut().for_each(Listener::withdraw);
                 self.accept_all();
                 if let Some(held) = self.held.take() {
                     self.hand_over(held);
@@ -128,16 +132,19 @@ impl Acceptor {
                             true => DEFER_ACCEPT,
                             false => Duration::ZERO,
                         };
-                        // First, so that nobody makes room for one refused.
-                        if self.shared.clients.admit(peer.ip()) {
-                            self.held = Some(Arrival {
-                                stream,
-                                peer,
-                                waited,
-                            });
-                        } else {
-                            debug!("refused: {peer} has as many connections as it may");
-                            self.watch.refused.add(1);
+                        match peer {
+                            // First, so that nobody makes room for one refused.
+                            Some(peer) if !self.shared.clients.admit(peer.ip()) => {
+                                debug!("refused: {peer} has as many connections as it may");
+                                self.watch.refused.add(1);
+                            }
+                            _ => {
+                                self.held = Some(Arrival {
+                                    stream,
+                                    peer,
+                                    waited,
+                                });
+                            }
                         }
                     }
                     Err(AcceptError::WouldBlock) => break,
@@ -207,7 +214,7 @@ impl Acceptor {
             post.hand_over(Accepted {
                 token: stream.as_raw_fd() as usize,
                 stream,
-                peer: Some(peer),
+                peer,
                 at: Instant::now(),
                 waited,
                 id: self.last_id,

@@ -1,13 +1,14 @@
 //! The most memory and descriptors the limits in force can cost: told at the
 //! start, at `info`, and derived term by term in `docs/bounds.md`.
 
-use std::{fmt, net::TcpStream, num::NonZeroUsize};
+use std::{fmt, num::NonZeroUsize};
 
 use super::{descriptors, table::Slot};
 use crate::{
     config::Config,
     connection::{
         Connection, desk::READ_BYTES, output::KEPT_BYTES_MAX, serve::COALESCED_BYTES_MAX,
+        socket::Stream,
     },
     files::MEMORY_BYTES_MAX,
 };
@@ -53,7 +54,7 @@ impl Bounds {
         let head = &config.limits.head;
         let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
         let worker = input + KEPT_BYTES_MAX as u64 + THREAD_BYTES;
-        let slot = size_of::<Slot<TcpStream>>().max(size_of::<Connection<TcpStream>>()) as u64;
+        let slot = size_of::<Slot<Stream>>().max(size_of::<Connection<Stream>>()) as u64;
         let idle_bytes = TABLE_COPIES * slot;
         // A head half read, or a response half sent with requests behind it.
         let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;

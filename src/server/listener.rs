@@ -1,17 +1,29 @@
 //! The sockets that listen.
 
+mod inherited;
+
 use std::{
     io::{self, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
-    os::fd::{AsRawFd, RawFd},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        unix::net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::StartError;
-use crate::config::{Config, Listen};
+use super::{
+    StartError,
+    unix_socket::{self, SocketFile},
+};
+use crate::{
+    config::{Config, Endpoint, Listen},
+    connection::socket::Stream,
+};
 
 /// Connections that wait to be accepted. The kernel bounds it further by
 /// `net.core.somaxconn`; a connection beyond it is tried again by its client.
@@ -33,18 +45,23 @@ const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 /// more would let clients that never read pin more of the kernel's memory.
 const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
-/// The most sockets taken over from a service manager.
-const INHERITED_MAX: usize = 64;
-
 /// How often one free port is sought for both loopback addresses.
 const COMMON_PORT_TRIES: usize = 16;
 
 /// A socket that listens: non-blocking, closed on exec.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Listening,
+    endpoint: Endpoint,
     defers: bool,
+    /// The file of a Unix domain socket that this process made.
+    file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// Why no connection was accepted.
@@ -64,7 +81,7 @@ pub enum AcceptError {
 /// those of the configuration. To be called once, before any thread exists:
 /// it takes LISTEN_FDS out of the environment.
 pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
-    let inherited = inherited(config.timeouts.header)?;
+    let inherited = inherited::take_all(config.timeouts.header)?;
     if !inherited.is_empty() {
         return Ok(inherited);
     }
@@ -74,9 +91,10 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     };
     let mut listeners = Vec::new();
     for listen in &config.listen {
-        match *listen {
-            Listen::Address(address) => listeners.push(bind(address, settings)?),
-            Listen::Localhost(port) => listeners.extend(bind_localhost(port, settings)?),
+        match listen {
+            Listen::Address(address) => listeners.push(bind(*address, settings)?),
+            Listen::Localhost(port) => listeners.extend(bind_localhost(*port, settings)?),
+            Listen::Unix { path, mode } => listeners.push(bind_unix(path, *mode)?),
         }
     }
     Ok(listeners)
@@ -88,14 +106,14 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
 pub fn announce(listeners: &[Listener]) {
     let mut out = io::stdout().lock();
     for listener in listeners {
-        let _ = writeln!(out, "listening on http://{}/", listener.address);
+        let _ = writeln!(out, "listening on {}", listener.endpoint.url());
     }
     let _ = out.flush();
     for listener in listeners.iter().filter(|listener| listener.is_exposed()) {
         let _ = writeln!(
             io::stderr(),
             "reachable from other machines: {}",
-            listener.address
+            listener.endpoint
         );
     }
 }
@@ -116,10 +134,8 @@ fn bind_localhost(port: u16, settings: Settings) -> Result<Vec<Listener>, StartE
     loop {
         tries_left -= 1;
         let first = v4(port);
-        let second = match &first {
-            Ok(listener) => v6(listener.address.port()),
-            Err(_) => v6(port),
-        };
+        let chosen = first.as_ref().ok().and_then(|first| first.endpoint.tcp());
+        let second = v6(chosen.map_or(port, |address| address.port()));
         return match (first, second) {
             (Ok(first), Ok(second)) => Ok(vec![first, second]),
             (Ok(one), Err(error)) | (Err(error), Ok(one)) if is_family_missing(&error) => {
@@ -144,8 +160,17 @@ fn is_family_missing(error: &StartError) -> bool {
 
 fn bind(address: SocketAddr, settings: Settings) -> Result<Listener, StartError> {
     bound_socket(address, settings.reuse_port)
-        .and_then(|socket| Listener::new(socket.into(), settings.header_timeout))
-        .map_err(|source| StartError::Listen { address, source })
+        .and_then(|socket| Listener::tcp(socket.into(), settings.header_timeout))
+        .map_err(|source| StartError::listen(address, source))
+}
+
+fn bind_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
+    std::path::absolute(path)
+        .and_then(|path| {
+            let (socket, file) = unix_socket::bind(&path, mode)?;
+            Listener::unix(socket, path, Some(file))
+        })
+        .map_err(|source| StartError::listen(path, source))
 }
 
 fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
@@ -167,53 +192,47 @@ fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
-fn inherited(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
-    let failed = |what: String, source| StartError::Inherited { what, source };
-    let count = std::env::var("LISTEN_FDS").unwrap_or_default();
-    if !count.is_empty()
-        && !count
-            .parse()
-            .is_ok_and(|count: usize| count <= INHERITED_MAX)
-    {
-        let reason = format!("not a number up to {INHERITED_MAX}");
-        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
-        return Err(failed(format!("LISTEN_FDS={count}"), source));
-    }
-    let mut handed = listenfd::ListenFd::from_env();
-    let mut listeners = Vec::new();
-    for index in 0..handed.len() {
-        let taken = handed.take_tcp_listener(index).and_then(|taken| {
-            let socket = taken.ok_or(io::ErrorKind::NotFound)?;
-            match SockRef::from(&socket).is_listener()? {
-                true => Listener::new(socket, header_timeout),
-                false => Err(io::Error::other("it does not listen")),
-            }
-        });
-        let what = || format!("the socket {index} that was handed over");
-        listeners.push(taken.map_err(|source| failed(what(), source))?);
-    }
-    Ok(listeners)
-}
-
 impl Listener {
     /// Makes a listening socket ready for the acceptor.
-    fn new(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
+    fn tcp(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
         // On Linux accepted sockets inherit it: one system call less each.
         SockRef::from(&socket).set_tcp_nodelay(true)?;
         bound_unsent(&socket);
         let defers = header_timeout >= DEFER_HEADER_TIMEOUT_MIN && defer_accept(&socket);
         Ok(Listener {
-            address: socket.local_addr()?,
-            socket,
+            endpoint: socket.local_addr()?.into(),
+            socket: Listening::Tcp(socket),
             defers,
+            file: None,
         })
     }
 
-    /// The address listened on, with the actual port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The same for a Unix domain socket, at `path`.
+    fn unix(socket: UnixListener, path: PathBuf, file: Option<SocketFile>) -> io::Result<Listener> {
+        socket.set_nonblocking(true)?;
+        Ok(Listener {
+            socket: Listening::Unix(socket),
+            endpoint: Endpoint::Unix(path),
+            defers: false,
+            file,
+        })
+    }
+
+    /// Where it is reached, with the actual port.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The file by which it is found, if this process made one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(SocketFile::path)
+    }
+
+    /// Removes that file: nobody new finds the way, and who has found it is
+    /// still accepted.
+    pub fn withdraw(&mut self) {
+        self.file = None;
     }
 
     /// Whether the kernel holds silent clients back for [`DEFER_ACCEPT`].
@@ -223,49 +242,66 @@ impl Listener {
 
     /// Whether other machines can reach it.
     pub fn is_exposed(&self) -> bool {
-        !self.address.ip().to_canonical().is_loopback()
+        let address = self.endpoint.tcp();
+        address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 
     /// Accepts one connection, in one system call on Linux. The stream is
     /// non-blocking, closed on exec, and sends small pieces at once
-    /// (TCP_NODELAY).
-    pub fn accept(&self) -> Result<(TcpStream, SocketAddr), AcceptError> {
+    /// (TCP_NODELAY). The peer of a Unix domain socket has no address.
+    pub fn accept(&self) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
         accept(&self.socket)
+    }
+}
+
+impl AsFd for Listening {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listening::Tcp(socket) => socket.as_fd(),
+            Listening::Unix(socket) => socket.as_fd(),
+        }
     }
 }
 
 impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.as_fd().as_raw_fd()
     }
 }
 
 #[cfg(target_os = "linux")]
-fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), AcceptError> {
+fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
     use rustix::net::{SocketFlags, acceptfrom_with};
 
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (descriptor, peer) = acceptfrom_with(socket, flags).map_err(AcceptError::from)?;
+    if let Listening::Unix(_) = socket {
+        return Ok((Stream::Unix(UnixStream::from(descriptor)), None));
+    }
     let peer = peer
         .ok_or(Errno::AFNOSUPPORT)
         .and_then(SocketAddr::try_from);
     let peer = peer.map_err(|error| AcceptError::Transient(error.into()))?;
-    Ok((TcpStream::from(descriptor), peer))
+    Ok((Stream::Tcp(TcpStream::from(descriptor)), Some(peer)))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), AcceptError> {
-    socket
-        .accept()
-        .and_then(|(stream, peer)| {
+fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
+    let accepted = match socket {
+        Listening::Tcp(socket) => socket.accept().and_then(|(stream, peer)| {
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
-            Ok((stream, peer))
-        })
-        .map_err(|error| match Errno::from_io_error(&error) {
-            Some(errno) => AcceptError::from(errno),
-            None => AcceptError::Transient(error),
-        })
+            Ok((Stream::Tcp(stream), Some(peer)))
+        }),
+        Listening::Unix(socket) => socket.accept().and_then(|(stream, _)| {
+            stream.set_nonblocking(true)?;
+            Ok((Stream::Unix(stream), None))
+        }),
+    };
+    accepted.map_err(|error| match Errno::from_io_error(&error) {
+        Some(errno) => AcceptError::from(errno),
+        None => AcceptError::Transient(error),
+    })
 }
 
 impl From<Errno> for AcceptError {

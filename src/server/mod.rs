@@ -15,6 +15,7 @@ pub mod shutdown;
 pub mod start_error;
 pub mod status_server;
 pub mod table;
+pub mod unix_socket;
 pub mod user;
 pub mod worker;
 
@@ -72,7 +73,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let site =
         Site::open(&config.site).map_err(|source| StartError::root(&config.site.root, source))?;
     if let Some(name) = &config.user {
-        user::become_user(name)?;
+        let files = listeners.iter().filter_map(Listener::file);
+        user::become_user(name, files)?;
     }
     sandbox::confine(&config)?;
     let access_log = open_access_log(&config)?;
@@ -89,7 +91,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     });
     let watch = Arc::new(Watch {
         started: shared.started,
-        listeners: listeners.iter().map(Listener::address).collect(),
+        listeners: listeners.iter().map(Listener::endpoint).cloned().collect(),
         log_lines_lost: access_log
             .as_ref()
             .map(|log| log.lines_lost())
@@ -155,7 +157,7 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
 }
 
 fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
-    StatusServer::open(address).map_err(|source| StartError::Listen { address, source })
+    StatusServer::open(address).map_err(|source| StartError::listen(address, source))
 }
 
 /// What is shown of a server that is about to begin.

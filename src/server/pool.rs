@@ -3,7 +3,6 @@
 
 use std::{
     fmt, io,
-    net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -15,6 +14,7 @@ use log::warn;
 use mio::{Interest, Poll, Registry, Token, Waker, unix::SourceFd};
 
 use super::{clients::Clients, scheduler::Accepted};
+use crate::connection::socket::Stream;
 
 /// The time between two warnings that the system is out of something.
 const EXHAUSTED_TOLD_SECONDS: u64 = 60;
@@ -25,7 +25,7 @@ pub const WAKE: Token = Token(usize::MAX);
 /// A worker as the acceptor sees it.
 #[derive(Debug)]
 pub struct Post {
-    inbox: Mutex<Vec<Accepted<TcpStream>>>,
+    inbox: Mutex<Vec<Accepted<Stream>>>,
     registry: Registry,
     waker: Waker,
     /// Connections handed over and not yet closed.
@@ -53,7 +53,7 @@ impl Post {
     /// Hands a stream over. Its worker learns of it with the stream's first
     /// event: no further wake-up, unless the worker sleeps without a deadline
     /// because it has no connection at all.
-    pub fn hand_over(&self, accepted: Accepted<TcpStream>) {
+    pub fn hand_over(&self, accepted: Accepted<Stream>) {
         let token = accepted.token;
         let before = self.open.fetch_add(1, Relaxed);
         self.inbox
@@ -71,7 +71,7 @@ impl Post {
     }
 
     /// Adds what was handed over to `arrivals`.
-    pub fn take(&self, arrivals: &mut Vec<Accepted<TcpStream>>) {
+    pub fn take(&self, arrivals: &mut Vec<Accepted<Stream>>) {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         match arrivals.is_empty() {
             true => std::mem::swap(&mut *inbox, arrivals),

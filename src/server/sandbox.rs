@@ -1,7 +1,8 @@
 //! The process confined to what it serves, once it listens.
 //!
 //! After [`confine`] the process can read beneath the folder in which the root
-//! stands and append to the access log. It can open nothing else, execute
+//! stands, append to the access log, and remove files from the folder of a Unix
+//! domain socket it made, as it does at the end. It can open nothing else, execute
 //! nothing, bind or connect no TCP socket, and signal no other process: as far
 //! as the kernel's Landlock knows these. The sockets that listen already go on
 //! accepting, and the kernel's tables that the status page tells from are open
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{AccessLogTarget, Config};
+use crate::config::{AccessLogTarget, Config, Listen};
 
 use super::StartError;
 
@@ -56,6 +57,8 @@ struct Grants {
     read: Vec<PathBuf>,
     /// Folders in which files can be created and written.
     write: Vec<PathBuf>,
+    /// Folders in which files can be removed: those of Unix domain sockets.
+    remove: Vec<PathBuf>,
 }
 
 impl Grants {
@@ -64,9 +67,14 @@ impl Grants {
             Some(AccessLogTarget::File(log)) => folder_of(log).into_iter().collect(),
             Some(AccessLogTarget::Stdout) | None => Vec::new(),
         };
+        let socket = |listen: &Listen| match listen {
+            Listen::Unix { path, .. } => folder_of(path),
+            Listen::Localhost(_) | Listen::Address(_) => None,
+        };
         Grants {
             read: readable(&config.site.root),
             write,
+            remove: config.listen.iter().filter_map(socket).collect(),
         }
     }
 }
@@ -75,8 +83,8 @@ impl fmt::Display for Grants {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "reads beneath {:?}, writes in {:?}",
-            self.read, self.write
+            "reads beneath {:?}, writes in {:?}, removes in {:?}",
+            self.read, self.write, self.remove
         )
     }
 }
@@ -156,6 +164,7 @@ fn restrict(grants: &Grants) -> Result<landlock::RulesetStatus, landlock::Rulese
         .create()?
         .add_rules(path_beneath_rules(&grants.read, read))?
         .add_rules(path_beneath_rules(&grants.write, write))?
+        .add_rules(path_beneath_rules(&grants.remove, AccessFs::RemoveFile))?
         .restrict_self()?;
     Ok(status.ruleset)
 }

@@ -187,8 +187,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             waited,
             story: watched.then(|| Story::begin(id, peer, worker, at)),
         };
-        if let Some(peer) = peer {
-            debug!("connection {id}: accepted from {peer} by worker {worker}");
+        match peer {
+            Some(peer) => debug!("connection {id}: accepted from {peer} by worker {worker}"),
+            None => debug!("connection {id}: accepted by worker {worker}"),
         }
         self.desk.counters.accepted.add(1);
         self.table.insert(token, Connection::new(stream, identity));

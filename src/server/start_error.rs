@@ -2,9 +2,10 @@
 
 use std::{
     fmt, io,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
+
+use crate::config::Endpoint;
 
 /// Why a server cannot start. Displayed, it is one line that names the thing
 /// and the system's reason.
@@ -20,7 +21,7 @@ pub enum StartError {
     /// An address cannot be listened on.
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: Endpoint,
         /// The reason.
         source: io::Error,
     },
@@ -59,6 +60,14 @@ impl StartError {
     pub fn root(path: &Path, source: io::Error) -> StartError {
         StartError::Root {
             path: path.into(),
+            source,
+        }
+    }
+
+    /// An address cannot be listened on.
+    pub fn listen(address: impl Into<Endpoint>, source: io::Error) -> StartError {
+        StartError::Listen {
+            address: address.into(),
             source,
         }
     }
@@ -108,6 +117,8 @@ impl std::error::Error for StartError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv6Addr, SocketAddr};
+
     use super::*;
 
     #[track_caller]
@@ -123,11 +134,12 @@ mod tests {
             "cannot serve www: No such file or directory (os error 2)",
         );
         check(
-            StartError::Listen {
-                address: "[::1]:80".parse().unwrap(),
-                source: os(13),
-            },
+            StartError::listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 80)), os(13)),
             "cannot listen on [::1]:80: Permission denied (os error 13)",
+        );
+        check(
+            StartError::listen(Path::new("/run/s"), os(98)),
+            "cannot listen on unix:/run/s: Address already in use (os error 98)",
         );
         check(
             StartError::access_log(Path::new("/a/log"), os(21)),

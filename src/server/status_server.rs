@@ -20,6 +20,7 @@ use std::{
 
 use self::kernel_watch::KernelWatch;
 use crate::{
+    config::Endpoint,
     files::Site,
     http::{
         date::HttpDate,
@@ -100,7 +101,10 @@ impl StatusServer {
         self.announce();
         let kernel = self
             .kernel
-            .map(|kernel| KernelWatch::start(kernel, watch.listeners.clone()))
+            .map(|kernel| {
+                let addresses = watch.listeners.iter().filter_map(Endpoint::tcp);
+                KernelWatch::start(kernel, addresses.collect())
+            })
             .transpose()?;
         let desk = Arc::new(Desk {
             kernel,

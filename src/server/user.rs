@@ -1,6 +1,6 @@
 //! Becoming a lesser user.
 
-use std::io;
+use std::{io, path::Path};
 
 use super::StartError;
 
@@ -14,18 +14,22 @@ struct Ids {
     group: u32,
 }
 
-/// Gives up root for the user `name` and the user's own group, for good.
+/// Gives up root for the user `name` and the user's own group, for good. The
+/// socket `files` become that user's first, so that their mode speaks of it.
 ///
 /// To be called after binding and before any thread exists: on Linux each
 /// thread has its own user, and later ones take over that of their parent.
-pub fn become_user(name: &str) -> Result<(), StartError> {
-    change(name).map_err(|source| StartError::User {
+pub fn become_user<'f>(
+    name: &str,
+    files: impl IntoIterator<Item = &'f Path>,
+) -> Result<(), StartError> {
+    change(name, files).map_err(|source| StartError::User {
         name: name.into(),
         source,
     })
 }
 
-fn change(name: &str) -> io::Result<()> {
+fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Result<()> {
     let users = std::fs::read(PASSWD)?;
     let ids = find(&String::from_utf8_lossy(&users), name)
         .ok_or_else(|| io::Error::other(format!("not in {PASSWD}")))?;
@@ -40,6 +44,9 @@ fn change(name: &str) -> io::Result<()> {
     }
     if threads() > 1 {
         return Err(io::Error::other("other threads would stay root"));
+    }
+    for file in files {
+        std::os::unix::fs::lchown(file, Some(ids.user), Some(ids.group))?;
     }
     give_up_root(ids)
 }
@@ -117,7 +124,7 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
 
     #[test]
     fn who_cannot_be_become() {
-        let line = |name| become_user(name).unwrap_err().to_string();
+        let line = |name| become_user(name, None).unwrap_err().to_string();
         assert_eq!(
             line("no-such-user"),
             "cannot become user no-such-user: not in /etc/passwd"
@@ -136,13 +143,13 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
         };
         if !rustix::process::geteuid().is_root() {
             assert_eq!(
-                change("nobody").unwrap_err().to_string(),
+                change("nobody", None).unwrap_err().to_string(),
                 "only root can become another user"
             );
             return;
         }
         assert_eq!(
-            change("nobody").unwrap_err().to_string(),
+            change("nobody", None).unwrap_err().to_string(),
             "other threads would stay root"
         );
         let tried = std::thread::spawn(|| {
@@ -152,7 +159,7 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
             let groups = rustix::process::getgroups().unwrap();
             assert!(groups.iter().all(|group| group.as_raw() == NOBODY.group));
             assert!(std::fs::read("/etc/shadow").is_err());
-            change("nobody").unwrap_err().to_string()
+            change("nobody", None).unwrap_err().to_string()
         });
         assert_eq!(tried.join().unwrap(), "only root can become another user");
     }

@@ -5,7 +5,6 @@
 
 use std::{
     io,
-    net::TcpStream,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use super::{
     scheduler::{Accepted, Outside, Scheduler},
 };
 use crate::{
-    connection::{Connection, Hint, desk::Desk},
+    connection::{Connection, Hint, desk::Desk, socket::Stream},
     observe::close_reason::CloseReason,
 };
 
@@ -34,7 +33,7 @@ const EVENTS_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct Worker {
     poll: Poll,
-    scheduler: Scheduler<TcpStream, Process>,
+    scheduler: Scheduler<Stream, Process>,
 }
 
 /// The rest of the process, as a worker's connections meet it.
@@ -130,8 +129,8 @@ impl Worker {
     }
 }
 
-impl Outside<TcpStream> for Process {
-    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<TcpStream>>) {
+impl Outside<Stream> for Process {
+    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
         self.post.take(arrivals);
     }
 
@@ -139,7 +138,7 @@ impl Outside<TcpStream> for Process {
         self.post.watch_writes(token)
     }
 
-    fn closed(&mut self, connection: Connection<TcpStream>, _: CloseReason) {
+    fn closed(&mut self, connection: Connection<Stream>, _: CloseReason) {
         if let Some(peer) = connection.identity().peer {
             self.shared.clients.leave(peer.ip());
         }

@@ -3,6 +3,8 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -40,6 +42,18 @@ impl Client {
     /// A client over a socket that was made elsewhere.
     pub fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
+        Client::bounded(stream)
+    }
+
+    /// Connects to a Unix domain socket. What is done with its stream here a
+    /// `TcpStream` does with any.
+    #[track_caller]
+    pub fn connect_unix(path: &Path) -> Client {
+        let stream = UnixStream::connect(path).expect("a connection");
+        Client::bounded(OwnedFd::from(stream).into())
+    }
+
+    fn bounded(stream: TcpStream) -> Client {
         stream
             .set_read_timeout(Some(DEADLINE))
             .expect("SO_RCVTIMEO");

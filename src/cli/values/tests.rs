@@ -88,7 +88,27 @@ fn places_to_listen() {
     check_listen("127.0.0.1:65536", Err("not an address and a port"));
     check_listen("", Err("not an address and a port"));
     check_listen(":", Err("not an address and a port"));
-    check_listen("unix:/run/s", Err("not an address and a port"));
+    check_listen("unix", Err("not an address and a port"));
+}
+
+#[test]
+fn sockets_to_listen_on() {
+    let unix = |path: &str, mode| {
+        let path = path.into();
+        Ok(Listen::Unix { path, mode })
+    };
+    check_listen("unix:/run/s", unix("/run/s", 0o600));
+    check_listen("unix:s", unix("s", 0o600));
+    check_listen("unix:/run/s:660", unix("/run/s", 0o660));
+    check_listen("unix:/run/s:0777", unix("/run/s", 0o777));
+    check_listen("unix:/run/s:0", unix("/run/s", 0));
+    check_listen("unix:/run/a:b", unix("/run/a:b", 0o600));
+    check_listen("unix:/run/a:80:600", unix("/run/a:80", 0o600));
+    check_listen("unix:/run/s:", unix("/run/s:", 0o600));
+    check_listen("unix:/run/s:800", Err("not octal"));
+    check_listen("unix:/run/s:1777", Err("not octal"));
+    check_listen("unix:", Err("names no path"));
+    check_listen("unix::600", Err("names no path"));
 }
 
 #[track_caller]

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn write(buffer: &mut LogBuffer, line: &str) {
     let entry = LogEntry {
-        client: IpAddr::from([127, 0, 0, 1]),
+        client: Some(IpAddr::from([127, 0, 0, 1])),
         time: &LogTime::new(0),
         request: LogRequest::Parsed(line, Version::Http11),
         status: Status::Ok,

@@ -4,7 +4,7 @@ const NOON: u64 = 1_795_359_000;
 
 fn entry<'a>(time: &'a LogTime, request: LogRequest<'a>) -> LogEntry<'a> {
     LogEntry {
-        client: IpAddr::from([192, 0, 2, 10]),
+        client: Some(IpAddr::from([192, 0, 2, 10])),
         time,
         request,
         status: Status::Ok,
@@ -36,14 +36,21 @@ fn combined_lines() {
     let time = LogTime::new(NOON);
     let get = LogRequest::Parsed("GET /a?b=%20", Version::Http11);
     let plain = entry(&time, get);
-    let rows: [(LogEntry, &str); 6] = [
+    let rows: [(LogEntry, &str); 7] = [
+        (
+            LogEntry {
+                client: None,
+                ..plain
+            },
+            r#"unix: - - [22/Nov/2026:14:50:00 +0000] "GET /a?b=%20 HTTP/1.1" 200 1024 "-" "-""#,
+        ),
         (
             plain,
             r#"192.0.2.10 - - [22/Nov/2026:14:50:00 +0000] "GET /a?b=%20 HTTP/1.1" 200 1024 "-" "-""#,
         ),
         (
             LogEntry {
-                client: "2001:db8::1".parse().unwrap(),
+                client: "2001:db8::1".parse().ok(),
                 status: Status::NotFound,
                 referer: Some(b"http://example.org/"),
                 user_agent: Some(b"curl/8.0"),
@@ -53,7 +60,7 @@ fn combined_lines() {
         ),
         (
             LogEntry {
-                client: "::ffff:192.0.2.1".parse().unwrap(),
+                client: "::ffff:192.0.2.1".parse().ok(),
                 request: LogRequest::Parsed("GET /", Version::Http10),
                 referer: Some(b""),
                 user_agent: Some(b"a\"b\\c\td\x7f\xc3\xa9\n"),

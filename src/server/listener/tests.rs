@@ -13,7 +13,7 @@ fn loopback(settings: Settings) -> Listener {
 
 /// Accepts, waiting for what must come.
 #[track_caller]
-fn accept_awaited(listener: &Listener) -> (TcpStream, SocketAddr) {
+fn accept_awaited(listener: &Listener) -> (Stream, Option<SocketAddr>) {
     let begun = Instant::now();
     loop {
         match listener.accept() {
@@ -26,15 +26,20 @@ fn accept_awaited(listener: &Listener) -> (TcpStream, SocketAddr) {
     }
 }
 
+fn address(listener: &Listener) -> SocketAddr {
+    listener.endpoint().tcp().unwrap()
+}
+
 #[test]
 fn an_accepted_stream_is_ready_for_the_poll() {
     let listener = loopback(SETTINGS);
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
-    let mut client = TcpStream::connect(listener.address()).unwrap();
+    let mut client = TcpStream::connect(address(&listener)).unwrap();
     client.write_all(b"x").unwrap();
     let (stream, peer) = accept_awaited(&listener);
-    assert_eq!(peer, client.local_addr().unwrap());
-    assert!(stream.nodelay().unwrap(), "inherited from the listener");
+    assert_eq!(peer, client.local_addr().ok());
+    let nodelay = SockRef::from(&stream).tcp_nodelay().unwrap();
+    assert!(nodelay, "inherited from the listener");
     assert!(SockRef::from(&stream).nonblocking().unwrap());
     let flags = rustix::io::fcntl_getfd(&stream).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
@@ -45,7 +50,7 @@ fn an_accepted_stream_is_ready_for_the_poll() {
 fn a_silent_client_is_held_back_until_it_speaks() {
     let listener = loopback(SETTINGS);
     assert!(listener.defers());
-    let mut client = TcpStream::connect(listener.address()).unwrap();
+    let mut client = TcpStream::connect(address(&listener)).unwrap();
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     client.write_all(b"x").unwrap();
     accept_awaited(&listener);
@@ -58,17 +63,17 @@ fn a_short_header_time_out_leaves_no_room_to_hold_back() {
         ..SETTINGS
     });
     assert!(!listener.defers());
-    let _client = TcpStream::connect(listener.address()).unwrap();
+    let _client = TcpStream::connect(address(&listener)).unwrap();
     accept_awaited(&listener);
 }
 
 #[test]
 fn localhost_is_one_port_of_both_families() {
     let listeners = bind_localhost(0, SETTINGS).unwrap();
-    let port = listeners[0].address().port();
+    let port = address(&listeners[0]).port();
     assert_ne!(port, 0);
     for listener in &listeners {
-        assert_eq!(listener.address().port(), port);
+        assert_eq!(address(listener).port(), port);
         assert!(!listener.is_exposed());
     }
 }
@@ -76,7 +81,7 @@ fn localhost_is_one_port_of_both_families() {
 #[test]
 fn an_address_in_use_is_an_error_with_its_name() {
     let taken = loopback(SETTINGS);
-    let address = taken.address();
+    let address = address(&taken);
     let line = format!("cannot listen on {address}: Address already in use");
     for error in [
         bind(address, SETTINGS).unwrap_err(),
@@ -93,8 +98,8 @@ fn a_port_is_shared_when_both_ask_for_it() {
         ..SETTINGS
     };
     let first = loopback(sharing);
-    bind(first.address(), sharing).unwrap();
-    assert!(bind(first.address(), SETTINGS).is_err());
+    bind(address(&first), sharing).unwrap();
+    assert!(bind(address(&first), SETTINGS).is_err());
 }
 
 #[test]
@@ -105,10 +110,8 @@ fn a_missing_family_and_other_failures() {
         (Errno::ADDRINUSE, false),
         (Errno::ACCESS, false),
     ] {
-        let error = StartError::Listen {
-            address: (Ipv6Addr::LOCALHOST, 80).into(),
-            source: errno.into(),
-        };
+        let address = SocketAddr::from((Ipv6Addr::LOCALHOST, 80));
+        let error = StartError::listen(address, errno.into());
         assert_eq!(is_family_missing(&error), missing, "{errno}");
     }
 }
@@ -126,11 +129,30 @@ fn addresses_that_other_machines_reach() {
         ("[fe80::1]:80", true),
     ] {
         let listener = Listener {
-            address: address.parse().unwrap(),
+            endpoint: Endpoint::Tcp(address.parse().unwrap()),
             ..loopback(SETTINGS)
         };
         assert_eq!(listener.is_exposed(), exposed, "{address}");
     }
+}
+
+#[test]
+fn a_unix_socket_accepts_and_is_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let mut listener = bind_unix(&path, 0o600).unwrap();
+    assert!(!listener.is_exposed() && !listener.defers());
+    assert_eq!(listener.file(), Some(&*path));
+    assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
+    let _client = UnixStream::connect(&path).unwrap();
+    listener.withdraw();
+    assert!(!path.exists());
+    let (stream, peer) = accept_awaited(&listener);
+    assert_eq!(peer, None);
+    assert!(SockRef::from(&stream).nonblocking().unwrap());
+    let error = bind_unix(folder.path(), 0o600).unwrap_err().to_string();
+    let named = format!("cannot listen on unix:{}: ", folder.path().display());
+    assert!(error.starts_with(&named), "{error}");
 }
 
 #[track_caller]

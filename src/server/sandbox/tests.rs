@@ -43,18 +43,22 @@ fn what_is_open_to_the_process() {
         Grants::new(&config),
         Grants {
             read,
-            write: vec![]
+            ..Grants::default()
         }
     );
 
     config.access_log = Some(AccessLogTarget::File(at.join("new.log")));
     config.status = Some("127.0.0.1:0".parse().unwrap());
-    let write = vec![at.clone()];
+    config.listen.push(Listen::Unix {
+        path: at.join("socket"),
+        mode: 0o600,
+    });
     assert_eq!(
         Grants::new(&config),
         Grants {
             read: readable(&at),
-            write
+            write: vec![at.clone()],
+            remove: vec![at.clone()],
         }
     );
 }
@@ -71,7 +75,7 @@ fn a_confined_thread_reads_its_grants_alone() {
     };
 
     let (_guard, at) = folder();
-    for folder in ["www", "log"] {
+    for folder in ["www", "log", "run"] {
         fs::create_dir(at.join(folder)).unwrap();
     }
     fs::write(at.join("www/page"), "page").unwrap();
@@ -84,7 +88,9 @@ fn a_confined_thread_reads_its_grants_alone() {
     let grants = Grants {
         read: vec![at.join("www")],
         write: vec![at.join("log")],
+        remove: vec![at.join("run")],
     };
+    fs::write(at.join("run/socket"), "").unwrap();
     let client = TcpStream::connect(address).unwrap();
 
     let tried = std::thread::spawn(move || {
@@ -111,6 +117,8 @@ fn a_confined_thread_reads_its_grants_alone() {
         let mut options = fs::OpenOptions::new();
         let mut log = options.append(true).create(true).open(log).unwrap();
         log.write_all(b"line\n").unwrap();
+        fs::remove_file(at.join("run/socket")).unwrap();
+        denied("to create there", fs::write(at.join("run/socket"), ""));
         denied("to read the log", open("log/access.log"));
         denied("to execute", Command::new("/bin/true").status().map(drop));
         listener.accept().unwrap();

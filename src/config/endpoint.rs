@@ -1,0 +1,94 @@
+//! Where a listener is reached.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Where a listener is reached: an address of the network, or a path of the
+/// machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A Unix domain socket (unix(7)); empty where it has no name.
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// Its address and port, if it has one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Endpoint::Tcp(address) => Some(*address),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// What a client is told: `http://127.0.0.1:8080/` or `unix:/run/s`.
+    pub fn url(&self) -> impl fmt::Display {
+        fmt::from_fn(move |out| match self {
+            Endpoint::Tcp(address) => write!(out, "http://{address}/"),
+            Endpoint::Unix(_) => write!(out, "{self}"),
+        })
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Endpoint {
+        Endpoint::Tcp(address)
+    }
+}
+
+impl From<&Path> for Endpoint {
+    fn from(path: &Path) -> Endpoint {
+        Endpoint::Unix(path.into())
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for what would mean
+    /// something to a terminal, to HTML or in a string of JSON.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = match self {
+            Endpoint::Tcp(address) => return write!(out, "{address}"),
+            Endpoint::Unix(path) => path,
+        };
+        out.write_str("unix:")?;
+        for char in path.to_string_lossy().chars() {
+            match char {
+                '%' | '"' | '\'' | '\\' | '<' | '>' | '&' => write!(out, "%{:02X}", char as u32)?,
+                _ if char.is_control() => {
+                    let mut bytes = [0; 4];
+                    for byte in char.encode_utf8(&mut bytes).bytes() {
+                        write!(out, "%{byte:02X}")?;
+                    }
+                }
+                _ => write!(out, "{char}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(endpoint: Endpoint, text: &str, url: &str) {
+        assert_eq!(endpoint.to_string(), text);
+        assert_eq!(endpoint.url().to_string(), url);
+    }
+
+    #[test]
+    fn what_people_read() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        check(address.into(), "127.0.0.1:80", "http://127.0.0.1:80/");
+        let unix = |path: &str| Endpoint::from(Path::new(path));
+        check(unix("/run/s"), "unix:/run/s", "unix:/run/s");
+        check(unix(""), "unix:", "unix:");
+        let text = "unix:/a b/%3C\u{e9}%22%25%5C%0A%C2%85";
+        check(unix("/a b/<\u{e9}\"%\\\n\u{85}"), text, text);
+    }
+}

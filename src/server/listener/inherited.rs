@@ -1,0 +1,57 @@
+//! Sockets that a service manager hands over.
+
+use std::{io, path::Path, time::Duration};
+
+use listenfd::ListenFd;
+use socket2::SockRef;
+
+use super::{Listener, StartError};
+
+/// The most sockets taken over from a service manager.
+const INHERITED_MAX: usize = 64;
+
+/// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
+pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
+    let failed = |what: String, source| StartError::Inherited { what, source };
+    let count = std::env::var("LISTEN_FDS").unwrap_or_default();
+    if !count.is_empty()
+        && !count
+            .parse()
+            .is_ok_and(|count: usize| count <= INHERITED_MAX)
+    {
+        let reason = format!("not a number up to {INHERITED_MAX}");
+        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
+        return Err(failed(format!("LISTEN_FDS={count}"), source));
+    }
+    let mut handed = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..handed.len() {
+        let taken = take(&mut handed, index, header_timeout);
+        let what = || format!("the socket {index} that was handed over");
+        listeners.push(taken.map_err(|source| failed(what(), source))?);
+    }
+    Ok(listeners)
+}
+
+/// One of the sockets handed over. The file of a Unix domain socket is its
+/// maker's to remove.
+fn take(handed: &mut ListenFd, index: usize, header_timeout: Duration) -> io::Result<Listener> {
+    // A socket of another kind is an error, and left where it is.
+    if let Ok(Some(socket)) = handed.take_unix_listener(index) {
+        is_listening(SockRef::from(&socket))?;
+        let address = socket.local_addr()?;
+        let path = address.as_pathname().unwrap_or(Path::new(""));
+        return Listener::unix(socket, path.into(), None);
+    }
+    let socket = handed.take_tcp_listener(index)?;
+    let socket = socket.ok_or(io::ErrorKind::NotFound)?;
+    is_listening(SockRef::from(&socket))?;
+    Listener::tcp(socket, header_timeout)
+}
+
+fn is_listening(socket: SockRef<'_>) -> io::Result<()> {
+    match socket.is_listener()? {
+        true => Ok(()),
+        false => Err(io::Error::other("it does not listen")),
+    }
+}

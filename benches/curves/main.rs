@@ -3,7 +3,8 @@
 //!
 //! Each curve should be flat where nothing about a request changes: a connection that is open and silent, a file that
 //! is not asked for, cost memory at most. As in the bench `peers`, the server is bound to one processor and wrk to another,
-//! and the servers of a point are measured in turn.
+//! and the servers of a point are measured in turn. Ours runs once more without its cache, which shows what that brings and
+//! costs.
 //!
 //! `cargo bench --bench curves -- --help` shows the options. The result goes to the terminal and, as figures and as a
 //! picture, to `target/bench/curves.tsv`, `.svg` and `.png`.
@@ -29,10 +30,15 @@ const HELP: &str = "cargo bench --bench curves -- [OPTIONS]
   --rounds <N>      rounds of a point [3]
   --seconds <S>     length of one measurement [1]
   --curve <NAMES>   only these: connections, size, files, depth
-  --only <NAMES>    these servers [stdhttpd,nginx-tuned,h2o]";
+  --only <NAMES>    these servers [stdhttpd,stdhttpd-uncached,nginx-tuned,h2o]";
 
 /// The servers that are shown unless others are asked for.
-const SHOWN: [Server; 3] = [Server::Stdhttpd, Server::NginxTuned, Server::H2o];
+const SHOWN: [Server; 4] = [
+    Server::Stdhttpd,
+    Server::StdhttpdUncached,
+    Server::NginxTuned,
+    Server::H2o,
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::of_this_process();

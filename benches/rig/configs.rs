@@ -19,7 +19,7 @@ pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> i
     let write = |name: &str, text: String| fs::write(folder.join(name), text);
     let mut command = Command::new(server.program());
     match server {
-        Server::Stdhttpd => {
+        Server::Stdhttpd | Server::StdhttpdUncached => {
             command.args([
                 "--listen",
                 &format!("127.0.0.1:{port}"),
@@ -28,6 +28,9 @@ pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> i
             ]);
             if setting.access_log {
                 command.args(["--access-log", &at("access.log")]);
+            }
+            if server == Server::StdhttpdUncached {
+                command.args(["--cache-size", "0"]);
             }
             command.arg(&setting.root);
         }

@@ -24,6 +24,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum Server {
     /// Ours.
     Stdhttpd,
+    /// Ours with `--cache-size 0`: what its cache brings, and what it costs, is the difference.
+    StdhttpdUncached,
     /// nginx with the configuration Debian ships.
     Nginx,
     /// nginx tuned for static files.
@@ -40,8 +42,9 @@ pub enum Server {
 
 impl Server {
     /// All of them, in the order they are shown.
-    pub const ALL: [Server; 7] = [
+    pub const ALL: [Server; 8] = [
         Self::Stdhttpd,
+        Self::StdhttpdUncached,
         Self::NginxTuned,
         Self::Nginx,
         Self::Lighttpd,
@@ -54,6 +57,7 @@ impl Server {
     pub fn name(self) -> &'static str {
         match self {
             Self::Stdhttpd => "stdhttpd",
+            Self::StdhttpdUncached => "stdhttpd-uncached",
             Self::Nginx => "nginx",
             Self::NginxTuned => "nginx-tuned",
             Self::Lighttpd => "lighttpd",
@@ -65,7 +69,7 @@ impl Server {
 
     /// Whether it is a server written by others.
     pub fn is_peer(self) -> bool {
-        !matches!(self, Self::Stdhttpd | Self::Limit)
+        !matches!(self, Self::Stdhttpd | Self::StdhttpdUncached | Self::Limit)
     }
 
     /// Connections it can hold with the descriptors a process may have here.
@@ -85,7 +89,9 @@ impl Server {
     /// The program to start.
     pub fn program(self) -> PathBuf {
         match self {
-            Self::Stdhttpd => PathBuf::from(env!("CARGO_BIN_EXE_stdhttpd")),
+            Self::Stdhttpd | Self::StdhttpdUncached => {
+                PathBuf::from(env!("CARGO_BIN_EXE_stdhttpd"))
+            }
             Self::Limit => std::env::current_exe().unwrap_or_default(),
             Self::Nginx | Self::NginxTuned => installed("nginx"),
             Self::Lighttpd => installed("lighttpd"),
@@ -98,7 +104,7 @@ impl Server {
     pub fn version(self) -> Option<String> {
         let argument = match self {
             Self::Limit => return Some("of this bench".to_owned()),
-            Self::Stdhttpd | Self::H2o => "--version",
+            Self::Stdhttpd | Self::StdhttpdUncached | Self::H2o => "--version",
             Self::Nginx | Self::NginxTuned | Self::Lighttpd => "-v",
             Self::Caddy => "version",
         };
@@ -229,7 +235,8 @@ impl Drop for Running {
     }
 }
 
-/// Those of [`Server::ALL`] that were asked for and are installed, with their versions. Says which are not.
+/// Those of [`Server::ALL`] that were asked for and are installed, with their versions. Says which are not. Ours without
+/// its cache is there only for who asks.
 pub fn present(only: Option<&[String]>) -> Vec<(Server, String)> {
     for name in only.unwrap_or_default() {
         if !Server::ALL.iter().any(|server| server.name() == name) {
@@ -237,8 +244,10 @@ pub fn present(only: Option<&[String]>) -> Vec<(Server, String)> {
             std::process::exit(2);
         }
     }
-    let asked =
-        |server: &Server| only.is_none_or(|names| names.iter().any(|name| name == server.name()));
+    let asked = |server: &Server| match only {
+        Some(names) => names.iter().any(|name| name == server.name()),
+        None => *server != Server::StdhttpdUncached,
+    };
     let mut found = Vec::new();
     for server in Server::ALL.into_iter().filter(asked) {
         match server.version() {

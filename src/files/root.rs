@@ -21,7 +21,7 @@ use rustix::{
 use super::Refusal;
 
 /// What a file is: when any of it changes, it is another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Device and inode.
     pub inode: (u64, u64),
@@ -133,6 +133,22 @@ impl Root {
     pub(super) fn identity(&self, path: &CStr) -> Option<Identity> {
         let stat = statat(&self.dir, path, AtFlags::empty()).ok()?;
         (kind(&stat) == FileType::RegularFile).then(|| Identity::new(&stat))
+    }
+
+    /// The identity of the folder at `path`, links followed, or of the root
+    /// itself. A question and not a permission, like [`Root::identity`].
+    pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<Identity> {
+        let stat = match path {
+            Some(path) => statat(&self.dir, path, AtFlags::empty()),
+            None => fstat(&self.dir),
+        };
+        stat.ok().map(|stat| Identity::new(&stat))
+    }
+
+    /// Whether there is nothing at all at `path`, not even a link.
+    pub(super) fn is_vacant(&self, path: &CStr) -> bool {
+        let stat = statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW);
+        stat.err() == Some(Errno::NOENT)
     }
 
     /// What is known of that to which `path` leads beneath the root, links

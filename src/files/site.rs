@@ -8,7 +8,6 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::SystemTime,
 };
 
 use rustix::{fs::stat, io::Errno};
@@ -20,6 +19,7 @@ use super::{
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
     root::{Identity, Opened, Root},
+    watch,
 };
 use crate::{
     config::SiteOptions,
@@ -343,7 +343,7 @@ impl View {
             descriptions: &self.site.descriptions,
             keeps: self.tree.cache.keeps(),
             accept,
-            now: now(),
+            now: watch::now(),
             turn,
         }
     }
@@ -366,16 +366,6 @@ enum Outcome {
 }
 
 type Outcomes = Result<Outcome, Refusal>;
-
-/// Nanoseconds since the epoch.
-fn now() -> i128 {
-    let nanoseconds =
-        |duration: std::time::Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
-    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => nanoseconds(since),
-        Err(before) => -nanoseconds(before.duration()),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 
 use std::{
     ffi::CString,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -22,6 +24,11 @@ const SETTLED_NANOSECONDS: i128 = 20_000_000;
 /// The same on a file system that stamps whole seconds or pairs of them.
 const SETTLED_COARSE_NANOSECONDS: i128 = 2_100_000_000;
 
+/// How long the change of a folder alone is trusted to tell that something was
+/// put into it, in nanoseconds: a second, after which every name is looked up
+/// again. There are file systems on which it does not tell.
+const NAMES_NANOSECONDS: u64 = 1_000_000_000;
+
 /// A value for each content coding.
 pub(super) type PerCoding<T> = [T; ContentCoding::ALL.len()];
 
@@ -39,6 +46,8 @@ pub(super) fn slot(coding: ContentCoding) -> usize {
 #[derive(Debug)]
 pub(super) struct Paths {
     pub(super) file: CString,
+    /// The folder they lie in; `None` is the root itself.
+    folder: Option<CString>,
     pub(super) siblings: PerCoding<CString>,
 }
 
@@ -50,16 +59,21 @@ impl Paths {
             let name = [path, coding.suffix().as_bytes()].concat();
             siblings[slot(coding)] = CString::new(name).ok()?;
         }
+        let slash = path.iter().rposition(|&byte| byte == b'/');
+        let folder = slash.and_then(|at| CString::new(&path[..at]).ok());
         Some(Paths {
             file: CString::new(path).ok()?,
+            folder,
             siblings,
         })
     }
 
     /// Bytes of memory they hold.
     fn memory_bytes(&self) -> usize {
-        let siblings = self.siblings.iter().map(|path| path.as_bytes().len());
-        self.file.as_bytes().len() + siblings.sum::<usize>()
+        let each = self.siblings.iter().chain(&self.folder);
+        each.chain([&self.file])
+            .map(|path| path.as_bytes_with_nul().len())
+            .sum()
     }
 }
 
@@ -77,6 +91,18 @@ pub(super) struct Watch {
     file_checked: AtomicU64,
     /// The same for `siblings`.
     siblings_checked: AtomicU64,
+    absence: Absence,
+}
+
+/// How it is known that some siblings are not there, for one look at their
+/// folder instead of one at each name.
+#[derive(Debug)]
+struct Absence {
+    /// What the folder was, in short, when nothing lay at these names and any
+    /// later change was certain to show; 0 where that is not known.
+    folder: AtomicU64,
+    /// The turn in which the names themselves were last looked up.
+    named: AtomicU64,
 }
 
 impl Watch {
@@ -93,6 +119,10 @@ impl Watch {
             siblings,
             file_checked: AtomicU64::new(turn.0),
             siblings_checked: AtomicU64::new(turn.0),
+            absence: Absence {
+                folder: AtomicU64::new(0),
+                named: AtomicU64::new(turn.0),
+            },
         }
     }
 
@@ -117,17 +147,71 @@ impl Watch {
         if self.siblings_checked.load(Relaxed) >= turn.0 {
             return true;
         }
-        let mut pairs = self.paths.siblings.iter().zip(&self.siblings);
-        let hold = pairs.all(|(path, before)| root.identity(path) == *before);
+        let hold = self.present_hold(root) && self.absent_hold(root, turn);
         if hold {
             self.siblings_checked.fetch_max(turn.0, Relaxed);
         }
         hold
     }
 
+    fn present_hold(&self, root: &Root) -> bool {
+        let mut pairs = self.paths.siblings.iter().zip(&self.siblings);
+        pairs.all(|(path, before)| before.is_none() || root.identity(path) == *before)
+    }
+
+    /// The paths at which there was no file.
+    fn absent(&self) -> impl Iterator<Item = &CString> {
+        let pairs = self.paths.siblings.iter().zip(&self.siblings);
+        pairs
+            .filter(|(_, before)| before.is_none())
+            .map(|(path, _)| path)
+    }
+
+    fn absent_hold(&self, root: &Root, turn: Turn) -> bool {
+        if self.absent().nth(1).is_none() {
+            // One name costs no more than their folder.
+            return self.absent().all(|path| root.identity(path).is_none());
+        }
+        let look = || root.folder_identity(self.paths.folder.as_deref());
+        let known = self.absence.folder.load(Relaxed);
+        let age = turn.0.saturating_sub(self.absence.named.load(Relaxed));
+        if known != 0 && age < NAMES_NANOSECONDS && look().as_ref().map(in_short) == Some(known) {
+            return true;
+        }
+        // Before the names, so that whatever comes to them later changes it.
+        let (now, folder) = (now(), look());
+        if !self.absent().all(|path| root.identity(path).is_none()) {
+            return false;
+        }
+        // A link that leads nowhere may come to lead somewhere.
+        let tells = folder.filter(|folder| is_settled(folder, now));
+        let tells = tells.filter(|_| self.absent().all(|path| root.is_vacant(path)));
+        let known = tells.as_ref().map_or(0, in_short);
+        self.absence.folder.store(known, Relaxed);
+        self.absence.named.fetch_max(turn.0, Relaxed);
+        true
+    }
+
     /// Bytes of memory it holds.
     pub(super) fn memory_bytes(&self) -> usize {
         self.paths.memory_bytes()
+    }
+}
+
+/// An identity as a number: another one gives another, but for a chance of one
+/// in 2^64.
+fn in_short(identity: &Identity) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Nanoseconds since the epoch.
+pub(super) fn now() -> i128 {
+    let nanoseconds = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => nanoseconds(since),
+        Err(before) => -nanoseconds(before.duration()),
     }
 }
 
@@ -148,7 +232,108 @@ pub(super) fn is_settled(identity: &Identity, read_at: i128) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
     use super::*;
+
+    /// Watches `a/b` without any sibling until the folder alone is trusted to
+    /// tell, then has one come.
+    fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        fs::create_dir(home.join("real")).unwrap();
+        symlink("real", home.join("a")).unwrap();
+        fs::write(home.join("a/b"), "b").unwrap();
+        prepare(home);
+        let root = Root::open(home).unwrap();
+        let folder = || root.folder_identity(Some(c"a")).unwrap();
+        while !is_settled(&folder(), now()) {
+            std::thread::yield_now();
+        }
+        let file = root.identity(c"a/b").unwrap();
+        let paths = Paths::new(b"a/b").unwrap();
+        let watch = Watch::new(paths, file, PerCoding::default(), Turn(0));
+        assert!(watch.holds(&root, true, Turn(1)));
+        let known = watch.absence.folder.load(Relaxed);
+        assert_eq!(known == in_short(&folder()), is_trusted);
+        assert!(watch.holds(&root, true, Turn(2)));
+        assert_eq!(watch.absence.named.load(Relaxed) == 1, is_trusted);
+        come(home);
+        assert!(!watch.holds(&root, true, Turn(3)));
+        // The file itself is what it was.
+        assert!(watch.holds(&root, false, Turn(3)));
+    }
+
+    #[test]
+    fn a_sibling_that_comes_is_seen_at_once() {
+        let nothing = |_: &Path| {};
+        for name in ["a/b.br", "a/b.zst", "a/b.gz"] {
+            check_comes(
+                nothing,
+                |home| fs::write(home.join(name), "").unwrap(),
+                true,
+            );
+        }
+        let other = |home: &Path| fs::write(home.join("c"), "").unwrap();
+        check_comes(
+            other,
+            |home| fs::rename(home.join("c"), home.join("a/b.gz")).unwrap(),
+            true,
+        );
+        check_comes(
+            other,
+            |home| fs::hard_link(home.join("c"), home.join("a/b.gz")).unwrap(),
+            true,
+        );
+        // The folder itself is exchanged.
+        check_comes(
+            |home| {
+                fs::create_dir(home.join("new")).unwrap();
+                fs::hard_link(home.join("a/b"), home.join("new/b")).unwrap();
+                fs::write(home.join("new/b.br"), "").unwrap();
+            },
+            |home| {
+                fs::remove_file(home.join("a")).unwrap();
+                symlink("new", home.join("a")).unwrap();
+            },
+            true,
+        );
+        // What its folder cannot tell of: links to nothing, another kind.
+        check_comes(
+            |home| symlink("../c", home.join("a/b.gz")).unwrap(),
+            other,
+            false,
+        );
+        check_comes(
+            |home| fs::create_dir(home.join("a/b.gz")).unwrap(),
+            |home| {
+                fs::remove_dir(home.join("a/b.gz")).unwrap();
+                fs::write(home.join("a/b.gz"), "").unwrap();
+            },
+            false,
+        );
+    }
+
+    #[test]
+    fn names_are_looked_up_again_after_a_second() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("b"), "b").unwrap();
+        let root = Root::open(home.path()).unwrap();
+        while !is_settled(&root.folder_identity(None).unwrap(), now()) {
+            std::thread::yield_now();
+        }
+        let file = root.identity(c"b").unwrap();
+        let paths = Paths::new(b"b").unwrap();
+        let watch = Watch::new(paths, file, PerCoding::default(), Turn(0));
+        let checked = |turn| {
+            assert!(watch.holds(&root, true, Turn(turn)));
+            watch.absence.named.load(Relaxed)
+        };
+        assert_eq!(checked(1), 1);
+        assert_eq!(checked(NAMES_NANOSECONDS), 1);
+        let later = NAMES_NANOSECONDS + 1;
+        assert_eq!(checked(later), later);
+    }
 
     #[test]
     fn a_file_is_settled_once_a_later_change_must_show() {

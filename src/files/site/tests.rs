@@ -9,7 +9,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    files::{Content, MEMORY_BYTES_MAX, Selected, watch::is_settled},
+    files::{
+        Content, MEMORY_BYTES_MAX, Selected,
+        watch::{is_settled, now},
+    },
     http::headers::{Field, Lines},
 };
 

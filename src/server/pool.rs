@@ -11,7 +11,7 @@ use std::{
 };
 
 use log::warn;
-use mio::{Interest, Poll, Registry, Token, Waker, unix::SourceFd};
+use mio::{Poll, Token, Waker};
 
 use super::{clients::Clients, scheduler::Accepted};
 use crate::connection::socket::Stream;
@@ -26,7 +26,6 @@ pub const WAKE: Token = Token(usize::MAX);
 #[derive(Debug)]
 pub struct Post {
     inbox: Mutex<Vec<Accepted<Stream>>>,
-    registry: Registry,
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
@@ -42,7 +41,6 @@ impl Post {
     pub fn new(poll: &Poll) -> io::Result<Post> {
         Ok(Post {
             inbox: Mutex::default(),
-            registry: poll.registry().try_clone()?,
             waker: Waker::new(poll.registry(), WAKE)?,
             open: AtomicUsize::new(0),
             idle_since: AtomicU64::new(u64::MAX),
@@ -50,22 +48,15 @@ impl Post {
         })
     }
 
-    /// Hands a stream over. Its worker learns of it with the stream's first
-    /// event: no further wake-up, unless the worker sleeps without a deadline
-    /// because it has no connection at all.
+    /// Hands a stream over. The first to lie in the inbox wakes its worker,
+    /// which takes all that have come by then.
     pub fn hand_over(&self, accepted: Accepted<Stream>) {
-        let token = accepted.token;
-        let before = self.open.fetch_add(1, Relaxed);
-        self.inbox
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(accepted);
-        let registered = self.registry.register(
-            &mut SourceFd(&(token as i32)),
-            Token(token),
-            Interest::READABLE,
-        );
-        if before == 0 || registered.is_err() {
+        self.open.fetch_add(1, Relaxed);
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = inbox.is_empty();
+        inbox.push(accepted);
+        drop(inbox);
+        if is_first {
             self.wake();
         }
     }
@@ -77,16 +68,6 @@ impl Post {
             true => std::mem::swap(&mut *inbox, arrivals),
             false => arrivals.append(&mut inbox),
         }
-    }
-
-    /// Asks for writability too, after a write was cut short. Where there is
-    /// room again already, the poll says so at once.
-    pub fn watch_writes(&self, token: usize) -> io::Result<()> {
-        self.registry.reregister(
-            &mut SourceFd(&(token as i32)),
-            Token(token),
-            Interest::READABLE | Interest::WRITABLE,
-        )
     }
 
     /// Makes the worker look up.

@@ -18,7 +18,7 @@ use std::{
 
 use log::{debug, error};
 
-use super::table::{Place, Table};
+use super::table::{Place, Table, Watched};
 use crate::{
     connection::{
         Connection, Fate, Hint, Identity, desk::Desk, state::State, transport::Transport,
@@ -53,10 +53,10 @@ pub trait Outside<T> {
     /// Adds what was handed over since the last call to `arrivals`.
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<T>>);
 
-    /// Has the poll tell of writability too, from now on. Where there is room
-    /// already, the next events say so. A connection that cannot be watched is
-    /// closed.
-    fn watch_writes(&mut self, token: usize) -> io::Result<()>;
+    /// Has the poll tell `wanted` of a connection of which it told `before`.
+    /// What is there already, the next events say. A connection that cannot be
+    /// watched is closed.
+    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()>;
 
     /// Takes a connection that is over; to be dropped, which closes it.
     fn closed(&mut self, connection: Connection<T>, reason: CloseReason);
@@ -114,13 +114,12 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     /// How long the poll may sleep; `None`: nothing is to be done until it
-    /// wakes. `awaits_arrivals` says that a connection was handed over which
-    /// may have brought nothing yet.
-    pub fn patience(&self, awaits_arrivals: bool) -> Option<Duration> {
+    /// wakes.
+    pub fn patience(&self) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let has_work = awaits_arrivals || self.table.open() > 0 || self.stop_at.is_some();
+        let has_work = self.table.open() > 0 || self.is_draining();
         has_work.then(|| self.sweep_at.saturating_duration_since(self.desk.now))
     }
 
@@ -133,11 +132,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// The poll says something of the connection with this token. It may be
     /// wrong, or mean one that had the token before.
     pub fn take_event(&mut self, token: usize, hint: Hint) {
-        let place = self.table.find(token).or_else(|| {
-            self.take_arrivals();
-            self.table.find(token)
-        });
-        if let Some(place) = place {
+        if let Some(place) = self.table.find(token) {
             self.step(place, hint);
         }
     }
@@ -151,7 +146,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    /// Takes what was handed over.
+    /// Takes what was handed over, and serves it at once: a client that speaks
+    /// first, as HTTP has it, is accepted with its request.
     pub fn take_arrivals(&mut self) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.outside.take_arrivals(&mut arrivals);
@@ -192,7 +188,12 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             None => debug!("connection {id}: accepted by worker {worker}"),
         }
         self.desk.counters.accepted.add(1);
-        self.table.insert(token, Connection::new(stream, identity));
+        let place = self.table.insert(token, Connection::new(stream, identity));
+        let readable = Hint {
+            readable: true,
+            ..Hint::default()
+        };
+        self.step(place, readable);
     }
 
     /// Gives the connections in the ready queue their next share; those that
@@ -233,7 +234,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             return;
         };
         let after = idle_since(slot.connection.state());
-        let token = slot.token;
         if after != before {
             // First, so that it makes no room for itself; and where it has been
             // used and is idle again, it goes behind the others.
@@ -244,15 +244,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             return;
         };
         match fate {
-            Fate::Reading => {}
-            Fate::Writing => {
-                if !std::mem::replace(&mut slot.watches_writes, true)
-                    && let Err(error) = self.outside.watch_writes(token)
-                {
-                    error!("cannot watch a connection: {error}");
-                    self.close(place, CloseReason::Reset);
-                }
-            }
+            Fate::Reading => self.watch(place, Watched::Reads),
+            Fate::Writing => self.watch(place, Watched::ReadsAndWrites),
             Fate::Turn => {
                 if !std::mem::replace(&mut slot.is_queued, true) {
                     self.ready.push_back(place);
@@ -263,6 +256,24 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 self.starve();
             }
             Fate::Closed(reason) => self.close(place, reason),
+        }
+    }
+
+    /// Has the poll tell of a connection that waits. Nobody that never waits is
+    /// registered, and writes are told of only once one was cut short: asking
+    /// at once would wake every new connection in vain.
+    fn watch(&mut self, place: Place, wanted: Watched) {
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        let before = slot.watched;
+        if before >= wanted {
+            return;
+        }
+        slot.watched = wanted;
+        if let Err(error) = self.outside.watch(slot.token, before, wanted) {
+            error!("cannot watch a connection: {error}");
+            self.close(place, CloseReason::Reset);
         }
     }
 
@@ -291,7 +302,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Ends the connections whose time is up.
     fn sweep(&mut self) {
         self.sweep_at = self.desk.now + SWEEP_INTERVAL;
-        self.take_arrivals();
         if self.table.idle() > 0 && self.outside.is_starving() {
             self.evict();
         }

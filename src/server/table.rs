@@ -11,6 +11,17 @@ const NOWHERE: Place = Place::MAX;
 /// Places beyond which an emptied table gives its memory back.
 const KEPT_PLACES_MAX: usize = 256;
 
+/// What the poll tells of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// Nothing: it is not registered, and a short connection never is.
+    Nothing,
+    /// When it can be read from.
+    Reads,
+    /// When it can be read from or written to.
+    ReadsAndWrites,
+}
+
 /// One connection and what its worker knows of it.
 #[derive(Debug)]
 pub struct Slot<T> {
@@ -18,8 +29,8 @@ pub struct Slot<T> {
     pub connection: Connection<T>,
     /// Its token in the poll, which is its descriptor.
     pub token: usize,
-    /// Whether the poll tells when it can be written to.
-    pub watches_writes: bool,
+    /// What the poll tells of it.
+    pub watched: Watched,
     /// Whether it stands in the worker's ready queue.
     pub is_queued: bool,
     /// Whether it waits for a descriptor to be free.
@@ -82,7 +93,7 @@ impl<T> Table<T> {
         let slot = Slot {
             connection,
             token,
-            watches_writes: false,
+            watched: Watched::Nothing,
             is_queued: false,
             is_starved: false,
             idle: None,

@@ -10,12 +10,13 @@ use std::{
 };
 
 use log::error;
-use mio::{Events, Poll, event::Event};
+use mio::{Events, Interest, Poll, Token, event::Event, unix::SourceFd};
 use rustix::io::Errno;
 
 use super::{
     pool::{Post, Shared, WAKE},
     scheduler::{Accepted, Outside, Scheduler},
+    table::Watched,
 };
 use crate::{
     connection::{Connection, Hint, desk::Desk, socket::Stream},
@@ -32,13 +33,13 @@ const EVENTS_MAX: usize = 1024;
 /// A worker, before and while it runs.
 #[derive(Debug)]
 pub struct Worker {
-    poll: Poll,
     scheduler: Scheduler<Stream, Process>,
 }
 
 /// The rest of the process, as a worker's connections meet it.
 #[derive(Debug)]
 struct Process {
+    poll: Poll,
     post: Arc<Post>,
     shared: Arc<Shared>,
 }
@@ -46,15 +47,22 @@ struct Process {
 impl Worker {
     /// A worker with nothing to do yet.
     pub fn new(poll: Poll, post: Arc<Post>, shared: Arc<Shared>, desk: Desk) -> Worker {
-        let scheduler = Scheduler::new(desk, Process { post, shared });
-        Worker { poll, scheduler }
+        let process = Process { poll, post, shared };
+        Worker {
+            scheduler: Scheduler::new(desk, process),
+        }
     }
 
     /// Serves until the server stops and every connection is done with.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
+            let patience = self.scheduler.patience().unwrap_or(IDLE_INTERVAL);
+            if let Err(error) = self
+                .scheduler
+                .outside
+                .poll
+                .poll(&mut events, Some(patience))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 let worker = self.scheduler.desk.worker;
@@ -79,13 +87,6 @@ impl Worker {
     /// Connections handed over and not yet closed.
     fn handed_over(&self) -> usize {
         self.scheduler.outside.post.open.load(Relaxed)
-    }
-
-    /// How long the poll may sleep.
-    fn patience(&self) -> Duration {
-        // A stream may lie in the inbox that has brought nothing yet.
-        let patience = self.scheduler.patience(self.handed_over() > 0);
-        patience.unwrap_or(IDLE_INTERVAL)
     }
 
     fn take_event(&mut self, event: &Event) {
@@ -115,7 +116,7 @@ impl Worker {
     /// Tells the acceptor what it decides by, and everybody what was counted.
     fn publish(&mut self) {
         self.scheduler.count();
-        let Process { post, shared } = &self.scheduler.outside;
+        let Process { post, shared, .. } = &self.scheduler.outside;
         let since = self.scheduler.longest_idle_since();
         let nanoseconds = since.map_or(u64::MAX, |since| {
             let nanoseconds = since.saturating_duration_since(shared.started);
@@ -134,8 +135,24 @@ impl Outside<Stream> for Process {
         self.post.take(arrivals);
     }
 
-    fn watch_writes(&mut self, token: usize) -> io::Result<()> {
-        self.post.watch_writes(token)
+    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
+        let interest = match wanted {
+            Watched::Nothing => return Ok(()),
+            Watched::Reads => Interest::READABLE,
+            Watched::ReadsAndWrites => Interest::READABLE | Interest::WRITABLE,
+        };
+        let descriptor = token as i32;
+        let source = &mut SourceFd(&descriptor);
+        match before {
+            Watched::Nothing => self
+                .poll
+                .registry()
+                .register(source, Token(token), interest),
+            _ => self
+                .poll
+                .registry()
+                .reregister(source, Token(token), interest),
+        }
     }
 
     fn closed(&mut self, connection: Connection<Stream>, _: CloseReason) {

@@ -112,9 +112,11 @@ impl Wire {
         is_event.then(|| self.level(watches_writes))
     }
 
-    /// The poll is asked for writability: it tells of room that is there.
-    pub fn watch_writes(&mut self) {
-        self.write_edge |= self.reset || self.room > 0;
+    /// The poll is asked to tell of input, and perhaps of room: it tells of
+    /// what is there.
+    pub fn watch(&mut self, writes: bool) {
+        self.read_edge |= self.has_input();
+        self.write_edge |= writes && (self.reset || self.room > 0);
     }
 
     /// What holds now, edge or no edge: what asking the poll anew says.

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 use stdhttpd::{
     connection::{Connection, desk::Desk, state::State},
     observe::close_reason::CloseReason,
-    server::table::Slot,
+    server::table::{Slot, Watched},
 };
 
 use crate::{
@@ -179,14 +179,18 @@ impl Client {
         match state {
             _ if slot.is_queued => {}
             State::Writing(writing) => {
-                assert!(slot.watches_writes, "{name}: room unasked for");
+                let asks = slot.watched == Watched::ReadsAndWrites;
+                assert!(asks, "{name}: room unasked for");
                 assert!(wire.wakes_writer(), "{name}: room forgotten");
                 assert!(!writing.output.is_empty(), "{name}: nothing to write");
             }
             State::ReadingHead(reading) if reading.unjudged => {
                 assert!(slot.is_starved, "{name}: a request forgotten");
             }
-            _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
+            _ => {
+                assert!(slot.watched >= Watched::Reads, "{name}: input unasked for");
+                assert!(wire.wakes_reader(), "{name}: input forgotten");
+            }
         }
         let is_shut = matches!(state, State::Lingering(_));
         assert_eq!(wire.shut, is_shut, "{name}: half open");

@@ -104,10 +104,11 @@ impl World<'_> {
         assert_eq!(table.open(), open, "the open are counted");
         assert_eq!(table.idle(), idle, "the idle are all known");
         assert_eq!(self.tokens.len(), open + waiting, "as many as are alive");
-        let patience = self.scheduler.patience(waiting > 0);
-        match patience {
+        let is_told = self.scheduler.outside.wakes_for_inbox();
+        assert!(is_told, "nobody looks into the inbox");
+        match self.scheduler.patience() {
             Some(patience) => assert!(patience <= SWEEP_INTERVAL, "sleeps for {patience:?}"),
-            None => assert_eq!(open + waiting, 0, "sleeps for ever"),
+            None => assert_eq!(open, 0, "sleeps for ever"),
         }
         if let Some(drained_at) = self.drained_at {
             let stops_at = drained_at + desk.timeouts.shutdown + SWEEP_INTERVAL;

@@ -15,6 +15,7 @@ use stdhttpd::{
     server::{
         clients::Clients,
         scheduler::{self, Accepted},
+        table::Watched,
     },
 };
 
@@ -33,8 +34,10 @@ const PER_ADDRESS_MAX: usize = 90;
 pub struct Outside {
     /// What the worker was not told of yet.
     pub inbox: Vec<Accepted<Script>>,
+    /// The worker was woken for it.
+    is_woken: bool,
     /// By token, what the poll watches.
-    watched: Vec<Option<Watched>>,
+    watched: Vec<Option<Seen>>,
     /// Tokens with something to tell, perhaps.
     active: Vec<usize>,
     /// Connections that ended since the world last looked, in order.
@@ -46,9 +49,9 @@ pub struct Outside {
     clients: Clients,
 }
 
-struct Watched {
+struct Seen {
     wire: Rc<RefCell<Wire>>,
-    writes: bool,
+    watched: Watched,
 }
 
 /// The end of a connection.
@@ -71,6 +74,7 @@ impl Outside {
     pub fn new() -> Outside {
         Outside {
             inbox: Vec::new(),
+            is_woken: false,
             watched: Vec::new(),
             active: Vec::new(),
             ends: Vec::new(),
@@ -91,10 +95,11 @@ impl Outside {
         if self.watched.len() <= token {
             self.watched.resize_with(token + 1, || None);
         }
-        self.watched[token] = Some(Watched {
+        self.watched[token] = Some(Seen {
             wire: Rc::clone(wire),
-            writes: false,
+            watched: Watched::Nothing,
         });
+        self.is_woken |= self.inbox.is_empty();
         self.inbox.push(accepted);
         true
     }
@@ -109,14 +114,29 @@ impl Outside {
         self.watched[token] = None;
     }
 
+    /// Whether the poll says that something lies in the inbox; once.
+    pub fn is_woken(&mut self) -> bool {
+        std::mem::take(&mut self.is_woken)
+    }
+
+    /// Whether what lies in the inbox will be looked at.
+    pub fn wakes_for_inbox(&self) -> bool {
+        self.is_woken || self.inbox.is_empty()
+    }
+
     /// What the poll says now, in an order that means nothing.
     pub fn poll(&mut self, random: &mut Random) -> Vec<(usize, Hint)> {
         let mut active = std::mem::take(&mut self.active);
         let count = active.len();
         active.rotate_left(random.below(count as u64) as usize);
         let events = active.into_iter().filter_map(|token| {
-            let watched = self.watched[token].as_ref()?;
-            let hint = watched.wire.borrow_mut().event(watched.writes)?;
+            let seen = self.watched[token].as_ref()?;
+            let writes = match seen.watched {
+                Watched::Nothing => return None,
+                Watched::Reads => false,
+                Watched::ReadsAndWrites => true,
+            };
+            let hint = seen.wire.borrow_mut().event(writes)?;
             Some((token, hint))
         });
         events.collect()
@@ -137,13 +157,16 @@ impl scheduler::Outside<Script> for Outside {
         arrivals.append(&mut self.inbox);
     }
 
-    fn watch_writes(&mut self, token: usize) -> io::Result<()> {
-        let Some(watched) = &mut self.watched[token] else {
+    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
+        let Some(seen) = &mut self.watched[token] else {
             panic!("watches what is closed");
         };
-        assert!(!watched.writes, "asked for writability twice");
-        watched.writes = true;
-        watched.wire.borrow_mut().watch_writes();
+        assert_eq!(seen.watched, before, "watched otherwise");
+        assert!(wanted > before, "asked twice");
+        seen.watched = wanted;
+        seen.wire
+            .borrow_mut()
+            .watch(wanted == Watched::ReadsAndWrites);
         self.active.push(token);
         Ok(())
     }

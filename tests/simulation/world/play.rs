@@ -211,7 +211,16 @@ impl<'l> World<'l> {
     fn turn(&mut self, later: Duration) {
         let now = self.scheduler.desk.now + later;
         site::set_clock(&mut self.scheduler.desk, now);
-        for (token, hint) in self.scheduler.outside.poll(&mut self.random) {
+        let events = self.scheduler.outside.poll(&mut self.random);
+        let count = events.len();
+        let woken_at = match self.scheduler.outside.is_woken() {
+            true => self.random.below(count as u64 + 1) as usize,
+            false => usize::MAX,
+        };
+        for (at, (token, hint)) in events.into_iter().enumerate() {
+            if at == woken_at {
+                self.take_arrivals();
+            }
             self.event(token, hint);
             // The acceptor does not wait for the worker: what the poll said may
             // be of one that had the descriptor before.
@@ -219,7 +228,21 @@ impl<'l> World<'l> {
                 self.open();
             }
         }
+        if woken_at == count {
+            self.take_arrivals();
+        }
         self.finish_turn();
+    }
+
+    fn take_arrivals(&mut self) {
+        let inbox = &self.scheduler.outside.inbox;
+        let arrivals: Vec<usize> = inbox.iter().map(|accepted| accepted.token).collect();
+        self.sum.steps += arrivals.len() as u64;
+        self.scheduler.take_arrivals();
+        self.look();
+        for token in arrivals {
+            self.look_at(token);
+        }
     }
 
     fn event(&mut self, token: usize, hint: Hint) {
@@ -279,7 +302,7 @@ impl<'l> World<'l> {
         self.drained_at = Some(now);
         self.sweep_at = now;
         self.sum.drained += 1;
-        self.scheduler.take_arrivals();
+        self.take_arrivals();
         self.scheduler.drain();
         let clients = self.clients.iter_mut().flatten();
         clients.for_each(Client::drains);

@@ -41,11 +41,7 @@ impl Stage {
     /// With the default configuration.
     pub fn new() -> Stage {
         let ground = Ground::new(|_| {});
-        let mut desk = ground.desk();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let seconds = now.expect("a clock after 1970").as_secs();
-        desk.common
-            .set_date(HttpDate::from_unix_seconds(seconds as i64));
+        let desk = ground.desk();
         Stage {
             input: vec![0; desk.input_bytes()],
             desk,
@@ -61,6 +57,10 @@ impl Stage {
         expires: bool,
     ) -> Outcome {
         let wire = Wire::new(usize::MAX / 2);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let seconds = now.expect("a clock after 1970").as_secs();
+        let date = HttpDate::from_unix_seconds(seconds as i64);
+        self.desk.common.set_date(date);
         let mut connection = site::connect(&wire, 1, self.desk.now);
         let mut ended = false;
         for piece in pieces {

@@ -74,12 +74,14 @@ fn thousands_of_connections() {
     if env::var_os(ALONE).is_some() {
         return run_alone();
     }
-    let status = Command::new(env::current_exe().expect("this program"))
+    let output = Command::new(env::current_exe().expect("this program"))
         .args(["--exact", "world::thousands_of_connections", "--nocapture"])
         .env(ALONE, "1")
-        .status()
+        .output()
         .expect("this program runs");
-    assert!(status.success(), "told above");
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "told above");
 }
 
 fn run_alone() {

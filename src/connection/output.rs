@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, io::IoSlice, ops::Range, os::unix::fs::FileExt};
 
 use super::transport::{Transport, uninterrupted};
-use crate::files::{Content, Selected};
+use crate::files::{Content, Selected, listing::Chunk};
 
 /// The largest part of a file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
@@ -30,6 +30,8 @@ enum Segment {
     Bytes(Range<usize>),
     /// A range of a representation.
     Part(Selected, Range<u64>),
+    /// A range of a chunk of a listing.
+    Chunk(Chunk, Range<usize>),
 }
 
 /// Output in order. A worker has one that is empty between connections; a
@@ -84,7 +86,7 @@ impl Output {
     /// Bytes that are left to send.
     pub fn left(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Bytes(range) => range.len() as u64,
+            Segment::Bytes(range) | Segment::Chunk(_, range) => range.len() as u64,
             Segment::Part(_, range) => range.end - range.start,
         });
         segments.sum::<u64>() + (self.bytes.len() - self.tail) as u64
@@ -98,13 +100,25 @@ impl Output {
         if range.end - range.start <= COPY_BYTES_MAX && self.copy_part(selected, &range) {
             return;
         }
+        self.push_segment(Segment::Part(selected.clone(), range));
+    }
+
+    /// Appends a chunk of a listing, to be sent from where it lies.
+    pub fn push_chunk(&mut self, chunk: &Chunk) {
+        let range = 0..chunk.as_ref().len();
+        if !range.is_empty() {
+            self.push_segment(Segment::Chunk(chunk.clone(), range));
+        }
+    }
+
+    /// Appends a segment, behind what bytes there are.
+    fn push_segment(&mut self, segment: Segment) {
         if self.tail < self.bytes.len() {
             self.segments
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
             self.tail = self.bytes.len();
         }
-        self.segments
-            .push_back(Segment::Part(selected.clone(), range));
+        self.segments.push_back(segment);
     }
 
     /// Appends a copy of a part. What cannot be read is left for the write to
@@ -207,6 +221,7 @@ impl Output {
         let tail = &self.bytes[self.tail..];
         let stretches = self.segments.iter().map(|segment| match segment {
             Segment::Bytes(range) => Some(&self.bytes[range.clone()]),
+            Segment::Chunk(chunk, range) => Some(&chunk.as_ref()[range.clone()]),
             Segment::Part(selected, range) => match &selected.content {
                 Content::Memory(content) => {
                     Some(&content[range.start as usize..range.end as usize])
@@ -243,7 +258,7 @@ impl Output {
     fn advance(&mut self, mut sent: usize) {
         while let Some(segment) = self.segments.front_mut() {
             let left = match segment {
-                Segment::Bytes(range) => {
+                Segment::Bytes(range) | Segment::Chunk(_, range) => {
                     let step = sent.min(range.len());
                     range.start += step;
                     sent -= step;

@@ -309,7 +309,7 @@ impl Worker {
             let state = slot.connection.state();
             match state {
                 State::ReadingHead(_) | State::DiscardingBody(_) => reading += 1,
-                State::Writing(_) => writing += 1,
+                State::ReadingFolder(_) | State::Writing(_) => writing += 1,
                 State::Lingering(_) => lingering += 1,
                 State::Idle { .. } => {}
             }

@@ -1,10 +1,10 @@
 //! What is to be sent: bytes, parts of cached files, parts of open files, in
 //! order, and how far it has got.
 
-use std::{collections::VecDeque, io::IoSlice, ops::Range, os::unix::fs::FileExt};
+use std::{collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt};
 
 use super::transport::{Transport, uninterrupted};
-use crate::files::{Content, Selected, listing::Chunk};
+use crate::files::{Content, Identity, Selected, listing::Chunk};
 
 /// The largest part of a file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
@@ -18,9 +18,9 @@ pub const KEPT_BYTES_MAX: usize = 256 << 10;
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// The most bytes of a file sent by one system call: large enough for
-/// throughput, small enough that a disk which has to seek for them does not
-/// hold up the other connections.
+/// The most bytes of a file sent by one system call, and in one turn: large
+/// enough for throughput, small enough that a disk which has to seek for them
+/// does not hold up the other connections.
 const FILE_PIECE_BYTES_MAX: usize = 1 << 20;
 
 /// One stretch of output.
@@ -57,7 +57,7 @@ pub enum Flow {
     Done,
     /// The transport takes no more for now.
     Blocked,
-    /// The allowance is used up; the transport may take more.
+    /// It has had its share; the transport may take more.
     Paused,
 }
 
@@ -176,8 +176,8 @@ impl Output {
         rest
     }
 
-    /// Sends until all is sent, the transport is full, or `allowance` bytes
-    /// have gone; subtracts what went.
+    /// Sends until all is sent, the transport is full, a piece of a large file
+    /// has gone, or `allowance` bytes have; subtracts what went.
     pub fn write_to<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -191,21 +191,27 @@ impl Output {
             if *allowance == 0 {
                 return Ok(Flow::Paused);
             }
-            // A short write of memory says that the transport is full, as
-            // epoll(7) has it; a short one of a file may have other causes.
-            let mut sending_file = false;
-            let (offered, sent) = match self.segments.front() {
-                Some(Segment::Part(selected, range))
-                    if matches!(selected.content, Content::File(_)) =>
-                {
-                    sending_file = true;
-                    send_piece(transport, selected, range, *allowance)?
+            if let Some(Segment::Part(selected, range)) = self.segments.front()
+                && let Content::File(file) = &selected.content
+            {
+                let left = range.end - range.start;
+                let sent = send_piece(transport, file, &selected.identity, range, *allowance)?;
+                self.advance(sent);
+                *allowance -= sent;
+                // A short one may have many causes. The next waits for the next
+                // turn: its bytes may have to be waited for.
+                match sent as u64 {
+                    0 => return Ok(Flow::Blocked),
+                    sent if sent < left => return Ok(Flow::Paused),
+                    _ => continue,
                 }
-                _ => self.write_buffers(transport, *allowance)?,
-            };
+            }
+            let (offered, sent) = self.write_buffers(transport, *allowance)?;
             self.advance(sent);
             *allowance -= sent;
-            if sent < offered && (sent == 0 || !sending_file) {
+            // A short write of memory says that the transport is full, as
+            // epoll(7) has it.
+            if sent < offered {
                 return Ok(Flow::Blocked);
             }
         }
@@ -280,21 +286,19 @@ impl Output {
     }
 }
 
-/// Sends a piece of an open file: bytes offered and sent.
+/// Sends a piece of an open file, and says of how many bytes.
 fn send_piece<T: Transport>(
     transport: &mut T,
-    selected: &Selected,
+    file: &File,
+    identity: &Identity,
     range: &Range<u64>,
     allowance: usize,
-) -> Result<(usize, usize), WriteError> {
-    let Content::File(file) = &selected.content else {
-        return Ok((0, 0));
-    };
+) -> Result<usize, WriteError> {
     // What was promised in the head must be what is sent: a file that was
     // rewritten in place meanwhile is not. The first piece goes with the head,
     // before which the file was looked at.
     if range.start > 0 {
-        match selected.identity.content_holds_for(file) {
+        match identity.content_holds_for(file) {
             Ok(true) => {}
             Ok(false) => return Err(WriteError::FileChanged),
             Err(error) => return Err(WriteError::File(error)),
@@ -304,8 +308,8 @@ fn send_piece<T: Transport>(
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
-        Ok(sent) => Ok((offered, sent)),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),
+        Ok(sent) => Ok(sent),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             Err(WriteError::File(error))
         }

@@ -78,10 +78,11 @@ impl Worker {
                 return;
             }
             self.desk.begin_turn();
+            let waiting = self.ready.len();
             for event in &events {
                 self.take_event(event);
             }
-            self.serve_ready();
+            self.serve_ready(waiting);
             if self.desk.now >= self.sweep_at {
                 self.sweep();
             }
@@ -178,10 +179,11 @@ impl Worker {
             .insert(descriptor, Connection::new(stream, identity));
     }
 
-    /// Gives the connections in the ready queue their next share; those that
-    /// are not done go to the end, behind everybody else's events.
-    fn serve_ready(&mut self) {
-        for _ in 0..self.ready.len() {
+    /// Gives the first `waiting` connections in the ready queue their next share:
+    /// those that had none in this turn. Who is not done goes to the end, behind
+    /// everybody else's events.
+    fn serve_ready(&mut self, waiting: usize) {
+        for _ in 0..waiting {
             let Some(place) = self.ready.pop_front() else {
                 return;
             };

@@ -281,7 +281,8 @@ impl<'l> World<'l> {
         };
         slot.fate = fate;
         slot.client.read();
-        slot.client.check(&slot.connection, fate, &self.desk);
+        slot.client
+            .check(&slot.connection, fate, slot.is_queued, &self.desk);
         match fate {
             Fate::Closed(reason) => self.close(place, reason),
             Fate::Turn if !slot.is_queued => {

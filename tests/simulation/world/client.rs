@@ -153,8 +153,15 @@ impl Client {
         self.is_disturbed = true;
     }
 
-    /// Checks what must hold after every step.
-    pub fn check(&mut self, connection: &Connection<Script>, fate: Fate, desk: &Desk) {
+    /// Checks what must hold after every step. One that `is_queued` has a turn to
+    /// come, whatever the poll tells.
+    pub fn check(
+        &mut self,
+        connection: &Connection<Script>,
+        fate: Fate,
+        is_queued: bool,
+        desk: &Desk,
+    ) {
         let name = self.name;
         let wire = self.wire.borrow();
         let state = connection.state();
@@ -162,7 +169,8 @@ impl Client {
             (Fate::Reading, State::Writing(_)) => panic!("{name}: reading while writing"),
             (Fate::Reading, _) => assert!(wire.wakes_reader(), "{name}: input forgotten"),
             (Fate::Writing, State::Writing(_)) => {
-                assert!(wire.wakes_writer(), "{name}: room forgotten");
+                let is_woken = wire.wakes_writer() || is_queued;
+                assert!(is_woken, "{name}: room forgotten");
             }
             (Fate::Writing, _) => panic!("{name}: writing, but {}", state.name()),
             (Fate::Turn | Fate::Starved | Fate::Closed(_), _) => {}

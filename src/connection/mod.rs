@@ -41,8 +41,8 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes that one connection may send, or have discarded, in one turn: a piece
-/// of a file with its head.
+/// Bytes that one connection may send, or have discarded, in one turn; of a
+/// large file it sends one piece, which is less.
 const TURN_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 
 /// One connection.

@@ -18,10 +18,10 @@ pub const KEPT_BYTES_MAX: usize = 256 << 10;
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// The most bytes of a file sent by one system call, and in one turn: large
-/// enough for throughput, small enough that a disk which has to seek for them
-/// does not hold up the other connections.
-const FILE_PIECE_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of a file sent by one system call, and in one turn: enough for
+/// throughput, and little enough that neither a crowd of downloads nor a disk
+/// that has to seek holds the other connections up.
+const FILE_PIECE_BYTES_MAX: usize = 512 << 10;
 
 /// One stretch of output.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::{
     pool::{Accepted, Post, Shared, WAKE},
-    table::{Place, Table},
+    table::{Place, Slot, Table},
 };
 use crate::{
     connection::{Connection, Fate, Hint, Identity, desk::Desk, state::State},
@@ -121,9 +121,12 @@ impl Worker {
             self.table.find(descriptor)
         });
         if let Some(place) = place {
+            // Who waits for a turn has it after the events: one, not two.
+            let waits = |slot: &mut Slot| slot.is_queued;
+            let is_queued = self.table.get_mut(place).is_some_and(waits);
             let hint = Hint {
                 readable: event.is_readable() || event.is_error(),
-                writable: event.is_writable() || event.is_error(),
+                writable: (event.is_writable() || event.is_error()) && !is_queued,
                 read_closed: event.is_read_closed() || event.is_error(),
             };
             self.step(place, hint);

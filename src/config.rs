@@ -141,7 +141,8 @@ pub struct Timeouts {
     pub header: Duration,
     /// From the head's end to the body's. Default 30 s.
     pub body: Duration,
-    /// Without progress in writing. Default 30 s.
+    /// Without progress in writing; and for a folder to be listed, from the end
+    /// of its request. Default 30 s.
     pub write: Duration,
     /// For discarding what still comes once our side is shut. Default 1.8 s:
     /// with the worker's coarse look at deadlines the end comes within 2 s.

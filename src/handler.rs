@@ -10,7 +10,10 @@ use rustix::io::Errno;
 
 use crate::{
     config::SiteOptions,
-    files::{Folder, Found, Refusal, Selected, Turn, View, listing},
+    files::{
+        Folder, Found, Refusal, Selected, Turn, View,
+        listing::{self, Form, Listing, Progress},
+    },
     http::{
         conditional::{self, Precondition, Validators},
         content_coding::AcceptEncoding,
@@ -36,6 +39,9 @@ pub enum Answer {
     /// None yet: there is no descriptor for the file. To be asked again once
     /// one is free; 503 to who cannot wait.
     NoDescriptor,
+    /// None yet: a folder's listing, of which a first piece is done. Once it is
+    /// finished, [`answer_listed`] answers.
+    Listing(Box<Listing>),
 }
 
 /// A representation, and how it is sent.
@@ -123,7 +129,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Pl
             query,
             &place.options.cache_control,
         )),
-        Ok(Found::Folder(folder)) => answer_listing(request, &path, query, &folder, place),
+        Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder, place),
         Err(refusal) => answer_refusal(request, &path, refusal, place),
     }
 }
@@ -166,23 +172,40 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
     }
 }
 
-fn answer_listing(
+fn answer_folder(
     request: &Request<'_>,
     path: &RequestPath<'_>,
     query: Option<&str>,
-    folder: &Folder,
+    folder: Folder,
     place: Place<'_>,
 ) -> Answer {
-    let mut entries = match folder.entries() {
-        Ok(entries) => entries,
-        Err(error) => return answer_refusal(request, path, error.into(), place),
+    let form = match page::prefers_json(request.fields.accept) {
+        true => Form::Json,
+        false => Form::Html,
     };
     let sort = listing::Sort::from_query(query);
-    Answer::Page(if page::prefers_json(request.fields.accept) {
-        Page::listing_json(listing::json(&mut entries, sort))
-    } else {
-        Page::listing_html(listing::html(path.as_bytes(), &mut entries, sort))
-    })
+    let mut listing = Listing::new(folder, path.as_bytes(), form, sort);
+    match listing.advance() {
+        Ok(Progress::Unfinished) => Answer::Listing(Box::new(listing)),
+        Ok(Progress::Finished(chunks)) => Answer::Page(Page::listing(form, chunks)),
+        Err(refusal) => answer_refusal(request, path, refusal, place),
+    }
+}
+
+/// Answers the request of an [`Answer::Listing`] with what that came to.
+pub fn answer_listed(
+    request: &Request<'_>,
+    listed: Result<Page, Refusal>,
+    place: Place<'_>,
+) -> Answer {
+    match (listed, request.target) {
+        (Ok(page), _) => Answer::Page(page),
+        (Err(refusal), Target::Path { path, .. }) => match RequestPath::new(path) {
+            Ok(path) => answer_refusal(request, &path, refusal, place),
+            Err(_) => Answer::Page(Page::refused()),
+        },
+        (Err(_), _) => Answer::Page(Page::refused()),
+    }
 }
 
 /// Nothing is served: the one place that gives a refusal its status.
@@ -196,6 +219,7 @@ fn answer_refusal(
         Refusal::NotFound => return answer_not_found(request, path, place),
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
+        Refusal::NoRoom => (Status::ServiceUnavailable, None),
         Refusal::Exhausted(error) if is_no_descriptor(&error) => return Answer::NoDescriptor,
         Refusal::Exhausted(error) => (Status::ServiceUnavailable, Some(error)),
         Refusal::Failed(error) => (Status::InternalServerError, Some(error)),
@@ -243,7 +267,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<
         match &mut answer {
             Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
             Answer::Page(page) => page.vary = Some("Accept"),
-            Answer::Options | Answer::NoDescriptor => {}
+            Answer::Options | Answer::NoDescriptor | Answer::Listing(_) => {}
         }
     }
     answer

@@ -20,6 +20,11 @@ use crate::{
 /// before them cannot be sent.
 pub const READ_BYTES: usize = 16 << 10;
 
+/// Pieces of listings that a worker makes in one turn of the poll, however many
+/// large folders are asked for: they are listed one after another, in pieces of
+/// a fraction of a millisecond, and everybody else is served between two.
+const TURN_FOLDER_PIECES_MAX: usize = 1;
+
 /// A worker's own things. All of it is reused from connection to connection.
 #[derive(Debug)]
 pub struct Desk {
@@ -53,6 +58,8 @@ pub struct Desk {
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
+    /// Pieces of listings that may still be made in this turn.
+    pub folder_pieces: usize,
     started: Instant,
     next_second: Instant,
 }
@@ -103,6 +110,7 @@ impl Desk {
             clock: Clock::System,
             now: started,
             turn: Turn(0),
+            folder_pieces: 0,
             started,
             next_second: started,
         };
@@ -125,6 +133,7 @@ impl Desk {
             self.common.set_date(date);
             self.log_time.set(date.unix_seconds());
         }
+        self.folder_pieces = TURN_FOLDER_PIECES_MAX;
         self.view.begin_turn(self.turn);
     }
 

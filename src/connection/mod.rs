@@ -6,13 +6,15 @@
 //! says what to wait for.
 //!
 //! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers) and `refuse` (what is none),
+//! transport to input), `serve` (input to answers), `folder` (an answer that
+//! takes several turns to find) and `refuse` (what is none),
 //! [`respond`] (answers to output), [`output`] and `write` (output to the
 //! transport), `close` (the end), [`note`] (what is told of it).
 
 pub mod body;
 mod close;
 pub mod desk;
+mod folder;
 pub mod identity;
 pub mod note;
 pub mod output;
@@ -29,7 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::error;
 
-use crate::{http::status::Status, observe::close_reason::CloseReason};
+use crate::{files::Refusal, http::status::Status, observe::close_reason::CloseReason};
 use desk::Desk;
 pub use identity::Identity;
 use state::State;
@@ -39,8 +41,8 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes that one connection may send, or have discarded, in one turn: a piece
-/// of a file with its head.
+/// Bytes that one connection may send, or have discarded, in one turn; of a
+/// large file it sends one piece, which is less.
 const TURN_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 
 /// One connection.
@@ -177,6 +179,7 @@ impl<T: Transport> Connection<T> {
             let step = match &self.state {
                 State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk, &mut budget),
                 State::DiscardingBody(_) => self.read_body(input, desk, &mut budget),
+                State::ReadingFolder(_) => self.read_folder(desk, &mut budget),
                 State::Writing(_) => self.write(desk, &mut budget),
                 State::Lingering(_) => self.linger(input, &mut budget),
             };
@@ -199,6 +202,7 @@ impl<T: Transport> Connection<T> {
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,
+            State::ReadingFolder(_) => return self.expire_folder(desk),
             State::Writing(_) => return self.expire_writing(desk),
             State::Idle { .. } => return Fate::Closed(CloseReason::IdleTimeout),
             State::Lingering(lingering) => return Fate::Closed(lingering.reason),
@@ -226,6 +230,19 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// The listing of a large folder was not finished in time: too many others
+    /// are being made. The client may ask again.
+    fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
+        let mut budget = Budget {
+            responses: TURN_RESPONSES_MAX,
+            bytes: TURN_BYTES_MAX,
+        };
+        match self.folder_read(Err(Refusal::NoRoom), desk, &mut budget) {
+            Step::Stop(fate) => fate,
+            Step::Continue => Fate::Turn,
+        }
+    }
+
     /// The server is stopping: a connection that is not owed a response ends
     /// now; the others end with the one they are owed.
     pub fn drain(&mut self) -> Option<CloseReason> {
@@ -245,7 +262,10 @@ impl<T: Transport> Connection<T> {
             State::Idle { .. } | State::ReadingHead(_) => Some(CloseReason::Draining),
             // Closing under a client that still sends would take back the
             // response it was given last; this wait is short as it is.
-            State::DiscardingBody(_) | State::Writing(_) | State::Lingering(_) => None,
+            State::DiscardingBody(_)
+            | State::ReadingFolder(_)
+            | State::Writing(_)
+            | State::Lingering(_) => None,
         }
     }
 }

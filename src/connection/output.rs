@@ -1,10 +1,10 @@
 //! What is to be sent: bytes, parts of cached files, parts of open files, in
 //! order, and how far it has got.
 
-use std::{collections::VecDeque, io::IoSlice, ops::Range, os::unix::fs::FileExt};
+use std::{collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt};
 
 use super::transport::{Transport, uninterrupted};
-use crate::files::{Content, Selected};
+use crate::files::{Content, Identity, Selected, listing::Chunk};
 
 /// The largest part of a file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
@@ -18,10 +18,10 @@ pub const KEPT_BYTES_MAX: usize = 256 << 10;
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// The most bytes of a file sent by one system call: large enough for
-/// throughput, small enough that a disk which has to seek for them does not
-/// hold up the other connections.
-const FILE_PIECE_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of a file sent by one system call, and in one turn: enough for
+/// throughput, and little enough that neither a crowd of downloads nor a disk
+/// that has to seek holds the other connections up.
+const FILE_PIECE_BYTES_MAX: usize = 512 << 10;
 
 /// One stretch of output.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ enum Segment {
     Bytes(Range<usize>),
     /// A range of a representation.
     Part(Selected, Range<u64>),
+    /// A range of a chunk of a listing.
+    Chunk(Chunk, Range<usize>),
 }
 
 /// Output in order. A worker has one that is empty between connections; a
@@ -55,7 +57,7 @@ pub enum Flow {
     Done,
     /// The transport takes no more for now.
     Blocked,
-    /// The allowance is used up; the transport may take more.
+    /// It has had its share; the transport may take more.
     Paused,
 }
 
@@ -84,7 +86,7 @@ impl Output {
     /// Bytes that are left to send.
     pub fn left(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Bytes(range) => range.len() as u64,
+            Segment::Bytes(range) | Segment::Chunk(_, range) => range.len() as u64,
             Segment::Part(_, range) => range.end - range.start,
         });
         segments.sum::<u64>() + (self.bytes.len() - self.tail) as u64
@@ -98,13 +100,25 @@ impl Output {
         if range.end - range.start <= COPY_BYTES_MAX && self.copy_part(selected, &range) {
             return;
         }
+        self.push_segment(Segment::Part(selected.clone(), range));
+    }
+
+    /// Appends a chunk of a listing, to be sent from where it lies.
+    pub fn push_chunk(&mut self, chunk: &Chunk) {
+        let range = 0..chunk.as_ref().len();
+        if !range.is_empty() {
+            self.push_segment(Segment::Chunk(chunk.clone(), range));
+        }
+    }
+
+    /// Appends a segment, behind what bytes there are.
+    fn push_segment(&mut self, segment: Segment) {
         if self.tail < self.bytes.len() {
             self.segments
                 .push_back(Segment::Bytes(self.tail..self.bytes.len()));
             self.tail = self.bytes.len();
         }
-        self.segments
-            .push_back(Segment::Part(selected.clone(), range));
+        self.segments.push_back(segment);
     }
 
     /// Appends a copy of a part. What cannot be read is left for the write to
@@ -162,8 +176,8 @@ impl Output {
         rest
     }
 
-    /// Sends until all is sent, the transport is full, or `allowance` bytes
-    /// have gone; subtracts what went.
+    /// Sends until all is sent, the transport is full, a piece of a large file
+    /// has gone, or `allowance` bytes have; subtracts what went.
     pub fn write_to<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -177,21 +191,27 @@ impl Output {
             if *allowance == 0 {
                 return Ok(Flow::Paused);
             }
-            // A short write of memory says that the transport is full, as
-            // epoll(7) has it; a short one of a file may have other causes.
-            let mut sending_file = false;
-            let (offered, sent) = match self.segments.front() {
-                Some(Segment::Part(selected, range))
-                    if matches!(selected.content, Content::File(_)) =>
-                {
-                    sending_file = true;
-                    send_piece(transport, selected, range, *allowance)?
+            if let Some(Segment::Part(selected, range)) = self.segments.front()
+                && let Content::File(file) = &selected.content
+            {
+                let left = range.end - range.start;
+                let sent = send_piece(transport, file, &selected.identity, range, *allowance)?;
+                self.advance(sent);
+                *allowance -= sent;
+                // A short one may have many causes. The next waits for the next
+                // turn: its bytes may have to be waited for.
+                match sent as u64 {
+                    0 => return Ok(Flow::Blocked),
+                    sent if sent < left => return Ok(Flow::Paused),
+                    _ => continue,
                 }
-                _ => self.write_buffers(transport, *allowance)?,
-            };
+            }
+            let (offered, sent) = self.write_buffers(transport, *allowance)?;
             self.advance(sent);
             *allowance -= sent;
-            if sent < offered && (sent == 0 || !sending_file) {
+            // A short write of memory says that the transport is full, as
+            // epoll(7) has it.
+            if sent < offered {
                 return Ok(Flow::Blocked);
             }
         }
@@ -207,6 +227,7 @@ impl Output {
         let tail = &self.bytes[self.tail..];
         let stretches = self.segments.iter().map(|segment| match segment {
             Segment::Bytes(range) => Some(&self.bytes[range.clone()]),
+            Segment::Chunk(chunk, range) => Some(&chunk.as_ref()[range.clone()]),
             Segment::Part(selected, range) => match &selected.content {
                 Content::Memory(content) => {
                     Some(&content[range.start as usize..range.end as usize])
@@ -243,7 +264,7 @@ impl Output {
     fn advance(&mut self, mut sent: usize) {
         while let Some(segment) = self.segments.front_mut() {
             let left = match segment {
-                Segment::Bytes(range) => {
+                Segment::Bytes(range) | Segment::Chunk(_, range) => {
                     let step = sent.min(range.len());
                     range.start += step;
                     sent -= step;
@@ -265,21 +286,19 @@ impl Output {
     }
 }
 
-/// Sends a piece of an open file: bytes offered and sent.
+/// Sends a piece of an open file, and says of how many bytes.
 fn send_piece<T: Transport>(
     transport: &mut T,
-    selected: &Selected,
+    file: &File,
+    identity: &Identity,
     range: &Range<u64>,
     allowance: usize,
-) -> Result<(usize, usize), WriteError> {
-    let Content::File(file) = &selected.content else {
-        return Ok((0, 0));
-    };
+) -> Result<usize, WriteError> {
     // What was promised in the head must be what is sent: a file that was
     // rewritten in place meanwhile is not. The first piece goes with the head,
     // before which the file was looked at.
     if range.start > 0 {
-        match selected.identity.content_holds_for(file) {
+        match identity.content_holds_for(file) {
             Ok(true) => {}
             Ok(false) => return Err(WriteError::FileChanged),
             Err(error) => return Err(WriteError::File(error)),
@@ -289,8 +308,8 @@ fn send_piece<T: Transport>(
     let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
-        Ok(sent) => Ok((offered, sent)),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok((offered, 0)),
+        Ok(sent) => Ok(sent),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             Err(WriteError::File(error))
         }

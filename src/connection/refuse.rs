@@ -5,7 +5,6 @@ use super::{
     body::Body,
     desk::Desk,
     note::{self, Note, Said},
-    output::Flow,
     respond::{self, Frame},
     serve::Progress,
     state::{DiscardingBody, State, Then},
@@ -78,12 +77,8 @@ impl<T: Transport> Connection<T> {
             ..Page::of(status)
         };
         self.queue_last(page, &line, reason, desk);
-        let mut progress = Progress {
-            at: 0,
-            then: Then::Close(reason),
-            flow: Flow::Done,
-            unfinished: None,
-        };
+        let mut progress = Progress::begin(desk.now);
+        progress.then = Then::Close(reason);
         let mut budget = Budget {
             responses: 0,
             bytes: usize::MAX,

@@ -40,7 +40,9 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
     match answer {
         Answer::Representation(chosen) => queue_representation(chosen, frame, output),
         Answer::Page(page) => queue_page(page, frame, output),
-        Answer::NoDescriptor => queue_page(&Page::of(Status::ServiceUnavailable), frame, output),
+        Answer::NoDescriptor | Answer::Listing(_) => {
+            queue_page(&Page::of(Status::ServiceUnavailable), frame, output)
+        }
         Answer::Options => {
             let head = Head {
                 allow: true,
@@ -64,6 +66,7 @@ impl<'a> Frame<'a> {
             representation: b"",
             location: None,
             allow: false,
+            retry_after: None,
             cache_control: None,
             content_security_policy: None,
             vary: None,
@@ -213,10 +216,12 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
     let Page {
         status,
         body,
+        chunks,
         content_type,
         content_security_policy,
         location,
         cache_control,
+        retry_after,
         content_range,
         allow,
         vary,
@@ -225,20 +230,29 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
     let head = Head {
         location: location.as_deref(),
         allow: *allow,
+        retry_after: *retry_after,
         cache_control: Some(cache_control),
         content_security_policy: Some(content_security_policy),
         vary: *vary,
         content_type: Some(content_type),
         content_range: *content_range,
-        content_length: Some(body.len() as u64),
+        content_length: Some(page.content_bytes()),
         ..frame.head(*status)
     };
     head.write(&mut output.bytes);
-    let body: &[u8] = if frame.head_only { b"" } else { body };
+    if frame.head_only {
+        return Queued {
+            status: *status,
+            content_bytes: 0,
+        };
+    }
     output.bytes.extend_from_slice(body);
+    for chunk in chunks {
+        output.push_chunk(chunk);
+    }
     Queued {
         status: *status,
-        content_bytes: body.len() as u64,
+        content_bytes: page.content_bytes(),
     }
 }
 

@@ -10,11 +10,12 @@ use super::{
     note::{self, Note, Said},
     output::{Flow, WriteError},
     respond::{self, Frame},
-    state::{ReadingHead, State, Then, Writing},
+    state::{ReadingFolder, ReadingHead, State, Then, Writing},
     transport::Transport,
     write::write_failed,
 };
 use crate::{
+    files::listing::Listing,
     handler::{self, Answer},
     http::{
         method::Method,
@@ -36,6 +37,21 @@ pub(super) struct Progress {
     pub flow: Flow,
     /// The last response, when it was not all sent.
     pub unfinished: Option<Box<note::Unfinished>>,
+    /// When the request to be answered was whole.
+    pub received: Instant,
+}
+
+impl Progress {
+    /// None yet of the requests, of which the first was whole at `received`.
+    pub(super) fn begin(received: Instant) -> Progress {
+        Progress {
+            at: 0,
+            then: Then::Next,
+            flow: Flow::Done,
+            unfinished: None,
+            received,
+        }
+    }
 }
 
 /// What one request came to.
@@ -44,7 +60,7 @@ enum Judged {
     Partial,
     /// Done with; the next may follow.
     Answered,
-    /// Its body has to come first, or it was the last.
+    /// Its body has to come first, or its listing, or it was the last.
     Last,
     /// There is no descriptor for its file: to be judged again.
     Starved,
@@ -59,13 +75,7 @@ impl<T: Transport> Connection<T> {
         desk: &mut Desk,
         budget: &mut Budget,
     ) -> Step {
-        let progress = Progress {
-            at: 0,
-            then: Then::Next,
-            flow: Flow::Done,
-            unfinished: None,
-        };
-        self.serve_rest(input, progress, since, desk, budget)
+        self.serve_rest(input, Progress::begin(desk.now), since, desk, budget)
     }
 
     pub(super) fn serve_rest(
@@ -143,11 +153,17 @@ impl<T: Transport> Connection<T> {
         }
         progress.at += request.head_bytes;
         let last = progress.at == input.len();
-        let answer = handler::answer(&request, desk.place());
-        if matches!(answer, Answer::NoDescriptor) {
-            progress.at = begin;
-            return Ok(Judged::Starved);
-        }
+        let answer = match handler::answer(&request, desk.place()) {
+            Answer::NoDescriptor => {
+                progress.at = begin;
+                return Ok(Judged::Starved);
+            }
+            Answer::Listing(listing) => {
+                progress.then = await_listing(head.into(), listing, desk);
+                return Ok(Judged::Last);
+            }
+            answer => answer,
+        };
         self.respond(&request, &answer, last, progress, desk, budget)?;
         Ok(match progress.then {
             Then::Next => Judged::Answered,
@@ -197,7 +213,7 @@ impl<T: Transport> Connection<T> {
             number: self.identity.requests,
             queued,
             close,
-            received: desk.now,
+            received: progress.received,
         };
         let is_due = last
             || close.is_some()
@@ -227,12 +243,7 @@ impl<T: Transport> Connection<T> {
             return Step::Continue;
         };
         let decoded = discarding.body.take(input, desk.limits.body_bytes_max);
-        let mut progress = Progress {
-            at: 0,
-            then: Then::Next,
-            flow: Flow::Done,
-            unfinished: None,
-        };
+        let mut progress = Progress::begin(desk.now);
         match decoded {
             Ok(decoded) if !decoded.complete => {
                 return if budget.bytes == 0 {
@@ -254,22 +265,21 @@ impl<T: Transport> Connection<T> {
             let last = progress.at == input.len();
             // The same bytes are judged the same way again.
             if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) {
-                let answer = handler::answer(&request, desk.place());
-                if let Err(error) =
-                    self.respond(&request, &answer, last, &mut progress, desk, budget)
-                {
-                    return self.failed(&error, desk);
+                match handler::answer(&request, desk.place()) {
+                    Answer::Listing(listing) => {
+                        progress.then = await_listing(head, listing, desk);
+                    }
+                    answer => {
+                        let answered =
+                            self.respond(&request, &answer, last, &mut progress, desk, budget);
+                        if let Err(error) = answered {
+                            return self.failed(&error, desk);
+                        }
+                    }
                 }
             }
         }
-        if matches!(progress.then, Then::Close(_)) {
-            let rest = &input[progress.at..];
-            return match self.flush(&mut progress, desk, budget) {
-                Ok(()) => self.settle(rest, true, progress, desk.now, desk),
-                Err(error) => self.failed(&error, desk),
-            };
-        }
-        self.serve_rest(input, progress, desk.now, desk, budget)
+        self.go_on(input, progress, desk, budget)
     }
 
     /// Sends what is queued.
@@ -329,6 +339,11 @@ impl<T: Transport> Connection<T> {
                 self.state = State::DiscardingBody(discarding);
                 Step::Continue
             }
+            Then::Folder(mut reading) => {
+                reading.unparsed = rest.to_vec();
+                self.state = State::ReadingFolder(reading);
+                Step::Stop(Fate::Turn)
+            }
             Then::Next if rest.is_empty() => {
                 self.state = State::Idle { since: desk.now };
                 Step::Continue
@@ -353,4 +368,14 @@ impl<T: Transport> Connection<T> {
         desk.output.clear();
         Step::Stop(Fate::Closed(write_failed(&self.identity, error)))
     }
+}
+
+/// What follows a request for a folder whose listing is not finished.
+fn await_listing(head: Box<[u8]>, listing: Box<Listing>, desk: &Desk) -> Then {
+    Then::Folder(Box::new(ReadingFolder {
+        since: desk.now,
+        head,
+        listing,
+        unparsed: Vec::new(),
+    }))
 }

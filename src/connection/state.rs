@@ -26,7 +26,10 @@
 use std::time::Instant;
 
 use super::{body::Body, note::Unfinished, output::Output};
-use crate::{config::Timeouts, http::request::HeadLimits, observe::close_reason::CloseReason};
+use crate::{
+    config::Timeouts, files::listing::Listing, http::request::HeadLimits,
+    observe::close_reason::CloseReason,
+};
 
 /// Where a connection stands. What a state needs, it holds.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub enum State {
     ReadingHead(ReadingHead),
     /// The head is whole, its body is not.
     DiscardingBody(Box<DiscardingBody>),
+    /// The request is whole; the folder that it asks for is being listed.
+    ReadingFolder(Box<ReadingFolder>),
     /// A response is under way that the transport could not take at once.
     Writing(Box<Writing>),
     /// Kept alive, between two requests. It owns nothing.
@@ -68,6 +73,19 @@ pub struct DiscardingBody {
     pub head: Box<[u8]>,
     /// How far the body has come.
     pub body: Body,
+}
+
+/// See [`State::ReadingFolder`].
+#[derive(Debug)]
+pub struct ReadingFolder {
+    /// When the request was whole.
+    pub since: Instant,
+    /// Its head, kept to be answered once the listing is finished.
+    pub head: Box<[u8]>,
+    /// How far the listing has come.
+    pub listing: Box<Listing>,
+    /// What has been read behind the request.
+    pub unparsed: Vec<u8>,
 }
 
 /// See [`State::Writing`].
@@ -105,6 +123,8 @@ pub enum Then {
     Next,
     /// The body that a 100 (Continue) asked for.
     Body(Box<DiscardingBody>),
+    /// The listing of a folder that is not finished.
+    Folder(Box<ReadingFolder>),
     /// The end.
     Close(CloseReason),
 }
@@ -124,6 +144,7 @@ impl State {
         match self {
             State::ReadingHead(reading) => reading.since + timeouts.header,
             State::DiscardingBody(discarding) => discarding.since + timeouts.body,
+            State::ReadingFolder(reading) => reading.since + timeouts.write,
             State::Writing(writing) => writing.progress_at + timeouts.write,
             State::Idle { since } => *since + timeouts.keep_alive,
             State::Lingering(lingering) => lingering.since + timeouts.linger,
@@ -135,6 +156,7 @@ impl State {
         match self {
             State::ReadingHead(_) => "reading a head",
             State::DiscardingBody(_) => "discarding a body",
+            State::ReadingFolder(_) => "reading a folder",
             State::Writing(_) => "writing",
             State::Idle { .. } => "idle",
             State::Lingering(_) => "lingering",

@@ -87,6 +87,13 @@ impl<T: Transport> Connection<T> {
                 self.state = State::DiscardingBody(discarding);
                 Step::Continue
             }
+            Then::Folder(mut reading) => {
+                // Only now its time begins.
+                reading.since = since;
+                reading.unparsed = unparsed;
+                self.state = State::ReadingFolder(reading);
+                Step::Continue
+            }
             Then::Close(reason) => self.end(reason, unparsed.is_empty(), desk),
         }
     }

@@ -6,7 +6,8 @@ use cap_std::fs::MetadataExt;
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 use super::{
-    listing::{Entry, EntryKind},
+    Refusal,
+    listing::{Entry, EntryKind, Room},
     root::{Identity, Root, kind},
 };
 
@@ -20,68 +21,89 @@ pub struct Folder {
     root: Arc<Root>,
     /// Beneath the root; empty, or ending in a slash.
     path: Vec<u8>,
-    file: File,
+    dir: Dir,
+    /// Entries read so far that are shown.
+    shown: usize,
+    /// Where its listing takes memory from.
+    pub(super) room: Room,
 }
 
 impl Folder {
-    pub(super) fn new(root: Arc<Root>, path: &[u8], file: File) -> Folder {
-        Folder {
+    pub(super) fn new(root: Arc<Root>, path: &[u8], file: File, room: Room) -> io::Result<Folder> {
+        Ok(Folder {
             root,
             path: path.to_vec(),
-            file,
-        }
+            dir: Dir::new(file)?,
+            shown: 0,
+            room,
+        })
     }
 
-    /// What may be seen of the folder, in no order: regular files, folders,
-    /// and links to either that stay beneath the root. Not shown: hidden
-    /// names, anything else, and what goes away meanwhile.
-    pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for item in Dir::read_from(&self.file)? {
+    /// Reads on, past at most `items` names, and says whether the folder is at
+    /// its end. Appends to `entries`, in no order, what may be seen: regular
+    /// files, folders, and links to either that stay beneath the root. Not
+    /// shown: hidden names, anything else, and what goes away meanwhile.
+    pub(super) fn read(&mut self, items: usize, entries: &mut Vec<Entry>) -> io::Result<bool> {
+        for _ in 0..items {
+            let Some(item) = self.dir.read() else {
+                return Ok(true);
+            };
             let item = item?;
-            let name = item.file_name().to_bytes();
-            if name.starts_with(b".") {
+            if item.file_name().to_bytes().starts_with(b".") {
                 continue;
             }
-            if entries.len() >= ENTRIES_MAX {
+            if self.shown >= ENTRIES_MAX {
                 let path = String::from_utf8_lossy(&self.path);
                 log::warn!("/{path}: more than {ENTRIES_MAX} entries, the rest is not listed");
-                break;
+                return Ok(true);
             }
-            entries.extend(self.entry(item.file_name(), item.file_type()));
+            match self.entry(item.file_name(), item.file_type()) {
+                Ok(entry) => {
+                    self.shown += usize::from(entry.is_some());
+                    entries.extend(entry);
+                }
+                Err(error) => skip_or_fail(error)?,
+            }
         }
-        Ok(entries)
+        Ok(false)
     }
 
-    fn entry(&self, name: &CStr, told: FileType) -> Option<Entry> {
+    fn entry(&self, name: &CStr, told: FileType) -> io::Result<Option<Entry>> {
         match told {
             FileType::Symlink => return self.linked(name.to_bytes()),
             // Some file systems tell no kinds.
             FileType::RegularFile | FileType::Directory | FileType::Unknown => {}
-            _ => return None,
+            _ => return Ok(None),
         }
-        let stat = statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let stat = statat(self.dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let identity = Identity::new(&stat);
         let folder = match kind(&stat) {
             FileType::RegularFile => false,
             FileType::Directory => true,
             FileType::Symlink => return self.linked(name.to_bytes()),
-            _ => return None,
+            _ => return Ok(None),
         };
         let seconds = identity.mtime.div_euclid(1_000_000_000);
         let seconds = i64::try_from(seconds).unwrap_or(0);
-        Some(entry(name.to_bytes(), folder, identity.size, seconds))
+        Ok(Some(entry(name.to_bytes(), folder, identity.size, seconds)))
     }
 
     /// What the link `name` leads to, asked from the root: a link from one of
     /// its folders to another is lawful.
-    fn linked(&self, name: &[u8]) -> Option<Entry> {
+    fn linked(&self, name: &[u8]) -> io::Result<Option<Entry>> {
         let path = [self.path.as_slice(), name].concat();
-        let found = self.root.metadata(&path).ok()?;
-        if !found.is_dir() && !found.is_file() {
-            return None;
-        }
-        Some(entry(name, found.is_dir(), found.len(), found.mtime()))
+        let found = self.root.metadata(&path)?;
+        let is_shown = found.is_dir() || found.is_file();
+        Ok(is_shown.then(|| entry(name, found.is_dir(), found.len(), found.mtime())))
+    }
+}
+
+/// An entry that is gone, or not to be reached, is not shown; a system that
+/// fails is not passed over, for the listing would lack what is there.
+fn skip_or_fail(error: io::Error) -> io::Result<()> {
+    match Refusal::from(error) {
+        Refusal::Exhausted(error) | Refusal::Failed(error) => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -126,14 +148,20 @@ mod tests {
         let _socket = UnixListener::bind(at("socket")).unwrap();
 
         let root = Arc::new(Root::open(home.path()).unwrap());
-        let Ok(Opened::Folder(file)) = root.open_beneath(b"docs/") else {
-            panic!("not a folder");
-        };
-        let folder = Folder::new(root, b"docs/", file);
-        for round in 0..2 {
-            let mut entries: Vec<_> = folder
-                .entries()
-                .unwrap()
+        for items in [1, 2, 100] {
+            let Ok(Opened::Folder(file)) = root.open_beneath(b"docs/") else {
+                panic!("not a folder");
+            };
+            let room = Room::new(0);
+            let mut folder = Folder::new(Arc::clone(&root), b"docs/", file, room).unwrap();
+            let mut entries = Vec::new();
+            let mut pieces = 1;
+            while !folder.read(items, &mut entries).unwrap() {
+                pieces += 1;
+            }
+            // Eleven names, the folder itself and the one above it.
+            assert_eq!(pieces, 13 / items + 1);
+            let mut entries: Vec<_> = entries
                 .into_iter()
                 .map(|entry| (entry.name, entry.kind == EntryKind::Folder, entry.size))
                 .collect();
@@ -146,7 +174,7 @@ mod tests {
                 (b"\xff\n", false, 0),
             ];
             let expected = expected.map(|(name, folder, size)| (name.to_vec(), folder, size));
-            assert_eq!(entries, expected, "round {round}");
+            assert_eq!(entries, expected, "{items} at a time");
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The content of a folder, as a page and as JSON.
 //!
-//! Pure rendering: the caller reads the folder, leaves out what is hidden and
-//! what is neither file nor folder, and writes the head.
+//! Here stands how it is written; [`Listing`] reads the folder and writes it
+//! piece by piece, so that a large one holds nobody up.
 
+mod build;
+mod merge;
 mod order;
+mod room;
 mod text;
 
 use std::io::Write;
@@ -12,7 +15,11 @@ use self::text::{Unseen, push_exact, push_href, push_html, push_json, push_size}
 use super::media_type::extension;
 use crate::http::date::Civil;
 
-pub use self::order::{Sort, SortKey};
+pub use self::{
+    build::{Listing, Progress},
+    order::{Sort, SortKey},
+    room::{Chunk, Full, LISTINGS_BYTES_MAX, OWN_BYTES, Room},
+};
 
 /// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,71 +54,125 @@ const STYLE: &str = include_str!("listing/page.css");
 const SCRIPT: &str = include_str!("listing/page.js");
 const ICONS: &str = include_str!("listing/icons.svg");
 
-/// The page of a folder, UTF-8. `path` is the decoded path of the request; its
-/// links are relative to it, so it must be asked for with its last slash.
-/// Leaves `entries` sorted.
-pub fn html(path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
-    sort.apply(entries);
+/// What a listing is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A page for people, HTML in UTF-8. Its links are relative to the folder,
+    /// so it must be asked for with its last slash.
+    Html,
+    /// JSON (RFC 8259): an array of objects with `name`, `type` (`directory` or
+    /// `file`), `size` (of files alone), `mtime` (ISO 8601, UTC) and `href`
+    /// (relative to the folder). A name that is not UTF-8 is told with
+    /// replacement characters; its `href` is exact.
+    Json,
+}
+
+/// How many entries there are, and what the files weigh.
+#[derive(Clone, Copy, Debug, Default)]
+struct Summary {
+    folders: u64,
+    files: u64,
+    bytes: u64,
+}
+
+impl Summary {
+    fn add(&mut self, entry: &Entry) {
+        match entry.kind {
+            EntryKind::Folder => self.folders += 1,
+            EntryKind::File => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(entry.size);
+            }
+        }
+    }
+
+    fn entries(&self) -> u64 {
+        self.folders + self.files
+    }
+}
+
+impl Form {
+    /// Writes what stands before the entries. `path` is the decoded path of the
+    /// request.
+    fn push_begin(self, out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
+        match self {
+            Form::Html => push_page_begin(out, path, sort, summary),
+            Form::Json => out.push(b'['),
+        }
+    }
+
+    fn push_entry(self, out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
+        match self {
+            Form::Html => push_row(out, entry),
+            Form::Json => push_object(out, entry, is_first),
+        }
+    }
+
+    /// Writes what stands behind the entries.
+    fn push_end(self, out: &mut Vec<u8>) {
+        match self {
+            Form::Html => push_all(
+                out,
+                &[
+                    "</tbody>\n</table>\n</main>\n<script>",
+                    SCRIPT,
+                    "</script>\n</body>\n</html>\n",
+                ],
+            ),
+            Form::Json => push_all(out, &["\n]\n"]),
+        }
+    }
+
+    /// Bytes to begin with for so many entries: most are no longer.
+    fn bytes_expected(self, entries: usize) -> usize {
+        match self {
+            Form::Html => (16 << 10) + entries.saturating_mul(320),
+            Form::Json => 64 + entries.saturating_mul(160),
+        }
+    }
+}
+
+fn push_page_begin(out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
     let names = segments(path);
-    let mut out = Vec::with_capacity((16 << 10) + entries.len() * 320);
     out.extend_from_slice(
         b"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
           <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
           <meta name=\"color-scheme\" content=\"light dark\">\n<title>Index of /",
     );
     for name in &names {
-        push_html(&mut out, name, Unseen::Plain);
+        push_html(out, name, Unseen::Plain);
         out.push(b'/');
     }
     push_all(
-        &mut out,
+        out,
         &["</title>\n<style>", STYLE, "</style>\n</head>\n<body>\n"],
     );
-    push_all(&mut out, &[ICONS, "<header>\n"]);
-    push_breadcrumbs(&mut out, &names);
-    push_summary(&mut out, entries);
+    push_all(out, &[ICONS, "<header>\n"]);
+    push_breadcrumbs(out, &names);
+    push_summary(out, summary);
     push_all(
-        &mut out,
+        out,
         &[
             "<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n</header>\n<main>\n",
         ],
     );
-    push_table(&mut out, !names.is_empty(), entries, sort);
-    push_all(
-        &mut out,
-        &["</main>\n<script>", SCRIPT, "</script>\n</body>\n</html>\n"],
-    );
-    out
+    push_table_begin(out, !names.is_empty(), sort, summary);
 }
 
-/// The same as JSON (RFC 8259): an array of objects with `name`, `type`
-/// (`directory` or `file`), `size` (of files alone), `mtime` (ISO 8601, UTC)
-/// and `href` (relative to the folder). A name that is not UTF-8 is told with
-/// replacement characters; its `href` is exact.
-pub fn json(entries: &mut [Entry], sort: Sort) -> Vec<u8> {
-    sort.apply(entries);
-    let mut out = Vec::with_capacity(64 + entries.len() * 160);
-    out.push(b'[');
-    for (index, entry) in entries.iter().enumerate() {
-        let is_folder = entry.kind == EntryKind::Folder;
-        push_all(
-            &mut out,
-            &[if index > 0 { ",\n" } else { "\n" }, "{\"name\":"],
-        );
-        push_json(&mut out, &entry.name);
-        if is_folder {
-            push_all(&mut out, &[",\"type\":\"directory\""]);
-        } else {
-            let _ = write!(out, ",\"type\":\"file\",\"size\":{}", entry.size);
-        }
-        push_all(&mut out, &[",\"mtime\":\""]);
-        out.extend_from_slice(&Civil::from_unix_seconds(entry.mtime).iso_8601());
-        push_all(&mut out, &["\",\"href\":\""]);
-        push_href(&mut out, &entry.name, is_folder);
-        push_all(&mut out, &["\"}"]);
+fn push_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
+    let is_folder = entry.kind == EntryKind::Folder;
+    push_all(out, &[if is_first { "\n" } else { ",\n" }, "{\"name\":"]);
+    push_json(out, &entry.name);
+    if is_folder {
+        push_all(out, &[",\"type\":\"directory\""]);
+    } else {
+        let _ = write!(out, ",\"type\":\"file\",\"size\":{}", entry.size);
     }
-    out.extend_from_slice(b"\n]\n");
-    out
+    push_all(out, &[",\"mtime\":\""]);
+    out.extend_from_slice(&Civil::from_unix_seconds(entry.mtime).iso_8601());
+    push_all(out, &["\",\"href\":\""]);
+    push_href(out, &entry.name, is_folder);
+    push_all(out, &["\"}"]);
 }
 
 fn push_all(out: &mut Vec<u8>, pieces: &[&str]) {
@@ -145,19 +206,14 @@ fn push_breadcrumbs(out: &mut Vec<u8>, names: &[&[u8]]) {
     }
 }
 
-/// How many folders and files there are, and what the files weigh.
-fn push_summary(out: &mut Vec<u8>, entries: &[Entry]) {
-    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
-    let (count, bytes) = files.fold((0, 0_u64), |(count, bytes), file| {
-        (count + 1, bytes.saturating_add(file.size))
-    });
+fn push_summary(out: &mut Vec<u8>, summary: Summary) {
     push_all(out, &["<p role=\"status\">"]);
-    push_count(out, entries.len() as u64 - count, "folder");
+    push_count(out, summary.folders, "folder");
     push_all(out, &[", "]);
-    push_count(out, count, "file");
-    if count > 0 {
+    push_count(out, summary.files, "file");
+    if summary.files > 0 {
         push_all(out, &[", "]);
-        push_size(out, bytes);
+        push_size(out, summary.bytes);
     }
     push_all(out, &["</p>\n"]);
 }
@@ -167,7 +223,7 @@ fn push_count(out: &mut Vec<u8>, count: u64, noun: &str) {
     push_all(out, &[" ", noun, if count == 1 { "" } else { "s" }]);
 }
 
-fn push_table(out: &mut Vec<u8>, has_parent: bool, entries: &[Entry], sort: Sort) {
+fn push_table_begin(out: &mut Vec<u8>, has_parent: bool, sort: Sort, summary: Summary) {
     push_all(out, &["<table>\n<thead>\n<tr>"]);
     push_column(out, sort, SortKey::Name, "name", "Name");
     push_column(out, sort, SortKey::Size, "size", "Size");
@@ -181,10 +237,7 @@ fn push_table(out: &mut Vec<u8>, has_parent: bool, entries: &[Entry], sort: Sort
             ],
         );
     }
-    for entry in entries {
-        push_row(out, entry);
-    }
-    if entries.is_empty() {
+    if summary.entries() == 0 {
         push_all(
             out,
             &[
@@ -192,7 +245,6 @@ fn push_table(out: &mut Vec<u8>, has_parent: bool, entries: &[Entry], sort: Sort
             ],
         );
     }
-    push_all(out, &["</tbody>\n</table>\n"]);
 }
 
 /// A column's head: a link that sorts by it, or turns the order round. A

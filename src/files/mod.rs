@@ -52,9 +52,17 @@ pub enum Refusal {
     Forbidden,
     /// Nothing acceptable in any coding: 406.
     NotAcceptable,
+    /// No room for a listing, or no time: 503.
+    NoRoom,
     /// Out of descriptors or memory for now: 503. Never said of a file that
     /// is merely missing.
     Exhausted(io::Error),
     /// The system failed: 500.
     Failed(io::Error),
+}
+
+impl From<listing::Full> for Refusal {
+    fn from(_: listing::Full) -> Refusal {
+        Refusal::NoRoom
+    }
 }

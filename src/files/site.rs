@@ -16,6 +16,7 @@ use super::{
     Found, Refusal, Turn,
     cache::Cache,
     folder::Folder,
+    listing::{LISTINGS_BYTES_MAX, Room},
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
     root::{Identity, Opened, Root},
@@ -45,6 +46,8 @@ pub struct Site {
     path: PathBuf,
     descriptions: Descriptions,
     listing: bool,
+    /// Where listings take memory from.
+    listing_room: Room,
     cache_bytes_max: u64,
     descriptors_kept_max: u64,
     tree: RwLock<Arc<Tree>>,
@@ -94,6 +97,7 @@ impl Site {
             path,
             descriptions: Descriptions::new(options),
             listing: options.listing,
+            listing_room: Room::new(LISTINGS_BYTES_MAX),
             cache_bytes_max: options.cache_bytes_max,
             descriptors_kept_max: options.descriptors_kept_max,
             tree: RwLock::new(Arc::new(tree)),
@@ -324,7 +328,8 @@ impl View {
         let name = if path.is_empty() { b"." } else { path };
         match root.open_beneath(name) {
             Ok(Opened::Folder(file)) => {
-                let folder = Folder::new(Arc::clone(root), path, file);
+                let room = self.site.listing_room.clone();
+                let folder = Folder::new(Arc::clone(root), path, file, room)?;
                 Ok(Outcome::Other(Found::Folder(folder)))
             }
             Ok(_) => Err(Refusal::NotFound),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use crate::{
-    files::listing,
+    files::listing::{self, Chunk, Form},
     http::{
         error::RequestError,
         headers::{Lines, QUALITY_MAX, quality},
@@ -16,12 +16,14 @@ use crate::{
 };
 
 /// A page of the server's own. Nothing of the request stands in it unescaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// Its status.
     pub status: Status,
     /// Its content.
     pub body: Cow<'static, [u8]>,
+    /// What of the content stands behind the body.
+    pub chunks: Vec<Chunk>,
     /// The content's type.
     pub content_type: &'static str,
     /// What it may load.
@@ -30,6 +32,8 @@ pub struct Page {
     pub location: Option<Vec<u8>>,
     /// How it may be kept.
     pub cache_control: Cow<'static, str>,
+    /// After how many seconds to ask again (RFC 9110 section 10.2.3).
+    pub retry_after: Option<u64>,
     /// Which range could not be sent.
     pub content_range: Option<ContentRange>,
     /// Whether it says which methods are allowed.
@@ -39,6 +43,10 @@ pub struct Page {
     /// Whether the connection ends with it: what follows is not trusted.
     pub refused: bool,
 }
+
+/// The seconds after which a client may ask again for what there was no room
+/// for: a listing that is read is gone by then.
+pub const RETRY_AFTER_SECONDS: u64 = 2;
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -51,10 +59,12 @@ impl Page {
         Page {
             status,
             body: Cow::Owned(error_html(status, explanation(status)).into_bytes()),
+            chunks: Vec::new(),
             content_type: HTML,
             content_security_policy: ERROR_CSP,
             location: None,
             cache_control: Cow::Borrowed("no-cache"),
+            retry_after: (status == Status::ServiceUnavailable).then_some(RETRY_AFTER_SECONDS),
             content_range: None,
             allow: status == Status::MethodNotAllowed,
             vary: (status == Status::NotAcceptable).then_some("Accept-Encoding"),
@@ -116,24 +126,25 @@ impl Page {
         }
     }
 
-    /// A listing for people.
-    pub fn listing_html(body: Vec<u8>) -> Page {
+    /// A listing.
+    pub fn listing(form: Form, chunks: Vec<Chunk>) -> Page {
         Page {
-            status: Status::Ok,
-            body: Cow::Owned(body),
+            body: Cow::Borrowed(b""),
+            chunks,
+            content_type: match form {
+                Form::Html => HTML,
+                Form::Json => "application/json",
+            },
             content_security_policy: listing::CSP,
-            cache_control: Cow::Borrowed("no-cache"),
             vary: Some("Accept"),
             ..Page::of(Status::Ok)
         }
     }
 
-    /// A listing for programs.
-    pub fn listing_json(body: Vec<u8>) -> Page {
-        Page {
-            content_type: "application/json",
-            ..Page::listing_html(body)
-        }
+    /// Bytes of its content.
+    pub fn content_bytes(&self) -> u64 {
+        let chunks = self.chunks.iter().map(|chunk| chunk.as_ref().len() as u64);
+        self.body.len() as u64 + chunks.sum::<u64>()
     }
 }
 

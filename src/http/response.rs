@@ -130,6 +130,8 @@ pub struct Head<'a> {
     pub location: Option<&'a [u8]>,
     /// Whether `Allow` is sent (section 10.2.1).
     pub allow: bool,
+    /// The seconds of `Retry-After` (section 10.2.3).
+    pub retry_after: Option<u64>,
     /// `Cache-Control`, where no representation brings one.
     pub cache_control: Option<&'a str>,
     /// `Content-Security-Policy` of a page the server writes itself.
@@ -155,6 +157,7 @@ impl Head<'_> {
             representation,
             location,
             allow,
+            retry_after,
             cache_control,
             content_security_policy,
             vary,
@@ -172,6 +175,9 @@ impl Head<'_> {
         if allow {
             write_line(out, "Allow", Method::ALLOW.as_bytes());
         }
+        if let Some(seconds) = retry_after {
+            write_number_line(out, "Retry-After", seconds);
+        }
         if let Some(value) = cache_control {
             write_line(out, "Cache-Control", value.as_bytes());
         }
@@ -188,9 +194,7 @@ impl Head<'_> {
             write_content_range(out, range);
         }
         if let Some(length) = content_length {
-            out.extend_from_slice(b"Content-Length: ");
-            write_decimal(out, length);
-            out.extend_from_slice(b"\r\n");
+            write_number_line(out, "Content-Length", length);
         }
         match persistence {
             Persistence::Keep => {}
@@ -258,6 +262,13 @@ fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_number_line(out: &mut Vec<u8>, name: &str, value: u64) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    write_decimal(out, value);
     out.extend_from_slice(b"\r\n");
 }
 

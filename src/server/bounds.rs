@@ -10,7 +10,10 @@ use crate::{
         Connection, desk::READ_BYTES, output::KEPT_BYTES_MAX, serve::COALESCED_BYTES_MAX,
         socket::Stream,
     },
-    files::MEMORY_BYTES_MAX,
+    files::{
+        MEMORY_BYTES_MAX,
+        listing::{LISTINGS_BYTES_MAX, OWN_BYTES},
+    },
 };
 
 /// Bytes of a thread's stack that are ever touched, and of its poll's events.
@@ -19,8 +22,8 @@ const THREAD_BYTES: u64 = 512 << 10;
 /// Bytes of the program itself and of what there is one of.
 const PROGRAM_BYTES: u64 = 16 << 20;
 
-/// Bytes of one response's own head and page; a listing aside, which is as
-/// long as its folder.
+/// Bytes of one response's own head and page; a listing aside, which has terms
+/// of its own.
 const RESPONSE_BYTES: u64 = 16 << 10;
 
 /// Room that the allocator takes for what it gives, in parts of a hundred.
@@ -29,13 +32,17 @@ const ALLOCATOR_PERCENT: u64 = 125;
 /// A growing table is copied into one twice as large.
 const TABLE_COPIES: u64 = 3;
 
-/// A file and its variants, each held whole while it is sent.
+/// A file and its variants, each held whole while it is sent. A connection that
+/// is sent a listing instead holds no more than that of its own: entries, the
+/// first chunk, and the one being written.
 const REPRESENTATIONS: u64 = 4;
+const _: () = assert!(3 * OWN_BYTES as u64 <= REPRESENTATIONS * MEMORY_BYTES_MAX);
 
 /// The worst case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of what does not depend on connections: program, workers, cache.
+    /// Bytes of what does not depend on connections: program, workers, cache,
+    /// listings.
     pub base_bytes: u64,
     /// Bytes of one connection that does nothing.
     pub idle_bytes: u64,
@@ -59,12 +66,16 @@ impl Bounds {
         // A head half read, or a response half sent with requests behind it.
         let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;
         let held = REPRESENTATIONS * MEMORY_BYTES_MAX;
+        let listings = match config.site.listing {
+            true => LISTINGS_BYTES_MAX,
+            false => 0,
+        };
         let connections = connections as u64;
         let beside = descriptors::beside(listeners, config.threads.get());
         Bounds {
             base_bytes: PROGRAM_BYTES
                 + NonZeroUsize::get(config.threads) as u64 * worker
-                + with_allocator(config.site.cache_bytes_max),
+                + with_allocator(config.site.cache_bytes_max + listings),
             idle_bytes,
             busy_bytes: idle_bytes + with_allocator(owned + held),
             connections,
@@ -123,6 +134,12 @@ mod tests {
         more.site.cache_bytes_max += 100 << 20;
         let difference = Bounds::new(&more, 100, 2, 1_000).base_bytes - bounds.base_bytes;
         assert_eq!(difference, 125 << 20);
+        more = config.clone();
+        more.site.listing = true;
+        let difference = Bounds::new(&more, 100, 2, 1_000).base_bytes - bounds.base_bytes;
+        // But for what the division leaves over.
+        let expected = LISTINGS_BYTES_MAX / 4 * 5;
+        assert!(difference.abs_diff(expected) <= 125, "{difference}");
         more = config.clone();
         more.limits.head.fields_bytes_max += 100_000;
         let difference = Bounds::new(&more, 100, 2, 1_000).busy_bytes - bounds.busy_bytes;

@@ -82,6 +82,8 @@ pub struct Scheduler<T, O> {
     table: Table<T>,
     /// Connections that had their share of a turn and are not done.
     ready: VecDeque<Place>,
+    /// How many of them were so when the last turn ended.
+    waiting: usize,
     arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,
     stop_at: Option<Instant>,
@@ -97,6 +99,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             outside,
             table: Table::default(),
             ready: VecDeque::new(),
+            waiting: 0,
             arrivals: Vec::new(),
             stop_at: None,
         }
@@ -132,9 +135,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// The poll says something of the connection with this token. It may be
     /// wrong, or mean one that had the token before.
     pub fn take_event(&mut self, token: usize, hint: Hint) {
-        if let Some(place) = self.table.find(token) {
-            self.step(place, hint);
-        }
+        let Some(place) = self.table.find(token) else {
+            return;
+        };
+        // Who waits for a turn has it after the events: one, not two.
+        let slot = self.table.get(place);
+        let is_queued = slot.is_some_and(|slot| slot.is_queued);
+        let hint = Hint {
+            writable: hint.writable && !is_queued,
+            ..hint
+        };
+        self.step(place, hint);
     }
 
     /// Ends a turn: those who are not done have their next share, and those
@@ -144,6 +155,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         if self.desk.now >= self.sweep_at {
             self.sweep();
         }
+        self.waiting = self.ready.len();
     }
 
     /// Takes what was handed over, and serves it at once: a client that speaks
@@ -196,10 +208,10 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.step(place, readable);
     }
 
-    /// Gives the connections in the ready queue their next share; those that
-    /// are not done go to the end, behind everybody else's events.
+    /// Gives those in the ready queue who had no share in this turn their next.
+    /// Who is not done goes to the end, behind everybody else's events.
     fn serve_ready(&mut self) {
-        for _ in 0..self.ready.len() {
+        for _ in 0..self.waiting {
             let Some(place) = self.ready.pop_front() else {
                 return;
             };
@@ -318,7 +330,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             let state = slot.connection.state();
             match state {
                 State::ReadingHead(_) | State::DiscardingBody(_) => reading += 1,
-                State::Writing(_) => writing += 1,
+                State::ReadingFolder(_) | State::Writing(_) => writing += 1,
                 State::Lingering(_) => lingering += 1,
                 State::Idle { .. } => {}
             }

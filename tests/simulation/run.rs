@@ -107,6 +107,8 @@ impl Run<'_> {
             }
             drop(wire);
             let Some(hint) = hint else { return fate };
+            // Every turn has a piece of a folder for somebody.
+            self.desk.folder_pieces = 1;
             fate = self.connection.advance(hint, &mut self.input, self.desk);
         }
     }

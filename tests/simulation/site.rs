@@ -21,6 +21,9 @@ pub const CACHED_BYTES: usize = 100 << 10;
 /// A file sent from its descriptor.
 pub const LARGE_BYTES: usize = (1 << 20) + 70_001;
 
+/// Entries of a folder that is listed in pieces.
+const MANY: usize = 300;
+
 /// A folder of files and what serves it.
 pub struct Ground {
     pub root: tempfile::TempDir,
@@ -47,7 +50,12 @@ impl Ground {
         write("large.bin", &pattern(LARGE_BYTES));
         std::fs::create_dir(root.path().join("folder")).unwrap();
         write("folder/index.html", b"<p>index</p>");
+        std::fs::create_dir(root.path().join("many")).unwrap();
+        for n in 0..MANY {
+            write(&format!("many/{n}"), b"");
+        }
         let mut config = Config::default();
+        config.site.listing = true;
         config.site.root = root.path().to_path_buf();
         change(&mut config);
         Ground {
@@ -91,6 +99,7 @@ pub fn set_clock(desk: &mut Desk, now: Instant) {
     desk.clock = Clock::Stepped(now);
     desk.read_clock();
     desk.view.begin_turn(desk.turn);
+    desk.folder_pieces = 1;
 }
 
 /// A connection over a wire, accepted now.

@@ -27,7 +27,9 @@ fn stream(name: &'static str, text: &str) -> Stream {
     Stream {
         name,
         bytes: text.as_bytes().to_vec(),
-        is_long: text.len() > 2_000 || text.contains("GET /large.bin HTTP"),
+        is_long: text.len() > 2_000
+            || text.contains("GET /large.bin HTTP")
+            || text.contains(" /many/ HTTP"),
     }
 }
 
@@ -65,6 +67,14 @@ fn lawful() -> Vec<(&'static str, String)> {
         (
             "folder without a slash",
             get("/folder?q", "") + &get("/folder/", ""),
+        ),
+        (
+            "a folder in pieces",
+            get("/many/", "") + &next + &get("/many/?sort=size", ""),
+        ),
+        (
+            "a folder in pieces, last",
+            format!("{next}HEAD /many/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
         ),
         ("not found", get("/none", "") + &next),
         ("refused path", get("/%zz", "") + &next),

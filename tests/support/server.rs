@@ -18,7 +18,21 @@ use super::{Client, DEADLINE};
 
 /// A command that runs the binary with no option taken from the environment.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stdhttpd"));
+    without_options(Command::new(BINARY))
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_stdhttpd");
+
+/// The same as a shell runs it after `ulimit -n`: that is the soft and the hard
+/// limit.
+fn limited_binary(descriptors: u64) -> Command {
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, BINARY]);
+    without_options(command)
+}
+
+fn without_options(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("STDHTTPD_") || text.starts_with("RUST_LOG") || text == "LISTEN_FDS" {
@@ -53,6 +67,7 @@ pub struct Builder {
     listen: Vec<String>,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
+    descriptors: Option<u64>,
 }
 
 impl Builder {
@@ -92,6 +107,12 @@ impl Builder {
         self
     }
 
+    /// Starts it under `ulimit -n`.
+    pub fn descriptors(mut self, descriptors: u64) -> Builder {
+        self.descriptors = Some(descriptors);
+        self
+    }
+
     /// Tells the story of each connection on standard error.
     pub fn debug(self) -> Builder {
         self.env("RUST_LOG", "debug")
@@ -116,7 +137,7 @@ impl Builder {
 
     /// The same where the addresses come from elsewhere than `--listen`.
     pub fn start_expecting(self, lines_wanted: usize) -> Server {
-        let mut command = binary();
+        let mut command = self.descriptors.map_or_else(binary, limited_binary);
         for address in &self.listen {
             command.args(["--listen", address]);
         }
@@ -204,6 +225,7 @@ impl Server {
             listen: vec!["127.0.0.1:0".into()],
             args: Vec::new(),
             env: Vec::new(),
+            descriptors: None,
         }
     }
 

@@ -44,25 +44,24 @@ impl Sort {
         sort
     }
 
-    /// Sorts entries: folders first, then by the key, equal ones by name.
-    pub fn apply(self, entries: &mut [Entry]) {
-        entries.sort_unstable_by(|a, b| {
-            let folders_first = is_file(a).cmp(&is_file(b));
-            folders_first.then_with(|| {
-                let by_key = match self.key {
-                    SortKey::Name => Ordering::Equal,
-                    SortKey::Size if is_file(a) => a.size.cmp(&b.size),
-                    SortKey::Size => Ordering::Equal,
-                    SortKey::Time => a.mtime.cmp(&b.mtime),
-                };
-                let ascending = by_key.then_with(|| compare_names(&a.name, &b.name));
-                if self.descending {
-                    ascending.reverse()
-                } else {
-                    ascending
-                }
-            })
-        });
+    /// Which of two entries comes first: folders do, then the key decides, and
+    /// of equals the name.
+    pub fn compare(self, a: &Entry, b: &Entry) -> Ordering {
+        let folders_first = is_file(a).cmp(&is_file(b));
+        folders_first.then_with(|| {
+            let by_key = match self.key {
+                SortKey::Name => Ordering::Equal,
+                SortKey::Size if is_file(a) => a.size.cmp(&b.size),
+                SortKey::Size => Ordering::Equal,
+                SortKey::Time => a.mtime.cmp(&b.mtime),
+            };
+            let ascending = by_key.then_with(|| compare_names(&a.name, &b.name));
+            if self.descending {
+                ascending.reverse()
+            } else {
+                ascending
+            }
+        })
     }
 }
 
@@ -147,7 +146,8 @@ mod tests {
             entry(File, "a", 7, 20),
             entry(Folder, "y", 1, 6),
         ];
-        Sort::from_query(Some(query)).apply(&mut entries);
+        let sort = Sort::from_query(Some(query));
+        entries.sort_by(|a, b| sort.compare(a, b));
         let names: Vec<_> = entries
             .iter()
             .map(|e| String::from_utf8_lossy(&e.name))

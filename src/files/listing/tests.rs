@@ -21,6 +21,28 @@ fn folder(name: &[u8]) -> Entry {
     entry(EntryKind::Folder, name, 4096, 0)
 }
 
+/// The whole of a listing, written at once.
+fn text(form: Form, path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
+    entries.sort_by(|a, b| sort.compare(a, b));
+    let mut summary = Summary::default();
+    entries.iter().for_each(|entry| summary.add(entry));
+    let mut out = Vec::new();
+    form.push_begin(&mut out, path, sort, summary);
+    for (index, entry) in entries.iter().enumerate() {
+        form.push_entry(&mut out, entry, index == 0);
+    }
+    form.push_end(&mut out);
+    out
+}
+
+fn html(path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
+    text(Form::Html, path, entries, sort)
+}
+
+fn json(entries: &mut [Entry], sort: Sort) -> Vec<u8> {
+    text(Form::Json, b"", entries, sort)
+}
+
 fn page(path: &str, entries: &mut [Entry], query: &str) -> String {
     let page = html(path.as_bytes(), entries, Sort::from_query(Some(query)));
     String::from_utf8(page).expect("a page is UTF-8")

@@ -13,6 +13,7 @@ fn head<'a>(common: &'a CommonFields) -> Head<'a> {
         representation: b"",
         location: None,
         allow: false,
+        retry_after: None,
         cache_control: None,
         content_security_policy: None,
         vary: None,
@@ -48,6 +49,7 @@ fn every_part_of_a_head_has_its_line() {
         (&|head| head.representation = b"A: b\r\n", "A: b\r\n"),
         (&|head| head.location = Some(b"/x/"), "Location: /x/\r\n"),
         (&|head| head.allow = true, "Allow: GET, HEAD, OPTIONS\r\n"),
+        (&|head| head.retry_after = Some(120), "Retry-After: 120\r\n"),
         (
             &|head| head.cache_control = Some("no-cache"),
             "Cache-Control: no-cache\r\n",

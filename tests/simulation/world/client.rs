@@ -187,6 +187,7 @@ impl Client {
             State::ReadingHead(reading) if reading.unjudged => {
                 assert!(slot.is_starved, "{name}: a request forgotten");
             }
+            State::ReadingFolder(_) => panic!("{name}: a folder forgotten"),
             _ => {
                 assert!(slot.watched >= Watched::Reads, "{name}: input unasked for");
                 assert!(wire.wakes_reader(), "{name}: input forgotten");
@@ -197,6 +198,7 @@ impl Client {
         let deadline = state.deadline(&desk.timeouts);
         let longest = match state {
             State::ReadingHead(_) => desk.timeouts.header,
+            State::ReadingFolder(_) => desk.timeouts.write,
             State::DiscardingBody(_) => desk.timeouts.body,
             State::Writing(_) => desk.timeouts.write,
             State::Idle { .. } => desk.timeouts.keep_alive,

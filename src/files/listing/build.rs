@@ -1,0 +1,157 @@
+//! A folder's listing in the making: read, put in order and written in pieces.
+
+use std::mem;
+
+use super::{
+    Entry, Form, Sort, Summary,
+    merge::Runs,
+    room::{Chunk, Full, OWN_BYTES, Share},
+};
+use crate::files::{Folder, Refusal};
+
+/// Entries that are read, or written, in one piece: a fraction of a
+/// millisecond, after which other connections have their turn.
+const PIECE_ENTRIES: usize = 256;
+
+/// Bytes of text in one chunk of a finished listing, but for the rest of the
+/// row that reaches beyond them.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Room for the row that reaches beyond [`CHUNK_BYTES`], unless its name is
+/// very long and all of it has to be escaped.
+const ROW_BYTES: usize = 2 << 10;
+
+/// What an entry takes besides its name: itself, and the allocator's part.
+const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
+
+/// A folder's listing in the making.
+///
+/// Of what it takes to hold the entries, and of the text, [`OWN_BYTES`] each
+/// are its own; the rest is taken from the room that all listings share.
+#[derive(Debug)]
+pub struct Listing {
+    /// The folder, until it has been read.
+    folder: Option<Folder>,
+    path: Vec<u8>,
+    form: Form,
+    sort: Sort,
+    summary: Summary,
+    runs: Runs,
+    /// Bytes that the entries in `runs` take.
+    entries_bytes: usize,
+    /// The part of them that is shared.
+    entries: Share,
+    /// Text that is no chunk yet.
+    text: Vec<u8>,
+    chunks: Vec<Chunk>,
+    is_first: bool,
+}
+
+/// How far a listing has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// There is more to do.
+    Unfinished,
+    /// This is it.
+    Finished(Vec<Chunk>),
+}
+
+impl Listing {
+    /// The listing of `folder`, which was asked for by the decoded `path`.
+    pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
+        Listing {
+            entries: folder.room.share(),
+            folder: Some(folder),
+            path: path.to_vec(),
+            form,
+            sort,
+            summary: Summary::default(),
+            runs: Runs::new(sort),
+            entries_bytes: 0,
+            text: Vec::new(),
+            chunks: Vec::new(),
+            is_first: true,
+        }
+    }
+
+    /// What it is written as.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Does a piece of the work: reads some entries and sorts them, or writes
+    /// some. A folder that is read in one piece is also written with it. Once
+    /// it is finished, or was refused, it is not to be called again.
+    pub fn advance(&mut self) -> Result<Progress, Refusal> {
+        if let Some(folder) = &mut self.folder {
+            let mut entries = Vec::new();
+            let is_whole = folder.read(PIECE_ENTRIES, &mut entries)?;
+            self.add(entries)?;
+            if !is_whole {
+                return Ok(Progress::Unfinished);
+            }
+            self.begin();
+            if self.runs.count() > 1 {
+                return Ok(Progress::Unfinished);
+            }
+        }
+        for _ in 0..PIECE_ENTRIES {
+            let Some(entry) = self.runs.take() else {
+                return Ok(Progress::Finished(self.finish()?));
+            };
+            self.entries_bytes -= entry_bytes(&entry);
+            let is_first = mem::take(&mut self.is_first);
+            self.form.push_entry(&mut self.text, &entry, is_first);
+            if self.text.len() >= CHUNK_BYTES {
+                self.cut(CHUNK_BYTES + ROW_BYTES)?;
+            }
+        }
+        self.share_entries()?;
+        Ok(Progress::Unfinished)
+    }
+
+    fn add(&mut self, entries: Vec<Entry>) -> Result<(), Full> {
+        for entry in &entries {
+            self.summary.add(entry);
+            self.entries_bytes += entry_bytes(entry);
+        }
+        self.runs.add(entries);
+        self.share_entries()
+    }
+
+    fn share_entries(&mut self) -> Result<(), Full> {
+        self.entries
+            .set(self.entries_bytes.saturating_sub(OWN_BYTES))
+    }
+
+    /// The folder has been read: closes it and begins to write.
+    fn begin(&mut self) {
+        self.folder = None;
+        let entries = usize::try_from(self.summary.entries()).unwrap_or(usize::MAX);
+        let expected = self.form.bytes_expected(entries);
+        self.text = Vec::with_capacity(expected.min(CHUNK_BYTES + ROW_BYTES));
+        let (form, sort, summary) = (self.form, self.sort, self.summary);
+        form.push_begin(&mut self.text, &self.path, sort, summary);
+    }
+
+    /// Makes a chunk of the text; the next one is expected to be so long.
+    fn cut(&mut self, next_bytes: usize) -> Result<(), Full> {
+        let text = mem::replace(&mut self.text, Vec::with_capacity(next_bytes));
+        let own = if self.chunks.is_empty() { OWN_BYTES } else { 0 };
+        self.chunks.push(self.entries.room().chunk(text, own)?);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>, Full> {
+        self.form.push_end(&mut self.text);
+        self.cut(0)?;
+        Ok(mem::take(&mut self.chunks))
+    }
+}
+
+fn entry_bytes(entry: &Entry) -> usize {
+    ENTRY_BYTES + entry.name.len()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use std::{fs, sync::Arc};
+
+use super::{super::room::Room, *};
+use crate::files::root::{Opened, Root};
+
+/// A folder of so many files.
+fn folder(count: usize) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for number in 0..count {
+        fs::write(home.path().join(format!("file-{number}.txt")), "text").unwrap();
+    }
+    home
+}
+
+fn listing(home: &tempfile::TempDir, room: &Room, form: Form, query: &str) -> Listing {
+    let root = Arc::new(Root::open(home.path()).unwrap());
+    let Ok(Opened::Folder(file)) = root.open_beneath(b".") else {
+        panic!("not a folder");
+    };
+    let folder = Folder::new(root, b"", file, room.clone()).unwrap();
+    Listing::new(folder, b"", form, Sort::from_query(Some(query)))
+}
+
+/// The finished listing, and in how many pieces it was made.
+fn finish(mut listing: Listing) -> Result<(Vec<Chunk>, usize), Refusal> {
+    for piece in 1.. {
+        if let Progress::Finished(chunks) = listing.advance()? {
+            return Ok((chunks, piece));
+        }
+    }
+    unreachable!("it goes on for ever");
+}
+
+fn text(chunks: &[Chunk]) -> String {
+    let bytes: Vec<u8> = chunks
+        .iter()
+        .flat_map(|chunk| chunk.as_ref())
+        .copied()
+        .collect();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_listing_is_the_same_in_however_many_pieces() {
+    for (count, pieces) in [(0, 1), (1, 1), (253, 1), (600, 6), (2_000, 16)] {
+        let home = folder(count);
+        let room = Room::new(u64::MAX);
+        for (form, query) in [(Form::Html, ""), (Form::Json, "order=desc")] {
+            let (chunks, made_in) = finish(listing(&home, &room, form, query)).unwrap();
+            assert_eq!(made_in, pieces, "{count} entries");
+            for chunk in &chunks {
+                assert!(chunk.as_ref().len() <= CHUNK_BYTES + ROW_BYTES + 8_000);
+            }
+            let text = text(&chunks);
+            let mut numbers: Vec<usize> = text
+                .split("./file-")
+                .skip(1)
+                .map(|rest| rest.split('.').next().unwrap().parse().unwrap())
+                .collect();
+            if query == "order=desc" {
+                numbers.reverse();
+            }
+            assert!(numbers.iter().copied().eq(0..count), "{numbers:?}");
+            match form {
+                Form::Html => {
+                    assert!(text.ends_with("</html>\n"));
+                    let plural = if count == 1 { "" } else { "s" };
+                    assert!(text.contains(&format!(", {} file{plural}", Thousands(count))));
+                }
+                Form::Json => {
+                    let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    assert_eq!(parsed.as_array().unwrap().len(), count);
+                }
+            }
+        }
+        assert_eq!(room.held(), 0, "{count} entries");
+    }
+}
+
+/// A number below a million, as the page writes it.
+struct Thousands(usize);
+
+impl std::fmt::Display for Thousands {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            small @ 0..1_000 => write!(out, "{small}"),
+            large => write!(out, "{},{:03}", large / 1_000, large % 1_000),
+        }
+    }
+}
+
+#[test]
+fn room_is_taken_for_what_is_large_alone() {
+    let small = folder(200);
+    let large = folder(2_000);
+    let none = Room::new(0);
+    let whole = finish(listing(&small, &none, Form::Html, "")).unwrap();
+    assert!(text(&whole.0).len() < OWN_BYTES);
+    for (bytes_max, fits) in [
+        (0, false),
+        (100_000, false),
+        (250_000, false),
+        (450_000, true),
+    ] {
+        let room = Room::new(bytes_max);
+        match finish(listing(&large, &room, Form::Html, "")) {
+            Ok((chunks, _)) => {
+                assert!(fits, "{bytes_max}");
+                let bytes = text(&chunks).len();
+                // The first chunk is a little longer than what is its own.
+                assert_eq!(room.held(), (bytes - OWN_BYTES) as u64);
+                drop(chunks);
+            }
+            Err(Refusal::NoRoom) => assert!(!fits, "{bytes_max}"),
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+        assert_eq!(room.held(), 0, "{bytes_max}");
+    }
+}
+
+#[test]
+fn a_listing_that_is_given_up_gives_its_room_back() {
+    let large = folder(2_000);
+    let room = Room::new(u64::MAX);
+    let mut listing = listing(&large, &room, Form::Html, "");
+    for _ in 0..12 {
+        assert!(matches!(listing.advance(), Ok(Progress::Unfinished)));
+    }
+    assert!(room.held() > 100_000, "{}", room.held());
+    drop(listing);
+    assert_eq!(room.held(), 0);
+}

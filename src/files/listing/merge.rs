@@ -1,0 +1,133 @@
+//! Entries put in order piece by piece: each piece is sorted when it comes, and
+//! the sorted runs are merged as they are taken out. No step is longer than a
+//! piece, however many entries there are.
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    mem, vec,
+};
+
+use super::{Entry, Sort};
+
+/// Entries that come in pieces and are taken out in order.
+#[derive(Debug)]
+pub struct Runs {
+    sort: Sort,
+    heap: BinaryHeap<Run>,
+}
+
+/// A sorted piece, of which the first entry that is left stands at the front.
+#[derive(Debug)]
+struct Run {
+    first: Entry,
+    rest: vec::IntoIter<Entry>,
+    sort: Sort,
+}
+
+impl Runs {
+    /// No entries yet.
+    pub fn new(sort: Sort) -> Runs {
+        Runs {
+            sort,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    /// Adds a piece.
+    pub fn add(&mut self, mut entries: Vec<Entry>) {
+        let sort = self.sort;
+        entries.sort_unstable_by(|a, b| sort.compare(a, b));
+        let mut rest = entries.into_iter();
+        if let Some(first) = rest.next() {
+            self.heap.push(Run { first, rest, sort });
+        }
+    }
+
+    /// Pieces of which something is left.
+    pub fn count(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Takes out the entry that comes first.
+    pub fn take(&mut self) -> Option<Entry> {
+        let mut run = self.heap.peek_mut()?;
+        Some(match run.rest.next() {
+            Some(next) => mem::replace(&mut run.first, next),
+            None => PeekMut::pop(run).first,
+        })
+    }
+}
+
+/// The heap gives the greatest: that is the run whose first entry comes first.
+impl Ord for Run {
+    fn cmp(&self, other: &Run) -> Ordering {
+        self.sort.compare(&other.first, &self.first)
+    }
+}
+
+impl PartialOrd for Run {
+    fn partial_cmp(&self, other: &Run) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Run {
+    fn eq(&self, other: &Run) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Run {}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::EntryKind, *};
+
+    /// Entries without a pattern; some are folders.
+    fn entries(count: u64) -> Vec<Entry> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let entry = |number: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            Entry {
+                name: format!("{}-{number}", (state >> 33) % 50).into_bytes(),
+                kind: match state >> 60 {
+                    0 => EntryKind::Folder,
+                    _ => EntryKind::File,
+                },
+                size: (state >> 40) % 7,
+                mtime: ((state >> 50) % 5) as i64,
+            }
+        };
+        (0..count).map(entry).collect()
+    }
+
+    #[test]
+    fn pieces_come_out_as_if_sorted_at_once() {
+        let check = |count: u64, piece: usize, query: &str| {
+            let sort = Sort::from_query(Some(query));
+            let mut expected = entries(count);
+            let mut runs = Runs::new(sort);
+            for piece in expected.chunks(piece) {
+                runs.add(piece.to_vec());
+            }
+            assert_eq!(runs.count(), expected.len().div_ceil(piece));
+            expected.sort_by(|a, b| sort.compare(a, b));
+            let mut taken = Vec::new();
+            while let Some(entry) = runs.take() {
+                taken.push(entry);
+            }
+            assert!(taken == expected, "{count} by {piece}, {query:?}");
+            assert_eq!(runs.count(), 0);
+        };
+        for query in ["", "order=desc", "sort=size", "sort=time&order=desc"] {
+            check(0, 1, query);
+            check(1, 1, query);
+            check(1_000, 1, query);
+            check(1_000, 64, query);
+            check(1_000, 5_000, query);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Memory for listings, bounded for the whole process, and the pieces of a
+//! listing that hold it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+/// Bytes of listings, finished or not, that the process holds at once, beyond
+/// [`OWN_BYTES`] of each: three folders of 100,000 entries. A listing for which
+/// there is no room is refused: 503, with `Retry-After`.
+pub const LISTINGS_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of entries, and of text, that each listing may have besides: those of
+/// some 300 entries. So a small folder is listed however many large ones are.
+pub const OWN_BYTES: usize = 64 << 10;
+
+/// What all listings of the process may hold together.
+#[derive(Clone, Debug)]
+pub struct Room(Arc<Account>);
+
+#[derive(Debug)]
+struct Account {
+    held: AtomicU64,
+    bytes_max: u64,
+    /// Whether it was said that there is no room left.
+    is_told: AtomicBool,
+}
+
+/// There is no room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Bytes of the room that are taken; given back when dropped.
+#[derive(Debug)]
+pub struct Share {
+    room: Room,
+    bytes: u64,
+}
+
+/// A stretch of a finished listing, shared by whoever sends it.
+#[derive(Clone, Debug)]
+pub struct Chunk(Arc<(Vec<u8>, Share)>);
+
+impl Room {
+    /// Room for so many bytes.
+    pub fn new(bytes_max: u64) -> Room {
+        Room(Arc::new(Account {
+            held: AtomicU64::new(0),
+            bytes_max,
+            is_told: AtomicBool::new(false),
+        }))
+    }
+
+    /// An empty share.
+    pub fn share(&self) -> Share {
+        Share {
+            room: self.clone(),
+            bytes: 0,
+        }
+    }
+
+    /// A chunk of `text`, of which `own` bytes take no room.
+    pub fn chunk(&self, text: Vec<u8>, own: usize) -> Result<Chunk, Full> {
+        let mut share = self.share();
+        share.set(text.len().saturating_sub(own))?;
+        Ok(Chunk(Arc::new((text, share))))
+    }
+
+    /// Bytes that are taken.
+    pub fn held(&self) -> u64 {
+        self.0.held.load(Relaxed)
+    }
+
+    /// Takes `bytes`, or says, once until all is given back, that there is no
+    /// room for them.
+    fn take(&self, bytes: u64) -> Result<(), Full> {
+        let Account {
+            held,
+            bytes_max,
+            is_told,
+        } = &*self.0;
+        let fits = |held: u64| held.checked_add(bytes).filter(|sum| sum <= bytes_max);
+        if held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
+            return Ok(());
+        }
+        if !is_told.swap(true, Relaxed) {
+            log::warn!("listings hold {bytes_max} bytes, as many as they may: no further is made");
+        }
+        Err(Full)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        if bytes > 0 && self.0.held.fetch_sub(bytes, Relaxed) == bytes {
+            self.0.is_told.store(false, Relaxed);
+        }
+    }
+}
+
+impl Share {
+    /// The room that it is of.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Makes it `bytes`. Growing may fail, and leaves it as it was.
+    pub fn set(&mut self, bytes: usize) -> Result<(), Full> {
+        let bytes = bytes as u64;
+        if bytes > self.bytes {
+            self.room.take(bytes - self.bytes)?;
+        } else {
+            self.room.give_back(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.give_back(self.bytes);
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_given_back() {
+        let room = Room::new(100);
+        let mut share = room.share();
+        let mut other = room.share();
+        // (what a share is set to, whether it fits, what is held then)
+        for (bytes, expected, held) in [
+            (60, Ok(()), 60),
+            (101, Err(Full), 60),
+            (100, Ok(()), 100),
+            (30, Ok(()), 30),
+            (usize::MAX, Err(Full), 30),
+        ] {
+            assert_eq!(share.set(bytes), expected, "{bytes}");
+            assert_eq!(room.held(), held, "{bytes}");
+        }
+        assert_eq!(other.set(71), Err(Full));
+        assert_eq!(other.set(70), Ok(()));
+        drop(share);
+        assert_eq!(room.held(), 70);
+        drop(other);
+        assert_eq!(room.held(), 0);
+    }
+
+    #[test]
+    fn a_chunk_holds_its_room_until_the_last_sender_is_done() {
+        let room = Room::new(100);
+        let own = room.chunk(vec![1; 150], 150).unwrap();
+        assert_eq!((own.as_ref().len(), room.held()), (150, 0));
+        let chunk = room.chunk(vec![1; 90], 10).unwrap();
+        assert_eq!(room.held(), 80);
+        assert_eq!(room.chunk(vec![1; 21], 0).unwrap_err(), Full);
+        let again = chunk.clone();
+        drop(chunk);
+        assert_eq!(room.held(), 80);
+        drop(again);
+        assert_eq!(room.held(), 0);
+    }
+}

@@ -1,0 +1,226 @@
+//! A disk that fails, and one that is slow: strace has the calls of a running
+//! server fail, or wait.
+
+mod support;
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Client, Server, content, reply::Kind, wait_until};
+
+const LARGE: usize = 8 << 20;
+
+/// The most bytes of it that one call sends.
+const PIECE: usize = 512 << 10;
+
+/// strace at work on a running server, until this is dropped.
+struct Strace(Child);
+
+impl Strace {
+    /// Tampers with the calls that `faults` name, as strace's `inject` has it:
+    /// `NAME:error=EIO:when=2+`.
+    fn inject(server: &Server, faults: &[&str]) -> Strace {
+        let names = faults.iter().map(|fault| fault.split(':').next());
+        let names: Vec<_> = names.map(|name| name.expect("a name")).collect();
+        let mut arguments = vec![format!("--trace={}", names.join(",")), "-o/dev/null".into()];
+        arguments.extend(faults.iter().map(|fault| format!("--inject={fault}")));
+        Strace::attach(server, &arguments)
+    }
+
+    fn attach(server: &Server, arguments: &[String]) -> Strace {
+        let pid = server.pid().to_string();
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-p", &pid]).args(arguments);
+        let strace = command.stderr(Stdio::null()).spawn().expect("strace");
+        wait_until("strace to watch each thread", || {
+            let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
+            tasks.into_iter().all(|task| {
+                let status = fs::read_to_string(task.expect("a thread").path().join("status"));
+                !status.expect("a status").contains("TracerPid:\t0\n")
+            })
+        });
+        Strace(strace)
+    }
+}
+
+impl Drop for Strace {
+    fn drop(&mut self) {
+        // Interrupted, it lets go of the server.
+        let pid = Pid::from_raw(self.0.id().cast_signed()).expect("a process");
+        let _ = kill_process(pid, Signal::INT);
+        let _ = self.0.wait();
+    }
+}
+
+fn server(entries: usize) -> Server {
+    let mut builder = Server::build()
+        .file("index.html", "home")
+        .file("small.txt", "small")
+        .file("kept.txt", "kept")
+        .file("large.bin", content(LARGE))
+        .args("--listing --threads 1");
+    for number in 0..entries {
+        builder = builder.file(&format!("folder/{number:05}"), "");
+    }
+    let server = builder.start();
+    // What was written just now is not kept.
+    thread::sleep(Duration::from_millis(50));
+    server
+}
+
+/// Asserts that the log tells of the failure in the system's words.
+#[track_caller]
+fn assert_told(server: &Server, beginning: &str) {
+    let line = server.wait_for_log("the failure", |line| line.contains(beginning));
+    assert!(line.contains("Input/output error (os error 5)"), "{line}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn what_cannot_be_read_is_answered_500_until_it_can() {
+    let check = |target: &str, fault: &str, whole: &dyn Fn(&[u8]) -> bool| {
+        let server = server(600);
+        let mut client = server.connect();
+        let tampered = Strace::inject(&server, &[fault]);
+        let reply = client.get(target);
+        assert_eq!(reply.status, 500, "{target} {fault}");
+        let text = reply.text();
+        for word in ["error 5", "EIO", "nput/output", "/tmp", "os error"] {
+            assert!(!text.contains(word), "{text}");
+        }
+        assert_told(&server, &format!("cannot read {}", &target[1..]));
+        // Its worker and its connection go on, and so does the file.
+        client.assert_open();
+        drop(tampered);
+        let reply = client.get(target);
+        assert_eq!(reply.status, 200, "{target} after {fault}");
+        assert!(whole(&reply.body), "{target} after {fault}");
+        assert_eq!(client.get("/").text(), "home");
+    };
+    let small = |body: &[u8]| body == b"small";
+    let large = |body: &[u8]| body == content(LARGE);
+    let folder = |body: &[u8]| String::from_utf8_lossy(body).matches("\"./00").count() == 600;
+    // To open it, to look at what was opened, to read it, to look again.
+    check("/small.txt", "openat2:error=EIO", &small);
+    check("/small.txt", "fstat:error=EIO", &small);
+    check("/small.txt", "fstat:error=EIO:when=2", &small);
+    check("/small.txt", "pread64:error=EIO", &small);
+    check("/large.bin", "openat2:error=EIO", &large);
+    check("/large.bin", "fstat:error=EIO:when=1", &large);
+    // A folder: at once, between two of its pieces, and at one of its files.
+    check("/folder/", "getdents64:error=EIO", &folder);
+    check("/folder/", "getdents64:error=EIO:when=3", &folder);
+    check("/folder/", "newfstatat:error=EIO:when=500", &folder);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn what_cannot_be_looked_up_is_opened_anew() {
+    let server = server(0);
+    let mut client = server.connect();
+    assert_eq!(client.get("/kept.txt").text(), "kept");
+    let _tampered = Strace::inject(&server, &["newfstatat:error=EIO"]);
+    for _ in 0..3 {
+        assert_eq!(client.get("/kept.txt").text(), "kept");
+    }
+    assert_eq!(client.get("/missing").status, 404);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_response_under_way_ends_early() {
+    for fault in [
+        "sendfile:error=EIO",
+        "sendfile:error=EIO:when=3+",
+        "fstat:error=EIO:when=3+",
+    ] {
+        let server = server(0);
+        let mut other = server.connect();
+        let mut client = server.connect();
+        let tampered = Strace::inject(&server, &[fault]);
+        client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+        let error = client.try_reply(Kind::Get).expect_err("it is not whole");
+        assert!(
+            error.contains("missing") || error.contains("reset"),
+            "{fault}: {error}"
+        );
+        assert_told(&server, "cannot read a file");
+        other.assert_open();
+        drop(tampered);
+        assert!(other.get("/large.bin").body == content(LARGE), "{fault}");
+    }
+}
+
+/// The time that each of the disk's answers takes.
+const DELAY: Duration = Duration::from_millis(50);
+
+#[test]
+#[ignore = "needs strace"]
+fn a_slow_disk_holds_others_up_for_one_piece_at_a_time() {
+    let server = server(0);
+    let address = server.address();
+    let mut other = server.connect();
+    assert_eq!(other.get("/kept.txt").text(), "kept");
+    let fault = format!("sendfile:delay_enter={}", DELAY.as_micros());
+    let _tampered = Strace::inject(&server, &[&fault]);
+    let begun = Instant::now();
+    let download = thread::spawn(move || {
+        let reply = Client::connect(address).get("/large.bin");
+        assert!(reply.body == content(LARGE), "another body");
+    });
+    let mut waits = Vec::new();
+    while !download.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(other.get("/kept.txt").text(), "kept");
+        waits.push(asked.elapsed());
+        // So that the poll is seen between two requests, too.
+        thread::sleep(Duration::from_millis(3));
+    }
+    let took = begun.elapsed();
+    download.join().expect("a whole file");
+    waits.sort();
+    let (median, most) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    println!(
+        "{LARGE} bytes from a disk that takes {DELAY:?} a piece came in {took:?}; beside it, of \
+         {} requests the median took {median:?}, the longest {most:?}",
+        waits.len()
+    );
+    assert!(took > 10 * DELAY, "not slow: {took:?}");
+    assert!(waits.len() > 10, "{}", waits.len());
+    assert!(most < 2 * DELAY, "{most:?}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_large_file_is_read_ahead_and_sent_in_pieces() {
+    let server = server(0);
+    let calls = tempfile::NamedTempFile::new().expect("a file");
+    let arguments = [
+        "--trace=fadvise64,sendfile".into(),
+        format!("-o{}", calls.path().display()),
+    ];
+    let strace = Strace::attach(&server, &arguments);
+    let mut client = server.connect();
+    assert_eq!(client.get("/small.txt").text(), "small");
+    assert!(
+        client.get("/large.bin").body == content(LARGE),
+        "another body"
+    );
+    drop(strace);
+    let calls = fs::read_to_string(calls.path()).expect("its calls");
+    let lines = |name: &str| calls.lines().filter(|line| line.contains(name)).count();
+    assert_eq!(lines("POSIX_FADV_SEQUENTIAL"), 1, "{calls}");
+    let pieces = calls.lines().filter(|line| line.contains("sendfile("));
+    for piece in pieces {
+        let asked = piece.rsplit_once(", ").expect("arguments").1;
+        let digits: String = asked.chars().take_while(char::is_ascii_digit).collect();
+        let asked: usize = digits.parse().expect("a count");
+        assert!(asked <= PIECE, "{piece}");
+    }
+    assert!(lines("sendfile(") >= LARGE / PIECE, "{calls}");
+}

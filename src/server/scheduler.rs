@@ -21,7 +21,8 @@ use log::{debug, error};
 use super::table::{Place, Table, Watched};
 use crate::{
     connection::{
-        Connection, Fate, Hint, Identity, desk::Desk, state::State, transport::Transport,
+        Connection, Fate, Hint, Identity, desk::Desk, share_bytes, state::State,
+        transport::Transport,
     },
     observe::{close_reason::CloseReason, story::Story},
 };
@@ -252,28 +253,32 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             self.table.set_idle(place, false);
             self.table.set_idle(place, after.is_some());
         }
+        if let Fate::Closed(reason) = fate {
+            return self.close(place, reason);
+        }
+        self.watch(
+            place,
+            match fate {
+                Fate::Writing => Watched::ReadsAndWrites,
+                _ => Watched::Reads,
+            },
+        );
         let Some(slot) = self.table.get_mut(place) else {
             return;
         };
-        match fate {
-            Fate::Reading => self.watch(place, Watched::Reads),
-            Fate::Writing => self.watch(place, Watched::ReadsAndWrites),
-            Fate::Turn => {
-                if !std::mem::replace(&mut slot.is_queued, true) {
-                    self.ready.push_back(place);
-                }
-            }
-            Fate::Starved => {
-                slot.is_starved = true;
-                self.starve();
-            }
-            Fate::Closed(reason) => self.close(place, reason),
+        if fate == Fate::Turn && !std::mem::replace(&mut slot.is_queued, true) {
+            self.ready.push_back(place);
+        }
+        if fate == Fate::Starved {
+            slot.is_starved = true;
+            self.starve();
         }
     }
 
-    /// Has the poll tell of a connection that waits. Nobody that never waits is
-    /// registered, and writes are told of only once one was cut short: asking
-    /// at once would wake every new connection in vain.
+    /// Has the poll tell of a connection that goes on, were it only that its
+    /// peer is gone. One that is over with its first turn is never registered,
+    /// and of writes is told once one was cut short: asking at once would wake
+    /// every new connection in vain.
     fn watch(&mut self, place: Place, wanted: Watched) {
         let Some(slot) = self.table.get_mut(place) else {
             return;
@@ -341,6 +346,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             }
         }
         self.count_busy(reading, writing, lingering);
+        self.desk.share_bytes = share_bytes(writing);
         if self.stop_at.is_some() {
             self.dismiss();
         }
@@ -363,10 +369,10 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    fn count_busy(&self, reading: u64, writing: u64, lingering: u64) {
-        self.desk.counters.reading.set(reading);
-        self.desk.counters.writing.set(writing);
-        self.desk.counters.lingering.set(lingering);
+    fn count_busy(&self, reading: usize, writing: usize, lingering: usize) {
+        self.desk.counters.reading.set(reading as u64);
+        self.desk.counters.writing.set(writing as u64);
+        self.desk.counters.lingering.set(lingering as u64);
     }
 }
 

@@ -176,6 +176,7 @@ impl Client {
         let connection = &slot.connection;
         let state = connection.state();
         let is_first = matches!(state, State::ReadingHead(reading) if reading.input.is_empty());
+        assert!(slot.watched >= Watched::Reads, "{name}: unwatched");
         match state {
             _ if slot.is_queued => {}
             State::Writing(writing) => {
@@ -188,10 +189,7 @@ impl Client {
                 assert!(slot.is_starved, "{name}: a request forgotten");
             }
             State::ReadingFolder(_) => panic!("{name}: a folder forgotten"),
-            _ => {
-                assert!(slot.watched >= Watched::Reads, "{name}: input unasked for");
-                assert!(wire.wakes_reader(), "{name}: input forgotten");
-            }
+            _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
         }
         let is_shut = matches!(state, State::Lingering(_));
         assert_eq!(wire.shut, is_shut, "{name}: half open");

@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::output::Output;
+use super::{SHARE_BYTES_MAX, output::Output};
 use crate::{
     config::{Config, Limits, Proxy, SiteOptions, Timeouts},
     files::{Turn, View},
@@ -58,6 +58,9 @@ pub struct Desk {
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
+    /// Bytes that one connection may send in this turn: see
+    /// [`share_bytes`](super::share_bytes).
+    pub share_bytes: usize,
     /// Pieces of listings that may still be made in this turn.
     pub folder_pieces: usize,
     started: Instant,
@@ -110,6 +113,7 @@ impl Desk {
             clock: Clock::System,
             now: started,
             turn: Turn(0),
+            share_bytes: SHARE_BYTES_MAX,
             folder_pieces: 0,
             started,
             next_second: started,

@@ -41,9 +41,24 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes that one connection may send, or have discarded, in one turn; of a
-/// large file it sends one piece, which is less.
-const TURN_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+/// Bytes that those who are being written to may send together in one turn: as
+/// long as that takes, everybody else waits.
+const TURN_BYTES_MAX: usize = 6 << 20;
+
+/// What one of them may send at the least: less would cost more than it brings.
+const SHARE_BYTES_MIN: usize = (256 << 10) + HEAD_BYTES;
+
+/// What one of them may send at the most, of a large file with one call.
+pub const SHARE_BYTES_MAX: usize = (1 << 20) + HEAD_BYTES;
+
+/// Room for the head, so that a file as large as a share goes out in one turn.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// Bytes that one connection may send, or have discarded, in one turn, when
+/// `writing` connections are being written to.
+pub fn share_bytes(writing: usize) -> usize {
+    (TURN_BYTES_MAX / writing.max(1)).clamp(SHARE_BYTES_MIN, SHARE_BYTES_MAX)
+}
 
 /// One connection.
 #[derive(Debug)]
@@ -173,7 +188,7 @@ impl<T: Transport> Connection<T> {
         }
         let mut budget = Budget {
             responses: TURN_RESPONSES_MAX,
-            bytes: TURN_BYTES_MAX,
+            bytes: desk.share_bytes,
         };
         loop {
             let step = match &self.state {
@@ -217,7 +232,7 @@ impl<T: Transport> Connection<T> {
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
         let mut budget = Budget {
             responses: 0,
-            bytes: TURN_BYTES_MAX,
+            bytes: desk.share_bytes,
         };
         match (self.write(desk, &mut budget), &self.state) {
             (Step::Stop(Fate::Closed(reason)), _) => Fate::Closed(reason),
@@ -235,7 +250,7 @@ impl<T: Transport> Connection<T> {
     fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
         let mut budget = Budget {
             responses: TURN_RESPONSES_MAX,
-            bytes: TURN_BYTES_MAX,
+            bytes: desk.share_bytes,
         };
         match self.folder_read(Err(Refusal::NoRoom), desk, &mut budget) {
             Step::Stop(fate) => fate,

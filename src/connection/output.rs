@@ -18,11 +18,6 @@ pub const KEPT_BYTES_MAX: usize = 256 << 10;
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// The most bytes of a file sent by one system call, and in one turn: enough for
-/// throughput, and little enough that neither a crowd of downloads nor a disk
-/// that has to seek holds the other connections up.
-const FILE_PIECE_BYTES_MAX: usize = 512 << 10;
-
 /// One stretch of output.
 #[derive(Clone, Debug)]
 enum Segment {
@@ -305,7 +300,7 @@ fn send_piece<T: Transport>(
         }
     }
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let offered = left.min(allowance).min(FILE_PIECE_BYTES_MAX);
+    let offered = left.min(allowance);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok(sent),

@@ -197,7 +197,7 @@ fn ten_thousand_connections_of_noise_leave_nothing() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes half a minute"]
 fn a_hundred_thousand_connections_of_noise_leave_nothing() {
     let grown = withstand(100_000, 0x1dd);
     println!("{} KiB more memory", grown >> 10);

@@ -77,21 +77,16 @@ fn a_client_beyond_its_own_bound_drives_nobody_out() {
     });
 }
 
-/// The server as a shell with `ulimit -n 64` would start it.
-fn starved_server() -> Server {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    assert!(limit.maximum.is_none_or(|hard| hard >= 64));
-    Server::build()
-        .file("index.html", "home")
-        .file("large.bin", content(2 << 20))
-        .args("--threads 2 --max-connections 22")
-        .start()
-}
-
 #[test]
 fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
-    let server = starved_server();
-    limit_descriptors(&server, 64);
+    let server = Server::build()
+        .file("index.html", "home")
+        .file("large.bin", content(2 << 20))
+        .args("--threads 2")
+        .descriptors_max(64)
+        .start();
+    let process = Process::from(&server);
+    assert_eq!(process.descriptors_max(), (64, 64));
     let workers: Vec<_> = (0..200)
         .map(|number| {
             let address = server.address();
@@ -113,6 +108,9 @@ fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
     }
     let warnings = server.log();
     assert!(warnings.len() <= 1, "{warnings:?}");
+    wait_until("all but the listener to be closed", || {
+        process.descriptors() < 30
+    });
 }
 
 #[test]

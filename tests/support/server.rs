@@ -53,6 +53,7 @@ pub struct Builder {
     listen: Vec<String>,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
+    descriptors_max: Option<u32>,
 }
 
 impl Builder {
@@ -92,6 +93,13 @@ impl Builder {
         self
     }
 
+    /// Starts it from a shell in which `ulimit -n` allows so many descriptors:
+    /// the hard limit as well as the soft one.
+    pub fn descriptors_max(mut self, count: u32) -> Builder {
+        self.descriptors_max = Some(count);
+        self
+    }
+
     /// Tells the story of each connection on standard error.
     pub fn debug(self) -> Builder {
         self.env("RUST_LOG", "debug")
@@ -123,6 +131,9 @@ impl Builder {
         command.args(&self.args);
         command.arg(self.served.as_deref().unwrap_or(self.root.path()));
         command.envs(self.env.iter().map(|(n, v)| (n, v)));
+        if let Some(count) = self.descriptors_max {
+            command = from_shell(&format!("ulimit -n {count}"), &command);
+        }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
 
@@ -154,6 +165,21 @@ impl Builder {
         }
         server
     }
+}
+
+/// The same command, run by a shell after `first`, of which nothing is left.
+fn from_shell(first: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{first} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(Stdio::null());
+    shell
 }
 
 /// The address in `listening on http://127.0.0.1:8080/`.
@@ -204,6 +230,7 @@ impl Server {
             listen: vec!["127.0.0.1:0".into()],
             args: Vec::new(),
             env: Vec::new(),
+            descriptors_max: None,
         }
     }
 

@@ -75,8 +75,11 @@ fn ten_thousand_large_requests_and_no_reading_cost_nothing() {
 fn five_thousand_resets_at_any_point_leave_nothing() {
     let server = server();
     let process = Process::from(&server);
-    server.connect().get("/");
-    let quiet = process.descriptors();
+    // With one connection that stays, and room for the one large file, which
+    // is kept open from the moment it is old enough.
+    let mut kept = server.connect();
+    kept.get("/");
+    let quiet = process.descriptors() + 1;
     let head = "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n";
     let upload = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n";
     let mut random = Random(0x5eed);
@@ -114,7 +117,7 @@ fn five_thousand_resets_at_any_point_leave_nothing() {
     wait_until("none to be left half closed", || {
         close_wait(server.address()) == 0
     });
-    assert_eq!(server.connect().get("/").status, 200);
+    assert_eq!(kept.get("/").status, 200);
 }
 
 #[test]
@@ -197,7 +200,7 @@ fn ten_thousand_connections_of_noise_leave_nothing() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes half a minute"]
 fn a_hundred_thousand_connections_of_noise_leave_nothing() {
     let grown = withstand(100_000, 0x1dd);
     println!("{} KiB more memory", grown >> 10);

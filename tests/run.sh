@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 # A program and the Debian package it comes in.
 tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest strace:strace cc:gcc
   goaccess:goaccess promtool:prometheus haproxy:haproxy logrotate:logrotate
-  systemd-analyze:systemd systemd-socket-activate:systemd zsh:zsh fish:fish man:man-db)
+  systemd-analyze:systemd systemd-socket-activate:systemd zsh:zsh fish:fish man:man-db ip:iproute2)
 
 # Where Debian puts what it does not put on everybody's path.
 PATH="$PATH:/usr/sbin:/sbin"

@@ -325,7 +325,12 @@ impl View {
             return Err(Refusal::NotFound);
         }
         let root = &self.tree.root;
-        let name = if path.is_empty() { b"." } else { path };
+        // Without its slash: where the kernel has no `openat2`, one at the end
+        // gives a descriptor that cannot be read.
+        let name = match path.strip_suffix(b"/").unwrap_or(path) {
+            b"" => b".",
+            name => name,
+        };
         match root.open_beneath(name) {
             Ok(Opened::Folder(file)) => {
                 let room = self.site.listing_room.clone();

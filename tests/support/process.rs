@@ -44,6 +44,17 @@ impl Process {
         fs::read_dir(folder).expect("a process of ours").count()
     }
 
+    /// How many it may open: by the soft limit and by the hard one.
+    pub fn descriptors_max(self) -> (u64, u64) {
+        let limits = self.read("limits");
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.expect("the limit").split_whitespace();
+        let mut next = || numbers.next().and_then(|number| number.parse().ok());
+        (next().expect("a number"), next().expect("a number"))
+    }
+
     /// The lowest number that no descriptor has, and the highest of a socket.
     pub fn descriptor_numbers(self) -> (u64, u64) {
         let folder = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a process of ours");

@@ -23,15 +23,6 @@ pub fn binary() -> Command {
 
 const BINARY: &str = env!("CARGO_BIN_EXE_stdhttpd");
 
-/// The same as a shell runs it after `ulimit -n`: that is the soft and the hard
-/// limit.
-fn limited_binary(descriptors: u64) -> Command {
-    let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
-    let mut command = Command::new("sh");
-    command.args(["-c", &script, BINARY]);
-    without_options(command)
-}
-
 fn without_options(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -67,7 +58,7 @@ pub struct Builder {
     listen: Vec<String>,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
-    descriptors: Option<u64>,
+    descriptors_max: Option<u32>,
 }
 
 impl Builder {
@@ -107,9 +98,10 @@ impl Builder {
         self
     }
 
-    /// Starts it under `ulimit -n`.
-    pub fn descriptors(mut self, descriptors: u64) -> Builder {
-        self.descriptors = Some(descriptors);
+    /// Starts it from a shell in which `ulimit -n` allows so many descriptors:
+    /// the hard limit as well as the soft one.
+    pub fn descriptors_max(mut self, count: u32) -> Builder {
+        self.descriptors_max = Some(count);
         self
     }
 
@@ -137,13 +129,16 @@ impl Builder {
 
     /// The same where the addresses come from elsewhere than `--listen`.
     pub fn start_expecting(self, lines_wanted: usize) -> Server {
-        let mut command = self.descriptors.map_or_else(binary, limited_binary);
+        let mut command = binary();
         for address in &self.listen {
             command.args(["--listen", address]);
         }
         command.args(&self.args);
         command.arg(self.served.as_deref().unwrap_or(self.root.path()));
         command.envs(self.env.iter().map(|(n, v)| (n, v)));
+        if let Some(count) = self.descriptors_max {
+            command = from_shell(&format!("ulimit -n {count}"), &command);
+        }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
 
@@ -175,6 +170,21 @@ impl Builder {
         }
         server
     }
+}
+
+/// The same command, run by a shell after `first`, of which nothing is left.
+fn from_shell(first: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{first} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(Stdio::null());
+    shell
 }
 
 /// The address in `listening on http://127.0.0.1:8080/`.
@@ -225,7 +235,7 @@ impl Server {
             listen: vec!["127.0.0.1:0".into()],
             args: Vec::new(),
             env: Vec::new(),
-            descriptors: None,
+            descriptors_max: None,
         }
     }
 

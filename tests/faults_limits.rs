@@ -189,6 +189,30 @@ fn starved_it_rests_and_recovers() {
 }
 
 #[test]
+fn nobody_goes_for_nobody() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 1")
+        .start();
+    let mut longest_idle = idle(&server);
+    let spare = idle(&server);
+    let fillers = starve(&server);
+    let process = Process::from(&server);
+    let all = process.descriptors();
+    drop(spare);
+    wait_until("one to be closed", || process.descriptors() < all);
+    // It takes the last descriptor, and behind it nobody waits.
+    let mut last = server.connect();
+    for _ in 0..3 {
+        // Which needs no file.
+        assert_eq!(last.request("OPTIONS", "/", "").status, 204);
+    }
+    longest_idle.assert_open();
+    assert!(server.log().is_empty(), "{:?}", server.log());
+    drop(fillers);
+}
+
+#[test]
 fn who_waits_in_vain_for_a_descriptor_is_told_so() {
     let server = Server::build()
         .file("index.html", "home")

@@ -1,13 +1,14 @@
 //! The sockets that listen.
 
+mod accept;
 mod inherited;
 
 use std::{
     io::{self, Write},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-        unix::net::{UnixListener, UnixStream},
+        unix::net::UnixListener,
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -16,6 +17,7 @@ use std::{
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+pub use self::accept::AcceptError;
 use super::{
     StartError,
     unix_socket::{self, SocketFile},
@@ -62,19 +64,6 @@ pub struct Listener {
 enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener),
-}
-
-/// Why no connection was accepted.
-#[derive(Debug)]
-pub enum AcceptError {
-    /// None is waiting.
-    WouldBlock,
-    /// The one that waited is gone, or the call was interrupted: try the next.
-    Transient(io::Error),
-    /// Out of descriptors or memory: try when some are free again.
-    Exhausted(io::Error),
-    /// The socket does not listen.
-    Fatal(io::Error),
 }
 
 /// Opens all listeners: those that a service manager hands over, or else
@@ -250,7 +239,7 @@ impl Listener {
     /// non-blocking, closed on exec, and sends small pieces at once
     /// (TCP_NODELAY). The peer of a Unix domain socket has no address.
     pub fn accept(&self) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
-        accept(&self.socket)
+        accept::accept(&self.socket)
     }
 }
 
@@ -266,59 +255,6 @@ impl AsFd for Listening {
 impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_fd().as_raw_fd()
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
-    use rustix::net::{SocketFlags, acceptfrom_with};
-
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (descriptor, peer) = acceptfrom_with(socket, flags).map_err(AcceptError::from)?;
-    if let Listening::Unix(_) = socket {
-        return Ok((Stream::Unix(UnixStream::from(descriptor)), None));
-    }
-    let peer = peer
-        .ok_or(Errno::AFNOSUPPORT)
-        .and_then(SocketAddr::try_from);
-    let peer = peer.map_err(|error| AcceptError::Transient(error.into()))?;
-    Ok((Stream::Tcp(TcpStream::from(descriptor)), Some(peer)))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
-    let accepted = match socket {
-        Listening::Tcp(socket) => socket.accept().and_then(|(stream, peer)| {
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
-            Ok((Stream::Tcp(stream), Some(peer)))
-        }),
-        Listening::Unix(socket) => socket.accept().and_then(|(stream, _)| {
-            stream.set_nonblocking(true)?;
-            Ok((Stream::Unix(stream), None))
-        }),
-    };
-    accepted.map_err(|error| match Errno::from_io_error(&error) {
-        Some(errno) => AcceptError::from(errno),
-        None => AcceptError::Transient(error),
-    })
-}
-
-impl From<Errno> for AcceptError {
-    /// accept(2): errors of the connection that waited, network errors among
-    /// them, are to be treated like "try again"; only those that speak of the
-    /// listening socket itself are final.
-    fn from(errno: Errno) -> AcceptError {
-        match errno {
-            Errno::AGAIN => AcceptError::WouldBlock,
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
-                AcceptError::Exhausted(errno.into())
-            }
-            Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => {
-                AcceptError::Fatal(errno.into())
-            }
-            _ => AcceptError::Transient(errno.into()),
-        }
     }
 }
 

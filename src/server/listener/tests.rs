@@ -1,4 +1,4 @@
-use std::{io::Write, time::Instant};
+use std::{io::Write, net::TcpStream, os::unix::net::UnixStream, time::Instant};
 
 use super::*;
 

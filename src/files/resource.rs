@@ -15,7 +15,9 @@ use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable}
 #[derive(Debug)]
 pub(super) struct Resource {
     original: Representation,
-    variants: PerCoding<Option<Representation>>,
+    /// `None` where there is none: most files have none, and many files are
+    /// kept.
+    variants: Option<Box<PerCoding<Option<Representation>>>>,
     watch: Watch,
 }
 
@@ -38,7 +40,13 @@ impl Deref for Selected {
 
 impl Resource {
     fn variant(&self, coding: ContentCoding) -> Option<&Representation> {
-        self.variants[slot(coding)].as_ref()
+        self.variants.as_ref()?[slot(coding)].as_ref()
+    }
+
+    /// Every representation there is.
+    fn representations(&self) -> impl Iterator<Item = &Representation> {
+        let variants = self.variants.iter().flat_map(|all| all.iter().flatten());
+        variants.chain([&self.original])
     }
 
     /// The best representation that is accepted.
@@ -64,16 +72,16 @@ impl Resource {
             representation.content.memory_bytes()
                 + (representation.fields.whole().len() + representation.content_type.len()) as u64
         };
-        let variants = self.variants.iter().flatten().map(heap);
-        let structures = size_of::<Self>() + self.watch.memory_bytes();
-        structures as u64 + heap(&self.original) + variants.sum::<u64>()
+        let variants = self.variants.as_deref().map_or(0, size_of_val);
+        let structures = size_of::<Self>() + variants + self.watch.memory_bytes();
+        structures as u64 + self.representations().map(heap).sum::<u64>()
     }
 
     /// Descriptors it holds: one for each representation that is too large
     /// for memory.
     pub(super) fn descriptors(&self) -> u64 {
-        let each = self.variants.iter().flatten().chain([&self.original]);
-        each.filter(|each| matches!(each.content, Content::File(_)))
+        self.representations()
+            .filter(|each| matches!(each.content, Content::File(_)))
             .count() as u64
     }
 }
@@ -194,7 +202,7 @@ impl Loader<'_> {
         Ok(Loaded::Once(Selected {
             resource: Arc::new(Resource {
                 original: representation,
-                variants: PerCoding::default(),
+                variants: None,
                 watch: loading.watch(self.turn),
             }),
             coding: None,
@@ -261,7 +269,7 @@ impl Loader<'_> {
         }
         Resource {
             original,
-            variants,
+            variants: varies.then(|| Box::new(variants)),
             watch: loading.watch(self.turn),
         }
     }

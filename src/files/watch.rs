@@ -85,7 +85,8 @@ impl Paths {
 pub(super) struct Watch {
     paths: Paths,
     file: Identity,
-    siblings: PerCoding<Option<Identity>>,
+    /// `None` where there was none.
+    siblings: Option<Box<PerCoding<Option<Identity>>>>,
     /// The latest turn in which `file` was found to hold. A check made by one
     /// worker serves all whose turn began before it.
     file_checked: AtomicU64,
@@ -116,7 +117,10 @@ impl Watch {
         Watch {
             paths,
             file,
-            siblings,
+            siblings: siblings
+                .iter()
+                .any(Option::is_some)
+                .then(|| Box::new(siblings)),
             file_checked: AtomicU64::new(turn.0),
             siblings_checked: AtomicU64::new(turn.0),
             absence: Absence {
@@ -155,16 +159,20 @@ impl Watch {
     }
 
     fn present_hold(&self, root: &Root) -> bool {
-        let mut pairs = self.paths.siblings.iter().zip(&self.siblings);
+        let Some(siblings) = &self.siblings else {
+            return true;
+        };
+        let mut pairs = self.paths.siblings.iter().zip(siblings.iter());
         pairs.all(|(path, before)| before.is_none() || root.identity(path) == *before)
     }
 
     /// The paths at which there was no file.
     fn absent(&self) -> impl Iterator<Item = &CString> {
-        let pairs = self.paths.siblings.iter().zip(&self.siblings);
-        pairs
-            .filter(|(_, before)| before.is_none())
-            .map(|(path, _)| path)
+        let siblings = self.siblings.as_deref();
+        let paths = self.paths.siblings.iter().enumerate();
+        paths
+            .filter(move |(slot, _)| siblings.is_none_or(|siblings| siblings[*slot].is_none()))
+            .map(|(_, path)| path)
     }
 
     fn absent_hold(&self, root: &Root, turn: Turn) -> bool {
@@ -194,7 +202,8 @@ impl Watch {
 
     /// Bytes of memory it holds.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.paths.memory_bytes()
+        let siblings = self.siblings.as_deref().map_or(0, size_of_val);
+        self.paths.memory_bytes() + siblings
     }
 }
 

@@ -13,10 +13,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Client, Server, content, reply::Kind, wait_until};
 
-const LARGE: usize = 16 << 20;
+const LARGE: usize = 32 << 20;
 
 /// The most bytes of it that one call sends, nobody else being written to.
-const PIECE: usize = (1 << 20) + (64 << 10);
+const PIECE: usize = (2 << 20) + (64 << 10);
 
 /// strace at work on a running server, until this is dropped.
 struct Strace(Child);

@@ -49,7 +49,7 @@ const TURN_BYTES_MAX: usize = 6 << 20;
 const SHARE_BYTES_MIN: usize = (256 << 10) + HEAD_BYTES;
 
 /// What one of them may send at the most, of a large file with one call.
-pub const SHARE_BYTES_MAX: usize = (1 << 20) + HEAD_BYTES;
+pub const SHARE_BYTES_MAX: usize = (2 << 20) + HEAD_BYTES;
 
 /// Room for the head, so that a file as large as a share goes out in one turn.
 const HEAD_BYTES: usize = 64 << 10;

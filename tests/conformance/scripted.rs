@@ -40,7 +40,7 @@ pub struct Outcome {
 impl Stage {
     /// With the default configuration.
     pub fn new() -> Stage {
-        let ground = Ground::new(|_| {});
+        let ground = Ground::new(|config| config.site.listing = false);
         let desk = ground.desk();
         Stage {
             input: vec![0; desk.input_bytes()],

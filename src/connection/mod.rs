@@ -41,8 +41,8 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes that those who are being written to may send together in one turn: as
-/// long as that takes, everybody else waits.
+/// Bytes that those who are being written to may send together in one turn, as
+/// long as each has the least share: what that takes, everybody else waits.
 const TURN_BYTES_MAX: usize = 6 << 20;
 
 /// What one of them may send at the least: less would cost more than it brings.
@@ -281,6 +281,26 @@ impl<T: Transport> Connection<T> {
             | State::ReadingFolder(_)
             | State::Writing(_)
             | State::Lingering(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_each_shrinks_as_they_become_more() {
+        for (writing, share) in [
+            (0, SHARE_BYTES_MAX),
+            (1, SHARE_BYTES_MAX),
+            (4, TURN_BYTES_MAX / 4),
+            (16, TURN_BYTES_MAX / 16),
+            (20, SHARE_BYTES_MIN),
+            (10_000, SHARE_BYTES_MIN),
+            (usize::MAX, SHARE_BYTES_MIN),
+        ] {
+            assert_eq!(share_bytes(writing), share, "{writing}");
         }
     }
 }

@@ -67,3 +67,77 @@ pub fn copy_file<T: Transport + ?Sized>(
     }
     transport.write(&[IoSlice::new(&piece[..length])], false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Takes what there is room for.
+    struct Sink {
+        taken: Vec<u8>,
+        room: usize,
+    }
+
+    impl Transport for Sink {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+            let offered = buffers[0].len();
+            let count = offered.min(self.room);
+            if count == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.taken.extend_from_slice(&buffers[0][..count]);
+            self.room -= count;
+            Ok(count)
+        }
+
+        fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+            copy_file(self, file, offset, count)
+        }
+
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    #[test]
+    fn a_file_is_copied_in_pieces_whatever_is_taken_of_each() {
+        let length = COPY_BYTES * 2 + 1_234;
+        let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content).unwrap();
+        for room in [1_000, COPY_BYTES - 1, COPY_BYTES, COPY_BYTES + 1, length] {
+            let mut sink = Sink {
+                taken: Vec::new(),
+                room,
+            };
+            let mut sent = 0;
+            while sent < length {
+                match sink.send_file(&file, sent as u64, length - sent) {
+                    Ok(count) => sent += count,
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        sink.room = room;
+                    }
+                }
+            }
+            assert!(sink.taken == content, "{room}");
+            // The end of the file, and no more than was asked for.
+            sink.room = length;
+            assert_eq!(sink.send_file(&file, length as u64, 10).unwrap(), 0);
+            assert_eq!(sink.send_file(&file, 5, 10).unwrap(), 10);
+            assert_eq!(sink.taken[length..], content[5..15]);
+        }
+    }
+}

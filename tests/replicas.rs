@@ -5,31 +5,19 @@ mod support;
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
-use support::{Client, DEADLINE, Server, wait_until};
-
-/// An address that is free now.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
-}
-
-/// A child that is killed when dropped.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::{
+    Client, DEADLINE, Server,
+    process::{Guard, free_address},
+    wait_until,
+};
 
 /// A server that can be started again where it was.
 struct Replica {

@@ -5,13 +5,16 @@ mod support;
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use rustix::process::Signal;
-use support::{Client, Server, run, wait_until};
+use support::{
+    Client, Server,
+    process::{Guard, free_address},
+    run, wait_until,
+};
 
 fn deployed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,22 +24,6 @@ fn deployed(name: &str) -> PathBuf {
 
 fn read(name: &str) -> String {
     fs::read_to_string(deployed(name)).expect("a file of deploy/")
-}
-
-/// An address that is free now.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
-}
-
-/// A child that is killed when dropped.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

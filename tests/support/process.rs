@@ -127,3 +127,19 @@ pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
         fields[3] != ESTABLISHED || fields[4].ends_with(":00000000")
     })
 }
+
+/// An address that is free now.
+pub fn free_address() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// A child that is killed when dropped.
+pub struct Guard(pub std::process::Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

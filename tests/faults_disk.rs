@@ -4,58 +4,16 @@
 mod support;
 
 use std::{
-    fs,
-    process::{Child, Command, Stdio},
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-use support::{Client, Server, content, reply::Kind, wait_until};
+use support::{Client, Server, Strace, content, reply::Kind};
 
 const LARGE: usize = 32 << 20;
 
 /// The most bytes of it that one call sends, nobody else being written to.
 const PIECE: usize = (2 << 20) + (64 << 10);
-
-/// strace at work on a running server, until this is dropped.
-struct Strace(Child);
-
-impl Strace {
-    /// Tampers with the calls that `faults` name, as strace's `inject` has it:
-    /// `NAME:error=EIO:when=2+`.
-    fn inject(server: &Server, faults: &[&str]) -> Strace {
-        let names = faults.iter().map(|fault| fault.split(':').next());
-        let names: Vec<_> = names.map(|name| name.expect("a name")).collect();
-        let mut arguments = vec![format!("--trace={}", names.join(",")), "-o/dev/null".into()];
-        arguments.extend(faults.iter().map(|fault| format!("--inject={fault}")));
-        Strace::attach(server, &arguments)
-    }
-
-    fn attach(server: &Server, arguments: &[String]) -> Strace {
-        let pid = server.pid().to_string();
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-p", &pid]).args(arguments);
-        let strace = command.stderr(Stdio::null()).spawn().expect("strace");
-        wait_until("strace to watch each thread", || {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
-            tasks.into_iter().all(|task| {
-                let status = fs::read_to_string(task.expect("a thread").path().join("status"));
-                !status.expect("a status").contains("TracerPid:\t0\n")
-            })
-        });
-        Strace(strace)
-    }
-}
-
-impl Drop for Strace {
-    fn drop(&mut self) {
-        // Interrupted, it lets go of the server.
-        let pid = Pid::from_raw(self.0.id().cast_signed()).expect("a process");
-        let _ = kill_process(pid, Signal::INT);
-        let _ = self.0.wait();
-    }
-}
 
 fn server(entries: usize) -> Server {
     let mut builder = Server::build()

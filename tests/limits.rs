@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Server, check, equal};
+use rustix::process::Signal;
+use support::{Client, Server, Strace, check, equal};
 
 const LINE_BYTES_MAX: usize = 8 << 10;
 const FIELDS_BYTES_MAX: usize = 32 << 10;
@@ -182,6 +183,32 @@ fn with_more_workers_too_one_idle_connection_makes_room() {
         ended += usize::from(client.is_at_end(Duration::from_millis(100)));
     }
     assert_eq!(ended, 1);
+    newcomer.assert_open();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn one_leaves_for_one_newcomer_however_long_it_takes() {
+    let server = Server::with_page("--threads 1 --max-connections 4");
+    let mut clients: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = server.connect();
+            client.get("/");
+            client
+        })
+        .collect();
+    let tampered = Strace::inject(&server, &["close:delay_enter=200000"]);
+    let mut newcomer = server.connect();
+    newcomer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    // While the one who leaves is being closed, the acceptor is made to look
+    // at who waits, again and again.
+    while newcomer.is_silent_for(Duration::from_millis(5)) {
+        server.signal(Signal::HUP);
+    }
+    assert_eq!(newcomer.reply().status, 200);
+    drop(tampered);
+    clients[0].assert_closed();
+    clients[1..].iter_mut().for_each(Client::assert_open);
     newcomer.assert_open();
 }
 

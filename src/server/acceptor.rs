@@ -5,7 +5,10 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::AsRawFd,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -177,9 +180,13 @@ impl Acceptor {
     }
 
     /// Has the longest idle connection closed, if any is idle, and wants to be
-    /// woken when one is closed or falls idle.
+    /// woken when one is closed or falls idle. While one is on its way out no
+    /// second is asked for: it is for one newcomer.
     fn make_room(&self) {
-        self.shared.acceptor_waits.store(true, Relaxed);
+        self.shared.acceptor_waits.store(true, SeqCst);
+        if self.posts.iter().any(|post| post.evict.load(SeqCst)) {
+            return;
+        }
         let longest = self
             .posts
             .iter()
@@ -187,7 +194,7 @@ impl Acceptor {
         if let Some(post) = longest
             && post.idle_since.load(Relaxed) != u64::MAX
         {
-            post.evictions.store(1, Relaxed);
+            post.evict.store(true, SeqCst);
             post.wake();
         }
     }

@@ -32,8 +32,9 @@ pub struct Post {
     /// Since when the longest idle of them is, as of the worker's last turn, in nanoseconds of the process;
     /// `u64::MAX` where there is none.
     pub idle_since: AtomicU64,
-    /// Idle connections the acceptor wants closed.
-    pub evictions: AtomicUsize,
+    /// The acceptor wants that one closed; true until the worker has seen to
+    /// it.
+    pub evict: AtomicBool,
 }
 
 impl Post {
@@ -44,7 +45,7 @@ impl Post {
             waker: Waker::new(poll.registry(), WAKE)?,
             open: AtomicUsize::new(0),
             idle_since: AtomicU64::new(u64::MAX),
-            evictions: AtomicUsize::new(0),
+            evict: AtomicBool::new(false),
         })
     }
 

@@ -5,7 +5,10 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::Duration,
 };
 
@@ -77,7 +80,8 @@ impl Worker {
             if let Some(log) = &mut self.scheduler.desk.log {
                 log.flush();
             }
-            self.publish();
+            let was_asked = self.evict();
+            self.publish(was_asked);
             if self.scheduler.is_done() && self.handed_over() == 0 {
                 return;
             }
@@ -105,16 +109,25 @@ impl Worker {
     /// Does what the acceptor asked for.
     fn obey(&mut self) {
         self.scheduler.take_arrivals();
-        for _ in 0..self.scheduler.outside.post.evictions.swap(0, Relaxed) {
-            self.scheduler.evict();
-        }
         if self.scheduler.outside.shared.stopping.load(Relaxed) {
             self.scheduler.drain();
         }
     }
 
+    /// Closes the longest idle connection if the acceptor asked for that and
+    /// still waits; gives whether it asked.
+    fn evict(&mut self) -> bool {
+        let Process { post, shared, .. } = &self.scheduler.outside;
+        let is_asked = post.evict.load(SeqCst);
+        if is_asked && shared.acceptor_waits.load(SeqCst) {
+            self.scheduler.evict();
+        }
+        is_asked
+    }
+
     /// Tells the acceptor what it decides by, and everybody what was counted.
-    fn publish(&mut self) {
+    /// What it asked for was seen to, if that `was_asked` for.
+    fn publish(&mut self, was_asked: bool) {
         self.scheduler.count();
         let Process { post, shared, .. } = &self.scheduler.outside;
         let since = self.scheduler.longest_idle_since();
@@ -123,8 +136,12 @@ impl Worker {
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
         });
         post.idle_since.store(nanoseconds, Relaxed);
-        // An acceptor at its limit can have one of these closed.
-        if since.is_some() && shared.acceptor_waits.load(Relaxed) {
+        if was_asked {
+            post.evict.store(false, SeqCst);
+        }
+        // An acceptor at its limit can have one of these closed, or ask anew.
+        // If it began to wait only now and sees neither, the next sweep tells.
+        if (since.is_some() || was_asked) && shared.acceptor_waits.load(SeqCst) {
             shared.wake_acceptor();
         }
     }

@@ -12,6 +12,7 @@ pub mod date;
 pub mod process;
 pub mod reply;
 pub mod server;
+pub mod strace;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub use crowd::{connect_from, lift_descriptor_limit};
 pub use process::Process;
 pub use reply::{Kind, Reply};
 pub use server::{Server, binary, run};
+pub use strace::Strace;
 
 /// The upper bound of every wait. Nothing is expected to take so long: it ends
 /// a test that would otherwise hang.

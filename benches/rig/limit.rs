@@ -82,6 +82,8 @@ impl Loop {
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         defer_accept(&socket);
+        // As the server has it on a loopback address; without it this is slower, where the system's paces.
+        let _ = rustix::net::sockopt::set_tcp_congestion(&socket, "reno");
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;

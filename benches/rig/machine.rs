@@ -2,13 +2,19 @@
 
 use std::fs;
 
-/// One line: processor, how many, kernel.
+/// One line: processor, how many, kernel and its congestion control.
 pub fn description() -> String {
     let cpu =
         line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let count = std::thread::available_parallelism().map_or(1, |count| count.get());
-    format!("{cpu}, {count} processors, Linux {}", kernel.trim())
+    let congestion_control =
+        fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
+    format!(
+        "{cpu}, {count} processors, Linux {}, {}",
+        kernel.trim(),
+        congestion_control.trim()
+    )
 }
 
 /// The load averages over 1, 5 and 15 minutes: on a quiet machine the first begins near 0.

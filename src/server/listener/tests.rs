@@ -1,4 +1,10 @@
-use std::{io::Write, net::TcpStream, os::unix::net::UnixStream, time::Instant};
+use std::{
+    fs,
+    io::Write,
+    net::{IpAddr, TcpStream},
+    os::unix::net::UnixStream,
+    time::Instant,
+};
 
 use super::*;
 
@@ -54,6 +60,24 @@ fn a_silent_client_is_held_back_until_it_speaks() {
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     client.write_all(b"x").unwrap();
     accept_awaited(&listener);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_stays_within_the_machine_is_not_paced() {
+    let system = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
+    let check = |address: IpAddr, to: IpAddr, congestion_control: &str| {
+        let listener = bind((address, 0).into(), SETTINGS).unwrap();
+        let port = listener.endpoint().tcp().unwrap().port();
+        let mut client = TcpStream::connect((to, port)).unwrap();
+        client.write_all(b"x").unwrap();
+        let (stream, _) = accept_awaited(&listener);
+        let chosen = rustix::net::sockopt::tcp_congestion(&stream).unwrap();
+        assert_eq!(chosen, congestion_control, "{address}");
+    };
+    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    check(localhost, localhost, LOOPBACK_CONGESTION_CONTROL);
+    check(Ipv4Addr::UNSPECIFIED.into(), localhost, system.trim());
 }
 
 #[test]

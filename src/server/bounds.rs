@@ -32,11 +32,12 @@ const ALLOCATOR_PERCENT: u64 = 125;
 /// A growing table is copied into one twice as large.
 const TABLE_COPIES: u64 = 3;
 
-/// A file and its variants, each held whole while it is sent. A connection that
-/// is sent a listing instead holds no more than that of its own: entries, the
-/// first chunk, and the one being written.
-const REPRESENTATIONS: u64 = 4;
-const _: () = assert!(3 * OWN_BYTES as u64 <= REPRESENTATIONS * MEMORY_BYTES_MAX);
+/// A file and its variants, each held whole while it is sent.
+const FILES_BYTES: u64 = 4 * MEMORY_BYTES_MAX;
+
+/// A listing's own share instead: entries, the first chunk, and the one being
+/// written.
+const LISTING_BYTES: u64 = 3 * OWN_BYTES as u64;
 
 /// The worst case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +66,9 @@ impl Bounds {
         let idle_bytes = TABLE_COPIES * slot;
         // A head half read, or a response half sent with requests behind it.
         let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;
-        let held = REPRESENTATIONS * MEMORY_BYTES_MAX;
-        let listings = match config.site.listing {
-            true => LISTINGS_BYTES_MAX,
-            false => 0,
+        let (held, listings) = match config.site.listing {
+            true => (FILES_BYTES.max(LISTING_BYTES), LISTINGS_BYTES_MAX),
+            false => (FILES_BYTES, 0),
         };
         let connections = connections as u64;
         let beside = descriptors::beside(listeners, config.threads.get());

@@ -25,7 +25,7 @@ const FILES_SHARE: u64 = 32;
 
 /// The share of the files' descriptors that is kept between requests: one in so
 /// many.
-const KEPT_SHARE: u64 = 4;
+const KEPT_SHARE: u64 = 2;
 
 /// Raises the soft limit of open files to the hard one and gives the limit
 /// then in force; `u64::MAX` where there is none.

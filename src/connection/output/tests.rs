@@ -16,7 +16,7 @@ struct Files {
 }
 
 const MEMORY_BYTES: usize = 20_000;
-const FILE_BYTES: usize = MEMORY_BYTES_MAX as usize + 20_000;
+const FILE_BYTES: usize = MEMORY_BYTES_MAX as usize + 60_000;
 
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at % 251) as u8).collect()

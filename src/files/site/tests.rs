@@ -348,9 +348,9 @@ fn a_walk_through_all_files_drives_out_no_hot_one() {
 
 #[test]
 fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
-    for cache_bytes_max in [0, 1, 1000, 30_000] {
+    for cache_bytes_max in [0, 1, 1000, 15_000] {
         let mut bench = bench(|options| options.cache_bytes_max = cache_bytes_max);
-        let content = "c".repeat(60_000);
+        let content = "c".repeat(30_000);
         bench.write("x", &content);
         bench.settle("x");
         for _ in 0..3 {

@@ -1,8 +1,14 @@
 //! The content of a file: read into memory, or sent from its descriptor.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::{
+    fs::File,
+    io::{self, IoSliceMut},
+};
 
-use rustix::fs::fstat;
+use rustix::{
+    fs::fstat,
+    io::{preadv, retry_on_intr},
+};
 
 use super::root::Identity;
 
@@ -46,7 +52,9 @@ pub(super) struct Body {
 impl Body {
     /// The file as it is: to be sent from its descriptor.
     pub(super) fn from_file(file: File, identity: Identity) -> Body {
-        read_ahead(&file);
+        if identity.size > MEMORY_BYTES_MAX {
+            read_ahead(&file);
+        }
         Body {
             content: Content::File(file),
             identity,
@@ -76,8 +84,8 @@ impl Body {
     }
 }
 
-/// The `size` bytes that are the whole of `file`; `None` if it holds fewer or
-/// more.
+/// The `size` bytes that are the whole of `file`, in one call; `None` if it
+/// holds fewer or more, which a byte more than they are tells.
 fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     let Ok(size) = usize::try_from(size) else {
         return Ok(None);
@@ -85,18 +93,10 @@ fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size)?;
     bytes.resize(size, 0);
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, filled as u64) {
-            Ok(0) => return Ok(None),
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    // One byte more would mean that it has grown.
-    let grown = file.read_at(&mut [0], size as u64)? != 0;
-    Ok((!grown).then(|| bytes.into_boxed_slice()))
+    let mut more = [0];
+    let buffers = &mut [IoSliceMut::new(&mut bytes), IoSliceMut::new(&mut more)];
+    let read = retry_on_intr(|| preadv(file, buffers, 0))?;
+    Ok((read == size).then(|| bytes.into_boxed_slice()))
 }
 
 /// Tells the system that a file will be read from its beginning to its end, so

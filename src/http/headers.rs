@@ -63,25 +63,29 @@ pub fn quality(text: &[u8]) -> Option<u16> {
 /// (RFC 9110 section 5.3); iterating gives the value of each line.
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<'h> {
+    /// From its first line on; empty where it has none.
     fields: &'h [Field<'h>],
-    name: &'static str,
 }
 
 impl<'h> Lines<'h> {
     /// The lines of `fields` named `name` (any case).
-    pub fn new(fields: &'h [Field<'h>], name: &'static str) -> Self {
-        Lines { fields, name }
+    pub fn new(fields: &'h [Field<'h>], name: &str) -> Self {
+        let is_named = |field: &Field<'_>| field.name.eq_ignore_ascii_case(name);
+        let first = fields.iter().position(is_named).unwrap_or(fields.len());
+        Lines::from_first(&fields[first..])
+    }
+
+    /// The lines of the field to which the first of `fields` belongs.
+    pub fn from_first(fields: &'h [Field<'h>]) -> Self {
+        Lines { fields }
     }
 
     /// No line at all: the field is absent.
-    pub const NONE: Lines<'static> = Lines {
-        fields: &[],
-        name: "",
-    };
+    pub const NONE: Lines<'static> = Lines { fields: &[] };
 
     /// Whether the field is absent.
     pub fn is_absent(self) -> bool {
-        self.into_iter().next().is_none()
+        self.fields.is_empty()
     }
 }
 
@@ -92,7 +96,7 @@ impl<'h> IntoIterator for Lines<'h> {
     fn into_iter(self) -> LinesIter<'h> {
         LinesIter {
             rest: self.fields.iter(),
-            name: self.name,
+            name: self.fields.first().map_or("", |first| first.name),
         }
     }
 }
@@ -101,7 +105,7 @@ impl<'h> IntoIterator for Lines<'h> {
 #[derive(Clone, Debug)]
 pub struct LinesIter<'h> {
     rest: std::slice::Iter<'h, Field<'h>>,
-    name: &'static str,
+    name: &'h str,
 }
 
 impl<'h> Iterator for LinesIter<'h> {

@@ -155,14 +155,14 @@ pub(super) fn judge<'h>(
 /// further lines from there.
 fn keep<'h>(fields: &mut Fields<'h>, known: Name, all: &'h [Field<'h>], at: usize) {
     let value = Some(all[at].value);
-    let lines = |name| Lines::new(&all[at..], name);
+    let lines = Lines::from_first(&all[at..]);
     match known {
-        Name::Accept => fields.accept = lines("accept"),
-        Name::AcceptEncoding => fields.accept_encoding = lines("accept-encoding"),
-        Name::Forwarded => fields.forwarded = lines("forwarded"),
-        Name::IfMatch => fields.if_match = lines("if-match"),
-        Name::IfNoneMatch => fields.if_none_match = lines("if-none-match"),
-        Name::XForwardedFor => fields.x_forwarded_for = lines("x-forwarded-for"),
+        Name::Accept => fields.accept = lines,
+        Name::AcceptEncoding => fields.accept_encoding = lines,
+        Name::Forwarded => fields.forwarded = lines,
+        Name::IfMatch => fields.if_match = lines,
+        Name::IfNoneMatch => fields.if_none_match = lines,
+        Name::XForwardedFor => fields.x_forwarded_for = lines,
         Name::IfModifiedSince => fields.if_modified_since = value,
         Name::IfRange => fields.if_range = value,
         Name::IfUnmodifiedSince => fields.if_unmodified_since = value,

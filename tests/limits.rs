@@ -140,16 +140,20 @@ fn the_last_request_of_a_connection_is_told() {
     client.assert_closed();
 }
 
+/// So many connections, each kept after a request, the first the longest.
+fn idle(server: &Server, count: usize) -> Vec<Client> {
+    let kept = |_| {
+        let mut client = server.connect();
+        client.get("/");
+        client
+    };
+    (0..count).map(kept).collect()
+}
+
 #[test]
 fn at_the_connection_limit_the_longest_idle_makes_room() {
     let server = Server::with_page("--threads 1 --max-connections 4");
-    let mut clients: Vec<_> = (0..4)
-        .map(|_| {
-            let mut client = server.connect();
-            client.get("/");
-            client
-        })
-        .collect();
+    let mut clients = idle(&server, 4);
     // At the limit and nobody waits: nobody has to go.
     for client in &mut clients {
         client.assert_open();
@@ -166,13 +170,7 @@ fn at_the_connection_limit_the_longest_idle_makes_room() {
 #[test]
 fn with_more_workers_too_one_idle_connection_makes_room() {
     let server = Server::with_page("--threads 2 --max-connections 8");
-    let mut clients: Vec<_> = (0..8)
-        .map(|_| {
-            let mut client = server.connect();
-            client.get("/");
-            client
-        })
-        .collect();
+    let mut clients = idle(&server, 8);
     for client in &mut clients {
         client.assert_open();
     }
@@ -190,13 +188,7 @@ fn with_more_workers_too_one_idle_connection_makes_room() {
 #[ignore = "needs strace"]
 fn one_leaves_for_one_newcomer_however_long_it_takes() {
     let server = Server::with_page("--threads 1 --max-connections 4");
-    let mut clients: Vec<_> = (0..4)
-        .map(|_| {
-            let mut client = server.connect();
-            client.get("/");
-            client
-        })
-        .collect();
+    let mut clients = idle(&server, 4);
     let tampered = Strace::inject(&server, &["close:delay_enter=200000"]);
     let mut newcomer = server.connect();
     newcomer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

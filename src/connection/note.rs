@@ -72,7 +72,7 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
 impl<'a> Said<'a> {
     fn line(self) -> &'a [u8] {
         match self {
-            Said::Request(request) => request.line.as_bytes(),
+            Said::Request(request) => request.line,
             Said::Raw(bytes) => bytes,
         }
     }

@@ -60,7 +60,7 @@ pub struct Request<'h> {
     /// The method.
     pub method: Method,
     /// The method and target as they came, for the log: `GET /a?b`.
-    pub line: &'h str,
+    pub line: &'h [u8],
     /// The target.
     pub target: Target<'h>,
     /// The version.
@@ -210,7 +210,6 @@ fn scan_later_version<'h>(
 
 /// Gives the parts of a head their meaning, or says what is wrong with it.
 fn judge<'h>(head: &'h [u8], start: usize, parts: Parts<'h>) -> Result<Request<'h>, RequestError> {
-    let malformed = |_| RequestError::Malformed("request line is not text");
     let line_bytes = parts.method.len() + 1 + parts.target.len();
     let method = Method::from_token(parts.method);
     let target = Target::parse(method, parts.target)?;
@@ -222,7 +221,7 @@ fn judge<'h>(head: &'h [u8], start: usize, parts: Parts<'h>) -> Result<Request<'
     } = fields::judge(&head[..parts.head_bytes], parts.fields, parts.version)?;
     Ok(Request {
         method,
-        line: std::str::from_utf8(&head[..line_bytes]).map_err(malformed)?,
+        line: &head[..line_bytes],
         target,
         version: parts.version,
         fields,

@@ -76,7 +76,7 @@ fn month_digits(name: &[u8]) -> &'static [u8] {
 #[derive(Clone, Copy, Debug)]
 pub enum LogRequest<'a> {
     /// Well-formed: method and target as they came.
-    Parsed(&'a str, Version),
+    Parsed(&'a [u8], Version),
     /// Malformed: the first bytes as they came. The first line of them is
     /// logged, up to [`RAW_BYTES_MAX`]; none are written as `-`.
     Raw(&'a [u8]),
@@ -184,7 +184,7 @@ fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b" \"");
     match entry.request {
         LogRequest::Parsed(line, version) => {
-            escaped(line.as_bytes(), combined_escape, out);
+            escaped(line, combined_escape, out);
             out.push(b' ');
             out.extend_from_slice(version_name(version));
         }
@@ -221,7 +221,7 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"request\":");
     decimal(entry.number, out);
     let (line, version) = match entry.request {
-        LogRequest::Parsed(line, version) => (line.as_bytes(), Some(version_name(version))),
+        LogRequest::Parsed(line, version) => (line, Some(version_name(version))),
         LogRequest::Raw(bytes) => (first_line(bytes), None),
     };
     out.extend_from_slice(b",\"line\":");

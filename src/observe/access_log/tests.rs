@@ -17,7 +17,7 @@ fn write(buffer: &mut LogBuffer, line: &str) {
     let entry = LogEntry {
         client: Some(IpAddr::from([127, 0, 0, 1])),
         time: &LogTime::new(0),
-        request: LogRequest::Parsed(line, Version::Http11),
+        request: LogRequest::Parsed(line.as_bytes(), Version::Http11),
         status: Status::Ok,
         referer: None,
         user_agent: None,

@@ -34,7 +34,7 @@ fn check(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, expected: &s
 #[test]
 fn combined_lines() {
     let time = LogTime::new(NOON);
-    let get = LogRequest::Parsed("GET /a?b=%20", Version::Http11);
+    let get = LogRequest::Parsed(b"GET /a?b=%20", Version::Http11);
     let plain = entry(&time, get);
     let rows: [(LogEntry, &str); 7] = [
         (
@@ -61,7 +61,7 @@ fn combined_lines() {
         (
             LogEntry {
                 client: "::ffff:192.0.2.1".parse().ok(),
-                request: LogRequest::Parsed("GET /", Version::Http10),
+                request: LogRequest::Parsed(b"GET /", Version::Http10),
                 referer: Some(b""),
                 user_agent: Some(b"a\"b\\c\td\x7f\xc3\xa9\n"),
                 ..plain
@@ -101,7 +101,7 @@ fn combined_lines() {
 #[test]
 fn json_lines() {
     let time = LogTime::new(NOON);
-    let plain = entry(&time, LogRequest::Parsed("GET /", Version::Http11));
+    let plain = entry(&time, LogRequest::Parsed(b"GET /", Version::Http11));
     let head = r#"{"time":"2026-11-22T14:50:00Z","client":"192.0.2.10","connection":7,"request":2"#;
     check(
         LogFormat::Json,

@@ -158,7 +158,7 @@ impl Client {
         }
         self.is_disturbed |= match state {
             State::ReadingHead(reading) => !reading.input.is_empty(),
-            State::DiscardingBody(_) => true,
+            State::DiscardingBody(_) | State::ReadingFolder(_) => true,
             _ => false,
         };
     }

@@ -71,6 +71,24 @@ impl Chosen {
     }
 }
 
+impl Answer {
+    /// What was chosen, where the same `request` gets the same answer for as
+    /// long as the representation is what it is: nothing else has a say in it,
+    /// neither the time nor what else lies beneath the root.
+    pub fn lasting(&self, request: &Request<'_>) -> Option<&Chosen> {
+        let Answer::Representation(chosen) = self else {
+            return None;
+        };
+        let by_itself = matches!(
+            chosen.status,
+            Status::Ok | Status::NotModified | Status::PartialContent
+        );
+        // A date in If-Range is compared with that of the answer.
+        let is_lasting = by_itself && chosen.vary.is_none() && request.fields.if_range.is_none();
+        is_lasting.then_some(chosen)
+    }
+}
+
 /// Which part of a representation is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{SHARE_BYTES_MAX, output::Output};
+use super::{SHARE_BYTES_MAX, memo::Memo, output::Output};
 use crate::{
     config::{Config, Limits, Proxy, SiteOptions, Timeouts},
     files::{Turn, View},
@@ -30,6 +30,8 @@ const TURN_FOLDER_PIECES_MAX: usize = 1;
 pub struct Desk {
     /// Output under way; empty between connections.
     pub output: Output,
+    /// What came before, to be answered at once.
+    pub memo: Memo,
     /// The files.
     pub view: View,
     /// How they are served.
@@ -99,6 +101,7 @@ impl Desk {
         let date = HttpDate::from_unix_seconds(0);
         let mut desk = Desk {
             output: Output::default(),
+            memo: Memo::default(),
             view,
             site: Arc::new(config.site.clone()),
             limits: config.limits,

@@ -8,14 +8,14 @@ use std::{
 use super::{
     Budget, Connection, Fate, Step,
     desk::Desk,
-    serve::Progress,
+    progress::Progress,
     state::{ReadingFolder, State, Then},
     transport::{Transport, uninterrupted},
 };
 use crate::{
     files::{Refusal, listing},
     handler::{self, page::Page},
-    http::request,
+    http::request::{self, Asked},
     observe::close_reason::CloseReason,
 };
 
@@ -75,7 +75,8 @@ impl<T: Transport> Connection<T> {
         if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) {
             let answer = handler::answer_listed(&request, listed, desk.place());
             let last = unparsed.is_empty();
-            let answered = self.respond(&request, &answer, last, &mut progress, desk, budget);
+            let asked = Asked::from(&request);
+            let answered = self.respond(&asked, &answer, last, &mut progress, desk, budget);
             if let Err(error) = answered {
                 return self.failed(&error, desk);
             }

@@ -6,18 +6,21 @@
 //! says what to wait for.
 //!
 //! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers), `folder` (an answer that
-//! takes several turns to find) and `refuse` (what is none),
-//! [`respond`] (answers to output), [`output`] and `write` (output to the
-//! transport), `close` (the end), [`note`] (what is told of it).
+//! transport to input), `serve` (input to answers), [`memo`] (what need not be
+//! judged again), `folder` (an answer that takes several turns to find) and
+//! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
+//! `write` (output to the transport), `close` (the end), [`note`] (what is told
+//! of it).
 
 pub mod body;
 mod close;
 pub mod desk;
 mod folder;
 pub mod identity;
+pub mod memo;
 pub mod note;
 pub mod output;
+mod progress;
 mod read;
 mod refuse;
 pub mod respond;

@@ -10,7 +10,7 @@ use crate::{
     http::{
         forwarded,
         persistence::{CloseCause, Persistence},
-        request::Request,
+        request::Asked,
         status::Status,
     },
     observe::{
@@ -44,7 +44,7 @@ pub struct Note {
 #[derive(Clone, Copy, Debug)]
 pub enum Said<'a> {
     /// A well-formed request.
-    Request(&'a Request<'a>),
+    Request(&'a Asked<'a>),
     /// The first bytes of a malformed one.
     Raw(&'a [u8]),
 }
@@ -72,7 +72,7 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
 impl<'a> Said<'a> {
     fn line(self) -> &'a [u8] {
         match self {
-            Said::Request(request) => request.line,
+            Said::Request(asked) => asked.line,
             Said::Raw(bytes) => bytes,
         }
     }
@@ -81,8 +81,8 @@ impl<'a> Said<'a> {
     fn client(self, peer: Option<IpAddr>, desk: &Desk) -> Option<IpAddr> {
         let proxies = &desk.trusted_proxies;
         match self {
-            Said::Request(request) if !proxies.is_empty() => {
-                forwarded::client(&request.fields, peer, |address| {
+            Said::Request(asked) if !proxies.is_empty() => {
+                forwarded::client(&asked.fields, peer, |address| {
                     proxies.iter().any(|proxy| proxy.is_at(address))
                 })
             }
@@ -98,10 +98,10 @@ impl<'a> Said<'a> {
         status: Status,
     ) -> LogEntry<'a> {
         let (request, referer, user_agent) = match self {
-            Said::Request(request) => (
-                LogRequest::Parsed(request.line, request.version),
-                request.fields.referer,
-                request.fields.user_agent,
+            Said::Request(asked) => (
+                LogRequest::Parsed(asked.line, asked.version),
+                asked.fields.referer,
+                asked.fields.user_agent,
             ),
             Said::Raw(bytes) => (LogRequest::Raw(bytes), None, None),
         };

@@ -5,8 +5,8 @@ use super::{
     body::Body,
     desk::Desk,
     note::{self, Note, Said},
+    progress::Progress,
     respond::{self, Frame},
-    serve::Progress,
     state::{DiscardingBody, State, Then},
     transport::Transport,
 };

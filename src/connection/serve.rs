@@ -9,6 +9,7 @@ use super::{
     desk::Desk,
     note::{self, Note, Said},
     output::{Flow, WriteError},
+    progress::{Judged, Progress},
     respond::{self, Frame},
     state::{ReadingFolder, ReadingHead, State, Then, Writing},
     transport::Transport,
@@ -18,53 +19,13 @@ use crate::{
     files::listing::Listing,
     handler::{self, Answer},
     http::{
-        method::Method,
         persistence::{self, Circumstances},
-        request::{self, Request},
+        request::{self, Asked},
     },
 };
 
 /// Bytes of responses that are collected before they are sent together.
 pub const COALESCED_BYTES_MAX: usize = 64 << 10;
-
-/// How far the requests of one read have come.
-pub(super) struct Progress {
-    /// Bytes of the input that are done with.
-    pub at: usize,
-    /// What follows what is queued.
-    pub then: Then,
-    /// Whether the transport took all that was queued so far.
-    pub flow: Flow,
-    /// The last response, when it was not all sent.
-    pub unfinished: Option<Box<note::Unfinished>>,
-    /// When the request to be answered was whole.
-    pub received: Instant,
-}
-
-impl Progress {
-    /// None yet of the requests, of which the first was whole at `received`.
-    pub(super) fn begin(received: Instant) -> Progress {
-        Progress {
-            at: 0,
-            then: Then::Next,
-            flow: Flow::Done,
-            unfinished: None,
-            received,
-        }
-    }
-}
-
-/// What one request came to.
-enum Judged {
-    /// Incomplete: more has to come.
-    Partial,
-    /// Done with; the next may follow.
-    Answered,
-    /// Its body has to come first, or its listing, or it was the last.
-    Last,
-    /// There is no descriptor for its file: to be judged again.
-    Starved,
-}
 
 impl<T: Transport> Connection<T> {
     /// Serves the requests in `input`. The first of them began at `since`.
@@ -93,7 +54,7 @@ impl<T: Transport> Connection<T> {
                 unjudged = true;
                 break;
             }
-            match self.judge(input, &mut progress, desk, budget) {
+            match self.answer(input, &mut progress, desk, budget) {
                 Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
@@ -113,6 +74,26 @@ impl<T: Transport> Connection<T> {
             State::ReadingHead(_) if starved => Step::Stop(Fate::Starved),
             _ => step,
         }
+    }
+
+    /// Answers the request at `progress.at`: at once where the same bytes came
+    /// before, else once they are judged.
+    fn answer(
+        &mut self,
+        input: &[u8],
+        progress: &mut Progress,
+        desk: &mut Desk,
+        budget: &mut Budget,
+    ) -> Result<Judged, WriteError> {
+        let rest = &input[progress.at..];
+        let Some(recalled) = desk.memo.recall(rest, &desk.view, desk.turn) else {
+            return self.judge(input, progress, desk, budget);
+        };
+        progress.at += recalled.marks.head_bytes;
+        let last = progress.at == input.len();
+        let asked = recalled.marks.asked(rest);
+        self.respond(&asked, &recalled.answer, last, progress, desk, budget)?;
+        Ok(progress.after_response())
     }
 
     /// Judges the request at `progress.at` and queues its answer.
@@ -164,18 +145,25 @@ impl<T: Transport> Connection<T> {
             }
             answer => answer,
         };
-        self.respond(&request, &answer, last, progress, desk, budget)?;
-        Ok(match progress.then {
-            Then::Next => Judged::Answered,
-            _ => Judged::Last,
-        })
+        if desk.trusted_proxies.is_empty() {
+            desk.memo.note(head, &request, &answer, &desk.view);
+        }
+        self.respond(
+            &Asked::from(&request),
+            &answer,
+            last,
+            progress,
+            desk,
+            budget,
+        )?;
+        Ok(progress.after_response())
     }
 
     /// Sends the answer to a request that is whole: at once when nothing more
     /// can be collected behind it.
     pub(super) fn respond(
         &mut self,
-        request: &Request<'_>,
+        asked: &Asked<'_>,
         answer: &Answer,
         last: bool,
         progress: &mut Progress,
@@ -186,8 +174,8 @@ impl<T: Transport> Connection<T> {
         budget.responses = budget.responses.saturating_sub(1);
         let refused = matches!(answer, Answer::Page(page) if page.refused);
         let persistence = persistence::decide(
-            request.version,
-            request.connection,
+            asked.version,
+            asked.connection,
             Circumstances {
                 keep_alive_off: desk.timeouts.keep_alive.is_zero(),
                 last_request: self.identity.requests == desk.limits.requests_max,
@@ -198,7 +186,7 @@ impl<T: Transport> Connection<T> {
         let frame = Frame {
             common: &desk.common,
             persistence,
-            head_only: request.method == Method::Head,
+            head_only: asked.head_only,
             turn: desk.turn,
         };
         let queued = respond::queue(answer, frame, &mut desk.output);
@@ -221,13 +209,13 @@ impl<T: Transport> Connection<T> {
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
         if is_due && let Err(error) = self.flush(progress, desk, budget) {
             let left = desk.output.left();
-            note::failed(&mut self.identity, desk, Said::Request(request), note, left);
+            note::failed(&mut self.identity, desk, Said::Request(asked), note, left);
             return Err(error);
         }
         if progress.flow == Flow::Done {
-            note::sent(&mut self.identity, desk, Said::Request(request), note);
+            note::sent(&mut self.identity, desk, Said::Request(asked), note);
         } else {
-            progress.unfinished = note::hold(&self.identity, desk, Said::Request(request), note);
+            progress.unfinished = note::hold(&self.identity, desk, Said::Request(asked), note);
         }
         Ok(())
     }
@@ -270,8 +258,9 @@ impl<T: Transport> Connection<T> {
                         progress.then = await_listing(head, listing, desk);
                     }
                     answer => {
+                        let asked = Asked::from(&request);
                         let answered =
-                            self.respond(&request, &answer, last, &mut progress, desk, budget);
+                            self.respond(&asked, &answer, last, &mut progress, desk, budget);
                         if let Err(error) = answered {
                             return self.failed(&error, desk);
                         }

@@ -24,7 +24,7 @@ pub use self::{
     representation::Representation,
     resource::Selected,
     root::Identity,
-    site::{Lookups, Site, View},
+    site::{Lookups, Remembered, Site, View},
 };
 
 /// The instant at which the current turn of the poll began, in nanoseconds

@@ -19,13 +19,15 @@ pub(super) struct Resource {
     /// kept.
     variants: Option<Box<PerCoding<Option<Representation>>>>,
     watch: Watch,
+    /// Whether any later change of it is certain to show.
+    settled: bool,
 }
 
 /// A representation chosen for one answer; holds its resource alive.
 #[derive(Clone, Debug)]
 pub struct Selected {
-    resource: Arc<Resource>,
-    coding: Option<ContentCoding>,
+    pub(super) resource: Arc<Resource>,
+    pub(super) coding: Option<ContentCoding>,
 }
 
 impl Deref for Selected {
@@ -64,6 +66,11 @@ impl Resource {
     /// turn; of the variants only if the request could be answered with one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
         self.watch.holds(root, accept.accepts_any(), turn)
+    }
+
+    /// Whether it may serve later turns, as long as it is fresh.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// Bytes of memory it holds, its own structures included.
@@ -166,7 +173,7 @@ impl Loader<'_> {
             .flatten()
             .chain([&original])
             .all(|body| is_settled(&body.identity, self.now));
-        let resource = Arc::new(self.assemble(loading, original, bodies));
+        let resource = Arc::new(self.assemble(loading, original, bodies, settled));
         if settled {
             Ok(Loaded::Lasting(resource))
         } else {
@@ -204,6 +211,7 @@ impl Loader<'_> {
                 original: representation,
                 variants: None,
                 watch: loading.watch(self.turn),
+                settled: false,
             }),
             coding: None,
         }))
@@ -248,6 +256,7 @@ impl Loader<'_> {
         loading: Loading,
         original: Body,
         bodies: PerCoding<Option<Body>>,
+        settled: bool,
     ) -> Resource {
         let varies = bodies.iter().any(Option::is_some);
         let describe = |body, coding| {
@@ -271,6 +280,7 @@ impl Loader<'_> {
             original,
             variants: varies.then(|| Box::new(variants)),
             watch: loading.watch(self.turn),
+            settled,
         }
     }
 }

@@ -1,5 +1,9 @@
 //! The files of one root, shared by all workers, and each worker's view.
 
+mod recall;
+
+pub use self::recall::Remembered;
+
 use std::{
     cell::Cell,
     io,

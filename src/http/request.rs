@@ -77,6 +77,34 @@ pub struct Request<'h> {
     pub head_bytes: usize,
 }
 
+/// What of a [`Request`] still matters once its answer is known: to its
+/// response, and to whoever notes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'h> {
+    /// [`Request::line`].
+    pub line: &'h [u8],
+    /// The version.
+    pub version: Version,
+    /// The options of `Connection`.
+    pub connection: ConnectionOptions,
+    /// Whether the response has no content: the method is HEAD.
+    pub head_only: bool,
+    /// `Referer`, `User-Agent` and what proxies said of the client.
+    pub fields: Fields<'h>,
+}
+
+impl<'h> From<&Request<'h>> for Asked<'h> {
+    fn from(request: &Request<'h>) -> Asked<'h> {
+        Asked {
+            line: request.line,
+            version: request.version,
+            connection: request.connection,
+            head_only: request.method == Method::Head,
+            fields: request.fields,
+        }
+    }
+}
+
 /// The bounds of a head.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {

@@ -191,3 +191,32 @@ fn a_link_that_is_turned_in_and_out_never_leaks() {
         }
     });
 }
+
+#[test]
+fn only_what_is_kept_is_remembered() {
+    for (bytes_max, settle, expected) in [
+        (1 << 20, true, Some(true)),
+        (0, true, Some(false)),
+        // One that was not waited for may be kept or not: that is the clock's.
+        (1 << 20, false, None),
+    ] {
+        let mut bench = bench(|options| options.cache_bytes_max = bytes_max);
+        bench.write("x", "content");
+        if settle {
+            bench.settle("x");
+        }
+        let file = bench.file("/x", "");
+        let remembered = bench.view.remember(&file, AcceptEncoding::IDENTITY);
+        let expected = expected.unwrap_or_else(|| bench.keeps("/x"));
+        assert_eq!(remembered.is_some(), expected, "{bytes_max} {settle}");
+        drop(file);
+        let Some(remembered) = remembered else {
+            continue;
+        };
+        let again = bench.view.recall(&remembered, bench.turn);
+        assert!(again.is_some_and(|again| *again.content_type == *"application/octet-stream"));
+        bench.write("x", "changed");
+        bench.begin_turn(1);
+        assert!(bench.view.recall(&remembered, bench.turn).is_none());
+    }
+}

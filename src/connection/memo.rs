@@ -1,0 +1,230 @@
+//! Heads that came before, and what they were answered with.
+//!
+//! The same bytes are judged the same way each time, and most heads are of
+//! bytes that came before: from a page that is loaded again, a proxy, a health
+//! check, a benchmark. For such a head all that has to be found out is whether
+//! the file still is what it was. [`request::parse`](crate::http::request::parse)
+//! says where a head ends and never looks further, so whatever begins with the
+//! bytes of one is that head.
+
+use crate::{
+    files::{Remembered, Turn, View},
+    handler::{Answer, Chosen, Part},
+    http::{
+        content_coding::AcceptEncoding,
+        framing::BodyFraming,
+        headers::Fields,
+        request::{Asked, ConnectionOptions, Expectation, Request, Version},
+        status::Status,
+    },
+};
+
+/// Heads that a worker remembers, a power of two. More would cost memory, and
+/// a look at more of it for each request.
+const HEADS_MAX: usize = 64;
+
+/// The longest head remembered, in bytes. Browsers send some 500, and cookies.
+const HEAD_BYTES_MAX: usize = 2 << 10;
+
+/// Other heads that ask for a place in vain before one of them has it, as long
+/// as the head that is there does not come again.
+const MISSES_MAX: u8 = 8;
+
+/// Bytes that a worker's memo can take, but for what [`Remembered`] says.
+pub const MEMO_BYTES_MAX: usize = HEADS_MAX * (HEAD_BYTES_MAX + size_of::<Place>());
+
+/// A worker's memo. Each head has one place, which its request line decides.
+#[derive(Debug)]
+pub struct Memo {
+    places: Box<[Place]>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// The head that is known; its room is used again for the next.
+    head: Vec<u8>,
+    known: Option<Known>,
+    misses: u8,
+}
+
+/// What a head was answered with.
+#[derive(Debug)]
+struct Known {
+    marks: Marks,
+    status: Status,
+    part: Part,
+    remembered: Remembered,
+}
+
+/// What [`Asked`] says of a head, without its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    /// The size of the head.
+    pub head_bytes: usize,
+    line: Stretch,
+    referer: Option<Stretch>,
+    user_agent: Option<Stretch>,
+    version: Version,
+    connection: ConnectionOptions,
+    head_only: bool,
+}
+
+/// A stretch of a head: where it begins and how many bytes it has.
+type Stretch = (u32, u32);
+
+/// The answer to a head that came before.
+#[derive(Debug)]
+pub struct Recalled {
+    /// What the head asked.
+    pub marks: Marks,
+    /// What answers it.
+    pub answer: Answer,
+}
+
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo {
+            places: (0..HEADS_MAX).map(|_| Place::default()).collect(),
+        }
+    }
+}
+
+impl Memo {
+    /// The answer to the request at the start of `input`, if its head is known
+    /// and the answer still holds. Does not allocate.
+    pub fn recall(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Recalled> {
+        let place = &mut self.places[place_of(print(input))];
+        let known = place.known.as_ref()?;
+        if !input.starts_with(&place.head) {
+            return None;
+        }
+        let Some(selected) = view.recall(&known.remembered, turn) else {
+            place.known = None;
+            return None;
+        };
+        place.misses = 0;
+        Some(Recalled {
+            marks: known.marks,
+            answer: Answer::Representation(Chosen {
+                status: known.status,
+                selected,
+                part: known.part.clone(),
+                vary: None,
+            }),
+        })
+    }
+
+    /// Notes that the request of `head` is given `answer`. One of several such
+    /// is remembered, so that heads which come once cost next to nothing.
+    pub fn note(&mut self, head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) {
+        let place = &mut self.places[place_of(print(head))];
+        place.misses += 1;
+        if place.misses < MISSES_MAX {
+            return;
+        }
+        place.misses = 0;
+        place.known = Known::new(head, request, answer, view);
+        if place.known.is_some() {
+            place.head.clear();
+            place.head.reserve_exact(head.len());
+            place.head.extend_from_slice(head);
+        }
+    }
+}
+
+impl Known {
+    /// `None` where the same head may get another answer next time, though the
+    /// file is the same.
+    fn new(head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) -> Option<Known> {
+        let chosen = answer.lasting(request)?;
+        let stands_alone =
+            request.framing == BodyFraming::None && request.expectation == Expectation::None;
+        if !stands_alone || head.len() > HEAD_BYTES_MAX || matches!(chosen.part, Part::Ranges(_)) {
+            return None;
+        }
+        let accept = AcceptEncoding::parse(request.fields.accept_encoding);
+        Some(Known {
+            marks: Marks::new(head, &Asked::from(request))?,
+            status: chosen.status,
+            part: chosen.part.clone(),
+            remembered: view.remember(&chosen.selected, accept)?,
+        })
+    }
+}
+
+impl Marks {
+    fn new(head: &[u8], asked: &Asked<'_>) -> Option<Marks> {
+        let stretch = |part: &[u8]| {
+            let at = (part.as_ptr().addr()).checked_sub(head.as_ptr().addr())?;
+            let stretch = (u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?);
+            (bytes_at(head, stretch) == part).then_some(stretch)
+        };
+        let optional = |part: Option<&[u8]>| match part {
+            Some(part) => stretch(part).map(Some),
+            None => Some(None),
+        };
+        Some(Marks {
+            head_bytes: head.len(),
+            line: stretch(asked.line)?,
+            referer: optional(asked.fields.referer)?,
+            user_agent: optional(asked.fields.user_agent)?,
+            version: asked.version,
+            connection: asked.connection,
+            head_only: asked.head_only,
+        })
+    }
+
+    /// What the head at the start of `input` asks. Of its fields only those
+    /// are given that are noted.
+    pub fn asked<'h>(&self, input: &'h [u8]) -> Asked<'h> {
+        let bytes = |stretch: Stretch| bytes_at(input, stretch);
+        Asked {
+            line: bytes(self.line),
+            version: self.version,
+            connection: self.connection,
+            head_only: self.head_only,
+            fields: Fields {
+                referer: self.referer.map(bytes),
+                user_agent: self.user_agent.map(bytes),
+                ..Fields::NONE
+            },
+        }
+    }
+}
+
+fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
+    let (at, length) = (at as usize, length as usize);
+    head.get(at..at + length).unwrap_or_default()
+}
+
+/// A number for the request line at the start of `head`. Who finds
+/// lines with the same one gains nothing but that they are judged each time.
+fn print(head: &[u8]) -> u64 {
+    let line = &head[..head.len().min(HEAD_BYTES_MAX)];
+    let mut print = 0_u64;
+    // The word in which the line ends holds nothing but a part of its version.
+    for word in line.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*word);
+        if has_line_feed(word) {
+            break;
+        }
+        print = (print.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    print
+}
+
+/// Whether one of the eight bytes is a line feed: the lowest that is one turns
+/// to zero, from which the subtraction borrows its high bit.
+fn has_line_feed(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let zero_if_one = word ^ (ONES * b'\n' as u64);
+    zero_if_one.wrapping_sub(ONES) & !zero_if_one & (ONES << 7) != 0
+}
+
+/// The high bits of a product depend on all bits of its factors.
+fn place_of(print: u64) -> usize {
+    (print >> (u64::BITS - HEADS_MAX.ilog2())) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+use std::{fs, mem::MaybeUninit, os::unix::fs::symlink, path::PathBuf};
+
+use super::*;
+use crate::{
+    config::SiteOptions,
+    files::{Content, Site},
+    handler::{self, Place as Served},
+    http::{
+        date::HttpDate,
+        request::{self, FIELDS_MAX, HeadLimits},
+    },
+};
+
+/// A site with every kind of file, and a worker's memo of it.
+struct Bench {
+    home: tempfile::TempDir,
+    options: SiteOptions,
+    view: View,
+    memo: Memo,
+    turn: Turn,
+    etag: String,
+}
+
+/// An answer, to be compared: status, content, part, and what is noted.
+type Shown = (u16, Vec<u8>, String, String);
+
+impl Bench {
+    fn new() -> Bench {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("first")).unwrap();
+        symlink("first", home.path().join("root")).unwrap();
+        let at = |name: &str| home.path().join("first").join(name);
+        fs::write(at("index.html"), "an index").unwrap();
+        fs::write(at("a.txt"), "the file").unwrap();
+        fs::write(at("a.txt.gz"), "the variant").unwrap();
+        fs::write(at("large"), vec![b'l'; 100_000]).unwrap();
+        fs::write(at("404.html"), "not here").unwrap();
+        let options = SiteOptions {
+            root: home.path().join("root"),
+            ..SiteOptions::default()
+        };
+        let view = Site::open(&options).unwrap().view();
+        let mut bench = Bench {
+            home,
+            options,
+            view,
+            memo: Memo::default(),
+            turn: Turn(1),
+            etag: String::new(),
+        };
+        bench.settle();
+        bench.etag = match bench.judged(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n").0 {
+            Answer::Representation(chosen) => {
+                String::from_utf8(chosen.selected.etag.as_bytes().to_vec()).unwrap()
+            }
+            other => panic!("{other:?}"),
+        };
+        bench
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.home.path().join("root").join(name)
+    }
+
+    /// Waits until what was written last may be kept.
+    fn settle(&mut self) {
+        for path in ["/", "/a.txt", "/large"] {
+            let head = format!("GET {path} HTTP/1.0\r\n\r\n");
+            loop {
+                self.turn.0 += 1;
+                let (answer, _) = self.judged(head.as_bytes());
+                let Answer::Representation(chosen) = answer else {
+                    panic!("{path}");
+                };
+                let kept = self
+                    .view
+                    .remember(&chosen.selected, AcceptEncoding::IDENTITY);
+                if kept.is_some() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// The answer worked out, and what is shown of it.
+    fn judged(&self, head: &[u8]) -> (Answer, Shown) {
+        let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
+        let request = request.unwrap().expect("a whole head");
+        let answer = handler::answer(&request, self.served());
+        let shown = show(&answer, &Asked::from(&request));
+        (answer, shown)
+    }
+
+    fn served(&self) -> Served<'_> {
+        Served {
+            view: &self.view,
+            options: &self.options,
+            turn: self.turn,
+            date: HttpDate::from_unix_seconds(2_000_000_000),
+        }
+    }
+
+    /// Answers as a connection does: `None` where the head is not known.
+    fn ask(&mut self, input: &[u8]) -> Option<Shown> {
+        self.turn.0 += 1;
+        if let Some(recalled) = self.memo.recall(input, &self.view, self.turn) {
+            return Some(show(&recalled.answer, &recalled.marks.asked(input)));
+        }
+        let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
+        let request = request.unwrap().expect("a whole head");
+        let answer = handler::answer(&request, self.served());
+        let head = &input[..request.head_bytes];
+        self.memo.note(head, &request, &answer, &self.view);
+        None
+    }
+
+    /// Asks until the head is known, which it must be by then.
+    #[track_caller]
+    fn learn(&mut self, head: &[u8]) {
+        for _ in 0..MISSES_MAX {
+            assert!(self.ask(head).is_none(), "{}", head.escape_ascii());
+        }
+        assert!(self.ask(head).is_some(), "{}", head.escape_ascii());
+    }
+}
+
+fn show(answer: &Answer, asked: &Asked<'_>) -> Shown {
+    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.escape_ascii().to_string());
+    let noted = format!(
+        "{} {:?} {:?} {} {:?} {:?}",
+        asked.line.escape_ascii(),
+        asked.version,
+        asked.connection,
+        asked.head_only,
+        text(asked.fields.referer),
+        text(asked.fields.user_agent),
+    );
+    match answer {
+        Answer::Representation(chosen) => {
+            let content = match &chosen.selected.content {
+                Content::Memory(bytes) => bytes.to_vec(),
+                Content::File(_) => b"a large file".to_vec(),
+            };
+            let part = format!("{:?} {:?}", chosen.part, chosen.vary);
+            (chosen.status.code(), content, part, noted)
+        }
+        other => (0, Vec::new(), format!("{other:?}"), noted),
+    }
+}
+
+/// Whether a head of this line and these fields comes to be known, and that
+/// its answer is then the one that is worked out.
+fn check(line: &str, fields: &str, known: bool) {
+    let mut bench = Bench::new();
+    let head = format!("{line}\r\n{fields}\r\n").replace("ETAG", &bench.etag);
+    // What stands behind a head is none of its matter.
+    let input = [head.as_bytes(), b"GET /"].concat();
+    for _ in 0..MISSES_MAX {
+        assert!(bench.ask(&input).is_none(), "{head}");
+    }
+    let (_, expected) = bench.judged(&input);
+    for _ in 0..3 {
+        assert_eq!(bench.ask(&input), known.then(|| expected.clone()), "{head}");
+    }
+}
+
+#[test]
+fn what_is_known_is_answered_as_if_it_were_not() {
+    let get = "GET /a.txt HTTP/1.1";
+    check(get, "Host: h\r\n", true);
+    check("GET /a.txt?query HTTP/1.1", "Host: h\r\n", true);
+    check("GET http://h/a.txt HTTP/1.1", "Host: h\r\n", true);
+    check("HEAD /a.txt HTTP/1.1", "Host: h\r\n", true);
+    check("GET / HTTP/1.1", "Host: h\r\n", true);
+    check("GET /large HTTP/1.1", "Host: h\r\n", true);
+    check("GET /a.txt HTTP/1.0", "", true);
+    check("GET /a.txt HTTP/1.0", "Connection: keep-alive\r\n", true);
+    check(get, "Host: h\r\nConnection: close\r\n", true);
+    check("\r\nGET /a.txt HTTP/1.1", "Host: h\r\n", true);
+    check(
+        get,
+        "Host: h\r\nReferer: \r\nUser-Agent: an agent\r\n",
+        true,
+    );
+    check(get, "Host: h\r\nAccept-Encoding: br, gzip\r\n", true);
+    check(get, "Host: h\r\nIf-None-Match: ETAG\r\n", true);
+    check(get, "Host: h\r\nIf-None-Match: \"other\"\r\n", true);
+    check(get, "Host: h\r\nRange: bytes=1-3\r\n", true);
+}
+
+#[test]
+fn what_may_be_answered_otherwise_next_time_is_never_known() {
+    let get = "GET /a.txt HTTP/1.1";
+    check("GET /missing HTTP/1.1", "Host: h\r\n", false);
+    check("POST /a.txt HTTP/1.1", "Host: h\r\n", false);
+    check("OPTIONS /a.txt HTTP/1.1", "Host: h\r\n", false);
+    check(get, "Host: h\r\nContent-Length: 5\r\n", false);
+    check(get, "Host: h\r\nExpect: 100-continue\r\n", false);
+    check(get, "Host: h\r\nIf-Match: \"other\"\r\n", false);
+    check(get, "Host: h\r\nRange: bytes=0-1,3-4\r\n", false);
+    check(get, "Host: h\r\nRange: bytes=99-\r\n", false);
+    check(
+        get,
+        "Host: h\r\nRange: bytes=1-3\r\nIf-Range: ETAG\r\n",
+        false,
+    );
+    let long = format!("Host: h\r\nCookie: {}\r\n", "c".repeat(HEAD_BYTES_MAX));
+    check(get, &long, false);
+}
+
+#[test]
+fn what_changes_is_forgotten() {
+    let change = |head: &str, change: fn(&Bench)| {
+        let mut bench = Bench::new();
+        bench.learn(head.as_bytes());
+        change(&bench);
+        assert!(bench.ask(head.as_bytes()).is_none(), "{head}");
+    };
+    let plain = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    let coded = "GET /a.txt HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n\r\n";
+    change(plain, |bench| {
+        fs::write(bench.at("a.txt"), "FILE the").unwrap()
+    });
+    change(plain, |bench| fs::remove_file(bench.at("a.txt")).unwrap());
+    change(coded, |bench| {
+        fs::write(bench.at("a.txt.br"), "better").unwrap()
+    });
+    change(coded, |bench| {
+        fs::remove_file(bench.at("a.txt.gz")).unwrap()
+    });
+    change("GET / HTTP/1.1\r\nHost: h\r\n\r\n", |bench| {
+        fs::rename(bench.at("a.txt"), bench.at("index.html")).unwrap();
+    });
+    // The cache lets go of a large file, and nothing here keeps it open.
+    change("GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |bench| {
+        assert_eq!(bench.view.close_kept_files(), 1);
+    });
+}
+
+#[test]
+fn another_root_is_not_answered_from_the_one_before() {
+    let mut bench = Bench::new();
+    let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    bench.learn(head);
+    // Still being sent, so that the old root's cache is not all that knows it.
+    let _held = bench.judged(head);
+    // The same file, so that nothing but the root tells them apart.
+    let second = bench.home.path().join("second");
+    fs::create_dir(&second).unwrap();
+    fs::hard_link(bench.at("a.txt"), second.join("a.txt")).unwrap();
+    fs::remove_file(bench.home.path().join("root")).unwrap();
+    symlink("second", bench.home.path().join("root")).unwrap();
+    bench.turn.0 += 1_000_000_000;
+    bench.view.begin_turn(bench.turn);
+    assert!(bench.ask(head).is_none());
+}
+
+#[test]
+fn a_head_in_use_keeps_its_place() {
+    let mut bench = Bench::new();
+    let mine = b"GET /a.txt HTTP/1.1\r\nHost: mine\r\n\r\n";
+    let other = b"GET /a.txt HTTP/1.1\r\nHost: other\r\n\r\n";
+    bench.learn(mine);
+    for _ in 0..10 {
+        for _ in 1..MISSES_MAX {
+            assert!(bench.ask(other).is_none());
+        }
+        assert!(bench.ask(mine).is_some());
+    }
+    for _ in 0..MISSES_MAX {
+        assert!(bench.ask(other).is_none());
+    }
+    assert!(bench.ask(other).is_some());
+    assert!(bench.ask(mine).is_none());
+}
+
+#[test]
+fn lines_are_told_apart_up_to_their_end() {
+    let line = "GET /a/path/that/is/long/enough HTTP/1.1";
+    let whole = print(format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
+    assert_eq!(
+        whole,
+        print(format!("{line}\r\nHost: b\r\n\r\n").as_bytes())
+    );
+    let places: std::collections::HashSet<usize> = (0..1000)
+        .map(|n| {
+            place_of(print(
+                format!("GET /files/{n} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(),
+            ))
+        })
+        .collect();
+    assert_eq!(places.len(), HEADS_MAX);
+    for bytes in [&b""[..], b"G", b"\n", b"1234567\n", b"12345678\n"] {
+        assert!(place_of(print(bytes)) < HEADS_MAX);
+    }
+    for byte in 0..=255u8 {
+        for at in 0..8 {
+            let mut word = [0xff; 8];
+            word[at] = byte;
+            let word = u64::from_le_bytes(word);
+            assert_eq!(has_line_feed(word), byte == b'\n', "{word:x}");
+        }
+    }
+}

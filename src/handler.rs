@@ -259,12 +259,9 @@ fn is_no_descriptor(error: &io::Error) -> bool {
 /// The site's own page for what is not there: `--spa FILE` for a page, else
 /// its `404.html`, else ours. Where there is such a FILE, `Accept` decides.
 fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<'_>) -> Answer {
-    let own = |name: &str, accept| {
-        let path = format!("/{name}");
-        match place
-            .view
-            .find(&RequestPath::new(&path).ok()?, accept, place.turn)
-        {
+    let own = |path: &str, accept| {
+        let path = RequestPath::new(path).ok()?;
+        match place.view.find(&path, accept, place.turn) {
             Ok(Found::File(selected)) => Some(selected),
             _ => None,
         }
@@ -273,10 +270,12 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<
     let mut answer = if let Some(spa) = spa
         && page::asks_for_html(request.fields.accept)
         && may_be_a_page(path, place)
-        && let Some(selected) = own(spa, AcceptEncoding::parse(request.fields.accept_encoding))
-    {
+        && let Some(selected) = own(
+            &format!("/{spa}"),
+            AcceptEncoding::parse(request.fields.accept_encoding),
+        ) {
         answer_file(request, selected, place.date)
-    } else if let Some(selected) = own("404.html", AcceptEncoding::IDENTITY) {
+    } else if let Some(selected) = own("/404.html", AcceptEncoding::IDENTITY) {
         Chosen::answer(Status::NotFound, selected, Part::Whole)
     } else {
         Answer::Page(Page::of(Status::NotFound))

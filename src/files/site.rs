@@ -1,11 +1,12 @@
 //! The files of one root, shared by all workers, and each worker's view.
 
+mod absences;
 mod recall;
 
 pub use self::recall::Remembered;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -16,6 +17,7 @@ use std::{
 
 use rustix::{fs::stat, io::Errno};
 
+use self::absences::Absences;
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
@@ -80,6 +82,7 @@ pub struct View {
     tree: Arc<Tree>,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    absences: RefCell<Absences>,
 }
 
 /// How often a file was found in memory, and how often it had to be opened.
@@ -119,6 +122,7 @@ impl Site {
             tree: self.current(),
             hits: Cell::default(),
             misses: Cell::default(),
+            absences: RefCell::default(),
         }
     }
 
@@ -245,7 +249,13 @@ impl View {
             self.hits.update(|hits| hits + 1);
             return Arc::clone(resource).select(accept).map(Found::File);
         }
-        self.find_on_disk(path, accept, turn, kept.as_ref())
+        if let Some(absence) = self.absences.borrow().find(key, turn) {
+            return absence;
+        }
+        let found = self.find_on_disk(path, accept, turn, kept.as_ref());
+        let mut absences = self.absences.borrow_mut();
+        absences.note(key, turn, found.as_ref());
+        found
     }
 
     /// The same for what is not kept, or is no longer what was kept.

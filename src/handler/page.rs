@@ -1,6 +1,6 @@
 //! Pages that the server writes itself: errors, redirects, listings.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
@@ -58,7 +58,7 @@ impl Page {
     pub fn of(status: Status) -> Page {
         Page {
             status,
-            body: Cow::Owned(error_html(status, explanation(status)).into_bytes()),
+            body: Cow::Borrowed(error_body(status)),
             chunks: Vec::new(),
             content_type: HTML,
             content_security_policy: ERROR_CSP,
@@ -243,6 +243,19 @@ fn explanation(status: Status) -> &'static str {
     }
 }
 
+/// The page of each status, ready made.
+static ERROR_BODIES: LazyLock<Vec<(Status, String)>> = LazyLock::new(|| {
+    let body = |status: &Status| (*status, error_html(*status, explanation(*status)));
+    Status::ALL.iter().map(body).collect()
+});
+
+fn error_body(status: Status) -> &'static [u8] {
+    // In ascending order, as the statuses are.
+    let place = ERROR_BODIES.binary_search_by_key(&status, |(status, _)| *status);
+    let body = place.ok().and_then(|place| ERROR_BODIES.get(place));
+    body.map_or(b"", |(_, body)| body.as_bytes())
+}
+
 fn error_html(status: Status, text: &str) -> String {
     let (code, reason) = (status.code(), status.reason());
     format!(
@@ -260,6 +273,14 @@ fn error_html(status: Status, text: &str) -> String {
 mod tests {
     use super::*;
     use crate::http::headers::Field;
+
+    #[test]
+    fn every_status_has_its_page() {
+        for &status in Status::ALL {
+            let expected = error_html(status, explanation(status));
+            assert_eq!(Page::of(status).body, expected.as_bytes());
+        }
+    }
 
     #[test]
     fn accept_chooses_between_a_page_and_json() {

@@ -139,6 +139,20 @@ fn one_turn_shares_one_check() {
 }
 
 #[test]
+fn one_turn_shares_one_look_at_what_is_missing() {
+    let mut bench = bench(|_| {});
+    fs::create_dir(bench.at("folder")).unwrap();
+    assert_eq!(bench.text("/x", ""), "NotFound");
+    assert_eq!(text(&bench.find_again("/folder", "").unwrap()), "redirect");
+    bench.write("x", "here");
+    fs::remove_dir(bench.at("folder")).unwrap();
+    assert!(matches!(bench.find_again("/x", ""), Err(Refusal::NotFound)));
+    assert_eq!(text(&bench.find_again("/folder", "").unwrap()), "redirect");
+    assert_eq!(bench.text("/x", ""), "here");
+    assert_eq!(bench.text("/folder", ""), "NotFound");
+}
+
+#[test]
 fn replacing_by_rename_under_load_never_mixes() {
     let bench = bench(|_| {});
     bench.write("x", "0");

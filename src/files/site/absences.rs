@@ -1,0 +1,131 @@
+//! What a worker found out in this turn of paths at which there is no file.
+//!
+//! What is kept of a file shares one look at the disk a turn; so does what is
+//! missing: a page that is gone, or a `404.html` that never was, is asked for
+//! by many requests at once.
+
+use crate::files::{Found, Refusal, Turn};
+
+/// Paths noted in one turn; all are gone through for each that is not kept.
+const PATHS_MAX: usize = 8;
+
+/// The longest path noted, in bytes.
+const PATH_BYTES_MAX: usize = 256;
+
+/// What is found instead of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absence {
+    Missing,
+    FolderWithoutSlash,
+}
+
+/// The paths of one turn.
+#[derive(Clone, Debug)]
+pub(super) struct Absences {
+    turn: Turn,
+    /// The first `noted` are of this turn; the room of all is used again.
+    paths: Vec<(Vec<u8>, Absence)>,
+    noted: usize,
+}
+
+impl Default for Absences {
+    fn default() -> Absences {
+        Absences {
+            turn: Turn(0),
+            paths: Vec::new(),
+            noted: 0,
+        }
+    }
+}
+
+impl Absences {
+    /// What is found at `path` instead of a file, where this turn knows.
+    pub(super) fn find(&self, path: &[u8], turn: Turn) -> Option<Result<Found, Refusal>> {
+        if self.turn != turn {
+            return None;
+        }
+        let noted = self.paths[..self.noted].iter();
+        let (_, absence) = noted.into_iter().find(|(noted, _)| noted == path)?;
+        Some(match absence {
+            Absence::Missing => Err(Refusal::NotFound),
+            Absence::FolderWithoutSlash => Ok(Found::FolderWithoutSlash),
+        })
+    }
+
+    /// Notes what was found at `path` in this turn, if it is no file.
+    pub(super) fn note(&mut self, path: &[u8], turn: Turn, found: Result<&Found, &Refusal>) {
+        let absence = match found {
+            Err(Refusal::NotFound) => Absence::Missing,
+            Ok(Found::FolderWithoutSlash) => Absence::FolderWithoutSlash,
+            _ => return,
+        };
+        if self.turn != turn {
+            self.turn = turn;
+            self.noted = 0;
+        }
+        if self.noted == PATHS_MAX || path.len() > PATH_BYTES_MAX {
+            return;
+        }
+        if self.noted == self.paths.len() {
+            self.paths.push((Vec::new(), absence));
+        }
+        let (noted, what) = &mut self.paths[self.noted];
+        noted.clear();
+        noted.extend_from_slice(path);
+        *what = absence;
+        self.noted += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_knows_what_it_noted_and_no_other_does() {
+        let mut absences = Absences::default();
+        let check = |absences: &Absences, path: &str, turn, expected: &str| {
+            let found = absences.find(path.as_bytes(), Turn(turn));
+            let shown = match &found {
+                None => "unknown",
+                Some(Err(Refusal::NotFound)) => "missing",
+                Some(Ok(Found::FolderWithoutSlash)) => "a folder",
+                Some(other) => panic!("{other:?}"),
+            };
+            assert_eq!(shown, expected, "{path} in turn {turn}");
+        };
+        check(&absences, "", 0, "unknown");
+        absences.note(b"a", Turn(5), Err(&Refusal::NotFound));
+        absences.note(b"b", Turn(5), Ok(&Found::FolderWithoutSlash));
+        absences.note(b"c", Turn(5), Err(&Refusal::Forbidden));
+        check(&absences, "a", 5, "missing");
+        check(&absences, "b", 5, "a folder");
+        check(&absences, "c", 5, "unknown");
+        check(&absences, "ab", 5, "unknown");
+        check(&absences, "a", 4, "unknown");
+        check(&absences, "a", 6, "unknown");
+        absences.note(b"d", Turn(6), Err(&Refusal::NotFound));
+        check(&absences, "d", 6, "missing");
+        check(&absences, "a", 6, "unknown");
+        check(&absences, "b", 6, "unknown");
+    }
+
+    #[test]
+    fn it_knows_so_many_and_no_more() {
+        let mut absences = Absences::default();
+        let long = [b'l'; PATH_BYTES_MAX + 1];
+        absences.note(&long, Turn(1), Err(&Refusal::NotFound));
+        absences.note(&long[1..], Turn(1), Err(&Refusal::NotFound));
+        for number in 0..2 * PATHS_MAX {
+            absences.note(&[number as u8], Turn(1), Err(&Refusal::NotFound));
+        }
+        assert!(absences.find(&long, Turn(1)).is_none());
+        assert!(absences.find(&long[1..], Turn(1)).is_some());
+        let known = (0..2 * PATHS_MAX).filter(|number| {
+            let found = absences.find(&[*number as u8], Turn(1));
+            found.is_some()
+        });
+        assert_eq!(known.count(), PATHS_MAX - 1);
+        assert_eq!(absences.paths.len(), PATHS_MAX);
+    }
+}

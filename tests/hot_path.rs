@@ -132,12 +132,19 @@ fn allocations(requests: Vec<String>) -> u64 {
         readable: true,
         ..Hint::default()
     };
+    let writable = Hint {
+        writable: true,
+        ..Hint::default()
+    };
     let mut counted = 0;
     for turn in 0..200 {
         desk.begin_turn();
         is_sent.set(false);
         let before = ALLOCATIONS.get();
-        let fate = connection.advance(readable, &mut input, &mut desk);
+        let mut fate = connection.advance(readable, &mut input, &mut desk);
+        while fate == Fate::Turn {
+            fate = connection.advance(writable, &mut input, &mut desk);
+        }
         if turn >= 100 {
             counted += ALLOCATIONS.get() - before;
         }
@@ -165,9 +172,17 @@ fn a_kept_request_allocates_nothing() {
         "GET /small?a=b HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\nAccept: */*\r\n\
          Accept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\n\r\n",
     );
-    check("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    check("GET /large HTTP/1.1\r\nHost: a\r\nRange: bytes=9-\r\n\r\n");
     // Pipelined.
     check("GET /small HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/// What is left of it after the first piece belongs to the connection until the
+/// next turn: a state, and a list of one part.
+#[test]
+fn a_large_file_allocates_twice() {
+    let large = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(allocations(vec![large.into()]), 2 * 100);
 }
 
 /// So many that none of them comes again while it is remembered.

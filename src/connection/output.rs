@@ -11,6 +11,14 @@ use crate::files::{Content, Identity, Selected, listing::Chunk};
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
+/// The most that is sent of a file before everybody else has had a turn. A
+/// client's kernel by default takes 64 KiB of what its program has not read.
+/// Who sends more at once fills that, and the rest goes out when the program
+/// reads, piece by piece and in the client's own time; after a turn it has
+/// read, and takes the rest as it comes. More of it pays less, less of it takes
+/// more turns.
+pub const FIRST_PIECE_BYTES_MAX: usize = 48 << 10;
+
 /// Room for bytes that is kept from one output to the next. A long listing may
 /// need more, which would else stay with the worker for ever.
 pub const KEPT_BYTES_MAX: usize = 256 << 10;
@@ -289,10 +297,13 @@ fn send_piece<T: Transport>(
     range: &Range<u64>,
     allowance: usize,
 ) -> Result<usize, WriteError> {
-    // What was promised in the head must be what is sent: a file that was
-    // rewritten in place meanwhile is not. The first piece goes with the head,
-    // before which the file was looked at.
-    if range.start > 0 {
+    let mut piece = allowance;
+    if range.start == 0 {
+        piece = piece.min(FIRST_PIECE_BYTES_MAX);
+    } else {
+        // What was promised in the head must be what is sent: a file that was
+        // rewritten in place meanwhile is not. The first piece goes with the
+        // head, before which the file was looked at.
         match identity.content_holds_for(file) {
             Ok(true) => {}
             Ok(false) => return Err(WriteError::FileChanged),
@@ -300,7 +311,7 @@ fn send_piece<T: Transport>(
         }
     }
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let offered = left.min(allowance);
+    let offered = left.min(piece);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok(sent),

@@ -278,6 +278,32 @@ fn a_short_write_of_memory_is_the_last_and_one_of_a_file_ends_the_turn() {
 }
 
 #[test]
+fn everybody_has_a_turn_after_the_first_piece_of_a_file() {
+    let files = files();
+    let check = |file: Range<u64>, left: &[usize]| {
+        let (mut output, expected) = queue(&[Text("head"), File(file.clone())], &files);
+        let mut taker = Taker::default();
+        for (turn, &left) in left.iter().enumerate() {
+            taker.takes = [usize::MAX; 9].into();
+            let flow = output.write_to(&mut taker, &mut { usize::MAX }).unwrap();
+            let expected = if left == 0 { Flow::Done } else { Flow::Paused };
+            assert_eq!(flow, expected, "{file:?}, turn {turn}");
+            assert_eq!(output.left(), left as u64, "{file:?}, turn {turn}");
+        }
+        assert!(taker.taken == expected, "{file:?}: other bytes");
+    };
+    let piece = FIRST_PIECE_BYTES_MAX as u64;
+    check(0..piece, &[0]);
+    check(0..piece + 1, &[1, 0]);
+    check(
+        0..FILE_BYTES as u64,
+        &[FILE_BYTES - FIRST_PIECE_BYTES_MAX, 0],
+    );
+    // A range from elsewhere is looked at before it is sent as it is.
+    check(1..FILE_BYTES as u64, &[0]);
+}
+
+#[test]
 fn a_failure_says_whose_it_is() {
     let files = files();
     let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {

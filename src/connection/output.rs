@@ -11,13 +11,15 @@ use crate::files::{Content, Identity, Selected, listing::Chunk};
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
-/// The most that is sent of a file before everybody else has had a turn. A
-/// client's kernel by default takes 64 KiB of what its program has not read.
-/// Who sends more at once fills that, and the rest goes out when the program
-/// reads, piece by piece and in the client's own time; after a turn it has
-/// read, and takes the rest as it comes. More of it pays less, less of it takes
-/// more turns.
-pub const FIRST_PIECE_BYTES_MAX: usize = 48 << 10;
+/// Bytes that a client's kernel takes, by default, of what its program has not
+/// read. Who sends more at once fills that, and the rest goes out as the program
+/// reads, piece by piece and in the client's own time.
+const WINDOW_BYTES: u64 = 64 << 10;
+
+/// Half of the largest file that goes out in two pieces for that, each of which
+/// the client takes with its head: the second with the next turn, by when it
+/// has read. Of a larger file the second would fill the window as well.
+pub const WINDOW_PIECE_BYTES: u64 = 56 << 10;
 
 /// Room for bytes that is kept from one output to the next. A long listing may
 /// need more, which would else stay with the worker for ever.
@@ -297,9 +299,10 @@ fn send_piece<T: Transport>(
     range: &Range<u64>,
     allowance: usize,
 ) -> Result<usize, WriteError> {
-    let mut piece = allowance;
+    let left = range.end - range.start;
+    let mut piece = left;
     if range.start == 0 {
-        piece = piece.min(FIRST_PIECE_BYTES_MAX);
+        piece = first_piece_bytes(left);
     } else {
         // What was promised in the head must be what is sent: a file that was
         // rewritten in place meanwhile is not. The first piece goes with the
@@ -310,8 +313,7 @@ fn send_piece<T: Transport>(
             Err(error) => return Err(WriteError::File(error)),
         }
     }
-    let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let offered = left.min(piece);
+    let offered = usize::try_from(piece).unwrap_or(usize::MAX).min(allowance);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok(sent),
@@ -320,6 +322,15 @@ fn send_piece<T: Transport>(
             Err(WriteError::File(error))
         }
         Err(error) => Err(WriteError::Transport(error)),
+    }
+}
+
+/// How much of a file of `length` bytes is sent with its head.
+fn first_piece_bytes(length: u64) -> u64 {
+    if length > WINDOW_BYTES && length <= 2 * WINDOW_PIECE_BYTES {
+        WINDOW_PIECE_BYTES
+    } else {
+        length
     }
 }
 

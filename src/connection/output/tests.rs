@@ -16,7 +16,7 @@ struct Files {
 }
 
 const MEMORY_BYTES: usize = 20_000;
-const FILE_BYTES: usize = MEMORY_BYTES_MAX as usize + 60_000;
+const FILE_BYTES: usize = MEMORY_BYTES_MAX as usize + 90_000;
 
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at % 251) as u8).collect()
@@ -278,9 +278,9 @@ fn a_short_write_of_memory_is_the_last_and_one_of_a_file_ends_the_turn() {
 }
 
 #[test]
-fn everybody_has_a_turn_after_the_first_piece_of_a_file() {
+fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
     let files = files();
-    let check = |file: Range<u64>, left: &[usize]| {
+    let check = |file: Range<u64>, left: &[u64]| {
         let (mut output, expected) = queue(&[Text("head"), File(file.clone())], &files);
         let mut taker = Taker::default();
         for (turn, &left) in left.iter().enumerate() {
@@ -288,19 +288,17 @@ fn everybody_has_a_turn_after_the_first_piece_of_a_file() {
             let flow = output.write_to(&mut taker, &mut { usize::MAX }).unwrap();
             let expected = if left == 0 { Flow::Done } else { Flow::Paused };
             assert_eq!(flow, expected, "{file:?}, turn {turn}");
-            assert_eq!(output.left(), left as u64, "{file:?}, turn {turn}");
+            assert_eq!(output.left(), left, "{file:?}, turn {turn}");
         }
         assert!(taker.taken == expected, "{file:?}: other bytes");
     };
-    let piece = FIRST_PIECE_BYTES_MAX as u64;
-    check(0..piece, &[0]);
-    check(0..piece + 1, &[1, 0]);
-    check(
-        0..FILE_BYTES as u64,
-        &[FILE_BYTES - FIRST_PIECE_BYTES_MAX, 0],
-    );
-    // A range from elsewhere is looked at before it is sent as it is.
-    check(1..FILE_BYTES as u64, &[0]);
+    const ONE: u64 = WINDOW_PIECE_BYTES;
+    check(0..WINDOW_BYTES, &[0]);
+    check(0..WINDOW_BYTES + 1, &[WINDOW_BYTES + 1 - ONE, 0]);
+    check(0..2 * ONE, &[ONE, 0]);
+    check(0..2 * ONE + 1, &[0]);
+    // What begins elsewhere is looked at again as it is.
+    check(1..WINDOW_BYTES + 2, &[0]);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 mod support;
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
-use support::{Server, check, content, equal, wait_until};
+use support::{Server, check, content, date::imf_fixdate, equal, wait_until};
 
 /// So many times that a worker knows a head by then.
 const OFTEN: usize = 12;
@@ -71,6 +74,30 @@ fn timeless(reply: &support::Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
         body.retain(|byte| !byte.is_ascii_hexdigit());
     }
     (status, fields, body)
+}
+
+#[test]
+fn a_known_head_is_answered_with_the_date_of_its_answer() {
+    let server = server("");
+    let mut client = server.connect();
+    let first = client.get("/a.txt").must("date").to_owned();
+    for _ in 0..OFTEN {
+        client.get("/a.txt");
+    }
+    let mut dates = vec![first];
+    wait_until("three seconds", || {
+        let before = SystemTime::now();
+        let date = client.get("/a.txt").must("date").to_owned();
+        let told = imf_fixdate(&date).expect("a date");
+        // It has whole seconds, and its worker read the clock before it waited.
+        let second = Duration::from_secs(1);
+        assert!(told <= SystemTime::now(), "{date} is to come");
+        assert!(told + 2 * second > before, "{date} is past");
+        if dates.last() != Some(&date) {
+            dates.push(date);
+        }
+        dates.len() > 3
+    });
 }
 
 #[test]

@@ -6,12 +6,17 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{SHARE_BYTES_MAX, memo::Memo, output::Output};
+use super::{
+    SHARE_BYTES_MAX,
+    memo::Memo,
+    output::Output,
+    respond::{self, Frame, Queued},
+};
 use crate::{
     config::{Config, Limits, Proxy, SiteOptions, Timeouts},
     files::{Turn, View},
-    handler::Place,
-    http::{date::HttpDate, response::CommonFields},
+    handler::{Answer, Place},
+    http::{date::HttpDate, persistence::Persistence, response::CommonFields},
     observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
 
@@ -160,6 +165,17 @@ impl Desk {
             turn: self.turn,
             date: self.common.date(),
         }
+    }
+
+    /// Queues the response that `answer` is.
+    pub fn queue(&mut self, answer: &Answer, persistence: Persistence, head_only: bool) -> Queued {
+        let frame = Frame {
+            common: &self.common,
+            persistence,
+            head_only,
+            turn: self.turn,
+        };
+        respond::queue(answer, frame, &mut self.output)
     }
 
     /// Bytes of input a worker needs room for: the largest head and what is

@@ -7,14 +7,17 @@
 //! says where a head ends and never looks further, so whatever begins with the
 //! bytes of one is that head.
 
+use super::{output::Output, respond::Queued};
 use crate::{
     files::{Remembered, Turn, View},
     handler::{Answer, Chosen, Part},
     http::{
         content_coding::AcceptEncoding,
+        date::HttpDate,
         framing::BodyFraming,
         headers::Fields,
         request::{Asked, ConnectionOptions, Expectation, Request, Version},
+        response::CommonFields,
         status::Status,
     },
 };
@@ -30,8 +33,13 @@ const HEAD_BYTES_MAX: usize = 2 << 10;
 /// as the head that is there does not come again.
 const MISSES_MAX: u8 = 8;
 
+/// The longest response that is remembered as it was sent, head and content, in
+/// bytes: to be sent again with one copy, that of the system.
+const READY_BYTES_MAX: usize = 16 << 10;
+
 /// Bytes that a worker's memo can take, but for what [`Remembered`] says.
-pub const MEMO_BYTES_MAX: usize = HEADS_MAX * (HEAD_BYTES_MAX + size_of::<Place>());
+pub const MEMO_BYTES_MAX: usize =
+    HEADS_MAX * (HEAD_BYTES_MAX + READY_BYTES_MAX + size_of::<Place>());
 
 /// A worker's memo. Each head has one place, which its request line decides.
 #[derive(Debug)]
@@ -44,6 +52,9 @@ struct Place {
     /// The head that is known; its room is used again for the next.
     head: Vec<u8>,
     known: Option<Known>,
+    /// The response as it was sent, where [`Known::ready`] says so; the same of
+    /// its room.
+    response: Vec<u8>,
     misses: u8,
 }
 
@@ -54,6 +65,16 @@ struct Known {
     status: Status,
     part: Part,
     remembered: Remembered,
+    /// Of the response that is kept whole, if it is.
+    ready: Option<Stamp>,
+}
+
+/// What is known of a response that is kept whole.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    queued: Queued,
+    /// Its `Date`.
+    date: HttpDate,
 }
 
 /// What [`Asked`] says of a head, without its bytes.
@@ -66,19 +87,30 @@ pub struct Marks {
     user_agent: Option<Stretch>,
     version: Version,
     connection: ConnectionOptions,
-    head_only: bool,
+    /// Whether no content was asked for.
+    pub head_only: bool,
 }
 
 /// A stretch of a head: where it begins and how many bytes it has.
 type Stretch = (u32, u32);
 
-/// The answer to a head that came before.
+/// A head that came before, of which the answer still holds.
 #[derive(Debug)]
 pub struct Recalled {
     /// What the head asked.
     pub marks: Marks,
     /// What answers it.
     pub answer: Answer,
+    place: usize,
+}
+
+/// A response as it was sent to a client that is kept, but for its date.
+#[derive(Debug)]
+pub struct Ready<'a> {
+    /// Head and content.
+    pub bytes: &'a [u8],
+    /// What it is.
+    pub queued: Queued,
 }
 
 impl Default for Memo {
@@ -90,10 +122,11 @@ impl Default for Memo {
 }
 
 impl Memo {
-    /// The answer to the request at the start of `input`, if its head is known
-    /// and the answer still holds. Does not allocate.
+    /// The request at the start of `input`, if its head is known and the answer
+    /// still holds. Does not allocate.
     pub fn recall(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Recalled> {
-        let place = &mut self.places[place_of(print(input))];
+        let index = place_of(print(input));
+        let place = &mut self.places[index];
         let known = place.known.as_ref()?;
         if !input.starts_with(&place.head) {
             return None;
@@ -105,13 +138,35 @@ impl Memo {
         place.misses = 0;
         Some(Recalled {
             marks: known.marks,
-            answer: Answer::Representation(Chosen {
-                status: known.status,
-                selected,
-                part: known.part.clone(),
-                vary: None,
-            }),
+            answer: Chosen::answer(known.status, selected, known.part.clone()),
+            place: index,
         })
+    }
+
+    /// The response it was given, if that is kept, with the `Date` of `common`.
+    pub fn ready(&mut self, recalled: &Recalled, common: &CommonFields) -> Option<Ready<'_>> {
+        let place = &mut self.places[recalled.place];
+        let stamp = place.known.as_mut()?.ready.as_mut()?;
+        if stamp.date != common.date() {
+            stamp.date = common.date();
+            common.put_date(&mut place.response);
+        }
+        Some(Ready {
+            bytes: &place.response,
+            queued: stamp.queued,
+        })
+    }
+
+    /// Keeps the response to it, which is all that `output` holds, if it is
+    /// short enough and lies in memory. Whoever gets it is kept as HTTP/1.1
+    /// assumes: it does not speak of its connection.
+    pub fn keep(&mut self, recalled: &Recalled, output: &Output, queued: Queued, date: HttpDate) {
+        let place = &mut self.places[recalled.place];
+        place.response.clear();
+        let is_kept = output.copy_to(&mut place.response, READY_BYTES_MAX);
+        if let Some(known) = &mut place.known {
+            known.ready = is_kept.then_some(Stamp { queued, date });
+        }
     }
 
     /// Notes that the request of `head` is given `answer`. One of several such
@@ -148,6 +203,7 @@ impl Known {
             status: chosen.status,
             part: chosen.part.clone(),
             remembered: view.remember(&chosen.selected, accept)?,
+            ready: None,
         })
     }
 }

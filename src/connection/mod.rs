@@ -6,12 +6,13 @@
 //! says what to wait for.
 //!
 //! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers), [`memo`] (what need not be
-//! judged again), `folder` (an answer that takes several turns to find) and
+//! transport to input), `serve` (input to answers), [`memo`] and `again` (what need
+//! not be judged again), `folder` (an answer that takes several turns to find) and
 //! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
 //! `write` (output to the transport), `close` (the end), [`note`] (what is told
 //! of it).
 
+mod again;
 pub mod body;
 mod close;
 pub mod desk;

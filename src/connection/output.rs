@@ -222,15 +222,44 @@ impl Output {
         }
     }
 
-    /// Writes the buffers up to the next open file, within the allowance:
-    /// bytes offered and sent.
-    fn write_buffers<T: Transport>(
-        &self,
+    /// Sends `response` with nothing queued before it, from where it lies, and
+    /// queues what the transport does not take; says how much it took.
+    pub fn write_ready<T: Transport>(
+        &mut self,
         transport: &mut T,
-        allowance: usize,
-    ) -> Result<(usize, usize), WriteError> {
+        response: &[u8],
+    ) -> (usize, Result<Flow, WriteError>) {
+        let buffer = [IoSlice::new(response)];
+        let written = would_block_is_zero(uninterrupted(|| transport.write(&buffer, false)));
+        let (sent, flow) = match written {
+            Ok(sent) if sent == response.len() => return (sent, Ok(Flow::Done)),
+            Ok(sent) => (sent, Ok(Flow::Blocked)),
+            Err(error) => (0, Err(WriteError::Transport(error))),
+        };
+        self.bytes.extend_from_slice(&response[sent..]);
+        (sent, flow)
+    }
+
+    /// All that is queued, appended to `copy`, if it is at most `bytes_max` and
+    /// lies in memory; says whether it is.
+    pub fn copy_to(&self, copy: &mut Vec<u8>, bytes_max: usize) -> bool {
+        if self.left() > bytes_max as u64 {
+            return false;
+        }
+        copy.reserve_exact(self.left() as usize);
+        for stretch in self.stretches() {
+            match stretch {
+                Some(bytes) => copy.extend_from_slice(bytes),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// What is left, in order; `None` stands for a part of an open file.
+    fn stretches(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let tail = &self.bytes[self.tail..];
-        let stretches = self.segments.iter().map(|segment| match segment {
+        let segments = self.segments.iter().map(|segment| match segment {
             Segment::Bytes(range) => Some(&self.bytes[range.clone()]),
             Segment::Chunk(chunk, range) => Some(&chunk.as_ref()[range.clone()]),
             Segment::Part(selected, range) => match &selected.content {
@@ -240,10 +269,19 @@ impl Output {
                 Content::File(_) => None,
             },
         });
-        let stretches = stretches.chain((!tail.is_empty()).then_some(Some(tail)));
+        segments.chain((!tail.is_empty()).then_some(Some(tail)))
+    }
+
+    /// Writes the buffers up to the next open file, within the allowance:
+    /// bytes offered and sent.
+    fn write_buffers<T: Transport>(
+        &self,
+        transport: &mut T,
+        allowance: usize,
+    ) -> Result<(usize, usize), WriteError> {
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
         let (mut count, mut room, mut more) = (0, allowance, false);
-        for stretch in stretches {
+        for stretch in self.stretches() {
             let (Some(stretch), Some(buffer)) = (stretch, buffers.get_mut(count)) else {
                 more = true;
                 break;

@@ -6,7 +6,6 @@ use super::{
     desk::Desk,
     note::{self, Note, Said},
     progress::Progress,
-    respond::{self, Frame},
     state::{DiscardingBody, State, Then},
     transport::Transport,
 };
@@ -42,15 +41,11 @@ impl<T: Transport> Connection<T> {
         self.identity.requests += 1;
         // An empty line may stand before a request (RFC 9112 section 2.2).
         let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-        let frame = Frame {
-            common: &desk.common,
-            persistence: Persistence::Close(CloseCause::Refused),
-            // A response to HEAD has no content, an error no less than any
-            // other (RFC 9110 section 9.3.2).
-            head_only: bytes.starts_with(b"HEAD "),
-            turn: desk.turn,
-        };
-        let queued = respond::queue(&Answer::Page(page), frame, &mut desk.output);
+        // A response to HEAD has no content, an error no less than any other
+        // (RFC 9110 section 9.3.2).
+        let head_only = bytes.starts_with(b"HEAD ");
+        let persistence = Persistence::Close(CloseCause::Refused);
+        let queued = desk.queue(&Answer::Page(page), persistence, head_only);
         desk.output.is_last = true;
         desk.counters
             .response(queued.status, self.identity.requests);

@@ -10,7 +10,7 @@ use super::{
     note::{self, Note, Said},
     output::{Flow, WriteError},
     progress::{Judged, Progress},
-    respond::{self, Frame},
+    respond::Queued,
     state::{ReadingFolder, ReadingHead, State, Then, Writing},
     transport::Transport,
     write::write_failed,
@@ -19,7 +19,7 @@ use crate::{
     files::listing::Listing,
     handler::{self, Answer},
     http::{
-        persistence::{self, Circumstances},
+        persistence::{self, Circumstances, Persistence},
         request::{self, Asked},
     },
 };
@@ -76,28 +76,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Answers the request at `progress.at`: at once where the same bytes came
-    /// before, else once they are judged.
-    fn answer(
-        &mut self,
-        input: &[u8],
-        progress: &mut Progress,
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Result<Judged, WriteError> {
-        let rest = &input[progress.at..];
-        let Some(recalled) = desk.memo.recall(rest, &desk.view, desk.turn) else {
-            return self.judge(input, progress, desk, budget);
-        };
-        progress.at += recalled.marks.head_bytes;
-        let last = progress.at == input.len();
-        let asked = recalled.marks.asked(rest);
-        self.respond(&asked, &recalled.answer, last, progress, desk, budget)?;
-        Ok(progress.after_response())
-    }
-
     /// Judges the request at `progress.at` and queues its answer.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         input: &[u8],
         progress: &mut Progress,
@@ -170,10 +150,28 @@ impl<T: Transport> Connection<T> {
         desk: &mut Desk,
         budget: &mut Budget,
     ) -> Result<(), WriteError> {
+        let refused = matches!(answer, Answer::Page(page) if page.refused);
+        let persistence = self.begin_response(asked, refused, desk, budget);
+        let queued = desk.queue(answer, persistence, asked.head_only);
+        let response = Response {
+            persistence,
+            queued,
+            written: Ok(()),
+        };
+        self.conclude(asked, response, last, progress, desk, budget)
+    }
+
+    /// Counts a response, and decides what becomes of the connection after it.
+    pub(super) fn begin_response(
+        &mut self,
+        asked: &Asked<'_>,
+        refused: bool,
+        desk: &Desk,
+        budget: &mut Budget,
+    ) -> Persistence {
         self.identity.requests += 1;
         budget.responses = budget.responses.saturating_sub(1);
-        let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = persistence::decide(
+        persistence::decide(
             asked.version,
             asked.connection,
             Circumstances {
@@ -182,14 +180,24 @@ impl<T: Transport> Connection<T> {
                 draining: desk.draining,
                 refused,
             },
-        );
-        let frame = Frame {
-            common: &desk.common,
+        )
+    }
+
+    /// Sends what is queued of a response if that is due, and notes it.
+    pub(super) fn conclude(
+        &mut self,
+        asked: &Asked<'_>,
+        response: Response,
+        last: bool,
+        progress: &mut Progress,
+        desk: &mut Desk,
+        budget: &mut Budget,
+    ) -> Result<(), WriteError> {
+        let Response {
             persistence,
-            head_only: asked.head_only,
-            turn: desk.turn,
-        };
-        let queued = respond::queue(answer, frame, &mut desk.output);
+            queued,
+            written,
+        } = response;
         let close = note::close_reason(persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
@@ -207,7 +215,11 @@ impl<T: Transport> Connection<T> {
             || close.is_some()
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
-        if is_due && let Err(error) = self.flush(progress, desk, budget) {
+        let written = written.and_then(|()| match is_due {
+            true => self.flush(progress, desk, budget),
+            false => Ok(()),
+        });
+        if let Err(error) = written {
             let left = desk.output.left();
             note::failed(&mut self.identity, desk, Said::Request(asked), note, left);
             return Err(error);
@@ -283,11 +295,15 @@ impl<T: Transport> Connection<T> {
         }
         let before = budget.bytes;
         let flow = desk.output.write_to(&mut self.transport, &mut budget.bytes);
-        let sent = before - budget.bytes;
-        self.reader.takes(sent);
-        desk.counters.bytes_sent.add(sent as u64);
+        self.count_sent(before - budget.bytes, desk);
         progress.flow = flow?;
         Ok(())
+    }
+
+    /// Notes that the transport took so many bytes.
+    pub(super) fn count_sent(&mut self, bytes: usize, desk: &Desk) {
+        self.reader.takes(bytes);
+        desk.counters.bytes_sent.add(bytes as u64);
     }
 
     /// Nothing more can be done with this input: what is left of it, and of
@@ -357,6 +373,14 @@ impl<T: Transport> Connection<T> {
         desk.output.clear();
         Step::Stop(Fate::Closed(write_failed(&self.identity, error)))
     }
+}
+
+/// A response that is queued, or written.
+pub(super) struct Response {
+    pub(super) persistence: Persistence,
+    pub(super) queued: Queued,
+    /// What writing it came to so far.
+    pub(super) written: Result<(), WriteError>,
 }
 
 /// What follows a request for a folder whose listing is not finished.

@@ -252,6 +252,19 @@ impl CommonFields {
         self.lines[self.date_at..self.date_at + fixdate.len()].copy_from_slice(&fixdate);
     }
 
+    /// Puts our `Date` into a whole `response` that has lines like these but
+    /// for it.
+    pub fn put_date(&self, response: &mut [u8]) {
+        let status_line = response.iter().position(|&byte| byte == b'\n');
+        let Some(at) = status_line.map(|end| end + 1 + self.date_at) else {
+            return;
+        };
+        let fixdate = self.date.imf_fixdate();
+        if let Some(place) = response.get_mut(at..at + fixdate.len()) {
+            place.copy_from_slice(&fixdate);
+        }
+    }
+
     /// The moment that `Date` says.
     pub fn date(&self) -> HttpDate {
         self.date

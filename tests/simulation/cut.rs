@@ -15,6 +15,9 @@ use crate::{
     streams::{self, Stream},
 };
 
+/// After so many times a worker knows a head and what it was sent.
+const KNOWN_TIMES: u32 = 12;
+
 #[track_caller]
 fn compare(name: &str, how: &str, outcome: &Outcome, expected: &Outcome) {
     let mut reader = Reader::new(Rc::clone(&expected.written));
@@ -34,6 +37,11 @@ fn each(mut check: impl FnMut(&mut Desk, &Stream, &Outcome)) {
     let mut desk = ground.desk();
     for stream in streams::all() {
         let expected = whole(&mut desk, &stream);
+        // Until its heads are known and their responses remembered.
+        for time in 0..if stream.is_long { 1 } else { KNOWN_TIMES } {
+            let again = whole(&mut desk, &stream);
+            compare(stream.name, &format!("time {time}"), &again, &expected);
+        }
         check(&mut desk, &stream, &expected);
     }
 }

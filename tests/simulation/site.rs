@@ -1,6 +1,9 @@
 //! The folder that the scripted clients ask, and a desk to serve it from.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use stdhttpd::{
     config::Config,
@@ -23,6 +26,9 @@ pub const LARGE_BYTES: usize = (1 << 20) + 70_001;
 
 /// Entries of a folder that is listed in pieces.
 const MANY: usize = 300;
+
+/// After so long without a change a file may be kept.
+const SETTLED: Duration = Duration::from_millis(50);
 
 /// A folder of files and what serves it.
 pub struct Ground {
@@ -53,6 +59,12 @@ impl Ground {
         std::fs::create_dir(root.path().join("many")).unwrap();
         for n in 0..MANY {
             write(&format!("many/{n}"), b"");
+        }
+        // What was written just now is not kept: its next change might not show.
+        let written = std::fs::metadata(root.path().join("many").join((MANY - 1).to_string()))
+            .and_then(|m| m.modified());
+        while written.as_ref().unwrap().elapsed().unwrap_or_default() < SETTLED {
+            std::thread::yield_now();
         }
         let mut config = Config::default();
         config.site.listing = true;

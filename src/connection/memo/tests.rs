@@ -3,10 +3,11 @@ use std::{fs, mem::MaybeUninit, os::unix::fs::symlink, path::PathBuf};
 use super::*;
 use crate::{
     config::SiteOptions,
+    connection::respond::{self, Frame},
     files::{Content, Site},
     handler::{self, Place as Served},
     http::{
-        date::HttpDate,
+        persistence::Persistence,
         request::{self, FIELDS_MAX, HeadLimits},
     },
 };
@@ -34,6 +35,7 @@ impl Bench {
         fs::write(at("a.txt"), "the file").unwrap();
         fs::write(at("a.txt.gz"), "the variant").unwrap();
         fs::write(at("large"), vec![b'l'; 100_000]).unwrap();
+        fs::write(at("kept"), vec![b'k'; READY_BYTES_MAX]).unwrap();
         fs::write(at("404.html"), "not here").unwrap();
         let options = SiteOptions {
             root: home.path().join("root"),
@@ -64,7 +66,7 @@ impl Bench {
 
     /// Waits until what was written last may be kept.
     fn settle(&mut self) {
-        for path in ["/", "/a.txt", "/large"] {
+        for path in ["/", "/a.txt", "/kept", "/large"] {
             let head = format!("GET {path} HTTP/1.0\r\n\r\n");
             loop {
                 self.turn.0 += 1;
@@ -209,6 +211,76 @@ fn what_may_be_answered_otherwise_next_time_is_never_known() {
     );
     let long = format!("Host: h\r\nCookie: {}\r\n", "c".repeat(HEAD_BYTES_MAX));
     check(get, &long, false);
+}
+
+/// The response that answers `head`, as a connection that is kept gets it:
+/// whether it was remembered, and its bytes.
+fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<u8>) {
+    bench.turn.0 += 1;
+    let turn = bench.turn;
+    let recalled = bench.memo.recall(head, &bench.view, turn).expect("known");
+    let mut output = Output::default();
+    let frame = Frame {
+        common,
+        persistence: Persistence::Keep,
+        head_only: recalled.marks.head_only,
+        turn,
+    };
+    let queued = respond::queue(&recalled.answer, frame, &mut output);
+    let mut anew = Vec::new();
+    output.copy_to(&mut anew, usize::MAX);
+    if let Some(ready) = bench.memo.ready(&recalled, common) {
+        assert_eq!(ready.bytes, anew, "{}", head.escape_ascii());
+        assert_eq!(ready.queued, queued);
+        return (true, anew);
+    }
+    bench.memo.keep(&recalled, &output, queued, common.date());
+    (false, anew)
+}
+
+#[test]
+fn a_response_is_remembered_as_it_would_be_written() {
+    let dates = [0, 1_800_000_000, 1_800_000_001].map(HttpDate::from_unix_seconds);
+    let check = |head: &str, is_kept: bool| {
+        let mut bench = Bench::new();
+        let head = head.replace("ETAG", &bench.etag);
+        bench.learn(head.as_bytes());
+        let mut common = CommonFields::new(&[], dates[0]);
+        for (time, date) in dates.iter().cycle().take(6).enumerate() {
+            common.set_date(*date);
+            let (was_kept, _) = respond(&mut bench, head.as_bytes(), &common);
+            assert_eq!(was_kept, is_kept && time > 0, "{head} {time}");
+        }
+    };
+    let get = "GET /a.txt HTTP/1.1\r\nHost: h\r\n";
+    check(&format!("{get}\r\n"), true);
+    check(&format!("{get}Accept-Encoding: gzip\r\n\r\n"), true);
+    check(&format!("{get}Range: bytes=1-3\r\n\r\n"), true);
+    check(&format!("{get}If-None-Match: ETAG\r\n\r\n"), true);
+    check("HEAD /large HTTP/1.1\r\nHost: h\r\n\r\n", true);
+    check(
+        "GET /large HTTP/1.1\r\nHost: h\r\nRange: bytes=9-99\r\n\r\n",
+        true,
+    );
+    // Too long, in memory and not.
+    check("GET /kept HTTP/1.1\r\nHost: h\r\n\r\n", false);
+    check("GET /large HTTP/1.1\r\nHost: h\r\n\r\n", false);
+}
+
+#[test]
+fn a_response_is_forgotten_with_its_file() {
+    let mut bench = Bench::new();
+    let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    let common = CommonFields::new(&[], HttpDate::from_unix_seconds(0));
+    bench.learn(head);
+    respond(&mut bench, head, &common);
+    let (is_kept, before) = respond(&mut bench, head, &common);
+    assert!(is_kept && before.ends_with(b"the file"));
+    fs::write(bench.at("a.txt"), "FILE the").unwrap();
+    bench.settle();
+    bench.learn(head);
+    let (is_kept, after) = respond(&mut bench, head, &common);
+    assert!(!is_kept && after.ends_with(b"FILE the"));
 }
 
 #[test]

@@ -302,6 +302,52 @@ fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
 }
 
 #[test]
+fn what_is_not_taken_of_a_ready_response_is_queued() {
+    let check = |takes: &[usize], fails: Option<io::ErrorKind>, expected: Option<Flow>| {
+        let mut output = Output::default();
+        let mut taker = Taker {
+            takes: takes.iter().copied().collect(),
+            fails,
+            ..Taker::default()
+        };
+        let (sent, flow) = output.write_ready(&mut taker, b"response");
+        assert_eq!(flow.ok(), expected, "{takes:?}");
+        assert_eq!(sent, taker.taken.len(), "{takes:?}");
+        assert_eq!(taker.mores, [false], "one call, and nothing follows");
+        let whole = [&taker.taken[..], &output.bytes].concat();
+        assert_eq!(whole, b"response", "{takes:?}");
+    };
+    check(&[usize::MAX, 1], None, Some(Flow::Done));
+    check(&[3, 9], None, Some(Flow::Blocked));
+    check(&[], None, Some(Flow::Blocked));
+    check(&[9], Some(io::ErrorKind::BrokenPipe), None);
+}
+
+#[test]
+fn what_lies_in_memory_is_copied_as_it_is_sent() {
+    let files = files();
+    let check = |pieces: &[Piece], bytes_max: usize, is_copied: bool| {
+        let (output, expected) = queue(pieces, &files);
+        let mut copy = Vec::new();
+        assert_eq!(
+            output.copy_to(&mut copy, bytes_max),
+            is_copied,
+            "{pieces:?}"
+        );
+        assert!(!is_copied || copy == expected, "{pieces:?}: other bytes");
+    };
+    check(&[], 0, true);
+    check(&[Text("head")], 4, true);
+    check(&[Text("head")], 3, false);
+    let parts = [Text("head"), Memory(5..9_000), Memory(0..9), Text("end")];
+    check(&parts, 4 + 8_995 + 9 + 3, true);
+    check(&parts, 4 + 8_995 + 9 + 2, false);
+    // A small part of a file is copied when it is queued.
+    check(&[Text("head"), File(0..9)], 100, true);
+    check(&[Text("head"), File(0..9_000)], 10_000, false);
+}
+
+#[test]
 fn a_failure_says_whose_it_is() {
     let files = files();
     let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {

@@ -178,6 +178,46 @@ fn the_date_is_set_in_place() {
 }
 
 #[test]
+fn the_date_is_put_into_a_response_that_was_written_before() {
+    let check = |added: &[(&str, &str)]| {
+        let added: Vec<_> = added
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let write = |date| {
+            let common = CommonFields::new(&added, date);
+            let mut response = Vec::new();
+            head(&common).write(&mut response);
+            response.extend_from_slice(b"Date: content\n");
+            (common, response)
+        };
+        let (_, mut old) = write(HttpDate::from_unix_seconds(0));
+        let (common, new) = write(DATE);
+        assert_ne!(old, new);
+        common.put_date(&mut old);
+        assert_eq!(old, new, "{added:?}");
+    };
+    check(&[]);
+    check(&[
+        ("Server", "another, longer"),
+        ("X-Content-Type-Options", ""),
+    ]);
+    check(&[("Date-Of-Birth", "none")]);
+    // What is no such response stays what it is, and does no harm.
+    let common = CommonFields::new(&[], DATE);
+    for response in [
+        "",
+        "no line",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\nDate: ",
+    ] {
+        let mut bytes = response.as_bytes().to_vec();
+        common.put_date(&mut bytes);
+        assert_eq!(bytes, response.as_bytes());
+    }
+}
+
+#[test]
 fn decimals() {
     for number in [0, 1, 9, 10, 99, 100, 1_234_567_890, u64::MAX - 1, u64::MAX] {
         let mut out = Vec::new();

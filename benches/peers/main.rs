@@ -99,7 +99,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let mut results = Vec::new();
     for row in rows::chosen(arguments.list("--row").as_deref()) {
         let measured = measure::measure(row, &names, &effort, &site, &processors)?;
-        report::print_row(&measured, &results);
+        report::print_row(&measured);
         results.push(measured);
     }
     report::print_ratios(&results);

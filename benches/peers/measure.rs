@@ -63,6 +63,7 @@ pub struct Measured {
 
 /// A server that runs, with the load it gets.
 struct Contender {
+    row: &'static Row,
     running: Running,
     load: Load,
     series: Series,
@@ -78,6 +79,10 @@ pub fn measure(
 ) -> io::Result<Measured> {
     make_files(row, site)?;
     let mut contenders = start(row, servers, site, processors)?;
+    if let Some(baseline) = row.baseline.filter(|_| servers.contains(&Server::Stdhttpd)) {
+        make_files(baseline, site)?;
+        contenders.extend(start(baseline, &[Server::StdhttpdPlain], site, processors)?);
+    }
     if let Requests::Random(count) = row.requests {
         for contender in &contenders {
             client::fetch_all(contender.running.address, row.path, count)?;
@@ -100,7 +105,7 @@ pub fn measure(
                 effort.rounds,
                 contender.running.server.name()
             ));
-            run_once(row, contender, effort, site, processors)?;
+            run_once(contender, effort, site, processors)?;
         }
     }
     show_progress("");
@@ -181,6 +186,7 @@ fn start(
                     notes: Vec::new(),
                 };
                 contenders.push(Contender {
+                    row,
                     running,
                     load,
                     series,
@@ -260,13 +266,13 @@ fn check(reply: &Reply, status: u16, body: &[u8]) -> io::Result<()> {
 
 /// One measurement of one server.
 fn run_once(
-    row: &Row,
     contender: &mut Contender,
     effort: &Effort,
     site: &Site,
     processors: &Processors,
 ) -> io::Result<()> {
     let Contender {
+        row,
         running,
         load,
         series,

@@ -60,8 +60,8 @@ impl Series {
     }
 }
 
-/// Prints what was measured in a row; `earlier` holds its baseline.
-pub fn print_row(measured: &Measured, earlier: &[Measured]) {
+/// Prints what was measured in a row.
+pub fn print_row(measured: &Measured) {
     let row = measured.row;
     println!("\n{} ({})", row.title, row.name);
     println!(
@@ -102,21 +102,6 @@ pub fn print_row(measured: &Measured, earlier: &[Measured]) {
             .take(1)
             .for_each(|note| println!("   {}: {note}", one.server.name()));
     }
-    let Some(baseline) = earlier
-        .iter()
-        .find(|other| row.baseline == Some(other.row.name))
-    else {
-        return;
-    };
-    let of_itself = |one: &Series| {
-        Some(format!(
-            "{} {:.2}",
-            one.server.name(),
-            one.median() / baseline.of(one.server)?.median()
-        ))
-    };
-    let parts: Vec<String> = measured.series.iter().filter_map(of_itself).collect();
-    println!("  of itself in {}: {}", baseline.row.name, parts.join(", "));
 }
 
 /// Prints the table of ratios, each beside what is to be reached.
@@ -136,11 +121,9 @@ pub fn print_ratios(results: &[Measured]) {
         let limit = measured
             .of(Server::Limit)
             .and_then(|limit| ours.ratio_to(limit));
-        let baseline = results
-            .iter()
-            .find(|other| row.baseline == Some(other.row.name));
-        let itself =
-            baseline.and_then(|other| Some(ours.median() / other.of(Server::Stdhttpd)?.median()));
+        let itself = measured
+            .of(Server::StdhttpdPlain)
+            .and_then(|plain| ours.ratio_to(plain));
         println!(
             "  {:16}{:45}{:32}{}{}",
             row.name,
@@ -149,14 +132,7 @@ pub fn print_ratios(results: &[Measured]) {
                 judged(ratio, row.goal_peer)
             )),
             limit.map_or(String::new(), |ratio| judged(ratio, row.goal_limit)),
-            itself.map_or(String::new(), |ratio| judged(
-                Spread {
-                    median: ratio,
-                    min: ratio,
-                    max: ratio
-                },
-                row.goal_itself
-            )),
+            itself.map_or(String::new(), |ratio| judged(ratio, row.goal_itself)),
             if measured.series.iter().any(|one| !one.complaints.is_empty()) {
                 "  !! see above"
             } else {

@@ -56,8 +56,8 @@ pub struct Row {
     pub limit: Option<&'static str>,
     /// Whether bytes are counted rather than whole answers: a large file may be cut by the end of a run.
     pub by_bytes: bool,
-    /// The row this one is compared with, server by server.
-    pub baseline: Option<&'static str>,
+    /// The row without what this one is about: ours is measured in it, too, in the same rounds.
+    pub baseline: Option<&'static Row>,
     /// To reach: against the best peer.
     pub goal_peer: Option<f64>,
     /// To reach: against the limit.
@@ -188,7 +188,7 @@ pub const ROWS: &[Row] = &[
         name: "idle-10000",
         title: "1 KiB, 64 active beside 10,000 idle kept-alive",
         idle: 10_000,
-        baseline: Some("kept-alive-64"),
+        baseline: Some(&KEPT_ALIVE),
         goal_peer: Some(1.2),
         goal_itself: Some(0.90),
         ..KEPT_ALIVE
@@ -198,7 +198,7 @@ pub const ROWS: &[Row] = &[
         title: "1 KiB kept alive, 64 connections, access log on",
         access_log: true,
         limit: None,
-        baseline: Some("kept-alive-64"),
+        baseline: Some(&KEPT_ALIVE),
         goal_peer: Some(1.2),
         goal_itself: Some(0.90),
         ..KEPT_ALIVE
@@ -231,7 +231,7 @@ const LARGE: Row = Row {
     ..KEPT_ALIVE
 };
 
-/// The rows `--row` asks for by name or by a part of it, all without one; with a row comes its baseline.
+/// The rows `--row` asks for by name or by a part of it, all without one.
 pub fn chosen(names: Option<&[String]>) -> Vec<&'static Row> {
     let Some(names) = names else {
         return ROWS.iter().collect();
@@ -240,17 +240,12 @@ pub fn chosen(names: Option<&[String]>) -> Vec<&'static Row> {
         names.iter().any(|name| row.name == name)
             || names.iter().any(|name| only_part(name, row.name))
     };
-    let asked: Vec<&Row> = ROWS.iter().filter(matches).collect();
+    let asked: Vec<&'static Row> = ROWS.iter().filter(matches).collect();
     if asked.is_empty() {
         eprintln!("--row: there is no such row; --list shows all");
         std::process::exit(2);
     }
-    let needed = |row: &&Row| {
-        asked
-            .iter()
-            .any(|have| have.name == row.name || have.baseline == Some(row.name))
-    };
-    ROWS.iter().filter(needed).collect()
+    asked
 }
 
 /// Whether `part` is no whole name but occurs in `name`.

@@ -19,7 +19,7 @@ pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> i
     let write = |name: &str, text: String| fs::write(folder.join(name), text);
     let mut command = Command::new(server.program());
     match server {
-        Server::Stdhttpd | Server::StdhttpdUncached => {
+        Server::Stdhttpd | Server::StdhttpdUncached | Server::StdhttpdPlain => {
             command.args([
                 "--listen",
                 &format!("127.0.0.1:{port}"),

@@ -29,7 +29,7 @@ pub enum Anchor {
 pub fn colour(server: Server) -> &'static str {
     match server {
         Server::Stdhttpd => "#d9480f",
-        Server::StdhttpdUncached => "#ffa94d",
+        Server::StdhttpdUncached | Server::StdhttpdPlain => "#ffa94d",
         Server::NginxTuned => "#2b8a3e",
         Server::Nginx => "#8ac79b",
         Server::Lighttpd => "#4c6ef5",

@@ -26,6 +26,8 @@ pub enum Server {
     Stdhttpd,
     /// Ours with `--cache-size 0`: what its cache brings, and what it costs, is the difference.
     StdhttpdUncached,
+    /// Ours without what a row of the table is about: what that costs is the difference.
+    StdhttpdPlain,
     /// nginx with the configuration Debian ships.
     Nginx,
     /// nginx tuned for static files.
@@ -41,7 +43,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// All of them, in the order they are shown.
+    /// All that can be asked for, in the order they are shown.
     pub const ALL: [Server; 8] = [
         Self::Stdhttpd,
         Self::StdhttpdUncached,
@@ -58,6 +60,7 @@ impl Server {
         match self {
             Self::Stdhttpd => "stdhttpd",
             Self::StdhttpdUncached => "stdhttpd-uncached",
+            Self::StdhttpdPlain => "itself",
             Self::Nginx => "nginx",
             Self::NginxTuned => "nginx-tuned",
             Self::Lighttpd => "lighttpd",
@@ -69,7 +72,10 @@ impl Server {
 
     /// Whether it is a server written by others.
     pub fn is_peer(self) -> bool {
-        !matches!(self, Self::Stdhttpd | Self::StdhttpdUncached | Self::Limit)
+        !matches!(
+            self,
+            Self::Stdhttpd | Self::StdhttpdUncached | Self::StdhttpdPlain | Self::Limit
+        )
     }
 
     /// Connections it can hold with the descriptors a process may have here.
@@ -89,7 +95,7 @@ impl Server {
     /// The program to start.
     pub fn program(self) -> PathBuf {
         match self {
-            Self::Stdhttpd | Self::StdhttpdUncached => {
+            Self::Stdhttpd | Self::StdhttpdUncached | Self::StdhttpdPlain => {
                 PathBuf::from(env!("CARGO_BIN_EXE_stdhttpd"))
             }
             Self::Limit => std::env::current_exe().unwrap_or_default(),
@@ -104,7 +110,9 @@ impl Server {
     pub fn version(self) -> Option<String> {
         let argument = match self {
             Self::Limit => return Some("of this bench".to_owned()),
-            Self::Stdhttpd | Self::StdhttpdUncached | Self::H2o => "--version",
+            Self::Stdhttpd | Self::StdhttpdUncached | Self::StdhttpdPlain | Self::H2o => {
+                "--version"
+            }
             Self::Nginx | Self::NginxTuned | Self::Lighttpd => "-v",
             Self::Caddy => "version",
         };

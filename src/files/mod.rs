@@ -3,13 +3,16 @@
 //!
 //! Reading order: [`Site`] and [`View::find`] (what a path names), `root`
 //! (how it is opened, and what a failure means), `resource` (a file with its
-//! variants), `watch` (whether what is kept still holds), `cache`.
+//! variants), `watch` (whether what is kept still holds), `plain` (beside which
+//! files nothing needs to be looked up), `cache`.
 
 mod cache;
 mod content;
 mod folder;
 pub mod listing;
 pub mod media_type;
+mod paths;
+mod plain;
 mod representation;
 mod resource;
 mod root;

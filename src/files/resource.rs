@@ -1,13 +1,15 @@
 //! A file with the variants that lie beside it: chosen from, and loaded.
 
-use std::{fs::File, ops::Deref, sync::Arc};
+use std::{cell::RefCell, fs::File, ops::Deref, sync::Arc};
 
 use super::{
     Refusal, Turn,
     content::{Body, Content},
+    paths::Paths,
+    plain::{PlainFolders, Siblings},
     representation::{Circumstances, Descriptions, Representation},
     root::{Identity, Opened, Root},
-    watch::{Paths, PerCoding, Watch, is_settled, slot},
+    watch::{PerCoding, Watch, is_settled, slot},
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable};
 
@@ -114,6 +116,8 @@ pub(super) struct Loader<'a> {
     /// Nanoseconds since the epoch, before the file was opened.
     pub(super) now: i128,
     pub(super) turn: Turn,
+    /// Where nothing needs to be looked up beside a file.
+    pub(super) plain: &'a RefCell<PlainFolders>,
 }
 
 /// A file that is being loaded.
@@ -123,7 +127,7 @@ struct Loading {
     /// The original as it was opened.
     identity: Identity,
     /// What lay beside it before anything was read.
-    siblings: PerCoding<Option<Identity>>,
+    siblings: Siblings,
 }
 
 impl Loader<'_> {
@@ -136,10 +140,9 @@ impl Loader<'_> {
         identity: Identity,
     ) -> Result<Loaded, Refusal> {
         let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
-        let siblings = paths
-            .siblings
-            .each_ref()
-            .map(|path| self.root.identity(path));
+        let mut plain = self.plain.borrow_mut();
+        let siblings = plain.look_beside(self.root, &paths, self.turn, self.now);
+        drop(plain);
         let loading = Loading {
             content_type: self.descriptions.content_type(path),
             paths,
@@ -193,7 +196,7 @@ impl Loader<'_> {
                 break;
             }
             // There, but not to be served: choose again as if it were not.
-            loading.siblings[slot(coding)] = None;
+            loading.siblings.found[slot(coding)] = None;
         }
         let (file, identity) = chosen;
         let mut codings = ContentCoding::ALL.into_iter();
@@ -234,8 +237,9 @@ impl Loader<'_> {
         if !loading.has(coding) {
             return Ok(None);
         }
-        let path = &loading.paths.siblings[slot(coding)];
-        match self.root.open_beneath(path.as_bytes()) {
+        let paths = &loading.paths;
+        let opened = paths.ask_sibling(coding, |path| self.root.open_beneath(path.to_bytes()));
+        match opened {
             Ok(Opened::File(file, identity)) if identity.mtime >= loading.identity.mtime => {
                 Ok(Some((file, identity)))
             }
@@ -243,7 +247,8 @@ impl Loader<'_> {
             Err(error) => match Refusal::from(error) {
                 Refusal::Exhausted(error) => Err(Refusal::Exhausted(error)),
                 Refusal::Failed(error) => {
-                    log::warn!("{}: {error}", path.to_string_lossy());
+                    let path = paths.file().to_string_lossy();
+                    log::warn!("{path}{}: {error}", coding.suffix());
                     Ok(None)
                 }
                 _ => Ok(None),
@@ -289,7 +294,8 @@ impl Loading {
     /// Whether a sibling in `coding` lies there that is not older than the
     /// original.
     fn has(&self, coding: ContentCoding) -> bool {
-        self.siblings[slot(coding)].is_some_and(|sibling| sibling.mtime >= self.identity.mtime)
+        self.siblings.found[slot(coding)]
+            .is_some_and(|sibling| sibling.mtime >= self.identity.mtime)
     }
 
     fn watch(self, turn: Turn) -> Watch {

@@ -23,6 +23,7 @@ use super::{
     cache::Cache,
     folder::Folder,
     listing::{LISTINGS_BYTES_MAX, Room},
+    plain::PlainFolders,
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
     root::{Identity, Opened, Root},
@@ -76,13 +77,14 @@ struct Tree {
 }
 
 /// A worker's view of the [`Site`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct View {
     site: Arc<Site>,
     tree: Arc<Tree>,
     hits: Cell<u64>,
     misses: Cell<u64>,
     absences: RefCell<Absences>,
+    plain: RefCell<PlainFolders>,
 }
 
 /// How often a file was found in memory, and how often it had to be opened.
@@ -123,6 +125,7 @@ impl Site {
             hits: Cell::default(),
             misses: Cell::default(),
             absences: RefCell::default(),
+            plain: RefCell::default(),
         }
     }
 
@@ -209,7 +212,9 @@ impl View {
         // The lock orders what is read through it; this is but a hint to look.
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
+            self.plain.take();
         }
+        self.plain.get_mut().release(turn);
         self.site.release(&self.tree, turn);
     }
 
@@ -253,8 +258,7 @@ impl View {
             return absence;
         }
         let found = self.find_on_disk(path, accept, turn, kept.as_ref());
-        let mut absences = self.absences.borrow_mut();
-        absences.note(key, turn, found.as_ref());
+        self.absences.borrow_mut().note(key, turn, found.as_ref());
         found
     }
 
@@ -369,6 +373,7 @@ impl View {
             accept,
             now: watch::now(),
             turn,
+            plain: &self.plain,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Whether what is kept of a file is still what lies on the disk.
 
 use std::{
-    ffi::CString,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -9,6 +8,8 @@ use std::{
 
 use super::{
     Turn,
+    paths::Paths,
+    plain::Siblings,
     root::{Identity, Root},
 };
 use crate::http::content_coding::ContentCoding;
@@ -38,42 +39,6 @@ pub(super) fn slot(coding: ContentCoding) -> usize {
         ContentCoding::Brotli => 0,
         ContentCoding::Zstd => 1,
         ContentCoding::Gzip => 2,
-    }
-}
-
-/// The paths of a file and of its siblings, beneath the root, ready for the
-/// system.
-#[derive(Debug)]
-pub(super) struct Paths {
-    pub(super) file: CString,
-    /// The folder they lie in; `None` is the root itself.
-    folder: Option<CString>,
-    pub(super) siblings: PerCoding<CString>,
-}
-
-impl Paths {
-    /// The paths that belong to `path`; `None` if it holds a NUL.
-    pub(super) fn new(path: &[u8]) -> Option<Paths> {
-        let mut siblings = PerCoding::<CString>::default();
-        for coding in ContentCoding::ALL {
-            let name = [path, coding.suffix().as_bytes()].concat();
-            siblings[slot(coding)] = CString::new(name).ok()?;
-        }
-        let slash = path.iter().rposition(|&byte| byte == b'/');
-        let folder = slash.and_then(|at| CString::new(&path[..at]).ok());
-        Some(Paths {
-            file: CString::new(path).ok()?,
-            folder,
-            siblings,
-        })
-    }
-
-    /// Bytes of memory they hold.
-    fn memory_bytes(&self) -> usize {
-        let each = self.siblings.iter().chain(&self.folder);
-        each.chain([&self.file])
-            .map(|path| path.as_bytes_with_nul().len())
-            .sum()
     }
 }
 
@@ -108,23 +73,16 @@ struct Absence {
 
 impl Watch {
     /// A watch over what was found in `turn` or later.
-    pub(super) fn new(
-        paths: Paths,
-        file: Identity,
-        siblings: PerCoding<Option<Identity>>,
-        turn: Turn,
-    ) -> Watch {
+    pub(super) fn new(paths: Paths, file: Identity, siblings: Siblings, turn: Turn) -> Watch {
+        let Siblings { found, folder } = siblings;
         Watch {
             paths,
             file,
-            siblings: siblings
-                .iter()
-                .any(Option::is_some)
-                .then(|| Box::new(siblings)),
+            siblings: found.iter().any(Option::is_some).then(|| Box::new(found)),
             file_checked: AtomicU64::new(turn.0),
             siblings_checked: AtomicU64::new(turn.0),
             absence: Absence {
-                folder: AtomicU64::new(0),
+                folder: AtomicU64::new(folder),
                 named: AtomicU64::new(turn.0),
             },
         }
@@ -140,7 +98,7 @@ impl Watch {
         if self.file_checked.load(Relaxed) >= turn.0 {
             return true;
         }
-        let holds = root.identity(&self.paths.file) == Some(self.file);
+        let holds = root.identity(self.paths.file()) == Some(self.file);
         if holds {
             self.file_checked.fetch_max(turn.0, Relaxed);
         }
@@ -162,25 +120,34 @@ impl Watch {
         let Some(siblings) = &self.siblings else {
             return true;
         };
-        let mut pairs = self.paths.siblings.iter().zip(siblings.iter());
-        pairs.all(|(path, before)| before.is_none() || root.identity(path) == *before)
+        ContentCoding::ALL.into_iter().all(|coding| {
+            let before = siblings[slot(coding)];
+            before.is_none() || self.sibling(root, coding) == before
+        })
     }
 
-    /// The paths at which there was no file.
-    fn absent(&self) -> impl Iterator<Item = &CString> {
+    fn sibling(&self, root: &Root, coding: ContentCoding) -> Option<Identity> {
+        self.paths.ask_sibling(coding, |path| root.identity(path))
+    }
+
+    /// The codings in which there was no file.
+    fn absent(&self) -> impl Iterator<Item = ContentCoding> {
         let siblings = self.siblings.as_deref();
-        let paths = self.paths.siblings.iter().enumerate();
-        paths
-            .filter(move |(slot, _)| siblings.is_none_or(|siblings| siblings[*slot].is_none()))
-            .map(|(_, path)| path)
+        ContentCoding::ALL
+            .into_iter()
+            .filter(move |coding| siblings.is_none_or(|all| all[slot(*coding)].is_none()))
     }
 
     fn absent_hold(&self, root: &Root, turn: Turn) -> bool {
+        let are_absent = || {
+            let mut absent = self.absent();
+            absent.all(|coding| self.sibling(root, coding).is_none())
+        };
         if self.absent().nth(1).is_none() {
             // One name costs no more than their folder.
-            return self.absent().all(|path| root.identity(path).is_none());
+            return are_absent();
         }
-        let look = || root.folder_identity(self.paths.folder.as_deref());
+        let look = || self.paths.ask_folder(|path| root.folder_identity(path));
         let known = self.absence.folder.load(Relaxed);
         let age = turn.0.saturating_sub(self.absence.named.load(Relaxed));
         if known != 0 && age < NAMES_NANOSECONDS && look().as_ref().map(in_short) == Some(known) {
@@ -188,12 +155,13 @@ impl Watch {
         }
         // Before the names, so that whatever comes to them later changes it.
         let (now, folder) = (now(), look());
-        if !self.absent().all(|path| root.identity(path).is_none()) {
+        if !are_absent() {
             return false;
         }
         // A link that leads nowhere may come to lead somewhere.
         let tells = folder.filter(|folder| is_settled(folder, now));
-        let tells = tells.filter(|_| self.absent().all(|path| root.is_vacant(path)));
+        let is_vacant = |coding| self.paths.ask_sibling(coding, |path| root.is_vacant(path));
+        let tells = tells.filter(|_| self.absent().all(is_vacant));
         let known = tells.as_ref().map_or(0, in_short);
         self.absence.folder.store(known, Relaxed);
         self.absence.named.fetch_max(turn.0, Relaxed);
@@ -209,7 +177,7 @@ impl Watch {
 
 /// An identity as a number: another one gives another, but for a chance of one
 /// in 2^64.
-fn in_short(identity: &Identity) -> u64 {
+pub(super) fn in_short(identity: &Identity) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);
     hasher.finish()
@@ -261,7 +229,7 @@ mod tests {
         }
         let file = root.identity(c"a/b").unwrap();
         let paths = Paths::new(b"a/b").unwrap();
-        let watch = Watch::new(paths, file, PerCoding::default(), Turn(0));
+        let watch = Watch::new(paths, file, Siblings::default(), Turn(0));
         assert!(watch.holds(&root, true, Turn(1)));
         let known = watch.absence.folder.load(Relaxed);
         assert_eq!(known == in_short(&folder()), is_trusted);
@@ -333,7 +301,7 @@ mod tests {
         }
         let file = root.identity(c"b").unwrap();
         let paths = Paths::new(b"b").unwrap();
-        let watch = Watch::new(paths, file, PerCoding::default(), Turn(0));
+        let watch = Watch::new(paths, file, Siblings::default(), Turn(0));
         let checked = |turn| {
             assert!(watch.holds(&root, true, Turn(turn)));
             watch.absence.named.load(Relaxed)
@@ -371,17 +339,6 @@ mod tests {
     fn every_coding_has_a_slot_of_its_own() {
         for (place, coding) in ContentCoding::ALL.into_iter().enumerate() {
             assert_eq!(slot(coding), place);
-        }
-    }
-
-    #[test]
-    fn a_path_with_a_nul_has_no_paths() {
-        assert!(Paths::new(b"a\0b").is_none());
-        let paths = Paths::new(b"a").unwrap();
-        assert_eq!(paths.file.as_bytes(), b"a");
-        for coding in ContentCoding::ALL {
-            let sibling = &paths.siblings[slot(coding)];
-            assert_eq!(sibling.to_str().unwrap(), format!("a{}", coding.suffix()));
         }
     }
 }

@@ -234,3 +234,25 @@ fn only_what_is_kept_is_remembered() {
         assert!(bench.view.recall(&remembered, bench.turn).is_none());
     }
 }
+
+#[test]
+fn a_sibling_is_seen_in_a_folder_that_was_known_to_have_none() {
+    let mut bench = bench(|_| {});
+    const FILES: usize = 300;
+    for number in 0..FILES {
+        bench.write(&format!("f{number}"), "original");
+    }
+    bench.settle(&format!("f{}", FILES - 1));
+    for number in 0..FILES - 1 {
+        assert_eq!(bench.text(&format!("/f{number}"), "gzip"), "original");
+    }
+    // One that is kept, and one that was never asked for.
+    for name in ["f298", "f299"] {
+        bench.write(&format!("{name}.gz"), "variant");
+        assert_eq!(bench.text(&format!("/{name}"), "gzip"), "variant");
+        let whole = bench.file(&format!("/{name}"), "");
+        assert!(whole.fields.whole().starts_with(b"Vary: "));
+        fs::remove_file(bench.at(&format!("{name}.gz"))).unwrap();
+        assert_eq!(bench.text(&format!("/{name}"), "gzip"), "original");
+    }
+}

@@ -1,0 +1,105 @@
+//! The paths of a file, of its coded siblings and of its folder, beneath the
+//! root.
+
+use std::ffi::{CStr, CString};
+
+use crate::http::content_coding::ContentCoding;
+
+/// Bytes up to which a path that is made for one question needs no allocation.
+const STACK_BYTES: usize = 256;
+
+/// The path of a file, ready for the system. Those of its siblings and of its
+/// folder are made of it when they are asked for: of most files never again.
+#[derive(Debug)]
+pub(super) struct Paths {
+    file: CString,
+}
+
+impl Paths {
+    /// `None` if `path` holds a NUL.
+    pub(super) fn new(path: &[u8]) -> Option<Paths> {
+        let file = CString::new(path).ok()?;
+        Some(Paths { file })
+    }
+
+    /// The file's own.
+    pub(super) fn file(&self) -> &CStr {
+        &self.file
+    }
+
+    /// Asks of the sibling in `coding`.
+    pub(super) fn ask_sibling<R>(&self, coding: ContentCoding, ask: impl FnOnce(&CStr) -> R) -> R {
+        joined(self.file.as_bytes(), coding.suffix().as_bytes(), ask)
+    }
+
+    /// The folder it lies in; empty for the root itself.
+    pub(super) fn folder(&self) -> &[u8] {
+        let path = self.file.as_bytes();
+        let slash = path.iter().rposition(|&byte| byte == b'/');
+        slash.map_or(&[], |at| &path[..at])
+    }
+
+    /// Asks of that folder; `None` is the root itself.
+    pub(super) fn ask_folder<R>(&self, ask: impl FnOnce(Option<&CStr>) -> R) -> R {
+        match self.folder() {
+            b"" => ask(None),
+            folder => joined(folder, b"", |path| ask(Some(path))),
+        }
+    }
+
+    /// Bytes of memory they hold.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.file.as_bytes_with_nul().len()
+    }
+}
+
+/// Asks of the path that is `path` and `end`, neither of which holds a NUL.
+fn joined<R>(path: &[u8], end: &[u8], ask: impl FnOnce(&CStr) -> R) -> R {
+    let length = path.len() + end.len() + 1;
+    let mut short = [0; STACK_BYTES];
+    let mut long = Vec::new();
+    let place = match short.get_mut(..length) {
+        Some(place) => place,
+        None => {
+            long.resize(length, 0);
+            &mut long[..]
+        }
+    };
+    place[..path.len()].copy_from_slice(path);
+    place[path.len()..length - 1].copy_from_slice(end);
+    ask(CStr::from_bytes_with_nul(place).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn siblings_and_folder_are_of_the_file() {
+        let check = |path: &str, folder: &str| {
+            let paths = Paths::new(path.as_bytes()).unwrap();
+            assert_eq!(paths.file().to_bytes(), path.as_bytes());
+            for coding in ContentCoding::ALL {
+                paths.ask_sibling(coding, |sibling| {
+                    let expected = format!("{path}{}", coding.suffix());
+                    assert_eq!(sibling.to_bytes(), expected.as_bytes());
+                });
+            }
+            assert_eq!(paths.folder(), folder.as_bytes(), "{path}");
+            paths.ask_folder(|asked| {
+                let asked = asked.map(CStr::to_bytes);
+                assert_eq!(asked.unwrap_or_default(), folder.as_bytes());
+                assert_eq!(asked.is_none(), folder.is_empty());
+            });
+        };
+        check("a", "");
+        check("a/b", "a");
+        check("a/b.c/d", "a/b.c");
+        for length in STACK_BYTES - 6..=STACK_BYTES + 1 {
+            let folder = "f".repeat(length);
+            check(&folder, "");
+            check(&format!("{folder}/a"), &folder);
+        }
+        assert!(Paths::new(b"a\0b").is_none());
+    }
+}

@@ -1,0 +1,307 @@
+//! Folders in which no name ends like that of a coded sibling.
+//!
+//! For every file that is not kept, three names beside it are looked up, nearly
+//! always in vain: that is half of what loading a small file costs. A folder of
+//! which many are asked for is read once, a few names with each of them. As long
+//! as it is what it was then, nothing beside its files needs to be looked up.
+
+use std::{fs::File, io};
+
+use rustix::fs::{Dir, fstat};
+
+use super::{
+    Turn,
+    paths::Paths,
+    root::{Identity, Opened, Root},
+    watch::{PerCoding, in_short, is_settled, slot},
+};
+use crate::http::content_coding::ContentCoding;
+
+/// Folders of which something is noted.
+const FOLDERS_MAX: usize = 8;
+
+/// The longest path of one, in bytes.
+const PATH_BYTES_MAX: usize = 256;
+
+/// Files looked beside in vain before their folder is read.
+const ASKED_MIN: u32 = 64;
+
+/// Names read with each file that is asked for: less than three lookups take.
+const PIECE_NAMES: usize = 32;
+
+/// Names of the largest folder read.
+const NAMES_MAX: usize = 1_000_000;
+
+/// How long the identity of a folder is trusted to tell that no name has come
+/// to it, in nanoseconds: 10 s, after which it is read again. There are file
+/// systems on which it does not tell. A folder that is not such is left alone
+/// for as long.
+const TRUSTED_NANOSECONDS: u64 = 10_000_000_000;
+
+/// What lies beside a file.
+#[derive(Debug, Default)]
+pub(super) struct Siblings {
+    /// Their identities, where there are any.
+    pub(super) found: PerCoding<Option<Identity>>,
+    /// What the folder is, in short, where that alone says that there are none;
+    /// else 0.
+    pub(super) folder: u64,
+}
+
+/// What a worker has found out of folders.
+#[derive(Debug, Default)]
+pub(super) struct PlainFolders {
+    folders: Vec<Folder>,
+    /// The one whose place is sought next.
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: Vec<u8>,
+    state: State,
+    /// How often it was asked for of late, against those that have no place.
+    weight: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// So many files were looked beside in vain.
+    Counting(u32),
+    /// Being read since a turn.
+    Reading(Box<Reading>),
+    /// Plain as long as it is this, in short; read in a turn, and last found to
+    /// be so in another.
+    Plain {
+        known: u64,
+        read: Turn,
+        checked: Turn,
+    },
+    /// Not plain, or not to be read: found in a turn.
+    Mixed(Turn),
+}
+
+#[derive(Debug)]
+struct Reading {
+    dir: Dir,
+    /// What the folder was before, when any later change was certain to show.
+    before: Identity,
+    since: Turn,
+    names: usize,
+}
+
+impl PlainFolders {
+    /// What lies beside the file at `paths` in `turn`, which is `now` in
+    /// nanoseconds since the epoch.
+    pub(super) fn look_beside(
+        &mut self,
+        root: &Root,
+        paths: &Paths,
+        turn: Turn,
+        now: i128,
+    ) -> Siblings {
+        let Some(at) = self.place_of(paths.folder()) else {
+            return looked_up(root, paths);
+        };
+        if let Some(folder) = self.folders[at].state.known(root, paths, turn) {
+            return Siblings {
+                folder,
+                ..Siblings::default()
+            };
+        }
+        let siblings = looked_up(root, paths);
+        if siblings.found.iter().any(Option::is_some) {
+            self.folders[at].state = State::Mixed(turn);
+        } else {
+            self.go_on(at, root, paths, turn, now);
+        }
+        siblings
+    }
+
+    /// Lets go of a folder that is not read to its end.
+    pub(super) fn release(&mut self, turn: Turn) {
+        for folder in &mut self.folders {
+            if matches!(&folder.state, State::Reading(reading) if is_past(reading.since, turn)) {
+                folder.state = State::Counting(0);
+            }
+        }
+    }
+
+    /// The place of the folder at `path`, which a folder that is asked for more
+    /// often does not lose to it.
+    fn place_of(&mut self, path: &[u8]) -> Option<usize> {
+        if let Some(at) = self.folders.iter().position(|folder| folder.path == path) {
+            let weight = &mut self.folders[at].weight;
+            *weight = (*weight + 1).min(ASKED_MIN);
+            return Some(at);
+        }
+        if path.len() > PATH_BYTES_MAX {
+            return None;
+        }
+        if self.folders.len() < FOLDERS_MAX {
+            self.folders.push(Folder::new(path));
+            return Some(self.folders.len() - 1);
+        }
+        let at = self.next;
+        self.next = (at + 1) % FOLDERS_MAX;
+        let holder = &mut self.folders[at];
+        holder.weight -= 1;
+        if holder.weight > 0 {
+            return None;
+        }
+        *holder = Folder::new(path);
+        Some(at)
+    }
+
+    /// Nothing lay beside one more file of the folder at this place.
+    fn go_on(&mut self, at: usize, root: &Root, paths: &Paths, turn: Turn, now: i128) {
+        let is_one_read = |folder: &Folder| matches!(folder.state, State::Reading(_));
+        let may_begin = !self.folders.iter().any(is_one_read);
+        let state = &mut self.folders[at].state;
+        match state {
+            State::Counting(asked) if *asked < ASKED_MIN => *asked += 1,
+            State::Counting(_) if may_begin => {
+                *state = match Reading::begin(root, paths, turn, now) {
+                    Ok(Some(reading)) => State::Reading(Box::new(reading)),
+                    // It was changed just now.
+                    Ok(None) => State::Counting(0),
+                    Err(_) => State::Mixed(turn),
+                };
+            }
+            State::Reading(reading) => match reading.go_on() {
+                Ok(false) => {}
+                Ok(true) => *state = reading.end(root, paths, turn),
+                Err(_) => *state = State::Mixed(turn),
+            },
+            State::Mixed(since) if is_past(*since, turn) => *state = State::Counting(0),
+            State::Counting(_) | State::Mixed(_) | State::Plain { .. } => {}
+        }
+    }
+}
+
+impl Folder {
+    fn new(path: &[u8]) -> Folder {
+        Folder {
+            path: path.to_vec(),
+            state: State::Counting(0),
+            weight: 1,
+        }
+    }
+}
+
+impl State {
+    /// What the folder is, in short, if it is known to be plain: looked up at
+    /// most once a turn.
+    fn known(&mut self, root: &Root, paths: &Paths, turn: Turn) -> Option<u64> {
+        let State::Plain {
+            known,
+            read,
+            checked,
+        } = self
+        else {
+            return None;
+        };
+        if *checked == turn {
+            return Some(*known);
+        }
+        let is = paths.ask_folder(|path| root.folder_identity(path));
+        if is_past(*read, turn) || is.as_ref().map(in_short) != Some(*known) {
+            // It may have changed in a way that leaves it plain.
+            *self = State::Counting(0);
+            return None;
+        }
+        *checked = turn;
+        Some(*known)
+    }
+}
+
+impl Reading {
+    /// Begins to read the folder that the file at `paths` lies in; `None` if a
+    /// change that comes now might not show.
+    fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<Option<Reading>> {
+        let Some(before) = paths.ask_folder(|path| root.folder_identity(path)) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if !is_settled(&before, now) {
+            return Ok(None);
+        }
+        let name = match paths.folder() {
+            b"" => b".",
+            path => path,
+        };
+        let Opened::Folder(file) = root.open_beneath(name)? else {
+            return Err(io::ErrorKind::NotADirectory.into());
+        };
+        if identity(&file)?.inode != before.inode {
+            return Ok(None);
+        }
+        Ok(Some(Reading {
+            dir: Dir::new(file)?,
+            before,
+            since: turn,
+            names: 0,
+        }))
+    }
+
+    /// Reads a piece; says whether it was the last. A name that is not plain is
+    /// an error.
+    fn go_on(&mut self) -> io::Result<bool> {
+        for _ in 0..PIECE_NAMES {
+            let Some(item) = self.dir.read() else {
+                return Ok(true);
+            };
+            self.names += 1;
+            if !is_plain(item?.file_name().to_bytes()) || self.names > NAMES_MAX {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+        }
+        Ok(false)
+    }
+
+    /// All is read: what the folder is now.
+    fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> State {
+        match paths.ask_folder(|path| root.folder_identity(path)) {
+            Some(after) if after == self.before => State::Plain {
+                known: in_short(&after),
+                read: turn,
+                checked: turn,
+            },
+            _ => State::Counting(0),
+        }
+    }
+}
+
+/// What lies beside the file at `paths`, name by name.
+fn looked_up(root: &Root, paths: &Paths) -> Siblings {
+    let mut siblings = Siblings::default();
+    for coding in ContentCoding::ALL {
+        siblings.found[slot(coding)] = paths.ask_sibling(coding, |path| root.identity(path));
+    }
+    siblings
+}
+
+fn identity(file: &File) -> io::Result<Identity> {
+    Ok(Identity::new(&fstat(file)?))
+}
+
+/// Whether what was found in the turn `since` is too old to be trusted.
+fn is_past(since: Turn, turn: Turn) -> bool {
+    turn.0.saturating_sub(since.0) >= TRUSTED_NANOSECONDS
+}
+
+/// Whether no file can have a thing of this name for its sibling. There are
+/// file systems on which names are equal that differ in case, or in characters
+/// beyond ASCII.
+fn is_plain(name: &[u8]) -> bool {
+    let Some(dot) = name.iter().rposition(|&byte| byte == b'.') else {
+        return true;
+    };
+    let end = &name[dot..];
+    end.is_ascii()
+        && ContentCoding::ALL
+            .iter()
+            .all(|coding| !end.eq_ignore_ascii_case(coding.suffix().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+use super::*;
+use crate::files::watch::now;
+
+/// A root with a folder of files, and what a worker finds out of it.
+struct Bench {
+    home: tempfile::TempDir,
+    root: Root,
+    plain: PlainFolders,
+    turn: u64,
+}
+
+impl Bench {
+    /// With so many files in `a`, which is a link to a folder.
+    fn new(files: usize) -> Bench {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("real")).unwrap();
+        symlink("real", home.path().join("a")).unwrap();
+        for number in 0..files {
+            fs::write(home.path().join(format!("a/{number}.txt")), "").unwrap();
+        }
+        let root = Root::open(home.path()).unwrap();
+        let bench = Bench {
+            home,
+            root,
+            plain: PlainFolders::default(),
+            turn: 1,
+        };
+        bench.settle();
+        bench
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Waits until any change to come shows.
+    fn settle(&self) {
+        for folder in [None, Some(c"a")] {
+            while !is_settled(&self.root.folder_identity(folder).unwrap(), now()) {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// What lies beside the file at `path`, in a turn of its own.
+    fn ask(&mut self, path: &str) -> Siblings {
+        self.turn += 1;
+        let paths = Paths::new(path.as_bytes()).unwrap();
+        let turn = Turn(self.turn);
+        self.plain.look_beside(&self.root, &paths, turn, now())
+    }
+
+    /// Asks until the folder alone says it, so often at most; gives how often.
+    fn learn(&mut self, path: &str, most: usize) -> Option<usize> {
+        (0..most).find(|_| self.ask(path).folder != 0)
+    }
+}
+
+/// Asks in which a folder of so many names is known, and more.
+fn enough(names: usize) -> usize {
+    ASKED_MIN as usize + names / PIECE_NAMES + 10
+}
+
+#[test]
+fn a_folder_of_which_many_are_asked_for_comes_to_be_known() {
+    let check = |files: usize, path: &str, names: usize| {
+        let mut bench = Bench::new(files);
+        let asked = bench.learn(path, enough(names));
+        // One begins to read, and the folder itself and the one above it are
+        // read with the names.
+        let expected = ASKED_MIN as usize + 1 + (names + 2) / PIECE_NAMES + 1;
+        assert_eq!(asked, Some(expected), "{files} {path}");
+        let siblings = bench.ask(path);
+        assert!(siblings.found.iter().all(Option::is_none));
+        let folder = bench.root.folder_identity(match path {
+            "b" => None,
+            _ => Some(c"a"),
+        });
+        assert_eq!(siblings.folder, in_short(&folder.unwrap()));
+    };
+    check(0, "a/b", 0);
+    check(29, "a/b", 29);
+    check(30, "a/b", 30);
+    check(100, "a/b", 100);
+    check(0, "b", 2);
+}
+
+#[test]
+fn what_comes_to_a_folder_is_seen_at_once() {
+    let check = |come: fn(&Bench), found: bool| {
+        let mut bench = Bench::new(5);
+        assert!(bench.learn("a/1.txt", enough(5)).is_some());
+        come(&bench);
+        let siblings = bench.ask("a/1.txt");
+        assert_eq!(siblings.folder, 0);
+        assert_eq!(siblings.found.iter().any(Option::is_some), found);
+        // It is found out anew whether it is plain.
+        bench.settle();
+        assert_eq!(bench.learn("a/1.txt", enough(5)).is_some(), !found);
+    };
+    check(|bench| fs::write(bench.at("a/1.txt.gz"), "").unwrap(), true);
+    check(|bench| fs::write(bench.at("a/other"), "").unwrap(), false);
+    check(
+        |bench| fs::rename(bench.at("a/2.txt"), bench.at("a/1.txt.br")).unwrap(),
+        true,
+    );
+    // Another folder stands in its place.
+    check(
+        |bench| {
+            fs::create_dir(bench.at("new")).unwrap();
+            fs::write(bench.at("new/1.txt.zst"), "").unwrap();
+            fs::remove_file(bench.at("a")).unwrap();
+            symlink("new", bench.at("a")).unwrap();
+        },
+        true,
+    );
+}
+
+#[test]
+fn what_may_be_a_sibling_keeps_its_folder_from_being_known() {
+    let check = |name: &str| {
+        let mut bench = Bench::new(50);
+        fs::write(bench.at("a").join(name), "").unwrap();
+        bench.settle();
+        assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
+        // Until it is gone, and some time is over.
+        fs::remove_file(bench.at("a").join(name)).unwrap();
+        bench.settle();
+        assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
+        bench.turn += TRUSTED_NANOSECONDS;
+        assert!(bench.learn("a/1.txt", enough(51)).is_some(), "{name}");
+    };
+    check("another.gz");
+    check("ANOTHER.BR");
+    // A link that leads nowhere may come to lead somewhere.
+    let mut bench = Bench::new(5);
+    symlink("nowhere", bench.at("a/1.txt.gz")).unwrap();
+    bench.settle();
+    assert_eq!(bench.learn("a/1.txt", enough(6)), None);
+}
+
+#[test]
+fn names_are_plain_unless_they_may_be_taken_for_a_siblings() {
+    let check = |name: &str, expected: bool| {
+        assert_eq!(is_plain(name.as_bytes()), expected, "{name}");
+    };
+    for name in [
+        "", "a", "gz", "a.txt", "a.gz.txt", "a.gzip", "a.b", "a.", "é.txt",
+    ] {
+        check(name, true);
+    }
+    for name in [
+        "a.gz",
+        ".br",
+        "a.ZST",
+        "a.Gz",
+        "a.é",
+        "a.g\u{200d}z",
+        "a.b.br",
+    ] {
+        check(name, false);
+    }
+    assert!(!is_plain(b"a.\xff"));
+}
+
+#[test]
+fn a_folder_that_changes_while_it_is_read_is_not_known() {
+    let mut bench = Bench::new(100);
+    assert_eq!(bench.learn("a/1.txt", ASKED_MIN as usize + 3), None);
+    fs::write(bench.at("a/new"), "").unwrap();
+    // It had three of its pieces left.
+    assert_eq!(bench.learn("a/1.txt", 10), None);
+    bench.settle();
+    assert!(bench.learn("a/1.txt", enough(101)).is_some());
+}
+
+#[test]
+fn a_folder_is_read_again_after_some_time() {
+    let mut bench = Bench::new(5);
+    assert!(bench.learn("a/1.txt", enough(5)).is_some());
+    bench.turn += TRUSTED_NANOSECONDS - 3;
+    assert_ne!(bench.ask("a/1.txt").folder, 0);
+    assert_eq!(bench.ask("a/1.txt").folder, 0);
+    assert!(bench.learn("a/1.txt", enough(5)).is_some());
+}
+
+#[test]
+fn one_folder_is_read_at_a_time_and_not_held_for_long() {
+    let mut bench = Bench::new(1_000);
+    let readings = |bench: &Bench| {
+        let folders = bench.plain.folders.iter();
+        folders
+            .filter(|folder| matches!(folder.state, State::Reading(_)))
+            .count()
+    };
+    bench.learn("a/1.txt", ASKED_MIN as usize + 5);
+    assert_eq!(readings(&bench), 1);
+    assert_eq!(bench.learn("b", enough(2)), None);
+    assert_eq!(readings(&bench), 1);
+    let turn = Turn(bench.turn);
+    bench.plain.release(turn);
+    assert_eq!(readings(&bench), 1);
+    bench.plain.release(Turn(turn.0 + TRUSTED_NANOSECONDS));
+    assert_eq!(readings(&bench), 0);
+    assert!(bench.learn("b", enough(2)).is_some());
+}
+
+#[test]
+fn a_folder_asked_for_often_keeps_its_place() {
+    let mut bench = Bench::new(5);
+    assert!(bench.learn("a/1.txt", enough(5)).is_some());
+    for number in 0..200 {
+        bench.ask(&format!("{number}/b"));
+        assert!(bench.plain.folders.len() <= FOLDERS_MAX);
+        assert_ne!(bench.ask("a/1.txt").folder, 0, "{number}");
+    }
+    for number in 0..FOLDERS_MAX as u32 * ASKED_MIN {
+        bench.ask(&format!("{number}/b"));
+    }
+    assert_eq!(bench.ask("a/1.txt").folder, 0);
+    let long = format!("{}/b", "l".repeat(PATH_BYTES_MAX + 1));
+    assert_eq!(bench.learn(&long, enough(0)), None);
+}

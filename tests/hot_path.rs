@@ -20,7 +20,7 @@ use stdhttpd::{
     files::Site,
     observe::counters::Counters,
 };
-use support::{Server, content, run, wait_until};
+use support::{Server, content, run, strace::Strace, wait_until};
 
 /// The system's allocator, which counts what each thread asks it for.
 struct Counting;
@@ -242,4 +242,33 @@ fn a_kept_request_takes_two_system_calls() {
     assert!(each <= 2 * requests + 4 * 64, "{requests}\n{summary}");
     assert!(each >= 2 * requests, "{requests}\n{summary}");
     assert!(shared < requests, "{requests}\n{summary}");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn nothing_is_looked_up_beside_the_files_of_a_folder_without_variants() {
+    const FILES: usize = 400;
+    let mut builder = Server::build();
+    for number in 0..FILES {
+        builder = builder.file(&format!("many/{number}"), "content");
+    }
+    let server = builder.args("--threads 1").start();
+    wait_until("a settled folder", || {
+        let folder = std::fs::metadata(server.root().join("many"));
+        let changed = folder.and_then(|found| found.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_millis() > 50))
+    });
+    let trace = tempfile::NamedTempFile::new().expect("a file");
+    let output = format!("-o{}", trace.path().display());
+    let strace = Strace::attach(&server, &["--trace=newfstatat,statx".into(), output]);
+    let mut client = server.connect();
+    for number in 0..FILES {
+        assert_eq!(client.get(&format!("/many/{number}")).text(), "content");
+    }
+    drop(strace);
+    let trace = std::fs::read_to_string(trace.path()).expect("a trace");
+    let is_looked_up = |number: usize| trace.contains(&format!("\"many/{number}.gz\""));
+    // Until the folder is read; at most a name each is left of it by then.
+    assert!((0..50).all(is_looked_up), "{trace}");
+    assert!(!(FILES - 200..FILES).any(is_looked_up), "{trace}");
 }

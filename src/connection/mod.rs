@@ -31,7 +31,10 @@ pub mod state;
 pub mod transport;
 mod write;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
 
 use log::error;
 
@@ -90,6 +93,13 @@ enum Reader {
 /// Bytes that a transport takes only if its peer reads: several times what it
 /// takes before it is blocked the first time.
 const PROVEN_BYTES: usize = 1 << 20;
+
+/// Requests of a client that asks one after another ...
+const STEADY_REQUESTS_MIN: u64 = 10;
+
+/// ... and how long it may be idle between two: longer than a busy machine keeps
+/// it from running.
+const STEADY_IDLE_MAX: Duration = Duration::from_millis(100);
 
 /// What the poll says. It is a hint to try: being wrong does no harm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -262,10 +272,17 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// The server is stopping: a connection that is not owed a response ends
-    /// now; the others end with the one they are owed.
-    pub fn drain(&mut self) -> Option<CloseReason> {
+    /// The server is stopping at `now`: a connection that is not owed a response
+    /// ends; the others end with the one they are owed.
+    pub fn drain(&mut self, now: Instant) -> Option<CloseReason> {
         match &self.state {
+            // It asks one request after another, and may be about to.
+            State::Idle { since }
+                if self.identity.requests >= STEADY_REQUESTS_MIN
+                    && now.saturating_duration_since(*since) < STEADY_IDLE_MAX =>
+            {
+                None
+            }
             // Its first request may be on its way: it has the header time-out,
             // which is a short one by now.
             State::ReadingHead(reading)

@@ -190,15 +190,16 @@ fn a_close_that_lingers_ends() {
 
 #[test]
 fn a_server_that_stops_keeps_what_it_owes() {
-    let check = |room: usize, text: &str, is_kept: bool| {
+    let check_after = |wait: u64, room: usize, text: &str, is_kept: bool| {
         let ground = Ground::new(|_| {});
         let mut desk = ground.desk();
+        let now = desk.now + Duration::from_millis(wait);
         let mut run = Run::new(&mut desk, room);
         run.wire.borrow_mut().arrive(text.as_bytes());
         let fate = run.settle(Fate::Reading);
         assert!(!matches!(fate, Fate::Closed(_)), "{text}");
         run.desk.draining = true;
-        let ended = run.connection.drain();
+        let ended = run.connection.drain(now);
         assert_eq!(ended.is_none(), is_kept, "{text}");
         if let State::Writing(_) = run.connection.state() {
             run.wire.borrow_mut().make_room(ALL);
@@ -211,6 +212,12 @@ fn a_server_that_stops_keeps_what_it_owes() {
             );
         }
     };
+    // Who asks one after another may be about to ask again.
+    check_after(0, ALL, &GET.repeat(9), false);
+    check_after(0, ALL, &GET.repeat(10), true);
+    check_after(99, ALL, &GET.repeat(10), true);
+    check_after(100, ALL, &GET.repeat(10), false);
+    let check = |room, text: &str, is_kept| check_after(0, room, text, is_kept);
     check(ALL, "", true);
     check(ALL, GET, false);
     check(ALL, &GET[..9], false);

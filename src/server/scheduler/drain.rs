@@ -13,9 +13,10 @@ const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
 /// stopping: its request may be on its way.
 const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
 
-/// How long idle connections are kept once the server is stopping. A client
-/// that asks again within this time is answered and told to go; closed at
-/// once, its request would meet the close on the way and be lost.
+/// How long idle connections are kept once the server is stopping, those of
+/// clients that ask steadily until the sweep after that. A client that asks
+/// again within this time is answered and told to go; closed at once, its
+/// request would meet the close on the way and be lost.
 const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
 
 impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
@@ -40,8 +41,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 ..Hint::default()
             };
             self.step(place, readable);
-            let slot = self.table.get_mut(place);
-            if let Some(reason) = slot.and_then(|slot| slot.connection.drain()) {
+            let (slot, now) = (self.table.get_mut(place), self.desk.now);
+            if let Some(reason) = slot.and_then(|slot| slot.connection.drain(now)) {
                 self.close(place, reason);
             }
         }

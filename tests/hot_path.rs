@@ -268,7 +268,9 @@ fn nothing_is_looked_up_beside_the_files_of_a_folder_without_variants() {
     drop(strace);
     let trace = std::fs::read_to_string(trace.path()).expect("a trace");
     let is_looked_up = |number: usize| trace.contains(&format!("\"many/{number}.gz\""));
-    // Until the folder is read; at most a name each is left of it by then.
     assert!((0..50).all(is_looked_up), "{trace}");
-    assert!(!(FILES - 200..FILES).any(is_looked_up), "{trace}");
+    // The folder is read with the files that come after 64. On a machine so slow
+    // that it is read once more meanwhile, some 80 are looked beside again.
+    let late = (FILES - 200..FILES).filter(|number| is_looked_up(*number));
+    assert!(late.count() < 100, "{trace}");
 }

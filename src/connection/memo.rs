@@ -52,8 +52,8 @@ struct Place {
     /// The head that is known; its room is used again for the next.
     head: Vec<u8>,
     known: Option<Known>,
-    /// The response as it was sent, where [`Known::ready`] says so; the same of
-    /// its room.
+    /// The response as it was sent, where [`Known::ready`] says so; its room is
+    /// used again, too.
     response: Vec<u8>,
     misses: u8,
 }

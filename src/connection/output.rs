@@ -241,7 +241,7 @@ impl Output {
     }
 
     /// All that is queued, appended to `copy`, if it is at most `bytes_max` and
-    /// lies in memory; says whether it is.
+    /// lies in memory; says whether it is, for else `copy` may have a part of it.
     pub fn copy_to(&self, copy: &mut Vec<u8>, bytes_max: usize) -> bool {
         if self.left() > bytes_max as u64 {
             return false;

@@ -24,9 +24,8 @@ impl<T: Transport> Connection<T> {
             .output
             .write_to(&mut self.transport, &mut budget.bytes);
         let sent = before - budget.bytes;
-        self.reader.takes(sent);
-        desk.counters.bytes_sent.add(sent as u64);
         let fast_enough = writing.progress(sent, desk.now, &desk.timeouts, desk.limits.rate_min);
+        self.count_sent(sent, desk);
         let reason = match flow {
             Ok(Flow::Done) => return self.written(desk),
             Ok(_) if !fast_enough => {

@@ -1,9 +1,10 @@
 //! Folders in which no name ends like that of a coded sibling.
 //!
 //! For every file that is not kept, three names beside it are looked up, nearly
-//! always in vain: that is half of what loading a small file costs. A folder of
-//! which many are asked for is read once, a few names with each of them. As long
-//! as it is what it was then, nothing beside its files needs to be looked up.
+//! always in vain: three of the eight system calls that loading a small file
+//! takes. A folder of which many are asked for is read once, a few names with
+//! each of them. As long as it is what it was then, nothing beside its files
+//! needs to be looked up.
 
 use std::{fs::File, io};
 

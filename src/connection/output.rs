@@ -53,6 +53,9 @@ pub struct Output {
     /// then held back for that moment, so that they and the FIN are one
     /// segment: for a short connection, half of what the server sends.
     pub is_last: bool,
+    /// Whether this is what an earlier turn could not send: the files of which
+    /// its heads tell may have changed since they were looked at.
+    is_left_over: bool,
 }
 
 /// How a write ended.
@@ -157,12 +160,14 @@ impl Output {
         self.segments.clear();
         self.tail = 0;
         self.is_last = false;
+        self.is_left_over = false;
     }
 
     /// What is left, as an output of its own; this one is empty afterwards.
     pub fn take_rest(&mut self) -> Output {
         let mut rest = Output {
             is_last: self.is_last,
+            is_left_over: true,
             ..Output::default()
         };
         for segment in self.segments.drain(..) {
@@ -200,7 +205,10 @@ impl Output {
                 && let Content::File(file) = &selected.content
             {
                 let left = range.end - range.start;
-                let sent = send_piece(transport, file, &selected.identity, range, *allowance)?;
+                if self.is_left_over {
+                    check_unchanged(file, &selected.identity)?;
+                }
+                let sent = send_piece(transport, file, range, *allowance)?;
                 self.advance(sent);
                 *allowance -= sent;
                 // A short one may have many causes. The next waits for the next
@@ -329,27 +337,26 @@ impl Output {
     }
 }
 
+/// What was promised in the head must be what is sent: a file that was
+/// rewritten in place meanwhile is not.
+fn check_unchanged(file: &File, identity: &Identity) -> Result<(), WriteError> {
+    match identity.content_holds_for(file) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(WriteError::FileChanged),
+        Err(error) => Err(WriteError::File(error)),
+    }
+}
+
 /// Sends a piece of an open file, and says of how many bytes.
 fn send_piece<T: Transport>(
     transport: &mut T,
     file: &File,
-    identity: &Identity,
     range: &Range<u64>,
     allowance: usize,
 ) -> Result<usize, WriteError> {
-    let left = range.end - range.start;
-    let mut piece = left;
+    let mut piece = range.end - range.start;
     if range.start == 0 {
-        piece = first_piece_bytes(left);
-    } else {
-        // What was promised in the head must be what is sent: a file that was
-        // rewritten in place meanwhile is not. The first piece goes with the
-        // head, before which the file was looked at.
-        match identity.content_holds_for(file) {
-            Ok(true) => {}
-            Ok(false) => return Err(WriteError::FileChanged),
-            Err(error) => return Err(WriteError::File(error)),
-        }
+        piece = first_piece_bytes(piece);
     }
     let offered = usize::try_from(piece).unwrap_or(usize::MAX).min(allowance);
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {

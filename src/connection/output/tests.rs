@@ -60,6 +60,13 @@ struct Taker {
 }
 
 impl Taker {
+    fn new(takes: &[usize]) -> Taker {
+        Taker {
+            takes: takes.iter().copied().collect(),
+            ..Taker::default()
+        }
+    }
+
     fn next(&mut self) -> io::Result<usize> {
         if let Some(kind) = self.fails {
             return Err(kind.into());
@@ -215,12 +222,8 @@ fn all_is_sent_in_order_however_it_is_cut() {
     let many: Vec<Piece> = (0..60).map(|at| Memory(at..at + 4_200)).collect();
     check(&many, usize::MAX, usize::MAX, &files);
     check(&many, 9_999, 50_000, &files);
-    check(
-        &[Text("head"), File(0..FILE_BYTES as u64)],
-        70_000,
-        1 << 20,
-        &files,
-    );
+    let large = [Text("head"), File(0..FILE_BYTES as u64)];
+    check(&large, 70_000, 1 << 20, &files);
 }
 
 #[test]
@@ -229,10 +232,7 @@ fn bytes_wait_for_the_file_or_the_end_behind_them() {
     let check = |pieces: &[Piece], is_last: bool, mores: &[bool]| {
         let (mut output, _) = queue(pieces, &files);
         output.is_last = is_last;
-        let mut taker = Taker {
-            takes: [usize::MAX; 9].into(),
-            ..Taker::default()
-        };
+        let mut taker = Taker::new(&[usize::MAX; 9]);
         let flow = output.write_to(&mut taker, &mut { usize::MAX });
         assert!(matches!(flow, Ok(Flow::Done)));
         assert_eq!(taker.mores, mores, "{pieces:?}");
@@ -261,10 +261,7 @@ fn a_short_write_of_memory_is_the_last_and_one_of_a_file_ends_the_turn() {
     let files = files();
     let check = |pieces: &[Piece], takes: &[usize], expected: Flow, calls_left: usize| {
         let (mut output, _) = queue(pieces, &files);
-        let mut taker = Taker {
-            takes: takes.iter().copied().collect(),
-            ..Taker::default()
-        };
+        let mut taker = Taker::new(takes);
         let flow = output.write_to(&mut taker, &mut { usize::MAX });
         assert_eq!(flow.unwrap(), expected, "{pieces:?}");
         assert_eq!(taker.takes.len(), calls_left, "{pieces:?} {takes:?}");
@@ -305,11 +302,8 @@ fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
 fn what_is_not_taken_of_a_ready_response_is_queued() {
     let check = |takes: &[usize], fails: Option<io::ErrorKind>, expected: Option<Flow>| {
         let mut output = Output::default();
-        let mut taker = Taker {
-            takes: takes.iter().copied().collect(),
-            fails,
-            ..Taker::default()
-        };
+        let mut taker = Taker::new(takes);
+        taker.fails = fails;
         let (sent, flow) = output.write_ready(&mut taker, b"response");
         assert_eq!(flow.ok(), expected, "{takes:?}");
         assert_eq!(sent, taker.taken.len(), "{takes:?}");
@@ -329,11 +323,8 @@ fn what_lies_in_memory_is_copied_as_it_is_sent() {
     let check = |pieces: &[Piece], bytes_max: usize, is_copied: bool| {
         let (output, expected) = queue(pieces, &files);
         let mut copy = Vec::new();
-        assert_eq!(
-            output.copy_to(&mut copy, bytes_max),
-            is_copied,
-            "{pieces:?}"
-        );
+        let copied = output.copy_to(&mut copy, bytes_max);
+        assert_eq!(copied, is_copied, "{pieces:?}");
         assert!(!is_copied || copy == expected, "{pieces:?}: other bytes");
     };
     check(&[], 0, true);
@@ -352,12 +343,10 @@ fn a_failure_says_whose_it_is() {
     let files = files();
     let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {
         let (mut output, _) = queue(pieces, &files);
-        let mut taker = Taker {
-            takes: [usize::MAX; 9].into(),
-            fails,
-            ..Taker::default()
-        };
+        let mut taker = Taker::new(&[usize::MAX; 9]);
+        taker.fails = fails;
         let error = output
+            .take_rest()
             .write_to(&mut taker, &mut { usize::MAX })
             .unwrap_err();
         let whose = match error {
@@ -378,7 +367,24 @@ fn a_failure_says_whose_it_is() {
         .set_len(100)
         .unwrap();
     check(None, &[Text("head"), File(1..9_000)], "changed");
-    check(None, &[File(50..200)], "changed");
+    check(None, &[File(0..9_000)], "changed");
+    check(None, &[File(500..9_000)], "changed");
+}
+
+#[test]
+fn a_file_that_is_rewritten_before_its_first_piece_went_is_not_sent() {
+    for range in [0..FILE_BYTES as u64, 0..9_000, 5_000..FILE_BYTES as u64] {
+        let files = files();
+        let (mut output, _) = queue(&[Text("head"), File(range)], &files);
+        let mut taker = Taker::new(&[4]);
+        let flow = output.write_to(&mut taker, &mut { usize::MAX });
+        assert!(matches!(flow, Ok(Flow::Blocked)), "{flow:?}");
+        std::fs::write(files.root.path().join("file"), vec![b'n'; FILE_BYTES]).unwrap();
+        taker.takes = [usize::MAX].into();
+        let flow = output.take_rest().write_to(&mut taker, &mut { 9_999 });
+        assert!(matches!(flow, Err(WriteError::FileChanged)), "{flow:?}");
+        assert_eq!(taker.taken, b"head");
+    }
 }
 
 #[test]

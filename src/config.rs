@@ -30,11 +30,14 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds of every wait.
     pub timeouts: Timeouts,
-    /// Fields added to every response, already checked, in order.
+    /// Fields added to every response, in order. `Server` and
+    /// `X-Content-Type-Options` replace the server's own; a `Cache-Control`
+    /// belongs in [`SiteOptions::cache_control`]. They are sent as they are:
+    /// the command line refuses what is no field of RFC 9110 section 5.
     pub headers: Vec<(String, String)>,
     /// Where requests are logged; default: nowhere.
     pub access_log: Option<AccessLogTarget>,
-    /// The form of a line of the access log.
+    /// The form of a line of the access log. Default: Combined.
     pub log_format: LogFormat,
     /// Proxies whose word about the client's address is taken. Default: none.
     pub trusted_proxies: Vec<Proxy>,
@@ -121,12 +124,14 @@ pub struct Limits {
     /// Open connections; at the limit the longest idle makes room.
     /// `None`: derived from RLIMIT_NOFILE.
     pub connections_max: Option<usize>,
-    /// Open connections of one client address (IPv6: of one /64). 0: no limit.
+    /// Open connections of one client address (IPv6: of one /64). 0: no
+    /// limit, the default.
     pub connections_per_ip_max: usize,
-    /// Requests on one connection, after which it closes. 0: no limit.
+    /// Requests on one connection, after which it closes. 0: no limit, the
+    /// default.
     pub requests_max: u64,
-    /// The least average rate of a body or a download in bytes a second over
-    /// its time-out. 0: none.
+    /// The least average rate at which a response is taken, in bytes a second
+    /// over the write time-out. 0: none. Default 100.
     pub rate_min: u64,
 }
 

@@ -128,3 +128,28 @@ fn max_age_replaces_no_cache() {
     );
     assert!(!value.contains("no-cache"), "{value}");
 }
+
+#[test]
+fn cache_control_of_the_operator_replaces_that_of_files() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .file("folder/index.html", "folder")
+        .args("--max-age 3600")
+        .arg("--header")
+        .arg("cache-control: public")
+        .arg("--header")
+        .arg("Cache-Control: max-age=9")
+        .start();
+    check(
+        &[
+            ("/", 200, "public, max-age=9"),
+            ("/folder", 301, "public, max-age=9"),
+            ("/none", 404, "no-cache"),
+        ],
+        |(target, status, value)| {
+            let reply = server.connect().get(target);
+            equal("the status", reply.status, *status)?;
+            equal("its one value", reply.field("cache-control"), Some(*value))
+        },
+    );
+}

@@ -68,8 +68,8 @@ pub struct Options {
     #[arg(allow_negative_numbers = true)]
     max_age: Option<u64>,
 
-    /// Add a field to every response; repeatable. Server, Cache-Control and
-    /// X-Content-Type-Options replace the server's own
+    /// Add a field to every response; repeatable. Server and X-Content-Type-Options replace the
+    /// server's own, Cache-Control that of files and redirects, --max-age included
     #[arg(long, value_name = "NAME: VALUE", env = "STDHTTPD_HEADER", help_heading = RESPONSES)]
     #[arg(value_parser = values::field_lines)]
     header: Vec<FieldLines>,
@@ -121,7 +121,7 @@ pub struct Options {
     #[arg(value_parser = values::whole_number(0..=CONNECTIONS_MAX))]
     max_connections_per_ip: u64,
 
-    /// Least average rate of a body or a download, in bytes a second; 0 is none
+    /// Least average rate at which a response is taken, in bytes a second; 0 is none
     #[arg(long, value_name = "BYTES", env = "STDHTTPD_MIN_RATE", help_heading = CONNECTIONS)]
     #[arg(default_value_t = Limits::default().rate_min, allow_negative_numbers = true)]
     #[arg(value_parser = values::whole_number(0..=RATE_MIN_MAX))]
@@ -219,6 +219,11 @@ impl From<Options> for Config {
     fn from(options: Options) -> Config {
         let defaults = Config::default();
         let Timeouts { linger, .. } = defaults.timeouts;
+        // It stands with the file it speaks of, in the place of ours.
+        let (cache_control, headers): (Vec<_>, Vec<_>) = (options.header.into_iter())
+            .flat_map(|lines| lines.0)
+            .partition(|(name, _)| name.eq_ignore_ascii_case("Cache-Control"));
+        let cache_control: Vec<_> = cache_control.into_iter().map(|(_, value)| value).collect();
         Config {
             listen: options.listen,
             reuse_port: options.reuse_port,
@@ -245,20 +250,17 @@ impl From<Options> for Config {
                 root: options.root,
                 listing: options.listing,
                 spa: options.spa,
-                cache_control: match options.max_age {
-                    Some(seconds) => format!("max-age={seconds}"),
-                    None => defaults.site.cache_control,
+                cache_control: match (cache_control.is_empty(), options.max_age) {
+                    (false, _) => cache_control.join(", "),
+                    (true, Some(seconds)) => format!("max-age={seconds}"),
+                    (true, None) => defaults.site.cache_control,
                 },
                 media_types: options.mime,
                 charset: options.charset.0,
                 descriptors_kept_max: SiteOptions::default().descriptors_kept_max,
                 cache_bytes_max: options.cache_size << 20,
             },
-            headers: options
-                .header
-                .into_iter()
-                .flat_map(|lines| lines.0)
-                .collect(),
+            headers,
             access_log: options.access_log,
             log_format: options.log_format,
             trusted_proxies: options.trust_proxy,

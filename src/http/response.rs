@@ -233,10 +233,7 @@ impl CommonFields {
         write_line(&mut lines, "Date", &date.imf_fixdate());
         ours(&mut lines, "X-Content-Type-Options", "nosniff");
         for (name, value) in added {
-            // Cache-Control stands with the representation it speaks of.
-            if !name.eq_ignore_ascii_case("Cache-Control") {
-                write_line(&mut lines, name, value.as_bytes());
-            }
+            write_line(&mut lines, name, value.as_bytes());
         }
         CommonFields {
             lines,

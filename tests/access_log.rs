@@ -190,18 +190,46 @@ fn json_lines_tell_of_the_connection_too() {
 
 #[test]
 fn a_response_cut_short_is_logged_with_what_was_sent() {
-    let logged = Logged::start("");
+    let logged = Logged::start("--log-format json");
     let mut client = logged.server.connect();
     client.send("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
     client.read_some(1);
     drop(client);
-    let line = logged.lines(1).remove(0);
-    let bytes: u64 = line
-        .split(' ')
-        .nth(9)
-        .and_then(|n| n.parse().ok())
-        .expect("a size");
-    assert!(bytes < 4 << 20, "{line}");
+    let line: Value = serde_json::from_str(&logged.lines(1)[0]).expect("an object");
+    assert!(line["bytes"].as_u64() < Some(4 << 20), "{line}");
+    assert_eq!(
+        (&line["kept"], &line["close"]),
+        (&false.into(), &"reset".into()),
+        "{line}"
+    );
+}
+
+#[test]
+fn what_is_refused_behind_its_head_is_logged_with_its_fields() {
+    let logged = Logged::start("--trust-proxy 127.0.0.1 --body-timeout 0.2");
+    let fields = "Host: x\r\nX-Forwarded-For: 203.0.113.9\r\nReferer: R\r\nUser-Agent: U\r\n";
+    for (at, (framing, status)) in [
+        ("Content-Length: 5\r\n\r\nab", 408),
+        (
+            "Content-Length: 9999999\r\nExpect: 100-continue\r\n\r\n",
+            413,
+        ),
+        ("Transfer-Encoding: chunked\r\n\r\nx\r\n", 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = logged.server.connect();
+        client.send(format!("POST / HTTP/1.1\r\n{fields}{framing}"));
+        client.read_to_any_end();
+        let line = logged.lines(at + 1).remove(at);
+        assert!(line.starts_with("203.0.113.9 - - ["), "{line}");
+        let begin = format!("] \"POST / HTTP/1.1\" {status} ");
+        assert!(
+            line.contains(&begin) && line.ends_with("\"R\" \"U\""),
+            "{line}"
+        );
+    }
 }
 
 #[test]

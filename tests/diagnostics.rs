@@ -91,6 +91,12 @@ fn every_end_tells_its_reason() {
     end_of("the client leaving", &["client_closed"], &|client| {
         client.get("/");
     });
+    end_of("leaving in a head", &["client_gave_up"], &|client| {
+        client.send("GET / HTTP/1.1\r\nHost: a");
+    });
+    end_of("leaving in a body", &["client_gave_up"], &|client| {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    });
     end_of("an idle end", &["server", "idle_timeout"], &|client| {
         client.get("/");
         client.assert_closed();

@@ -56,7 +56,7 @@ impl<T: Transport> Connection<T> {
 
     /// Notes the close. To be called once, before the connection is dropped.
     pub fn closed(&mut self, reason: CloseReason, desk: &mut Desk) {
-        self.abandon(desk);
+        self.abandon(reason, desk);
         desk.counters.closed(reason, self.identity.requests);
         if let Some(story) = self.identity.story.take() {
             desk.counters.tell(story, reason, Instant::now());

@@ -227,7 +227,11 @@ impl<T: Transport> Connection<T> {
             }
             // A whole request may lie there for which there was no descriptor.
             State::ReadingHead(reading) if reading.unjudged => {
-                return self.refuse(Status::ServiceUnavailable, CloseReason::BadRequest, desk);
+                return self.refuse(
+                    Status::ServiceUnavailable,
+                    CloseReason::OutOfResources,
+                    desk,
+                );
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,

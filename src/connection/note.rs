@@ -7,15 +7,15 @@ use log::debug;
 
 use super::{Identity, desk::Desk, respond::Queued};
 use crate::{
+    config::Proxy,
     http::{
         forwarded,
         persistence::{CloseCause, Persistence},
         request::Asked,
-        status::Status,
     },
     observe::{
         close_reason::CloseReason,
-        log_line::{LogEntry, LogOutcome, LogRequest, PendingLine},
+        log_line::{LogEntry, LogOutcome, LogRequest, LogTime, PendingLine},
     },
 };
 
@@ -78,8 +78,7 @@ impl<'a> Said<'a> {
     }
 
     /// The client's address: the peer's, or what a trusted proxy says it is.
-    fn client(self, peer: Option<IpAddr>, desk: &Desk) -> Option<IpAddr> {
-        let proxies = &desk.trusted_proxies;
+    fn client(self, peer: Option<IpAddr>, proxies: &[Proxy]) -> Option<IpAddr> {
         match self {
             Said::Request(asked) if !proxies.is_empty() => {
                 forwarded::client(&asked.fields, peer, |address| {
@@ -93,9 +92,9 @@ impl<'a> Said<'a> {
     fn entry(
         self,
         identity: &Identity,
-        desk: &'a Desk,
-        number: u64,
-        status: Status,
+        proxies: &[Proxy],
+        time: &'a LogTime,
+        note: &Note,
     ) -> LogEntry<'a> {
         let (request, referer, user_agent) = match self {
             Said::Request(asked) => (
@@ -106,14 +105,14 @@ impl<'a> Said<'a> {
             Said::Raw(bytes) => (LogRequest::Raw(bytes), None, None),
         };
         LogEntry {
-            client: self.client(identity.client(), desk),
-            time: &desk.log_time,
+            client: self.client(identity.client(), proxies),
+            time,
             request,
-            status,
+            status: note.queued.status,
             referer,
             user_agent,
             connection: identity.id,
-            number,
+            number: note.number,
         }
     }
 }
@@ -129,22 +128,11 @@ pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note
         return;
     }
     let now = Instant::now();
-    if desk.log.is_some() {
-        let mut log = desk.log.take();
-        if let Some(log) = &mut log {
-            let entry = said.entry(identity, desk, note.number, note.queued.status);
-            log.write(&entry, &note.outcome(now));
-        }
-        desk.log = log;
+    if let Some(log) = &mut desk.log {
+        let entry = said.entry(identity, &desk.trusted_proxies, &desk.log_time, &note);
+        log.write(&entry, &note.outcome(now));
     }
     tell(identity, desk, said.line(), note, now);
-}
-
-/// Notes a response that could not be sent, with `left` bytes unsent.
-#[cold]
-pub fn failed(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, mut note: Note, left: u64) {
-    note.queued.content_bytes = note.queued.content_bytes.saturating_sub(left);
-    sent(identity, desk, said, note);
 }
 
 /// Keeps what is to be noted of a response until its last byte is sent.
@@ -157,10 +145,8 @@ pub fn hold(
     if !is_timed(desk) {
         return None;
     }
-    let line = desk
-        .log
-        .as_ref()
-        .map(|log| log.begin(&said.entry(identity, desk, note.number, note.queued.status)));
+    let entry = said.entry(identity, &desk.trusted_proxies, &desk.log_time, &note);
+    let line = desk.log.as_ref().map(|log| log.begin(&entry));
     Some(Box::new(Unfinished {
         line,
         story_line: String::from_utf8_lossy(said.line()).into(),
@@ -168,11 +154,22 @@ pub fn hold(
     }))
 }
 
-/// Notes a response that ended in a later turn, with `left` bytes unsent.
-pub fn finished(identity: &mut Identity, desk: &mut Desk, unfinished: Unfinished, left: u64) {
+/// Notes a response that was given up in a later turn, with `left` bytes unsent.
+pub fn abandoned(
+    identity: &mut Identity,
+    desk: &mut Desk,
+    mut unfinished: Unfinished,
+    reason: CloseReason,
+    left: u64,
+) {
+    unfinished.note = unfinished.note.cut_short(reason, left);
+    finished(identity, desk, unfinished);
+}
+
+/// Notes a response that ended in a later turn.
+pub fn finished(identity: &mut Identity, desk: &mut Desk, unfinished: Unfinished) {
     let now = Instant::now();
-    let mut note = unfinished.note;
-    note.queued.content_bytes = note.queued.content_bytes.saturating_sub(left);
+    let note = unfinished.note;
     if let (Some(log), Some(line)) = (&mut desk.log, &unfinished.line) {
         log.complete(line, &note.outcome(now));
     }
@@ -211,6 +208,13 @@ fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Inst
 }
 
 impl Note {
+    /// That of a response which ends for `reason`, with `left` bytes unsent.
+    pub fn cut_short(mut self, reason: CloseReason, left: u64) -> Note {
+        self.queued.content_bytes = self.queued.content_bytes.saturating_sub(left);
+        self.close = Some(reason);
+        self
+    }
+
     fn outcome(&self, now: Instant) -> LogOutcome {
         let took = now.saturating_duration_since(self.received).as_micros();
         LogOutcome {

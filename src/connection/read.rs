@@ -20,7 +20,7 @@ impl<T: Transport> Connection<T> {
         let room = &mut input[held..end];
         let wanted = room.len();
         match uninterrupted(|| self.transport.read(room)) {
-            Ok(0) => Err(CloseReason::ClientClosed),
+            Ok(0) => Err(self.ended()),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
                 // unless the peer's end stands behind it.
@@ -32,6 +32,15 @@ impl<T: Transport> Connection<T> {
                 Ok(None)
             }
             Err(_) => Err(CloseReason::Reset),
+        }
+    }
+
+    /// What it is that the peer ended its side.
+    fn ended(&self) -> CloseReason {
+        match &self.state {
+            State::ReadingHead(reading) if !reading.input.is_empty() => CloseReason::ClientGaveUp,
+            State::DiscardingBody(_) => CloseReason::ClientGaveUp,
+            _ => CloseReason::ClientClosed,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Answers to what is no request, or not the whole of one.
 
+use std::mem::MaybeUninit;
+
 use super::{
     Budget, Connection, Fate, Step,
     body::Body,
@@ -15,7 +17,7 @@ use crate::{
         error::RequestError,
         framing::BodyFraming,
         persistence::{CloseCause, Persistence},
-        request::{Expectation, Request, Version},
+        request::{self, Asked, Expectation, Request, Version},
         response,
         status::Status,
     },
@@ -55,9 +57,19 @@ impl<T: Transport> Connection<T> {
             close: Some(reason),
             received: desk.now,
         };
+        if !note::is_timed(desk) {
+            return;
+        }
+        // What is wrong may stand behind the head.
+        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let request = request::parse(bytes, &mut room, &desk.limits.head);
+        let asked = request.ok().flatten().map(|request| Asked::from(&request));
         let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
-        let line = line.unwrap_or_default();
-        note::sent(&mut self.identity, desk, Said::Raw(line), note);
+        let said = match &asked {
+            Some(asked) => Said::Request(asked),
+            None => Said::Raw(line.unwrap_or_default()),
+        };
+        note::sent(&mut self.identity, desk, said, note);
     }
 
     /// Gives up waiting for the rest of a request, and says so.

@@ -220,8 +220,8 @@ impl<T: Transport> Connection<T> {
             false => Ok(()),
         });
         if let Err(error) = written {
-            let left = desk.output.left();
-            note::failed(&mut self.identity, desk, Said::Request(asked), note, left);
+            let note = note.cut_short((&error).into(), desk.output.left());
+            note::sent(&mut self.identity, desk, Said::Request(asked), note);
             return Err(error);
         }
         if progress.flow == Flow::Done {

@@ -37,7 +37,6 @@ impl<T: Transport> Connection<T> {
             Ok(Flow::Paused) => return Step::Stop(Fate::Turn),
             Err(error) => write_failed(&self.identity, &error),
         };
-        self.abandon(desk);
         Step::Stop(Fate::Closed(reason))
     }
 
@@ -67,7 +66,7 @@ impl<T: Transport> Connection<T> {
             ..
         } = *writing;
         if let Some(unfinished) = unfinished {
-            note::finished(&mut self.identity, desk, *unfinished, 0);
+            note::finished(&mut self.identity, desk, *unfinished);
         }
         match then {
             Then::Next if unparsed.is_empty() && desk.draining => {
@@ -97,12 +96,12 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Notes that the response under way will not be finished.
-    pub(super) fn abandon(&mut self, desk: &mut Desk) {
+    /// Notes that the response under way will not be finished, for `reason`.
+    pub(super) fn abandon(&mut self, reason: CloseReason, desk: &mut Desk) {
         if let State::Writing(writing) = &mut self.state {
             let left = writing.output.left();
             if let Some(unfinished) = writing.unfinished.take() {
-                note::finished(&mut self.identity, desk, *unfinished, left);
+                note::abandoned(&mut self.identity, desk, *unfinished, reason, left);
             }
         }
     }
@@ -123,12 +122,21 @@ pub(super) fn write_failed(identity: &Identity, error: &WriteError) -> CloseReas
     match error {
         WriteError::Transport(error) => {
             debug!("connection {}: cannot write: {error}", identity.id);
-            CloseReason::Reset
         }
-        WriteError::FileChanged => CloseReason::FileChanged,
+        WriteError::FileChanged => {}
         WriteError::File(error) => {
             warn!("connection {}: cannot read a file: {error}", identity.id);
-            CloseReason::FileFailed
+        }
+    }
+    error.into()
+}
+
+impl From<&WriteError> for CloseReason {
+    fn from(error: &WriteError) -> CloseReason {
+        match error {
+            WriteError::Transport(_) => CloseReason::Reset,
+            WriteError::FileChanged => CloseReason::FileChanged,
+            WriteError::File(_) => CloseReason::FileFailed,
         }
     }
 }

@@ -56,6 +56,10 @@ close_reasons! {
     /// The peer ended its side between two requests, or before the first.
     ClientClosed "client_closed" Client
         "The client had no more to ask and closed first, so TIME_WAIT is held by the client.",
+    /// The peer ended its side in the middle of a head or a body.
+    ClientGaveUp "client_gave_up" Client
+        "The client closed in the middle of a request, which could not be answered, so TIME_WAIT \
+         is held by the client.",
     /// The last request said `Connection: close`, or was HTTP/1.0 without
     /// `keep-alive` (RFC 9112 section 9.3).
     ClientAsked "client_asked" Server
@@ -82,7 +86,7 @@ close_reasons! {
     WriteTimeout "write_timeout" Server
         "The client stopped reading the answer; the server gave up first and, unless it had to \
          reset, holds TIME_WAIT.",
-    /// The peer read or sent, but slower than the least rate.
+    /// The peer read, but slower than the least rate.
     TooSlow "too_slow" Server
         "The client was slower than the least rate allowed; the server gave up first and, unless \
          it had to reset, holds TIME_WAIT.",
@@ -103,10 +107,16 @@ close_reasons! {
     FileFailed "file_failed" Server
         "The file could not be read to its end, so its promised length could not be kept; the \
          server cut the answer short.",
-    /// The connection limit was reached and this was the longest idle one.
+    /// The connection limit was reached, or the descriptors were, and this was
+    /// the longest idle one.
     Evicted "evicted" Server
-        "The server had as many connections as it may; this one was idle the longest and made \
-         room, so the server holds TIME_WAIT.",
+        "The server had as many connections or open files as it may; this one was idle the \
+         longest and made room, so the server holds TIME_WAIT.",
+    /// The system had no descriptor, or no memory, for it within
+    /// `--header-timeout`; a request that was whole was answered with a 503.
+    OutOfResources "out_of_resources" Server
+        "The system had no descriptor or memory left for what this connection asked; the server \
+         closed first and holds TIME_WAIT.",
     /// The server is stopping.
     Draining "draining" Server
         "The server is stopping: it finished the request under way, closed first and holds \

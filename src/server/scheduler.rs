@@ -290,7 +290,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         slot.watched = wanted;
         if let Err(error) = self.outside.watch(slot.token, before, wanted) {
             error!("cannot watch a connection: {error}");
-            self.close(place, CloseReason::Reset);
+            self.close(place, CloseReason::OutOfResources);
         }
     }
 

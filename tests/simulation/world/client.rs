@@ -244,7 +244,7 @@ impl Client {
         match reason {
             CloseReason::Panicked => panic!("{name}: a panic, told of above"),
             CloseReason::Reset => assert!(wire.is_reset(), "{name}: reset by nobody"),
-            CloseReason::ClientClosed => {
+            CloseReason::ClientClosed | CloseReason::ClientGaveUp => {
                 assert!(wire.is_ended(), "{name}: ended by nobody");
                 if self.sent == self.stream.bytes.len() && !self.is_disturbed {
                     assert!(is_whole, "{name}: unanswered");

@@ -204,7 +204,9 @@ fn a_sibling_without_its_file_is_no_file() {
 #[test]
 fn a_sibling_older_than_its_file_is_not_used() {
     let hour = Duration::from_secs(3_600);
-    let now = SystemTime::now() - hour;
+    let since = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since) - hour;
+    let now = whole + Duration::from_nanos(900_000_001);
     for (size, args) in [(100, ""), (100, "--cache-size 0"), (2 << 20, "")] {
         let server = Server::build()
             .file("a.txt", content(size))
@@ -223,6 +225,11 @@ fn a_sibling_older_than_its_file_is_not_used() {
             (now, now - Duration::from_nanos(1), false),
             (now, now - hour, false),
             (now - hour * 9, now, true),
+            // As brotli(1) hands the time on: in whole seconds.
+            (now, whole, true),
+            (now, whole + Duration::from_nanos(1), false),
+            (whole + Duration::from_secs(1), whole, false),
+            (whole, whole, true),
         ] {
             touch("a.txt", file);
             touch("a.txt.gz", sibling);

@@ -240,7 +240,7 @@ impl Loader<'_> {
         let paths = &loading.paths;
         let opened = paths.ask_sibling(coding, |path| self.root.open_beneath(path.to_bytes()));
         match opened {
-            Ok(Opened::File(file, identity)) if identity.mtime >= loading.identity.mtime => {
+            Ok(Opened::File(file, identity)) if identity.is_as_new_as(&loading.identity) => {
                 Ok(Some((file, identity)))
             }
             Ok(_) => Ok(None),
@@ -295,7 +295,7 @@ impl Loading {
     /// original.
     fn has(&self, coding: ContentCoding) -> bool {
         self.siblings.found[slot(coding)]
-            .is_some_and(|sibling| sibling.mtime >= self.identity.mtime)
+            .is_some_and(|sibling| sibling.is_as_new_as(&self.identity))
     }
 
     fn watch(self, turn: Turn) -> Watch {

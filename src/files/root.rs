@@ -30,9 +30,13 @@ pub struct Identity {
     /// Last modification, nanoseconds since the epoch.
     pub mtime: i128,
     /// Last change of the inode, nanoseconds since the epoch. Nobody can set
-    /// it at will, so it tells of every change of the content.
+    /// it at will, so it tells of every change of the content but one: the
+    /// system stamps a page that is written through a mapping (mmap(2)) once,
+    /// and not again until it has written it out.
     pub ctime: i128,
 }
+
+const NANOSECONDS: i128 = 1_000_000_000;
 
 impl Identity {
     /// The identity in a `stat`.
@@ -40,7 +44,7 @@ impl Identity {
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
     pub(super) fn new(stat: &Stat) -> Identity {
         let nanoseconds = |seconds: i64, nanoseconds: i64| {
-            i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+            i128::from(seconds) * NANOSECONDS + i128::from(nanoseconds)
         };
         Identity {
             inode: (stat.st_dev as u64, stat.st_ino as u64),
@@ -52,6 +56,16 @@ impl Identity {
 }
 
 impl Identity {
+    /// Whether this file is not older than `original`, which it is made from. A
+    /// time without a fraction is compared in whole seconds: some programs,
+    /// brotli(1) among them, hand the time of what they read on as that.
+    pub(super) fn is_as_new_as(&self, original: &Identity) -> bool {
+        match self.mtime.rem_euclid(NANOSECONDS) {
+            0 => self.mtime >= original.mtime - original.mtime.rem_euclid(NANOSECONDS),
+            _ => self.mtime >= original.mtime,
+        }
+    }
+
     /// Whether the content of the open `file` is still what it was. Its name
     /// may be gone or lead to another file meanwhile, which changes its
     /// `ctime`, but not what is read from it.

@@ -164,6 +164,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     pub fn take_arrivals(&mut self) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.outside.take_arrivals(&mut arrivals);
+        // They may have come after a file was looked at in this turn, and after
+        // it was changed.
+        self.desk.read_clock();
         for accepted in arrivals.drain(..) {
             self.adopt(accepted);
         }

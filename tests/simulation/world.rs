@@ -7,6 +7,7 @@
 mod client;
 mod idle_order;
 mod look;
+mod newcomer;
 mod outside;
 mod play;
 

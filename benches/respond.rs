@@ -76,7 +76,7 @@ fn preconditions(c: &mut Criterion) {
     let etag = &EntityTag::new(4_096, 1_763_000_000_123_456_789, None);
     let last_modified = HttpDate::from_unix_seconds(1_763_000_000);
     let validators = Validators {
-        etag,
+        etag: Some(etag),
         last_modified: Some(last_modified),
     };
     let tag = String::from_utf8_lossy(etag.as_bytes()).into_owned();

@@ -12,7 +12,7 @@ use crate::{
     config::SiteOptions,
     files::{
         Folder, Found, Refusal, Selected, Turn, View,
-        listing::{self, Form, Listing, Progress},
+        listing::{self, Form, Listing},
     },
     http::{
         conditional::{self, Precondition, Validators},
@@ -39,7 +39,7 @@ pub enum Answer {
     /// None yet: there is no descriptor for the file. To be asked again once
     /// one is free; 503 to who cannot wait.
     NoDescriptor,
-    /// None yet: a folder's listing, of which a first piece is done. Once it is
+    /// None yet: a folder's listing, to be made piece by piece. Once it is
     /// finished, [`answer_listed`] answers.
     Listing(Box<Listing>),
 }
@@ -147,7 +147,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Pl
             query,
             &place.options.cache_control,
         )),
-        Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder, place),
+        Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder),
         Err(refusal) => answer_refusal(request, &path, refusal, place),
     }
 }
@@ -156,7 +156,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Pl
 /// (RFC 9110 section 13.2.2).
 fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Answer {
     let validators = Validators {
-        etag: &selected.etag,
+        etag: Some(&selected.etag),
         last_modified: selected.last_modified,
     };
     match conditional::evaluate(&request.fields, validators) {
@@ -190,24 +190,28 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
     }
 }
 
+/// A listing: something is there, but nothing that it could be compared by.
 fn answer_folder(
     request: &Request<'_>,
     path: &RequestPath<'_>,
     query: Option<&str>,
     folder: Folder,
-    place: Place<'_>,
 ) -> Answer {
+    let validators = Validators {
+        etag: None,
+        last_modified: None,
+    };
+    match conditional::evaluate(&request.fields, validators) {
+        Precondition::Proceed => {}
+        Precondition::NotModified => return Answer::Page(Page::listing_not_modified()),
+        Precondition::Failed => return Answer::Page(Page::of(Status::PreconditionFailed)),
+    }
     let form = match page::prefers_json(request.fields.accept) {
         true => Form::Json,
         false => Form::Html,
     };
     let sort = listing::Sort::from_query(query);
-    let mut listing = Listing::new(folder, path.as_bytes(), form, sort);
-    match listing.advance() {
-        Ok(Progress::Unfinished) => Answer::Listing(Box::new(listing)),
-        Ok(Progress::Finished(chunks)) => Answer::Page(Page::listing(form, chunks)),
-        Err(refusal) => answer_refusal(request, path, refusal, place),
-    }
+    Answer::Listing(Box::new(Listing::new(folder, path.as_bytes(), form, sort)))
 }
 
 /// Answers the request of an [`Answer::Listing`] with what that came to.

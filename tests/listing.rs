@@ -73,6 +73,28 @@ fn site() -> support::server::Builder {
 }
 
 #[test]
+fn a_listing_is_there_but_has_no_tag_to_be_known_by() {
+    let server = site().start();
+    let mut client = server.connect();
+    for (field, status) in [
+        ("If-Match: *", 200),
+        ("If-Match: \"a\"", 412),
+        ("If-None-Match: *", 304),
+        ("If-None-Match: \"a\"", 200),
+        ("If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT", 200),
+        ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", 200),
+    ] {
+        let reply = client.get_with("/d/", &format!("{field}\r\n"));
+        assert_eq!(reply.status, status, "{field}");
+        if status == 304 {
+            assert_eq!(reply.field("vary"), Some("Accept"));
+            assert_eq!(reply.field("cache-control"), Some("no-cache"));
+            assert_eq!(reply.field("content-type"), None);
+        }
+    }
+}
+
+#[test]
 fn a_folder_is_listed_where_it_has_no_index() {
     let server = site().file("index.html", "home").start();
     let mut client = server.connect();

@@ -48,6 +48,11 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
+/// Bytes of requests that it may have judged in one turn, the last of which may
+/// go beyond: a head that is long can take a thousand times as long to judge as
+/// a short one, and its answer may be short all the same.
+const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
+
 /// Bytes that those who are being written to may send together in one turn, as
 /// long as each has the least share: what that takes, everybody else waits.
 const TURN_BYTES_MAX: usize = 6 << 20;
@@ -138,7 +143,24 @@ enum Step {
 /// What a connection may still do in this turn.
 struct Budget {
     responses: usize,
+    request_bytes: usize,
     bytes: usize,
+}
+
+impl Budget {
+    /// The share of one turn, of which `bytes` may be sent.
+    fn new(bytes: usize) -> Budget {
+        Budget {
+            responses: TURN_RESPONSES_MAX,
+            request_bytes: TURN_REQUEST_BYTES_MAX,
+            bytes,
+        }
+    }
+
+    /// Whether no further request can be answered in this turn.
+    fn is_spent(&self) -> bool {
+        self.responses == 0 || self.request_bytes == 0 || self.bytes == 0
+    }
 }
 
 impl<T: Transport> Connection<T> {
@@ -200,10 +222,7 @@ impl<T: Transport> Connection<T> {
         if matches!(self.state, State::Writing(_)) && !hint.writable {
             return Fate::Writing;
         }
-        let mut budget = Budget {
-            responses: TURN_RESPONSES_MAX,
-            bytes: desk.share_bytes,
-        };
+        let mut budget = Budget::new(desk.share_bytes);
         loop {
             let step = match &self.state {
                 State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk, &mut budget),
@@ -248,10 +267,7 @@ impl<T: Transport> Connection<T> {
     /// free, which a slow reader needs longer for. So it is tried before the
     /// connection is given up, and the least rate decides.
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
-        let mut budget = Budget {
-            responses: 0,
-            bytes: desk.share_bytes,
-        };
+        let mut budget = Budget::new(desk.share_bytes);
         match (self.write(desk, &mut budget), &self.state) {
             (Step::Stop(Fate::Closed(reason)), _) => Fate::Closed(reason),
             (_, State::Writing(writing)) if writing.progress_at < desk.now => {
@@ -266,10 +282,7 @@ impl<T: Transport> Connection<T> {
     /// The listing of a large folder was not finished in time: too many others
     /// are being made. The client may ask again.
     fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
-        let mut budget = Budget {
-            responses: TURN_RESPONSES_MAX,
-            bytes: desk.share_bytes,
-        };
+        let mut budget = Budget::new(desk.share_bytes);
         match self.folder_read(Err(Refusal::NoRoom), desk, &mut budget) {
             Step::Stop(fate) => fate,
             Step::Continue => Fate::Turn,

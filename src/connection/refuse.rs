@@ -86,10 +86,7 @@ impl<T: Transport> Connection<T> {
         self.queue_last(page, &line, reason, desk);
         let mut progress = Progress::begin(desk.now);
         progress.then = Then::Close(reason);
-        let mut budget = Budget {
-            responses: 0,
-            bytes: usize::MAX,
-        };
+        let mut budget = Budget::new(usize::MAX);
         let step = match self.flush(&mut progress, desk, &mut budget) {
             // Something unread may be there: `unjudged` bytes say so.
             Ok(()) => self.settle(b"\n", true, progress, desk.now, desk),

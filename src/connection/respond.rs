@@ -227,16 +227,17 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         vary,
         refused: _,
     } = page;
+    let has_content = *status != Status::NotModified;
     let head = Head {
         location: location.as_deref(),
         allow: *allow,
         retry_after: *retry_after,
         cache_control: Some(cache_control),
-        content_security_policy: Some(content_security_policy),
+        content_security_policy: has_content.then_some(content_security_policy),
         vary: *vary,
-        content_type: Some(content_type),
+        content_type: has_content.then_some(content_type),
         content_range: *content_range,
-        content_length: Some(page.content_bytes()),
+        content_length: has_content.then(|| page.content_bytes()),
         ..frame.head(*status)
     };
     head.write(&mut output.bytes);

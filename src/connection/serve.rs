@@ -50,11 +50,15 @@ impl<T: Transport> Connection<T> {
         let mut unjudged = false;
         let mut starved = false;
         while progress.at < input.len() {
-            if progress.flow != Flow::Done || budget.responses == 0 || budget.bytes == 0 {
+            if progress.flow != Flow::Done || budget.is_spent() {
                 unjudged = true;
                 break;
             }
-            match self.answer(input, &mut progress, desk, budget) {
+            let begin = progress.at;
+            let judged = self.answer(input, &mut progress, desk, budget);
+            let request_bytes = progress.at - begin;
+            budget.request_bytes = budget.request_bytes.saturating_sub(request_bytes);
+            match judged {
                 Ok(Judged::Answered) => {}
                 Ok(Judged::Partial) => break,
                 Ok(Judged::Last) => break,
@@ -347,7 +351,7 @@ impl<T: Transport> Connection<T> {
             Then::Folder(mut reading) => {
                 reading.unparsed = rest.to_vec();
                 self.state = State::ReadingFolder(reading);
-                Step::Stop(Fate::Turn)
+                Step::Continue
             }
             Then::Next if rest.is_empty() => {
                 self.state = State::Idle { since: desk.now };

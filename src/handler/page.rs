@@ -141,6 +141,14 @@ impl Page {
         }
     }
 
+    /// 304 for a listing (RFC 9110 section 15.4.5).
+    pub fn listing_not_modified() -> Page {
+        Page {
+            status: Status::NotModified,
+            ..Page::listing(Form::Html, Vec::new())
+        }
+    }
+
     /// Bytes of its content.
     pub fn content_bytes(&self) -> u64 {
         let chunks = self.chunks.iter().map(|chunk| chunk.as_ref().len() as u64);

@@ -9,8 +9,9 @@ use super::{
 /// What a representation can be compared by.
 #[derive(Clone, Copy, Debug)]
 pub struct Validators<'r> {
-    /// Its entity tag, always strong.
-    pub etag: &'r EntityTag,
+    /// Its entity tag, always strong; `None` where it has none, and then `*`
+    /// alone matches (sections 13.1.1 and 13.1.2).
+    pub etag: Option<&'r EntityTag>,
     /// Its last modification; `None` where it cannot be told, and then
     /// conditions on dates are ignored (sections 13.1.3 and 13.1.4).
     pub last_modified: Option<HttpDate>,
@@ -75,7 +76,7 @@ pub fn if_range_holds(fields: &Fields<'_>, validators: Validators<'_>, date: Htt
         return true;
     };
     // The tag of a file is strong, so to equal it is to be strong.
-    if value == validators.etag.as_bytes() {
+    if (validators.etag).is_some_and(|etag| value == etag.as_bytes()) {
         return true;
     }
     dates(validators.last_modified, Some(value))
@@ -93,14 +94,15 @@ enum Comparison {
 
 /// Whether the list that `lines` make together names `etag`, or is `*`
 /// (sections 13.1.1 and 13.1.2). A malformed element matches nothing.
-fn matches(lines: Lines<'_>, etag: &EntityTag, comparison: Comparison) -> bool {
+fn matches(lines: Lines<'_>, etag: Option<&EntityTag>, comparison: Comparison) -> bool {
     let (mut elements, mut any) = (0_usize, false);
     for element in lines.into_iter().flat_map(ListedTags::new) {
         elements += 1;
         match element {
             ListedTag::Any => any = true,
             ListedTag::Tag { weak, opaque } => {
-                if opaque == etag.as_bytes() && !(weak && comparison == Comparison::Strong) {
+                let is_same = etag.is_some_and(|etag| opaque == etag.as_bytes());
+                if is_same && !(weak && comparison == Comparison::Strong) {
                     return true;
                 }
             }
@@ -154,9 +156,9 @@ mod tests {
     }
 
     fn outcome(head: &[(&str, &str)], last_modified: Option<HttpDate>) -> Precondition {
-        let etag = &EntityTag::new(1, 1_000, None);
+        let etag = EntityTag::new(1, 1_000, None);
         let validators = Validators {
-            etag,
+            etag: Some(&etag),
             last_modified,
         };
         with_fields(head, |fields| evaluate(fields, validators))
@@ -300,7 +302,7 @@ mod tests {
     fn if_range() {
         let etag = &EntityTag::new(1, 1_000, None);
         let validators = Validators {
-            etag,
+            etag: Some(etag),
             last_modified: Some(date(NOON)),
         };
         for (value, at, expected) in [

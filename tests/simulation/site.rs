@@ -56,6 +56,8 @@ impl Ground {
         write("large.bin", &pattern(LARGE_BYTES));
         std::fs::create_dir(root.path().join("folder")).unwrap();
         write("folder/index.html", b"<p>index</p>");
+        std::fs::create_dir(root.path().join("few")).unwrap();
+        write("few/1", b"");
         std::fs::create_dir(root.path().join("many")).unwrap();
         for n in 0..MANY {
             write(&format!("many/{n}"), b"");

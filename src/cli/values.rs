@@ -3,7 +3,10 @@
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use crate::config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT};
+use crate::{
+    config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT},
+    http::headers::is_token,
+};
 
 /// The longest time that can be set: a year.
 const SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
@@ -172,7 +175,7 @@ const COMPUTED: [&str; 17] = [
 fn field_line(line: &str) -> Result<(String, String), String> {
     let (name, value) = line.split_once(':').ok_or(NOT_A_FIELD)?;
     let value = value.trim_matches([' ', '\t']);
-    if name.is_empty() || !name.bytes().all(is_token_byte) {
+    if !is_token(name.as_bytes()) {
         return Err(format!("'{name}' is not a field name"));
     }
     if value.chars().any(|char| char.is_control() && char != '\t') {
@@ -184,15 +187,6 @@ fn field_line(line: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A byte of a token (RFC 9110 section 5.6.2).
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
-}
-
 /// `EXT=TYPE`, as in `md=text/markdown`. The extension is kept in lower case
 /// and without a dot.
 pub fn media_type(text: &str) -> Result<(String, String), String> {
@@ -201,7 +195,7 @@ pub fn media_type(text: &str) -> Result<(String, String), String> {
         .ok_or("not EXT=TYPE, such as md=text/markdown")?;
     let extension = extension.trim();
     let extension = extension.strip_prefix('.').unwrap_or(extension);
-    if !is_token(extension) || extension.contains('.') {
+    if !is_token(extension.as_bytes()) || extension.contains('.') {
         return Err(format!("'{extension}' is not the extension of a file name"));
     }
     let media_type = media_type.trim();
@@ -218,17 +212,17 @@ fn is_media_type(text: &str) -> bool {
     let mut parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
     let essence = parts.next().and_then(|essence| essence.split_once('/'));
     let is_value = |value: &str| match value.strip_prefix('"') {
-        None => is_token(value),
+        None => is_token(value.as_bytes()),
         Some(quoted) => quoted.strip_suffix('"').is_some_and(|inner| {
             inner
                 .bytes()
                 .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
         }),
     };
-    essence.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+    essence.is_some_and(|(kind, subtype)| is_token(kind.as_bytes()) && is_token(subtype.as_bytes()))
         && parts.all(|part| {
             part.split_once('=')
-                .is_some_and(|(name, value)| is_token(name) && is_value(value))
+                .is_some_and(|(name, value)| is_token(name.as_bytes()) && is_value(value))
         })
 }
 
@@ -246,7 +240,7 @@ impl fmt::Display for Charset {
 pub fn charset(text: &str) -> Result<Charset, String> {
     match text {
         none if none.eq_ignore_ascii_case("none") => Ok(Charset(None)),
-        name if is_token(name) => Ok(Charset(Some(name.into()))),
+        name if is_token(name.as_bytes()) => Ok(Charset(Some(name.into()))),
         _ => Err("not the name of a charset, such as utf-8, nor none".into()),
     }
 }

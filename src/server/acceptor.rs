@@ -33,7 +33,6 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// The acceptor.
-#[derive(Debug)]
 pub struct Acceptor {
     /// Its poll, in which [`Shared::acceptor`] is registered.
     pub poll: Poll,
@@ -96,7 +95,7 @@ impl Acceptor {
     /// Obeys the signals that came.
     fn is_told_to_stop(&mut self) -> bool {
         let mut stop = false;
-        for signal in self.signals.pending() {
+        for signal in self.signals.pending().filter_map(Signal::of) {
             match (signal, &self.access_log) {
                 (Signal::Stop, _) => stop = true,
                 (Signal::Reopen, Some(log)) => log.reopen(),

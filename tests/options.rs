@@ -334,7 +334,11 @@ fn what_the_system_refuses_is_named_with_its_reason() {
     let rows: &[(&[&str], &[&str])] = &[
         (
             &["--listen", free, "/no/such/folder"],
-            &["/no/such/folder", "no such file"],
+            &["cannot serve /no/such/folder: no such file or directory"],
+        ),
+        (
+            &["--listen", free, "--access-log", "/no/such/log", root],
+            &["cannot write the access log /no/such/log: "],
         ),
         (&["--listen", free, file], &["a-file", "not a directory"]),
         (&["--listen", &address, root], &[&address, "in use"]),
@@ -346,6 +350,9 @@ fn what_the_system_refuses_is_named_with_its_reason() {
     check(rows, |(args, words)| {
         judge(&run(binary().args(*args)), 1, words)
     });
+    let handed = run(binary().env("LISTEN_FDS", "many").arg(root));
+    let line = "cannot use LISTEN_FDS=many: not a number up to 64";
+    judge(&handed, 1, &[line]).expect("one line");
 }
 
 #[test]

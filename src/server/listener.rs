@@ -145,11 +145,8 @@ fn bind_localhost(port: u16, settings: Settings) -> Result<Vec<Listener>, StartE
 }
 
 fn is_family_missing(error: &StartError) -> bool {
-    let StartError::Listen { source, .. } = error else {
-        return false;
-    };
     matches!(
-        Errno::from_io_error(source),
+        Errno::from_io_error(&error.source),
         Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
     )
 }

@@ -58,7 +58,7 @@ const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 
 /// Runs a server until it is told to stop and what is under way is done.
 pub fn run(config: Config) -> Result<(), StartError> {
-    let system = |what| move |source| StartError::System { what, source };
+    let system = |part| move |source| StartError::system(part, source);
     let mut config = config;
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
@@ -70,8 +70,10 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
     log::info!("{bounds}");
     let signals = shutdown::signals().map_err(system("signals"))?;
-    let site =
-        Site::open(&config.site).map_err(|source| StartError::root(&config.site.root, source))?;
+    let site = Site::open(&config.site).map_err(|source| StartError {
+        what: format!("cannot serve {}", config.site.root.display()),
+        source,
+    })?;
     if let Some(name) = &config.user {
         let files = listeners.iter().filter_map(Listener::file);
         user::become_user(name, files)?;
@@ -147,13 +149,15 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
     let Some(target) = &config.access_log else {
         return Ok(None);
     };
-    match AccessLog::open(target, config.log_format) {
-        Ok(log) => Ok(Some(Arc::new(log))),
-        Err(source) => Err(match target {
-            AccessLogTarget::File(path) => StartError::access_log(path, source),
-            AccessLogTarget::Stdout => StartError::access_log(Path::new("-"), source),
-        }),
-    }
+    let path = match target {
+        AccessLogTarget::File(path) => path,
+        AccessLogTarget::Stdout => Path::new("-"),
+    };
+    let log = AccessLog::open(target, config.log_format).map_err(|source| StartError {
+        what: format!("cannot write the access log {}", path.display()),
+        source,
+    })?;
+    Ok(Some(Arc::new(log)))
 }
 
 fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {

@@ -1,123 +1,52 @@
 //! Why a server cannot start.
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-};
+use std::{fmt, io};
 
 use crate::config::Endpoint;
 
 /// Why a server cannot start. Displayed, it is one line that names the thing
 /// and the system's reason.
 #[derive(Debug)]
-pub enum StartError {
-    /// The folder to serve cannot be opened.
-    Root {
-        /// The folder.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// An address cannot be listened on.
-    Listen {
-        /// The address.
-        address: Endpoint,
-        /// The reason.
-        source: io::Error,
-    },
-    /// A socket that a service manager handed over cannot be used.
-    Inherited {
-        /// What was handed over.
-        what: String,
-        /// The reason.
-        source: io::Error,
-    },
-    /// The access log cannot be written.
-    AccessLog {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// The user cannot be become.
-    User {
-        /// The user's name.
-        name: String,
-        /// The reason.
-        source: io::Error,
-    },
-    /// Anything else that the system refused.
-    System {
-        /// What was asked for: `poll`, `thread`, `signals`, `sandbox`.
-        what: &'static str,
-        /// The reason.
-        source: io::Error,
-    },
+pub struct StartError {
+    /// What cannot be done, with what: `cannot serve www`.
+    pub what: String,
+    /// The system's reason.
+    pub source: io::Error,
 }
 
 impl StartError {
-    /// The folder to serve cannot be opened.
-    pub fn root(path: &Path, source: io::Error) -> StartError {
-        StartError::Root {
-            path: path.into(),
-            source,
-        }
-    }
-
     /// An address cannot be listened on.
     pub fn listen(address: impl Into<Endpoint>, source: io::Error) -> StartError {
-        StartError::Listen {
-            address: address.into(),
-            source,
-        }
+        let what = format!("cannot listen on {}", address.into());
+        StartError { what, source }
     }
 
-    /// The access log cannot be written.
-    pub fn access_log(path: &Path, source: io::Error) -> StartError {
-        StartError::AccessLog {
-            path: path.into(),
-            source,
-        }
-    }
-
-    /// The system's reason.
-    fn reason(&self) -> &io::Error {
-        match self {
-            StartError::Root { source, .. }
-            | StartError::Listen { source, .. }
-            | StartError::Inherited { source, .. }
-            | StartError::AccessLog { source, .. }
-            | StartError::User { source, .. }
-            | StartError::System { source, .. } => source,
-        }
+    /// The system refused a `part` of the server: `poll`, `thread`, `signals`,
+    /// `sandbox`.
+    pub fn system(part: &str, source: io::Error) -> StartError {
+        let what = format!("cannot start: {part}");
+        StartError { what, source }
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Root { path, .. } => write!(out, "cannot serve {}", path.display()),
-            StartError::Listen { address, .. } => write!(out, "cannot listen on {address}"),
-            StartError::Inherited { what, .. } => write!(out, "cannot use {what}"),
-            StartError::AccessLog { path, .. } => {
-                write!(out, "cannot write the access log {}", path.display())
-            }
-            StartError::User { name, .. } => write!(out, "cannot become user {name}"),
-            StartError::System { what, .. } => write!(out, "cannot start: {what}"),
-        }?;
-        write!(out, ": {}", self.reason())
+        write!(out, "{}: {}", self.what, self.source)
     }
 }
 
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.reason())
+        Some(&self.source)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv6Addr, SocketAddr};
+    use std::{
+        net::{Ipv6Addr, SocketAddr},
+        path::Path,
+    };
 
     use super::*;
 
@@ -130,10 +59,6 @@ mod tests {
     fn the_line_names_the_thing_and_the_reason() {
         let os = io::Error::from_raw_os_error;
         check(
-            StartError::root(Path::new("www"), os(2)),
-            "cannot serve www: No such file or directory (os error 2)",
-        );
-        check(
             StartError::listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 80)), os(13)),
             "cannot listen on [::1]:80: Permission denied (os error 13)",
         );
@@ -142,15 +67,8 @@ mod tests {
             "cannot listen on unix:/run/s: Address already in use (os error 98)",
         );
         check(
-            StartError::access_log(Path::new("/a/log"), os(21)),
-            "cannot write the access log /a/log: Is a directory (os error 21)",
-        );
-        check(
-            StartError::User {
-                name: "nobody".into(),
-                source: io::Error::other("only root can"),
-            },
-            "cannot become user nobody: only root can",
+            StartError::system("sandbox", os(1)),
+            "cannot start: sandbox: Operation not permitted (os error 1)",
         );
     }
 }

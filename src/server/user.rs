@@ -23,8 +23,8 @@ pub fn become_user<'f>(
     name: &str,
     files: impl IntoIterator<Item = &'f Path>,
 ) -> Result<(), StartError> {
-    change(name, files).map_err(|source| StartError::User {
-        name: name.into(),
+    change(name, files).map_err(|source| StartError {
+        what: format!("cannot become user {name}"),
         source,
     })
 }

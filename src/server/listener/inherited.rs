@@ -12,7 +12,10 @@ const INHERITED_MAX: usize = 64;
 
 /// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
 pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
-    let failed = |what: String, source| StartError::Inherited { what, source };
+    let failed = |what: String, source| StartError {
+        what: format!("cannot use {what}"),
+        source,
+    };
     let count = std::env::var("LISTEN_FDS").unwrap_or_default();
     if !count.is_empty()
         && !count

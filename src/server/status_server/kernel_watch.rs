@@ -54,19 +54,15 @@ impl KernelWatch {
         let mut state = self.lock();
         if state
             .fresh_until
-            .is_some_and(|until| Instant::now() < until)
+            .is_none_or(|until| Instant::now() >= until)
         {
-            return state.view;
+            state.is_wanted = true;
+            self.changed.notify_all();
         }
-        state.is_wanted = true;
-        self.changed.notify_all();
         let waited = self
             .changed
             .wait_timeout_while(state, WAIT_MAX, |state| state.is_wanted);
-        match waited {
-            Ok((state, _)) => state.view,
-            Err(poisoned) => poisoned.into_inner().0.view,
-        }
+        waited.unwrap_or_else(PoisonError::into_inner).0.view
     }
 
     fn read_when_wanted(&self, mut kernel: Kernel, listeners: &[SocketAddr]) {

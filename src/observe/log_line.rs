@@ -9,7 +9,12 @@ use std::{io::Write, net::IpAddr};
 use super::close_reason::CloseReason;
 use crate::{
     config::LogFormat,
-    http::{date::HttpDate, request::Version, status::Status},
+    http::{
+        date::{Civil, ISO_8601_BYTES},
+        request::Version,
+        response::write_decimal,
+        status::Status,
+    },
 };
 
 /// Bytes of a malformed first line that are logged.
@@ -24,20 +29,23 @@ pub struct LogTime {
     /// `[22/Nov/2026:14:50:00 +0000]`
     combined: [u8; 28],
     /// `2026-11-22T14:50:00Z`
-    iso: [u8; 20],
+    iso: [u8; ISO_8601_BYTES],
 }
 
 impl LogTime {
     /// The second so long after the epoch.
     pub fn new(unix_seconds: u64) -> LogTime {
-        let date = HttpDate::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
-        // "Sun, 22 Nov 2026 14:50:00 GMT": each part has its fixed place.
-        let imf = date.imf_fixdate();
-        let (day, month, year, time) = (&imf[5..7], &imf[8..11], &imf[12..16], &imf[17..25]);
+        let civil = Civil::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
+        let iso = civil.iso_8601();
+        let mut combined = *b"[00/---/0000:00:00:00 +0000]";
+        combined[1..3].copy_from_slice(&iso[8..10]);
+        combined[4..7].copy_from_slice(civil.month_name().as_bytes());
+        combined[8..12].copy_from_slice(&iso[..4]);
+        combined[13..21].copy_from_slice(&iso[11..19]);
         LogTime {
             unix_seconds,
-            combined: joined(&[b"[", day, b"/", month, b"/", year, b":", time, b" +0000]"]),
-            iso: joined(&[year, b"-", month_digits(month), b"-", day, b"T", time, b"Z"]),
+            combined,
+            iso,
         }
     }
 
@@ -47,28 +55,6 @@ impl LogTime {
         if unix_seconds != self.unix_seconds {
             *self = LogTime::new(unix_seconds);
         }
-    }
-}
-
-fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
-    let mut bytes = parts.iter().copied().flatten();
-    std::array::from_fn(|_| bytes.next().copied().unwrap_or(b' '))
-}
-
-fn month_digits(name: &[u8]) -> &'static [u8] {
-    match name {
-        b"Jan" => b"01",
-        b"Feb" => b"02",
-        b"Mar" => b"03",
-        b"Apr" => b"04",
-        b"May" => b"05",
-        b"Jun" => b"06",
-        b"Jul" => b"07",
-        b"Aug" => b"08",
-        b"Sep" => b"09",
-        b"Oct" => b"10",
-        b"Nov" => b"11",
-        _ => b"12",
     }
 }
 
@@ -164,7 +150,7 @@ fn write_before(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
 
 fn write_outcome(format: LogFormat, outcome: &LogOutcome, out: &mut Vec<u8>) {
     match format {
-        LogFormat::Combined => decimal(outcome.bytes, out),
+        LogFormat::Combined => write_decimal(out, outcome.bytes),
         LogFormat::Json => json_outcome(outcome, out),
     }
 }
@@ -194,7 +180,7 @@ fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
         },
     }
     out.extend_from_slice(b"\" ");
-    decimal(u64::from(entry.status.code()), out);
+    write_decimal(out, u64::from(entry.status.code()));
     out.push(b' ');
 }
 
@@ -217,9 +203,9 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\",\"client\":\"");
     client(entry.client, out);
     out.extend_from_slice(b"\",\"connection\":");
-    decimal(entry.connection, out);
+    write_decimal(out, entry.connection);
     out.extend_from_slice(b",\"request\":");
-    decimal(entry.number, out);
+    write_decimal(out, entry.number);
     let (line, version) = match entry.request {
         LogRequest::Parsed(line, version) => (line, Some(version_name(version))),
         LogRequest::Raw(bytes) => (first_line(bytes), None),
@@ -229,7 +215,7 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"version\":");
     json_string(version, out);
     out.extend_from_slice(b",\"status\":");
-    decimal(u64::from(entry.status.code()), out);
+    write_decimal(out, u64::from(entry.status.code()));
     out.extend_from_slice(b",\"referer\":");
     json_string(entry.referer, out);
     out.extend_from_slice(b",\"user_agent\":");
@@ -238,9 +224,9 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
 
 fn json_outcome(outcome: &LogOutcome, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"bytes\":");
-    decimal(outcome.bytes, out);
+    write_decimal(out, outcome.bytes);
     out.extend_from_slice(b",\"microseconds\":");
-    decimal(outcome.microseconds, out);
+    write_decimal(out, outcome.microseconds);
     match outcome.close {
         None => out.extend_from_slice(b",\"kept\":true,\"close\":null"),
         Some(reason) => {
@@ -329,27 +315,13 @@ fn client(address: Option<IpAddr>, out: &mut Vec<u8>) {
         Some(IpAddr::V4(address)) => {
             let [a, b, c, d] = address.octets();
             for (octet, end) in [(a, b"." as &[u8]), (b, b"."), (c, b"."), (d, b"")] {
-                decimal(u64::from(octet), out);
+                write_decimal(out, u64::from(octet));
                 out.extend_from_slice(end);
             }
         }
         // Writing to a Vec does not fail.
         Some(IpAddr::V6(address)) => drop(write!(out, "{address}")),
     }
-}
-
-fn decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[first..]);
 }
 
 #[cfg(test)]

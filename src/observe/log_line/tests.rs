@@ -178,12 +178,3 @@ fn the_time_moves_with_the_second() {
     time.set(951_825_599);
     assert_eq!(&time.iso, b"2000-02-29T11:59:59Z");
 }
-
-#[test]
-fn numbers_are_decimal() {
-    for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
-        let mut out = Vec::new();
-        decimal(number, &mut out);
-        assert_eq!(out, number.to_string().into_bytes());
-    }
-}

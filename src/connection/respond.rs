@@ -6,6 +6,7 @@ use crate::{
     files::Turn,
     handler::{Answer, Chosen, Part, page::Page},
     http::{
+        method::Method,
         persistence::Persistence,
         range::ByteRange,
         response::{CommonFields, ContentRange, Head, write_content_range},
@@ -45,7 +46,7 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
         }
         Answer::Options => {
             let head = Head {
-                allow: true,
+                allow: Some(Method::ALLOW),
                 ..frame.head(Status::NoContent)
             };
             head.write(&mut output.bytes);
@@ -60,21 +61,7 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
 impl<'a> Frame<'a> {
     /// A head that says nothing of its own yet.
     fn head(&self, status: Status) -> Head<'a> {
-        Head {
-            status,
-            common: self.common,
-            representation: b"",
-            location: None,
-            allow: false,
-            retry_after: None,
-            cache_control: None,
-            content_security_policy: None,
-            vary: None,
-            content_type: None,
-            content_range: None,
-            content_length: None,
-            persistence: self.persistence,
-        }
+        Head::new(status, self.common, self.persistence)
     }
 }
 
@@ -230,7 +217,7 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
     let has_content = *status != Status::NotModified;
     let head = Head {
         location: location.as_deref(),
-        allow: *allow,
+        allow: allow.then_some(Method::ALLOW),
         retry_after: *retry_after,
         cache_control: Some(cache_control),
         content_security_policy: has_content.then_some(content_security_policy),

@@ -1,8 +1,8 @@
 //! Response heads as values, and the one place that writes them.
 
 use super::{
-    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, method::Method,
-    persistence::Persistence, range::ByteRange, status::Status,
+    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, persistence::Persistence,
+    range::ByteRange, status::Status,
 };
 
 /// The fields that describe a representation.
@@ -116,8 +116,8 @@ pub enum ContentRange {
 
 /// A response head as a value.
 ///
-/// To add a field to responses: add it here; [`Head::write`] does not compile
-/// until it writes it, and whoever builds a head until it decides about it.
+/// To add a field to responses: add it here, and to [`Head::new`] as absent;
+/// [`Head::write`] does not compile until it writes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The status.
@@ -128,8 +128,8 @@ pub struct Head<'a> {
     pub representation: &'a [u8],
     /// `Location` (RFC 9110 section 10.2.2), already encoded.
     pub location: Option<&'a [u8]>,
-    /// Whether `Allow` is sent (section 10.2.1).
-    pub allow: bool,
+    /// `Allow` (section 10.2.1).
+    pub allow: Option<&'static str>,
     /// The seconds of `Retry-After` (section 10.2.3).
     pub retry_after: Option<u64>,
     /// `Cache-Control`, where no representation brings one.
@@ -148,7 +148,26 @@ pub struct Head<'a> {
     pub persistence: Persistence,
 }
 
-impl Head<'_> {
+impl<'a> Head<'a> {
+    /// A head that says nothing of its own yet.
+    pub fn new(status: Status, common: &'a CommonFields, persistence: Persistence) -> Head<'a> {
+        Head {
+            status,
+            common,
+            representation: b"",
+            location: None,
+            allow: None,
+            retry_after: None,
+            cache_control: None,
+            content_security_policy: None,
+            vary: None,
+            content_type: None,
+            content_range: None,
+            content_length: None,
+            persistence,
+        }
+    }
+
     /// Appends the head, empty line included. The only place that writes one.
     pub fn write(&self, out: &mut Vec<u8>) {
         let Head {
@@ -172,8 +191,8 @@ impl Head<'_> {
         if let Some(location) = location {
             write_line(out, "Location", location);
         }
-        if allow {
-            write_line(out, "Allow", Method::ALLOW.as_bytes());
+        if let Some(methods) = allow {
+            write_line(out, "Allow", methods.as_bytes());
         }
         if let Some(seconds) = retry_after {
             write_number_line(out, "Retry-After", seconds);

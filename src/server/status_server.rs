@@ -25,7 +25,9 @@ use crate::{
     http::{
         date::HttpDate,
         method::Method,
+        persistence::{CloseCause, Persistence},
         request::{self, FIELDS_MAX, HeadLimits, Request},
+        response::{CommonFields, Head},
         status::Status,
         target::Target,
     },
@@ -251,23 +253,19 @@ fn reply(asked: Asked, is_head: bool, desk: &Desk) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = now.map_or(0, |since| since.as_secs());
     let date = HttpDate::from_unix_seconds(i64::try_from(seconds).unwrap_or(0));
+    let policy = ("Cross-Origin-Resource-Policy".into(), "same-origin".into());
+    let common = CommonFields::new(&[policy], date);
+    let persistence = Persistence::Close(CloseCause::KeepAliveOff);
     let mut reply = Vec::with_capacity(body.len() + 512);
-    reply.extend_from_slice(status.line().as_bytes());
-    reply.extend_from_slice(b"Date: ");
-    reply.extend_from_slice(&date.imf_fixdate());
-    let allow = match status {
-        Status::MethodNotAllowed => "\r\nAllow: GET, HEAD",
-        _ => "",
+    let head = Head {
+        allow: (status == Status::MethodNotAllowed).then_some("GET, HEAD"),
+        cache_control: Some("no-store"),
+        content_security_policy: Some(CONTENT_SECURITY_POLICY),
+        content_type: Some(media_type),
+        content_length: Some(body.len() as u64),
+        ..Head::new(status, &common, persistence)
     };
-    // Writing to a Vec does not fail.
-    let _ = write!(
-        reply,
-        "\r\nServer: stdhttpd\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
-         Content-Security-Policy: {CONTENT_SECURITY_POLICY}\r\n\
-         Cross-Origin-Resource-Policy: same-origin{allow}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
+    head.write(&mut reply);
     if !is_head {
         reply.extend_from_slice(body.as_bytes());
     }

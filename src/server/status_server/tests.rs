@@ -131,6 +131,8 @@ fn what_is_no_lawful_request_is_refused() {
             head.starts_with(&format!("HTTP/1.1 {status} ")),
             "{bytes}: {head}"
         );
+        let allow = head.contains("\r\nAllow: GET, HEAD\r\n");
+        assert_eq!(allow, status == "405", "{bytes}: {head}");
     }
 }
 

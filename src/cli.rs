@@ -1,6 +1,5 @@
 //! The command line and its help.
 
-mod markdown;
 mod options;
 mod values;
 
@@ -14,8 +13,6 @@ use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource
 
 use crate::{config::Config, server};
 use options::Options;
-
-pub use markdown::options_as_markdown;
 
 /// The exit code of a usage error: an option that is not one, or a value that
 /// cannot be.

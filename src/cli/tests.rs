@@ -230,22 +230,3 @@ fn environment_variables_are_read_as_options_are() {
         &["invalid value 'perhaps' for '--listing': value was not a boolean"],
     );
 }
-
-#[test]
-fn the_document_tells_of_every_option() {
-    let page = options_as_markdown();
-    let row = "| `--max-age <SECONDS>` | `STDHTTPD_MAX_AGE` |  | Let caches keep";
-    assert!(page.contains(row), "{page}");
-    let row = "| `-l, --listen <ADDR:PORT>` | `STDHTTPD_LISTEN` | `localhost:8080` |";
-    assert!(page.contains(row), "{page}");
-    assert!(
-        page.contains("| `ROOT` | `STDHTTPD_ROOT` | `www` |"),
-        "{page}"
-    );
-    assert!(page.contains("`--access-log <FILE\\|->`"), "{page}");
-    for arg in command().get_arguments() {
-        if let Some(long) = arg.get_long() {
-            assert!(page.contains(&format!("--{long}")), "no {long}");
-        }
-    }
-}

@@ -125,6 +125,8 @@ pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
             Target::Path { path, query } => answer_path(request, path, query, place),
             Target::Authority | Target::Asterisk => Answer::Page(Page::refused()),
         },
+        // What a target must be does not depend on what is asked of it.
+        _ if !is_sound(request.target) => Answer::Page(Page::refused()),
         Method::Options => Answer::Options,
         Method::NotAllowed | Method::Trace => Answer::Page(Page::of(Status::MethodNotAllowed)),
         Method::Connect => Answer::Page(Page {
@@ -132,6 +134,13 @@ pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
             ..Page::of(Status::MethodNotAllowed)
         }),
         Method::Unknown => Answer::Page(Page::of(Status::NotImplemented)),
+    }
+}
+
+fn is_sound(target: Target<'_>) -> bool {
+    match target {
+        Target::Path { path, .. } => RequestPath::new(path).is_ok(),
+        Target::Authority | Target::Asterisk => true,
     }
 }
 

@@ -116,7 +116,7 @@ impl Page {
         location.push('/');
         if let Some(query) = query {
             location.push('?');
-            location.push_str(query);
+            push_query(&mut location, query);
         }
         Page {
             location: Some(location.into_bytes()),
@@ -174,6 +174,22 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// What stands unencoded in a query: that and the question mark.
+const QUERY: &AsciiSet = &PATH.remove(b'%').remove(b'?');
+
+/// Appends a query as it was asked for, what RFC 3986 section 3.4 does not
+/// allow in one encoded: clients send it all the same.
+fn push_query(location: &mut String, query: &str) {
+    for (index, part) in query.split('%').enumerate() {
+        let digits = part.as_bytes().get(..2);
+        let is_escape = digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        if index > 0 {
+            location.push_str(if is_escape { "%" } else { "%25" });
+        }
+        location.extend(percent_encode(part.as_bytes(), QUERY));
+    }
+}
 
 /// Whether `Accept` names HTML itself: a page is asked for, not an image.
 pub fn asks_for_html(accept: Lines<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! HTTP dates (RFC 9110 section 5.6.7), and the calendar they are made of.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in whole seconds since the epoch, as HTTP dates have it.
 /// From 1970 to the end of the year 9999.
@@ -9,6 +9,9 @@ pub struct HttpDate(u64);
 
 /// The length of an IMF-fixdate in bytes.
 pub const IMF_FIXDATE_BYTES: usize = 29;
+
+/// The time of day of a leap second, which a date may have.
+const LEAP_SECOND: &str = "23:59:60";
 
 /// The last second of the year 9999, since the epoch.
 const SECONDS_MAX: i64 = 253_402_300_799;
@@ -37,13 +40,21 @@ impl HttpDate {
     /// The two-digit year of the RFC 850 format is read as 1970 to 2069.
     pub fn parse(value: &[u8]) -> Option<HttpDate> {
         let text = std::str::from_utf8(value).ok()?;
-        let Ok(time) = httpdate::parse_http_date(text) else {
-            return is_before_1970(value).then_some(HttpDate(0));
-        };
+        if let Ok(time) = httpdate::parse_http_date(text) {
+            return HttpDate::from_system_time(time);
+        }
+        if let Some((before, after)) = text.split_once(LEAP_SECOND) {
+            // httpdate does not read it: it is the second after the one before.
+            let last = httpdate::parse_http_date(&format!("{before}23:59:59{after}")).ok()?;
+            return HttpDate::from_system_time(last + Duration::from_secs(1));
+        }
+        is_before_1970(value).then_some(HttpDate(0))
+    }
+
+    fn from_system_time(time: SystemTime) -> Option<HttpDate> {
         let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
-        Some(HttpDate::from_unix_seconds(
-            i64::try_from(since_epoch.as_secs()).ok()?,
-        ))
+        let seconds = i64::try_from(since_epoch.as_secs()).ok()?;
+        Some(HttpDate::from_unix_seconds(seconds))
     }
 
     /// The IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -185,8 +196,6 @@ fn put_time(text: &mut [u8], at: usize, civil: Civil) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -205,6 +214,17 @@ mod tests {
         check("Thu, 01 Jan 1970 00:00:00 GMT", Some(0));
         check("Fri, 31 Dec 9999 23:59:59 GMT", Some(SECONDS_MAX as u64));
         check("Thu, 29 Feb 2024 12:00:00 GMT", Some(1_709_208_000));
+    }
+
+    #[test]
+    fn a_leap_second_is_read() {
+        check("Sat, 31 Dec 2016 23:59:60 GMT", Some(1_483_228_800));
+        check("Saturday, 31-Dec-16 23:59:60 GMT", Some(1_483_228_800));
+        check("Sat Dec 31 23:59:60 2016", Some(1_483_228_800));
+        check("Fri, 31 Dec 9999 23:59:60 GMT", Some(SECONDS_MAX as u64));
+        check("Sat, 31 Dec 2016 23:58:60 GMT", None);
+        check("Sun, 31 Dec 2016 23:59:60 GMT", None);
+        check(&"23:59:60".repeat(1_000), None);
     }
 
     #[test]

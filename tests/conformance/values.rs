@@ -69,10 +69,13 @@ fn status_of(request: &Request<'_>) -> Option<u16> {
     if request.expectation == Expectation::Unknown {
         return Some(417);
     }
+    let is_sound = match request.target {
+        Target::Path { path, .. } => RequestPath::new(path).is_ok(),
+        Target::Authority | Target::Asterisk => true,
+    };
     match (request.method, request.target) {
-        (Method::Get | Method::Head, Target::Path { path, .. }) => {
-            RequestPath::new(path).err().map(|_| 400)
-        }
+        _ if !is_sound => Some(400),
+        (Method::Get | Method::Head, Target::Path { .. }) => None,
         (Method::Get | Method::Head, _) => Some(400),
         (Method::Options, _) => Some(204),
         (Method::NotAllowed | Method::Trace | Method::Connect, _) => Some(405),

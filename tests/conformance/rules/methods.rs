@@ -33,6 +33,7 @@ pub fn rules() -> Vec<Rule> {
                 kept(204, line("OPTIONS /none HTTP/1.1")).says("allow", ALLOW),
                 closed(204, head("OPTIONS * HTTP/1.0", "")),
                 kept(204, head("OPTIONS * HTTP/1.1", "Max-Forwards: 0\r\n")),
+                bad(line("OPTIONS /%zz HTTP/1.1")),
             ],
         ),
         rule(
@@ -44,6 +45,7 @@ pub fn rules() -> Vec<Rule> {
                 kept(405, of("PATCH")).says("allow", ALLOW),
                 kept(405, of("DELETE")).says("allow", ALLOW),
                 kept(405, line("POST /none HTTP/1.1")).says("allow", ALLOW),
+                bad(line("POST /../a.txt HTTP/1.1")),
             ],
         ),
         rule(

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use support::{Server, content};
 
@@ -49,6 +49,39 @@ fn every_change_of_a_file_is_seen_by_the_next_request() {
         let reply = client.get("/a.bin");
         assert!(reply.status == 200 && reply.body == old, "created again");
         assert_tags_tell_contents_apart(&tags);
+    }
+}
+
+#[test]
+fn files_that_all_have_the_same_time_are_told_apart_by_their_tags() {
+    let server = Server::build().file("a.txt", "AAAA").start();
+    let path = server.root().join("a.txt");
+    let touch = |path: &Path| {
+        let file = fs::File::options().write(true).open(path).expect("opened");
+        let first_second = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+        file.set_modified(first_second).expect("a time");
+    };
+    touch(&path);
+    let mut client = server.connect();
+    let tag = client.get("/a.txt").must("etag").to_owned();
+    assert_eq!(client.get("/a.txt").must("etag"), tag);
+    let beside = server.root().join("beside");
+    fs::write(&beside, "BBBB").expect("written");
+    let changed = |path: &Path| {
+        let metadata = fs::metadata(path).expect("a file");
+        (metadata.ctime(), metadata.ctime_nsec())
+    };
+    support::wait_until("the clock of the file system", || {
+        touch(&beside);
+        changed(&beside) != changed(&path)
+    });
+    fs::rename(&beside, &path).expect("renamed");
+    for field in [
+        format!("If-None-Match: {tag}"),
+        format!("Range: bytes=2-\r\nIf-Range: {tag}"),
+    ] {
+        let reply = client.get_with("/a.txt", &format!("{field}\r\n"));
+        assert_eq!((reply.status, reply.text()), (200, "BBBB"), "{field}");
     }
 }
 

@@ -70,7 +70,7 @@ impl Descriptions {
     /// A body with its description.
     pub(super) fn describe(&self, body: Body, about: Circumstances<'_>) -> Representation {
         let Body { content, identity } = body;
-        let etag = EntityTag::new(identity.size, identity.mtime, about.coding);
+        let etag = EntityTag::new(identity.size, version(&identity), about.coding);
         let last_modified = last_modified(identity.mtime, about.now);
         let fields = ReadyFields::new(&RepresentationFields {
             content_type: about.content_type,
@@ -92,6 +92,17 @@ impl Descriptions {
     }
 }
 
+/// The time, in nanoseconds since the epoch, by which the tag of a file tells
+/// its versions apart: its `mtime`, the same on every replica. Package stores
+/// and reproducible archives give all files the first or the second second of
+/// the epoch, which tells nothing: there it is the `ctime`.
+fn version(identity: &Identity) -> i128 {
+    match identity.mtime {
+        0..2_000_000_000 => identity.ctime,
+        mtime => mtime,
+    }
+}
+
 /// The `Last-Modified` of a file modified at `mtime`, told at `now`, both in
 /// nanoseconds since the epoch.
 ///
@@ -107,6 +118,27 @@ fn last_modified(mtime: i128, now: i128) -> Option<HttpDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_all_files_have_tells_no_versions_apart() {
+        const S: i128 = 1_000_000_000;
+        for (mtime, expected) in [
+            (-1, -1),
+            (0, 7 * S),
+            (S, 7 * S),
+            (2 * S - 1, 7 * S),
+            (2 * S, 2 * S),
+            (9 * S, 9 * S),
+        ] {
+            let identity = Identity {
+                inode: (1, 1),
+                size: 1,
+                mtime,
+                ctime: 7 * S,
+            };
+            assert_eq!(version(&identity), expected, "{mtime}");
+        }
+    }
 
     #[test]
     fn last_modified_is_neither_of_the_future_nor_before_the_epoch() {

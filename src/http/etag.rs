@@ -2,9 +2,8 @@
 
 use super::content_coding::ContentCoding;
 
-/// A strong entity tag made from what a file is: its size and the time of its
-/// last modification in nanoseconds, and the coding of the variant. The same
-/// file has the same tag on every replica.
+/// A strong entity tag made from what a file is: its size, a time in
+/// nanoseconds that tells its versions apart, and the coding of the variant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EntityTag {
     // Unused bytes are zero, so that equality is that of the tags.
@@ -16,22 +15,22 @@ pub struct EntityTag {
 const TAG_BYTES_MAX: usize = 2 + 1 + 32 + 1 + 16 + 4;
 
 impl EntityTag {
-    /// The tag of a representation of `size` bytes, last modified at
-    /// `mtime_nanoseconds` since the epoch, in `coding`.
+    /// The tag of a representation of `size` bytes, of the version of
+    /// `nanoseconds` since the epoch, in `coding`.
     ///
-    /// Its form is `"<mtime>-<size>"` in hexadecimal, followed by `-br`,
+    /// Its form is `"<nanoseconds>-<size>"` in hexadecimal, followed by `-br`,
     /// `-zst` or `-gz` where there is a coding: two codings of one file are
     /// two representations and must not share a tag (section 8.8.3.3).
-    pub fn new(size: u64, mtime_nanoseconds: i128, coding: Option<ContentCoding>) -> EntityTag {
+    pub fn new(size: u64, nanoseconds: i128, coding: Option<ContentCoding>) -> EntityTag {
         let mut tag = EntityTag {
             bytes: [0; TAG_BYTES_MAX],
             length: 0,
         };
         tag.push(b"\"");
-        if mtime_nanoseconds < 0 {
+        if nanoseconds < 0 {
             tag.push(b"n");
         }
-        tag.push_hex(mtime_nanoseconds.unsigned_abs());
+        tag.push_hex(nanoseconds.unsigned_abs());
         tag.push(b"-");
         tag.push_hex(u128::from(size));
         tag.push(match coding {

@@ -58,7 +58,7 @@ impl Page {
     pub fn of(status: Status) -> Page {
         Page {
             status,
-            body: Cow::Borrowed(error_body(status)),
+            body: Cow::Borrowed(ERROR_BODIES[status as usize].as_bytes()),
             chunks: Vec::new(),
             content_type: HTML,
             content_security_policy: ERROR_CSP,
@@ -268,17 +268,10 @@ fn explanation(status: Status) -> &'static str {
 }
 
 /// The page of each status, ready made.
-static ERROR_BODIES: LazyLock<Vec<(Status, String)>> = LazyLock::new(|| {
-    let body = |status: &Status| (*status, error_html(*status, explanation(*status)));
-    Status::ALL.iter().map(body).collect()
+static ERROR_BODIES: LazyLock<[String; Status::ALL.len()]> = LazyLock::new(|| {
+    let body = |status| error_html(status, explanation(status));
+    std::array::from_fn(|place| body(Status::ALL[place]))
 });
-
-fn error_body(status: Status) -> &'static [u8] {
-    // In ascending order, as the statuses are.
-    let place = ERROR_BODIES.binary_search_by_key(&status, |(status, _)| *status);
-    let body = place.ok().and_then(|place| ERROR_BODIES.get(place));
-    body.map_or(b"", |(_, body)| body.as_bytes())
-}
 
 fn error_html(status: Status, text: &str) -> String {
     let (code, reason) = (status.code(), status.reason());

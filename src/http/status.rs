@@ -4,15 +4,17 @@ macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $code:literal $reason:literal,)*) => {
         /// A status code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u16)]
-        pub enum Status { $($(#[$doc])* $name = $code,)* }
+        pub enum Status { $($(#[$doc])* $name,)* }
 
         impl Status {
-            /// All of them, in ascending order.
+            /// All of them, in ascending order; a status's place here is
+            /// `status as usize`.
             pub const ALL: &'static [Status] = &[$(Status::$name,)*];
 
             /// The three digits as a number.
-            pub const fn code(self) -> u16 { self as u16 }
+            pub const fn code(self) -> u16 {
+                match self { $(Status::$name => $code,)* }
+            }
 
             /// The status line: version, code, reason phrase, CRLF.
             pub const fn line(self) -> &'static str {

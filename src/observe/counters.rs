@@ -126,9 +126,7 @@ impl Counters {
     pub fn response(&self, status: Status, request: u64) {
         self.requests.add(1);
         self.requests_reused.add(u64::from(request > 1));
-        if let Some(counter) = self.statuses.get(place_of(status)) {
-            counter.add(1);
-        }
+        self.statuses[status as usize].add(1);
     }
 
     /// Counts a close after so many requests.
@@ -158,7 +156,7 @@ impl Counters {
 
     /// Responses so far with this status.
     pub fn responses_with(&self, status: Status) -> u64 {
-        self.statuses.get(place_of(status)).map_or(0, Counter::get)
+        self.statuses[status as usize].get()
     }
 
     /// The stories kept, the newest last.
@@ -168,25 +166,6 @@ impl Counters {
             .and_then(|stories| stories.lock().ok().map(|ring| ring.to_vec()))
             .unwrap_or_default()
     }
-}
-
-const CODE_MIN: usize = 100;
-const CODE_MAX: usize = 599;
-
-/// The place in [`Status::ALL`] of each code.
-static PLACES: [u8; CODE_MAX - CODE_MIN + 1] = {
-    let mut places = [u8::MAX; CODE_MAX - CODE_MIN + 1];
-    let mut place = 0;
-    while place < Status::ALL.len() {
-        places[Status::ALL[place].code() as usize - CODE_MIN] = place as u8;
-        place += 1;
-    }
-    places
-};
-
-#[inline]
-fn place_of(status: Status) -> usize {
-    usize::from(PLACES[usize::from(status.code()) - CODE_MIN])
 }
 
 #[cfg(test)]

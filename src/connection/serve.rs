@@ -22,6 +22,7 @@ use crate::{
         persistence::{self, Circumstances, Persistence},
         request::{self, Asked},
     },
+    observe::counters::Count,
 };
 
 /// Bytes of responses that are collected before they are sent together.
@@ -307,7 +308,7 @@ impl<T: Transport> Connection<T> {
     /// Notes that the transport took so many bytes.
     pub(super) fn count_sent(&mut self, bytes: usize, desk: &Desk) {
         self.reader.takes(bytes);
-        desk.counters.bytes_sent.add(bytes as u64);
+        desk.counters.add(Count::BytesSent, bytes as u64);
     }
 
     /// Nothing more can be done with this input: what is left of it, and of

@@ -19,6 +19,51 @@ use super::{
 };
 use crate::http::status::Status;
 
+macro_rules! counts {
+    ($($(#[$doc:meta])* $variant:ident $key:literal $metric:literal $help:literal,)*) => {
+        /// What is counted as one number. Closes and responses are divided,
+        /// by reason and by status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Count { $($(#[$doc])* $variant,)* }
+
+        impl Count {
+            /// All of them, in the order in which they are told; a count's
+            /// place here is `count as usize`.
+            pub const ALL: &'static [Count] = &[$(Count::$variant,)*];
+
+            /// The key in JSON.
+            pub const fn key(self) -> &'static str {
+                match self { $(Count::$variant => $key,)* }
+            }
+
+            /// The metric's name and its HELP.
+            pub const fn metric(self) -> (&'static str, &'static str) {
+                match self { $(Count::$variant => ($metric, $help),)* }
+            }
+        }
+    };
+}
+
+counts! {
+    /// Connections taken over, or refused at once.
+    Accepted "accepted" "connections_accepted_total" "Connections accepted.",
+    /// Responses begun, whatever their status.
+    Requests "requests" "requests_total" "Requests answered.",
+    /// Those that were not the first on their connection.
+    RequestsReused "requests_reused" "requests_reused_total"
+        "Requests that were not the first on their connection.",
+    /// Bytes handed to the kernel, heads included.
+    BytesSent "bytes_sent" "sent_bytes_total" "Bytes sent, heads included.",
+    /// Files answered from memory.
+    CacheHits "cache_hits" "cache_hits_total" "Files answered from memory.",
+    /// Files that had to be opened.
+    CacheMisses "cache_misses" "cache_misses_total" "Files that had to be opened.",
+    /// Lines the access log lost; counted there and by no worker.
+    LogLinesLost "log_lines_lost" "access_log_lines_lost_total"
+        "Access log lines lost because its reader was too slow or its disk full.",
+}
+
 /// A count that only grows, with one writer.
 ///
 /// `add` is a load and a store, not one atomic step: two threads that add to
@@ -37,6 +82,13 @@ impl Counter {
     #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+
+    /// Adds each of these counts to the sum in its place.
+    pub fn sum(counters: &[Counter], sums: &mut [u64]) {
+        for (sum, counter) in sums.iter_mut().zip(counters) {
+            *sum += counter.get();
+        }
     }
 }
 
@@ -59,21 +111,9 @@ impl Gauge {
 }
 
 /// The counts of one worker, alone on its cache lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Connections taken over.
-    pub accepted: Counter,
-    /// Responses begun, whatever their status.
-    pub requests: Counter,
-    /// Those that were not the first on their connection.
-    pub requests_reused: Counter,
-    /// Bytes handed to the kernel, heads included.
-    pub bytes_sent: Counter,
-    /// Files answered from memory.
-    pub cache_hits: Counter,
-    /// Files that had to be opened.
-    pub cache_misses: Counter,
     /// Connections waiting for a next request; set once a turn, as are the
     /// other gauges.
     pub idle: Gauge,
@@ -87,8 +127,10 @@ pub struct Counters {
     pub latency: LatencyHistogram,
     /// Requests a connection carried, recorded at its close.
     pub requests_per_connection: RequestsHistogram,
-    closed: [Counter; CloseReason::ALL.len()],
-    statuses: [Counter; Status::ALL.len()],
+    // Each at its own place, for the one who sums over the workers.
+    pub(super) counts: [Counter; Count::ALL.len()],
+    pub(super) closed: [Counter; CloseReason::ALL.len()],
+    pub(super) statuses: [Counter; Status::ALL.len()],
     stories: Option<Mutex<StoryRing>>,
 }
 
@@ -97,21 +139,8 @@ impl Counters {
     /// then are stories kept, and only then need latency be measured.
     pub fn new(watched: bool) -> Counters {
         Counters {
-            accepted: Counter::default(),
-            requests: Counter::default(),
-            requests_reused: Counter::default(),
-            bytes_sent: Counter::default(),
-            cache_hits: Counter::default(),
-            cache_misses: Counter::default(),
-            idle: Gauge::default(),
-            reading: Gauge::default(),
-            writing: Gauge::default(),
-            lingering: Gauge::default(),
-            latency: LatencyHistogram::default(),
-            requests_per_connection: RequestsHistogram::default(),
-            closed: [const { Counter(AtomicU64::new(0)) }; CloseReason::ALL.len()],
-            statuses: [const { Counter(AtomicU64::new(0)) }; Status::ALL.len()],
             stories: watched.then(Mutex::default),
+            ..Counters::default()
         }
     }
 
@@ -121,11 +150,17 @@ impl Counters {
         self.stories.is_some()
     }
 
+    /// Counts `n` more. Only ever called by the one writer.
+    #[inline]
+    pub fn add(&self, count: Count, n: u64) {
+        self.counts[count as usize].add(n);
+    }
+
     /// Counts a response: the `request`th (from 1) on its connection.
     #[inline]
     pub fn response(&self, status: Status, request: u64) {
-        self.requests.add(1);
-        self.requests_reused.add(u64::from(request > 1));
+        self.add(Count::Requests, 1);
+        self.add(Count::RequestsReused, u64::from(request > 1));
         self.statuses[status as usize].add(1);
     }
 
@@ -149,14 +184,14 @@ impl Counters {
         }
     }
 
+    /// The count so far.
+    pub fn get(&self, count: Count) -> u64 {
+        self.counts[count as usize].get()
+    }
+
     /// Closes so far for this reason.
     pub fn closed_by(&self, reason: CloseReason) -> u64 {
         self.closed[reason as usize].get()
-    }
-
-    /// Responses so far with this status.
-    pub fn responses_with(&self, status: Status) -> u64 {
-        self.statuses[status as usize].get()
     }
 
     /// The stories kept, the newest last.
@@ -178,12 +213,8 @@ mod tests {
         for (place, status) in Status::ALL.iter().enumerate() {
             (0..=place as u64).for_each(|request| counters.response(*status, request + 1));
         }
-        for (place, status) in Status::ALL.iter().enumerate() {
-            assert_eq!(
-                counters.responses_with(*status),
-                place as u64 + 1,
-                "{status:?}"
-            );
+        for (counter, status) in counters.statuses.iter().zip(Status::ALL) {
+            assert_eq!(counter.get(), *status as u64 + 1, "{status:?}");
         }
         for (place, reason) in CloseReason::ALL.iter().enumerate() {
             (0..=place).for_each(|_| counters.closed(*reason, 1));
@@ -192,8 +223,8 @@ mod tests {
             assert_eq!(counters.closed_by(*reason), place as u64 + 1, "{reason:?}");
         }
         let first = Status::ALL.len() as u64;
-        let requests = counters.requests.get();
-        assert_eq!(requests - counters.requests_reused.get(), first);
+        let requests = counters.get(Count::Requests);
+        assert_eq!(requests - counters.get(Count::RequestsReused), first);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     close_reason::CloseReason,
-    counters::{Counter, Counters, Gauge},
+    counters::{Count, Counter, Counters, Gauge},
     kernel::{KernelView, SocketCounts},
     snapshot::{Snapshot, Watch},
     story::Story,
@@ -69,8 +69,8 @@ pub fn snapshot() -> Snapshot {
 }
 
 fn count(counters: &Counters) {
-    counters.accepted.add(340);
-    counters.bytes_sent.add(5_400_000);
+    counters.add(Count::Accepted, 340);
+    counters.add(Count::BytesSent, 5_400_000);
     for (connections, requests, reason) in [
         (200, 1, CloseReason::ClientAsked),
         (100, 25, CloseReason::ClientClosed),
@@ -85,12 +85,12 @@ fn count(counters: &Counters) {
                 };
                 counters.response(status, request);
                 counters.latency.record(9_000 + 700 * request * request);
-                counters.cache_hits.add(1);
+                counters.add(Count::CacheHits, 1);
             }
             counters.closed(reason, requests);
         }
     }
-    counters.cache_misses.add(12);
+    counters.add(Count::CacheMisses, 12);
     counters.idle.set(30);
     counters.reading.set(3);
     counters.writing.set(2);

@@ -41,9 +41,7 @@ impl LatencyHistogram {
 
     /// Adds what was recorded so far to `counts`.
     pub fn add_to(&self, counts: &mut LatencyCounts) {
-        for (sum, bucket) in counts.buckets.iter_mut().zip(&self.buckets) {
-            *sum += bucket.get();
-        }
+        Counter::sum(&self.buckets, &mut counts.buckets[..]);
         counts.nanoseconds += self.nanoseconds.get();
     }
 }
@@ -128,8 +126,8 @@ pub fn latency_bucket_end(bucket: usize) -> u64 {
 /// more than 2^20.
 #[derive(Debug, Default)]
 pub struct RequestsHistogram {
-    buckets: [Counter; REQUESTS_BUCKETS],
-    requests: Counter,
+    pub(super) buckets: [Counter; REQUESTS_BUCKETS],
+    pub(super) requests: Counter,
 }
 
 impl RequestsHistogram {
@@ -138,14 +136,6 @@ impl RequestsHistogram {
     pub fn record(&self, requests: u64) {
         self.buckets[requests_bucket(requests)].add(1);
         self.requests.add(requests);
-    }
-
-    /// The connections of each bucket, and the requests of all.
-    pub fn read(&self) -> ([u64; REQUESTS_BUCKETS], u64) {
-        (
-            std::array::from_fn(|bucket| self.buckets[bucket].get()),
-            self.requests.get(),
-        )
     }
 }
 

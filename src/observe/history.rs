@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::snapshot::{Snapshot, Totals};
+use super::{
+    counters::Count,
+    snapshot::{Snapshot, Totals},
+};
 
 /// Samples kept.
 pub const SAMPLES_MAX: usize = 61;
@@ -76,7 +79,7 @@ impl History {
             .iter()
             .zip(self.samples.iter().skip(1))
             .map(|((from, before), (to, after))| {
-                let requests = after.requests.saturating_sub(before.requests);
+                let requests = after[Count::Requests].saturating_sub(before[Count::Requests]);
                 requests as f64 / (*to - *from).as_secs_f64()
             })
             .collect()

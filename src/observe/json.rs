@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use super::{
     close_reason::CloseReason,
+    counters::Count,
     histogram::{REQUESTS_BUCKETS, requests_bucket_span},
     metrics::socket_states,
     snapshot::{OpenConnections, Snapshot, Totals},
@@ -72,17 +73,12 @@ fn write_open(open: &OpenConnections, out: &mut String) -> fmt::Result {
 }
 
 fn write_totals(totals: &Totals, out: &mut String) -> fmt::Result {
-    for (key, count) in [
-        ("accepted", totals.accepted),
-        ("closed", totals.closed_count()),
-        ("requests", totals.requests),
-        ("requests_reused", totals.requests_reused),
-        ("bytes_sent", totals.bytes_sent),
-        ("cache_hits", totals.cache_hits),
-        ("cache_misses", totals.cache_misses),
-        ("log_lines_lost", totals.log_lines_lost),
-    ] {
-        write!(out, ",\"{key}\":{count}")?;
+    for &count in Count::ALL {
+        write!(out, ",\"{}\":{}", count.key(), totals[count])?;
+        if count == Count::Accepted {
+            // Beside those that were opened.
+            write!(out, ",\"closed\":{}", totals.closed_count())?;
+        }
     }
     let closed = CloseReason::ALL
         .iter()

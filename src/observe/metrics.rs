@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use super::{
     close_reason::CloseReason,
+    counters::Count,
     histogram::{REQUESTS_BUCKETS, requests_bucket_span},
     kernel::{KernelView, SocketCounts},
     snapshot::{Snapshot, Totals},
@@ -53,13 +54,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
         "Open connections allowed.",
         snapshot.connections_max,
     )?;
-    let help = "Connections accepted.";
-    text.single(
-        "connections_accepted_total",
-        "counter",
-        help,
-        totals.accepted,
-    )?;
+    text.count(Count::Accepted, totals)?;
     let help = "Connections closed, by reason and by the side that closed first.";
     text.metric("connections_closed_total", "counter", help)?;
     for (reason, count) in CloseReason::ALL.iter().zip(totals.closed) {
@@ -71,36 +66,10 @@ fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
 }
 
 fn requests(totals: &Totals, text: &mut Text) -> fmt::Result {
-    let counters = [
-        ("requests_total", "Requests answered.", totals.requests),
-        (
-            "requests_reused_total",
-            "Requests that were not the first on their connection.",
-            totals.requests_reused,
-        ),
-        (
-            "sent_bytes_total",
-            "Bytes sent, heads included.",
-            totals.bytes_sent,
-        ),
-        (
-            "cache_hits_total",
-            "Files answered from memory.",
-            totals.cache_hits,
-        ),
-        (
-            "cache_misses_total",
-            "Files that had to be opened.",
-            totals.cache_misses,
-        ),
-        (
-            "access_log_lines_lost_total",
-            "Access log lines lost because its reader was too slow or its disk full.",
-            totals.log_lines_lost,
-        ),
-    ];
-    for (name, help, count) in counters {
-        text.single(name, "counter", help, count)?;
+    // Those accepted stand with the connections.
+    let counts = Count::ALL.iter().filter(|&&count| count != Count::Accepted);
+    for &count in counts {
+        text.count(count, totals)?;
     }
     text.metric("responses_total", "counter", "Responses by status code.")?;
     for (status, count) in Status::ALL.iter().zip(totals.statuses) {
@@ -236,6 +205,11 @@ impl Text {
     fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) -> fmt::Result {
         self.metric(name, kind, help)?;
         self.sample(name, &"", value)
+    }
+
+    fn count(&mut self, count: Count, totals: &Totals) -> fmt::Result {
+        let (name, help) = count.metric();
+        self.single(name, "counter", help, totals[count])
     }
 }
 

@@ -10,8 +10,8 @@ mod stories;
 
 use std::fmt::{self, Write};
 
-use self::figures::{Bytes, Grouped, Nanoseconds, share, uptime};
-use super::{history::History, snapshot::Snapshot};
+use self::figures::{Bytes, Grouped, Nanoseconds, reuse, share, uptime};
+use super::{counters::Count, history::History, snapshot::Snapshot};
 use crate::http::status::Status;
 
 /// The style sheet, at `/status.css`.
@@ -56,7 +56,7 @@ fn write_page(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::
 /// The dark board on top: the state and the figures of the moment.
 fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Result {
     let lately = history.lately(snapshot);
-    let totals = &lately.totals;
+    let (all, totals) = (&snapshot.totals, &lately.totals);
     let state = if snapshot.draining {
         "stopping"
     } else {
@@ -82,22 +82,18 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
     )?;
     out.push_str("<button id=\"pause\" type=\"button\" hidden>Pause</button></div>\n<dl>");
     let open = snapshot.open();
-    let reuse = share(totals.requests_reused, totals.requests);
     let percentile = |share| Nanoseconds(totals.latency.percentile(share));
     tile(
         out,
         "requests a second",
-        &Grouped(lately.rate(totals.requests).round() as u64),
-        &format!("{} since the start", Grouped(snapshot.totals.requests)),
+        &Grouped(lately.rate(totals[Count::Requests]).round() as u64),
+        &format!("{} since the start", Grouped(all[Count::Requests])),
     )?;
     tile(
         out,
         "reused a connection",
-        &reuse,
-        &format!(
-            "{} since the start",
-            share(snapshot.totals.requests_reused, snapshot.totals.requests)
-        ),
+        &reuse(totals),
+        &format!("{} since the start", reuse(all)),
     )?;
     tile(
         out,
@@ -108,7 +104,7 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
     tile(
         out,
         "opened a second",
-        &Grouped(lately.rate(totals.accepted).round() as u64),
+        &Grouped(lately.rate(totals[Count::Accepted]).round() as u64),
         &format!(
             "{} closed a second",
             Grouped(lately.rate(totals.closed_count()).round() as u64)
@@ -123,8 +119,8 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
     tile(
         out,
         "sent a second",
-        &Bytes(lately.rate(totals.bytes_sent) as u64),
-        &format!("{} in all", Bytes(snapshot.totals.bytes_sent)),
+        &Bytes(lately.rate(totals[Count::BytesSent]) as u64),
+        &format!("{} in all", Bytes(all[Count::BytesSent])),
     )?;
     out.push_str("</dl>\n");
     picture::requests_line(&history.requests_a_second(), out)?;
@@ -141,6 +137,7 @@ fn tile(out: &mut String, name: &str, value: &dyn fmt::Display, more: &str) -> f
 
 fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
     let totals = &snapshot.totals;
+    let requests = totals[Count::Requests];
     out.push_str(
         "<section><h2>Responses</h2><div class=\"pair\"><div class=\"scroll\"><table>\
          <thead><tr><th>Status<th class=\"n\">Responses<th class=\"n\">Share</thead>\n",
@@ -153,7 +150,7 @@ fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
                 "<tr><td>{code} {reason}<td class=\"n\">{}",
                 Grouped(count)
             )?;
-            writeln!(out, "<td class=\"n\">{}", share(count, totals.requests))?;
+            writeln!(out, "<td class=\"n\">{}", share(count, requests))?;
         }
     }
     out.push_str(
@@ -171,13 +168,13 @@ fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         let time = Nanoseconds(totals.latency.percentile(part));
         writeln!(out, "<tr><td>{name}<td class=\"n\">{time}")?;
     }
-    let looked_up = totals.cache_hits + totals.cache_misses;
-    let hits = share(totals.cache_hits, looked_up);
+    let looked_up = totals[Count::CacheHits] + totals[Count::CacheMisses];
+    let hits = share(totals[Count::CacheHits], looked_up);
     writeln!(
         out,
         "<tr><td>files answered from memory<td class=\"n\">{hits}"
     )?;
-    let lost = Grouped(totals.log_lines_lost);
+    let lost = Grouped(totals[Count::LogLinesLost]);
     writeln!(
         out,
         "<tr><td>access log lines lost<td class=\"n\">{lost}</table></div></div></section>"

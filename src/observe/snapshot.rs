@@ -1,6 +1,7 @@
 //! All that is known of the server at one moment.
 
 use std::{
+    ops::Index,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,7 +11,7 @@ use std::{
 
 use super::{
     close_reason::CloseReason,
-    counters::{Counter, Counters, Gauge},
+    counters::{Count, Counter, Counters, Gauge},
     histogram::{LatencyCounts, REQUESTS_BUCKETS},
     kernel::KernelView,
     story::Story,
@@ -116,30 +117,18 @@ impl OpenConnections {
 /// What was counted since the start, over all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Connections accepted.
-    pub accepted: u64,
+    /// Each [`Count`], in the order of [`Count::ALL`].
+    pub counts: [u64; Count::ALL.len()],
     /// Connections closed, by reason: in the order of [`CloseReason::ALL`].
     pub closed: [u64; CloseReason::ALL.len()],
-    /// Responses begun.
-    pub requests: u64,
-    /// Those that were not the first on their connection.
-    pub requests_reused: u64,
-    /// Bytes handed to the kernel.
-    pub bytes_sent: u64,
     /// Responses by status: in the order of [`Status::ALL`].
     pub statuses: [u64; Status::ALL.len()],
-    /// Files answered from memory.
-    pub cache_hits: u64,
-    /// Files that had to be opened.
-    pub cache_misses: u64,
     /// From the head's last byte to the response's last byte.
     pub latency: LatencyCounts,
     /// Closed connections by the number of requests they carried.
     pub requests_per_connection: [u64; REQUESTS_BUCKETS],
     /// Requests of all closed connections.
     pub requests_of_closed: u64,
-    /// Lines the access log lost.
-    pub log_lines_lost: u64,
 }
 
 impl Watch {
@@ -167,11 +156,9 @@ impl Watch {
     }
 
     fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            accepted: self.refused.get(),
-            log_lines_lost: self.log_lines_lost.get(),
-            ..Totals::default()
-        };
+        let mut totals = Totals::default();
+        totals.counts[Count::Accepted as usize] = self.refused.get();
+        totals.counts[Count::LogLinesLost as usize] = self.log_lines_lost.get();
         totals.closed[CloseReason::Refused as usize] = self.refused.get();
         for worker in &self.workers {
             totals.add(worker);
@@ -230,14 +217,9 @@ impl Totals {
             std::array::from_fn(|place| now[place].saturating_sub(earlier[place]))
         }
         Totals {
-            accepted: self.accepted.saturating_sub(earlier.accepted),
+            counts: less(&self.counts, &earlier.counts),
             closed: less(&self.closed, &earlier.closed),
-            requests: self.requests.saturating_sub(earlier.requests),
-            requests_reused: self.requests_reused.saturating_sub(earlier.requests_reused),
-            bytes_sent: self.bytes_sent.saturating_sub(earlier.bytes_sent),
             statuses: less(&self.statuses, &earlier.statuses),
-            cache_hits: self.cache_hits.saturating_sub(earlier.cache_hits),
-            cache_misses: self.cache_misses.saturating_sub(earlier.cache_misses),
             latency: self.latency.since(&earlier.latency),
             requests_per_connection: less(
                 &self.requests_per_connection,
@@ -246,29 +228,25 @@ impl Totals {
             requests_of_closed: self
                 .requests_of_closed
                 .saturating_sub(earlier.requests_of_closed),
-            log_lines_lost: self.log_lines_lost.saturating_sub(earlier.log_lines_lost),
         }
     }
 
     fn add(&mut self, worker: &Counters) {
-        self.accepted += worker.accepted.get();
-        self.requests += worker.requests.get();
-        self.requests_reused += worker.requests_reused.get();
-        self.bytes_sent += worker.bytes_sent.get();
-        self.cache_hits += worker.cache_hits.get();
-        self.cache_misses += worker.cache_misses.get();
+        Counter::sum(&worker.counts, &mut self.counts);
+        Counter::sum(&worker.closed, &mut self.closed);
+        Counter::sum(&worker.statuses, &mut self.statuses);
         worker.latency.add_to(&mut self.latency);
-        for (sum, reason) in self.closed.iter_mut().zip(CloseReason::ALL) {
-            *sum += worker.closed_by(*reason);
-        }
-        for (sum, status) in self.statuses.iter_mut().zip(Status::ALL) {
-            *sum += worker.responses_with(*status);
-        }
-        let (connections, requests) = worker.requests_per_connection.read();
-        for (sum, count) in self.requests_per_connection.iter_mut().zip(connections) {
-            *sum += count;
-        }
-        self.requests_of_closed += requests;
+        let carried = &worker.requests_per_connection;
+        Counter::sum(&carried.buckets, &mut self.requests_per_connection);
+        self.requests_of_closed += carried.requests.get();
+    }
+}
+
+impl Index<Count> for Totals {
+    type Output = u64;
+
+    fn index(&self, count: Count) -> &u64 {
+        &self.counts[count as usize]
     }
 }
 
@@ -283,14 +261,15 @@ mod tests {
         let (watch, now) = fixture::watch();
         let snapshot = watch.snapshot(now, None);
         let totals = &snapshot.totals;
-        assert_eq!(totals.accepted, 2 * 340 + 5);
+        assert_eq!(totals[Count::Accepted], 2 * 340 + 5);
         assert_eq!(totals.closed_count(), 2 * 303 + 5);
         assert_eq!(totals.closed[CloseReason::Refused as usize], 5);
         assert_eq!(totals.requests_per_connection.iter().sum::<u64>(), 2 * 303);
         assert_eq!(totals.requests_of_closed, 2 * (200 + 100 * 25 + 3 * 9));
-        assert_eq!(totals.latency.count(), totals.requests);
-        assert_eq!(totals.statuses.iter().sum::<u64>(), totals.requests);
-        assert_eq!(totals.requests - totals.requests_reused, 2 * 303);
+        assert_eq!(totals.latency.count(), totals[Count::Requests]);
+        assert_eq!(totals.statuses.iter().sum::<u64>(), totals[Count::Requests]);
+        let first = totals[Count::Requests] - totals[Count::RequestsReused];
+        assert_eq!(first, 2 * 303);
         assert_eq!(totals.since(totals), Totals::default());
         assert_eq!(snapshot.open().count(), 2 * 37);
     }

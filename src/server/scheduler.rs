@@ -24,7 +24,7 @@ use crate::{
         Connection, Fate, Hint, Identity, desk::Desk, share_bytes, state::State,
         transport::Transport,
     },
-    observe::{close_reason::CloseReason, story::Story},
+    observe::{close_reason::CloseReason, counters::Count, story::Story},
 };
 
 /// The time between two looks at the deadlines: a connection is cut no later
@@ -203,7 +203,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             Some(peer) => debug!("connection {id}: accepted from {peer} by worker {worker}"),
             None => debug!("connection {id}: accepted by worker {worker}"),
         }
-        self.desk.counters.accepted.add(1);
+        self.desk.counters.add(Count::Accepted, 1);
         let place = self.table.insert(token, Connection::new(stream, identity));
         let readable = Hint {
             readable: true,
@@ -363,9 +363,10 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Counts, for everybody to see, what a turn has changed.
     pub fn count(&mut self) {
         let lookups = self.desk.view.take_lookups();
-        self.desk.counters.cache_hits.add(lookups.hits);
-        self.desk.counters.cache_misses.add(lookups.misses);
-        self.desk.counters.idle.set(self.table.idle() as u64);
+        let counters = &self.desk.counters;
+        counters.add(Count::CacheHits, lookups.hits);
+        counters.add(Count::CacheMisses, lookups.misses);
+        counters.idle.set(self.table.idle() as u64);
         if self.table.open() == 0 {
             // No sweep will come that would say so.
             self.count_busy(0, 0, 0);

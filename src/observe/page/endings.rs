@@ -8,6 +8,7 @@ use super::{
 };
 use crate::observe::{
     close_reason::CloseReason,
+    counters::Count,
     kernel::KernelView,
     snapshot::{Snapshot, Totals},
 };
@@ -25,7 +26,7 @@ pub fn reasons(totals: &Totals, out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "<section><h2>How connections ended</h2><p>{} accepted, {} closed. Whoever closes first keeps the port in TIME_WAIT for a minute.</p>",
-        Grouped(totals.accepted),
+        Grouped(totals[Count::Accepted]),
         Grouped(closed)
     )?;
     if rows.is_empty() {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::observe::{counters::Count, snapshot::Totals};
+
 /// A count in groups of three digits: `12 345`, with thin spaces.
 pub struct Grouped(pub u64);
 
@@ -75,6 +77,11 @@ pub fn share(part: u64, whole: u64) -> String {
         (percent, _) if percent.fract() == 0.0 => format!("{percent:.0}\u{a0}%"),
         (percent, _) => format!("{percent:.1}\u{a0}%"),
     }
+}
+
+/// The part of all requests that found their connection open.
+pub fn reuse(totals: &Totals) -> String {
+    share(totals[Count::RequestsReused], totals[Count::Requests])
 }
 
 /// A long time in its two largest units.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::figures::{Grouped, share};
+use super::figures::{Grouped, reuse, share};
 use crate::observe::{
     histogram::requests_bucket_span,
     history::History,
@@ -99,15 +99,11 @@ pub fn requests_per_connection(
         "<p>Of the connections that are closed. A short connection carries one request and pays \
          the handshake for it; a kept-alive one carries many.</p>\n",
     );
-    write!(
-        out,
-        "<p class=\"reuse\"><b>{}</b> of all requests found their connection open ",
-        share(snapshot.totals.requests_reused, snapshot.totals.requests)
-    )?;
     writeln!(
         out,
-        "(lately {}).</p>",
-        share(lately.totals.requests_reused, lately.totals.requests)
+        "<p class=\"reuse\"><b>{}</b> of all requests found their connection open (lately {}).</p>",
+        reuse(&snapshot.totals),
+        reuse(&lately.totals)
     )?;
     out.push_str("<div class=\"scroll\"><table class=\"bars\"><thead><tr><th>Requests<th><span class=\"hide\">Share</span><th class=\"n\">Connections<th class=\"n\">Lately</thead>\n");
     let last = all.iter().rposition(|count| *count > 0).unwrap_or(1).max(4);

@@ -59,7 +59,7 @@ fn rates_are_those_of_the_last_seconds() {
     let mut history = History::default();
     for _ in 0..100 {
         snapshot.uptime += Duration::from_secs(1);
-        snapshot.totals.requests += 250;
+        snapshot.totals.counts[Count::Requests as usize] += 250;
         history.note(&snapshot);
         history.note(&snapshot);
     }
@@ -67,7 +67,8 @@ fn rates_are_those_of_the_last_seconds() {
     assert_eq!(rates.len(), crate::observe::history::SAMPLES_MAX - 1);
     assert!(rates.iter().all(|rate| *rate == 250.0));
     let lately = history.lately(&snapshot);
-    assert_eq!((lately.seconds, lately.totals.requests), (10.0, 2500));
+    assert_eq!(lately.seconds, 10.0);
+    assert_eq!(lately.totals[Count::Requests], 2500);
     assert!(page(&snapshot, &history).contains("<dd>250</dd>"));
 }
 

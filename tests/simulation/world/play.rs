@@ -7,7 +7,7 @@ use std::{
 
 use stdhttpd::{
     connection::Hint,
-    observe::close_reason::CloseReason,
+    observe::{close_reason::CloseReason, counters::Count},
     server::scheduler::{Accepted, SWEEP_INTERVAL, Scheduler},
 };
 
@@ -108,7 +108,7 @@ impl<'l> World<'l> {
         } = self.sum;
         assert_eq!(connections, closed, "connections leaked");
         let counters = &self.scheduler.desk.counters;
-        assert_eq!(counters.accepted.get(), connections);
+        assert_eq!(counters.get(Count::Accepted), connections);
         let counted = CloseReason::ALL
             .iter()
             .map(|&reason| counters.closed_by(reason));

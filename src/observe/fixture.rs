@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Two workers that did the same, and the present.
-pub fn watch() -> (Watch, Instant) {
+pub fn watch() -> (Arc<Watch>, Instant) {
     let started = Instant::now();
     let now = started + Duration::from_secs(3700);
     let worker = |number| {
@@ -43,7 +43,7 @@ pub fn watch() -> (Watch, Instant) {
     };
     watch.refused.add(5);
     watch.cache_bytes.set(3 << 20);
-    (watch, now)
+    (Arc::new(watch), now)
 }
 
 /// The same, with what a kernel could say.

@@ -52,7 +52,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
         "connections_max",
         "gauge",
         "Open connections allowed.",
-        snapshot.connections_max,
+        snapshot.watch.connections_max,
     )?;
     text.count(Count::Accepted, totals)?;
     let help = "Connections closed, by reason and by the side that closed first.";
@@ -151,26 +151,27 @@ pub(super) fn socket_states(counts: &SocketCounts) -> [(&'static str, u64); 5] {
 }
 
 fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+    let watch = &snapshot.watch;
     let gauges = [
         (
             "cache_bytes",
             "Bytes of files kept in memory.",
-            snapshot.cache_bytes,
+            watch.cache_bytes.get(),
         ),
         (
             "cache_bytes_max",
             "Bytes of files that may be kept.",
-            snapshot.cache_bytes_max,
+            watch.cache_bytes_max,
         ),
         (
             "workers",
             "Threads of the pool.",
-            snapshot.workers.len() as u64,
+            watch.workers.len() as u64,
         ),
         (
             "draining",
             "1 while the server is stopping.",
-            u64::from(snapshot.draining),
+            u64::from(watch.is_draining()),
         ),
     ];
     for (name, help, value) in gauges {

@@ -57,10 +57,9 @@ fn write_page(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::
 fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Result {
     let lately = history.lately(snapshot);
     let (all, totals) = (&snapshot.totals, &lately.totals);
-    let state = if snapshot.draining {
-        "stopping"
-    } else {
-        "serving"
+    let state = match snapshot.watch.is_draining() {
+        true => "stopping",
+        false => "serving",
     };
     write!(
         out,
@@ -71,7 +70,7 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
         "<p><b class=\"state {state}\">{state}</b> for {}",
         uptime(snapshot.uptime)
     )?;
-    for listener in &snapshot.listeners {
+    for listener in &snapshot.watch.listeners {
         let url = listener.url();
         write!(out, " <span class=\"wire\">{url}</span>")?;
     }
@@ -99,7 +98,7 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
         out,
         "open connections",
         &Grouped(open.count()),
-        &format!("of {}", Grouped(snapshot.connections_max)),
+        &format!("of {}", Grouped(snapshot.watch.connections_max)),
     )?;
     tile(
         out,
@@ -182,7 +181,8 @@ fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
 }
 
 fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
-    let (limits, waits) = (&snapshot.limits, &snapshot.timeouts);
+    let watch = &snapshot.watch;
+    let (limits, waits) = (&watch.limits, &watch.timeouts);
     out.push_str("<section><h2>Limits in force</h2><div class=\"pair\"><div>\n");
     let open = snapshot.open().count();
     let near = |out: &mut String, name, now: u64, max: u64, text: String| {
@@ -194,7 +194,7 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
             share(now, max)
         )
     };
-    let max = snapshot.connections_max;
+    let max = watch.connections_max;
     near(
         out,
         "Open connections",
@@ -202,7 +202,7 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         max,
         format!("{} of {}", Grouped(open), Grouped(max)),
     )?;
-    let (bytes, max) = (snapshot.cache_bytes, snapshot.cache_bytes_max);
+    let (bytes, max) = (watch.cache_bytes.get(), watch.cache_bytes_max);
     near(
         out,
         "Files in memory",

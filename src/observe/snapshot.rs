@@ -57,12 +57,11 @@ pub struct Watch {
 /// workers go on, so they may differ by what happened in those microseconds.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    /// What it was taken of. Its bounds stay as they are; whether it is
+    /// stopping is read when it is told.
+    pub watch: Arc<Watch>,
     /// How long the server has been serving.
     pub uptime: Duration,
-    /// Whether it is stopping.
-    pub draining: bool,
-    /// Where it listens.
-    pub listeners: Vec<Endpoint>,
     /// Open connections of each worker.
     pub workers: Vec<OpenConnections>,
     /// What was counted since the start.
@@ -72,16 +71,6 @@ pub struct Snapshot {
     /// The newest closed connections, the newest first, and how long ago each
     /// was closed.
     pub stories: Vec<(Duration, Story)>,
-    /// The bounds in force.
-    pub limits: Limits,
-    /// The waits in force.
-    pub timeouts: Timeouts,
-    /// Open connections allowed in all.
-    pub connections_max: u64,
-    /// Bytes of files that may be kept in memory.
-    pub cache_bytes_max: u64,
-    /// Bytes of files now kept in memory.
-    pub cache_bytes: u64,
 }
 
 /// Open connections by what they wait for.
@@ -138,20 +127,14 @@ impl Watch {
     }
 
     /// The server at `now`; `kernel` is passed through.
-    pub fn snapshot(&self, now: Instant, kernel: Option<KernelView>) -> Snapshot {
+    pub fn snapshot(self: &Arc<Watch>, now: Instant, kernel: Option<KernelView>) -> Snapshot {
         Snapshot {
+            watch: Arc::clone(self),
             uptime: now.saturating_duration_since(self.started),
-            draining: self.is_draining(),
-            listeners: self.listeners.clone(),
             workers: self.workers.iter().map(|worker| open(worker)).collect(),
             totals: self.totals(),
             kernel,
             stories: self.stories(now),
-            limits: self.limits,
-            timeouts: self.timeouts,
-            connections_max: self.connections_max,
-            cache_bytes_max: self.cache_bytes_max,
-            cache_bytes: self.cache_bytes.get(),
         }
     }
 

@@ -12,7 +12,7 @@ struct Started {
 fn start() -> Started {
     let server = StatusServer::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = server.address();
-    let watch = Arc::new(fixture::watch().0);
+    let watch = fixture::watch().0;
     let root = tempfile::tempdir().unwrap();
     let options = SiteOptions {
         root: root.path().into(),

@@ -82,6 +82,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let access_log = open_access_log(&config)?;
 
     let poll = Poll::new().map_err(system("poll"))?;
+    let watch = watch(&config, connections_max, &listeners, access_log.as_deref());
     let shared = Arc::new(Shared {
         stopping: AtomicBool::new(false),
         acceptor_waits: AtomicBool::new(false),
@@ -89,16 +90,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         clients: Clients::new(config.limits.connections_per_ip_max),
         starving: AtomicBool::new(false),
         exhausted_told: AtomicU64::new(0),
-        started: Instant::now(),
-    });
-    let watch = Arc::new(Watch {
-        started: shared.started,
-        listeners: listeners.iter().map(Listener::endpoint).cloned().collect(),
-        log_lines_lost: access_log
-            .as_ref()
-            .map(|log| log.lines_lost())
-            .unwrap_or_default(),
-        ..watch(&config, connections_max)
+        started: watch.started,
     });
     let (mut posts, mut workers) = (Vec::new(), Vec::new());
     for (number, counters) in watch.workers.iter().enumerate() {
@@ -165,11 +157,16 @@ fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
 }
 
 /// What is shown of a server that is about to begin.
-fn watch(config: &Config, connections_max: usize) -> Watch {
+fn watch(
+    config: &Config,
+    connections_max: usize,
+    listeners: &[Listener],
+    access_log: Option<&AccessLog>,
+) -> Arc<Watch> {
     let counters = || Arc::new(Counters::new(config.status.is_some()));
-    Watch {
+    Arc::new(Watch {
         started: Instant::now(),
-        listeners: Vec::new(),
+        listeners: listeners.iter().map(Listener::endpoint).cloned().collect(),
         workers: (0..config.threads.get()).map(|_| counters()).collect(),
         refused: Counter::default(),
         limits: config.limits,
@@ -177,9 +174,9 @@ fn watch(config: &Config, connections_max: usize) -> Watch {
         connections_max: connections_max as u64,
         cache_bytes_max: config.site.cache_bytes_max,
         cache_bytes: Gauge::default(),
-        log_lines_lost: Arc::default(),
+        log_lines_lost: access_log.map_or_else(Arc::default, AccessLog::lines_lost),
         draining: AtomicBool::new(false),
-    }
+    })
 }
 
 /// Starts a worker.

@@ -101,7 +101,7 @@ impl Site {
     pub fn open(options: &SiteOptions) -> io::Result<Arc<Site>> {
         let path = std::path::absolute(&options.root)?;
         let cache = Cache::new(options.cache_bytes_max, options.descriptors_kept_max);
-        let tree = Tree::open(&path, 0, cache)?;
+        let tree = Tree::open(&path, cache)?;
         Ok(Arc::new(Site {
             path,
             descriptions: Descriptions::new(options),
@@ -167,28 +167,28 @@ impl Site {
     }
 
     fn reopen_if_swapped(&self) -> io::Result<()> {
-        let found = Identity::new(&stat(&self.path)?);
         let old = self.current();
-        if found.inode == old.root.inode() {
+        if Identity::new(&stat(&self.path)?).inode == old.root.inode() {
             return Ok(());
         }
-        let generation = old.generation + 1;
         let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);
-        let new = Tree::open(&self.path, generation, cache)?;
-        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-        self.generation.store(generation, Relaxed);
+        let mut new = Tree::open(&self.path, cache)?;
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        // Counted here: another worker may have opened one meanwhile.
+        new.generation = tree.generation + 1;
+        self.generation.store(new.generation, Relaxed);
+        *tree = Arc::new(new);
         log::info!("{}: another folder, now served", self.path.display());
-        // A worker that sleeps may hold the old tree for long, but not its
-        // content.
+        // A worker that sleeps may hold the old tree for long; not its content.
         old.cache.clear();
         Ok(())
     }
 }
 
 impl Tree {
-    fn open(path: &Path, generation: u64, cache: Cache) -> io::Result<Tree> {
+    fn open(path: &Path, cache: Cache) -> io::Result<Tree> {
         Ok(Tree {
-            generation,
+            generation: 0,
             root: Arc::new(Root::open(path)?),
             cache,
         })

@@ -135,7 +135,11 @@ pub struct Limits {
     pub rate_min: u64,
 }
 
-/// Bounds of every wait. Fractions of a second are lawful.
+/// The longest wait that can be set: a year.
+pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Bounds of every wait, each up to [`WAIT_MAX`]. Fractions of a second are
+/// lawful.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// Idle time of a kept-alive connection; zero makes all connections
@@ -154,6 +158,21 @@ pub struct Timeouts {
     pub linger: Duration,
     /// For requests under way once the server is told to stop. Default 10 s.
     pub shutdown: Duration,
+}
+
+impl Timeouts {
+    /// These, none longer than [`WAIT_MAX`]: an instant that far ahead can be
+    /// reckoned.
+    pub fn bounded(self) -> Timeouts {
+        Timeouts {
+            keep_alive: self.keep_alive.min(WAIT_MAX),
+            header: self.header.min(WAIT_MAX),
+            body: self.body.min(WAIT_MAX),
+            write: self.write.min(WAIT_MAX),
+            linger: self.linger.min(WAIT_MAX),
+            shutdown: self.shutdown.min(WAIT_MAX),
+        }
+    }
 }
 
 impl Default for Config {
@@ -214,5 +233,23 @@ impl Default for Timeouts {
             linger: Duration::from_millis(1_800),
             shutdown: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_has_an_end() {
+        let endless = Timeouts {
+            keep_alive: Duration::MAX,
+            shutdown: Duration::MAX,
+            ..Timeouts::default()
+        };
+        let bounded = endless.bounded();
+        assert_eq!(bounded.keep_alive, WAIT_MAX);
+        assert_eq!(bounded.shutdown, WAIT_MAX);
+        assert_eq!(bounded.header, Timeouts::default().header);
     }
 }

@@ -87,6 +87,31 @@ fn a_request_under_way_gets_its_answer_and_is_told_to_go() {
 }
 
 #[test]
+fn who_waits_for_a_place_when_the_server_is_told_to_stop_gets_one() {
+    let mut server = server("--shutdown-timeout 60 --max-connections 2");
+    let mut busy: Vec<Client> = (0..2).map(|_| server.connect()).collect();
+    for client in &mut busy {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+    }
+    let mut waiting: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+    for client in &mut waiting {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    server.signal(Signal::TERM);
+    for client in &mut busy {
+        client.send("half");
+        assert_eq!(client.reply().status, 405);
+    }
+    for client in &mut waiting {
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.is_last()), (200, true));
+        client.assert_closed();
+    }
+    drop(busy);
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
 fn a_draining_server_takes_no_newcomers() {
     let mut server = server("--shutdown-timeout 60");
     let mut idle = server.connect();

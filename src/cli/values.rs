@@ -4,12 +4,9 @@
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use crate::{
-    config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT},
+    config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT, WAIT_MAX},
     http::headers::is_token,
 };
-
-/// The longest time that can be set: a year.
-const SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
 
 /// Bytes of all fields of `--header` together, so that a head stays below what
 /// clients and proxies take.
@@ -35,8 +32,9 @@ pub fn seconds(text: &str) -> Result<Seconds, String> {
         .ok()
         .filter(|_| decimal)
         .ok_or("not a number of seconds, such as 10 or 0.5")?;
-    if seconds > SECONDS_MAX as f64 {
-        return Err(format!("more than a year, {SECONDS_MAX} seconds"));
+    if seconds > WAIT_MAX.as_secs_f64() {
+        let seconds_max = WAIT_MAX.as_secs();
+        return Err(format!("more than a year, {seconds_max} seconds"));
     }
     Duration::try_from_secs_f64(seconds)
         .map(Seconds)

@@ -16,7 +16,7 @@ use log::{debug, error, info};
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
-    listener::{AcceptError, DEFER_ACCEPT, Listener},
+    listener::{AcceptError, BACKLOG, DEFER_ACCEPT, Listener},
     pool::{Posts, Shared},
     scheduler::Accepted,
     shutdown::{Signal, Signals},
@@ -31,6 +31,10 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 /// How long accepting pauses when the system is out of descriptors or memory
 /// and no connection of ours closes in the meantime.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
+
+/// Connections accepted from one listener before the others, and the signals,
+/// are looked at.
+const BATCH_MAX: usize = 256;
 
 /// The acceptor.
 pub struct Acceptor {
@@ -66,30 +70,57 @@ pub struct Arrival {
 }
 
 impl Acceptor {
-    /// Accepts until the process is told to stop, then once more all that
-    /// waits, and tells the workers.
+    /// Accepts until the process is told to stop, and then who waits already.
     pub fn run(mut self) -> io::Result<()> {
+        let ended = self.accept_until_stopped();
+        self.shared.accepting.store(false, SeqCst);
+        self.tell_stopping();
+        ended
+    }
+
+    fn accept_until_stopped(&mut self) -> io::Result<()> {
         self.register()?;
         let mut events = Events::with_capacity(self.listeners.len() + 2);
         let mut pause = None;
         loop {
-            if let Err(error) = self.poll.poll(&mut events, pause)
-                && error.kind() != io::ErrorKind::Interrupted
-            {
-                return Err(error);
-            }
+            self.wait(&mut events, pause)?;
             let signalled = events.iter().any(|event| event.token() == SIGNALS);
             if signalled && self.is_told_to_stop() {
-                self.listeners.iter_mut().for_each(Listener::withdraw);
-                self.accept_all();
-                if let Some(held) = self.held.take() {
-                    self.hand_over(held);
-                }
-                self.stop();
-                return Ok(());
+                return self.accept_the_last(&mut events);
             }
-            pause = self.accept_all();
+            pause = self.accept_some();
         }
+    }
+
+    fn wait(&mut self, events: &mut Events, pause: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(events, pause) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        match self.shared.worker_lost.load(SeqCst) {
+            true => Err(io::Error::other("a worker has ended")),
+            false => Ok(()),
+        }
+    }
+
+    /// Accepts who is in the backlog when the server is told to stop. At the
+    /// limit they wait until others are done, for the shutdown time-out; and
+    /// since who comes now cannot be told from them, no more than a backlog.
+    fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
+        self.listeners.iter_mut().for_each(Listener::withdraw);
+        let deadline = Instant::now() + self.watch.timeouts.shutdown;
+        let last_id = self.last_id + BACKLOG as u64;
+        let mut pause = self.accept_some();
+        while pause.is_some() || self.held.is_some() {
+            self.tell_stopping();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.last_id >= last_id {
+                break;
+            }
+            self.wait(events, Some(pause.map_or(left, |pause| pause.min(left))))?;
+            pause = self.accept_some();
+        }
+        Ok(())
     }
 
     /// Obeys the signals that came.
@@ -117,10 +148,16 @@ impl Acceptor {
         registry.register(&mut self.signals, SIGNALS, Interest::READABLE)
     }
 
-    /// Accepts until none is waiting; gives how long to sleep at the most.
-    fn accept_all(&mut self) -> Option<Duration> {
+    /// Accepts until none is waiting, or many were; gives how long to sleep at
+    /// the most before more are accepted.
+    fn accept_some(&mut self) -> Option<Duration> {
+        let mut pause = None;
         for index in 0..self.listeners.len() {
-            loop {
+            for accepted in 0.. {
+                if accepted == BATCH_MAX {
+                    pause = Some(Duration::ZERO);
+                    break;
+                }
                 if let Some(held) = self.held.take() {
                     if !self.has_room() {
                         self.held = Some(held);
@@ -159,7 +196,7 @@ impl Acceptor {
                 }
             }
         }
-        None
+        pause
     }
 
     /// Whether a stream that waits can be handed over. At the limit, asks the
@@ -228,10 +265,11 @@ impl Acceptor {
         }
     }
 
-    fn stop(&self) {
-        info!("stopping: {} connections are open", self.open());
+    fn tell_stopping(&self) {
+        if !self.shared.stopping.swap(true, Relaxed) {
+            info!("stopping: {} connections are open", self.open());
+        }
         self.watch.draining.store(true, Relaxed);
-        self.shared.stopping.store(true, Relaxed);
         for post in self.posts.iter() {
             post.wake();
         }

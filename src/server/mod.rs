@@ -23,10 +23,7 @@ use std::{
     io,
     net::SocketAddr,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
@@ -47,19 +44,20 @@ use crate::{
 };
 use acceptor::Acceptor;
 use bounds::Bounds;
-use clients::Clients;
 use listener::Listener;
-use pool::{Post, Shared, WAKE};
+use pool::{Post, Presence, Shared, WAKE};
 use status_server::StatusServer;
 use worker::Worker;
 
 /// How long the access log's writer is waited for at the end.
 const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 
-/// Runs a server until it is told to stop and what is under way is done.
+/// Runs a server until it is told to stop and what is under way is done. A wait
+/// beyond [`WAIT_MAX`](crate::config::WAIT_MAX) is one of that length.
 pub fn run(config: Config) -> Result<(), StartError> {
     let system = |part| move |source| StartError::system(part, source);
     let mut config = config;
+    config.timeouts = config.timeouts.bounded();
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
     let status = config.status.map(open_status).transpose()?;
@@ -83,15 +81,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
 
     let poll = Poll::new().map_err(system("poll"))?;
     let watch = watch(&config, connections_max, &listeners, access_log.as_deref());
-    let shared = Arc::new(Shared {
-        stopping: AtomicBool::new(false),
-        acceptor_waits: AtomicBool::new(false),
-        acceptor: Waker::new(poll.registry(), WAKE).map_err(system("poll"))?,
-        clients: Clients::new(config.limits.connections_per_ip_max),
-        starving: AtomicBool::new(false),
-        exhausted_told: AtomicU64::new(0),
-        started: watch.started,
-    });
+    let waker = Waker::new(poll.registry(), WAKE).map_err(system("poll"))?;
+    let shared = Arc::new(Shared::new(
+        waker,
+        config.limits.connections_per_ip_max,
+        watch.started,
+    ));
     let (mut posts, mut workers) = (Vec::new(), Vec::new());
     for (number, counters) in watch.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
@@ -120,7 +115,10 @@ pub fn run(config: Config) -> Result<(), StartError> {
     };
     // Only now: a thread starts with the policy of the one that starts it.
     listener::accept_in_batches();
-    let accepted = acceptor.run().map_err(system("poll"));
+    let accepted = acceptor.run().map_err(|source| StartError {
+        what: "cannot go on".to_owned(),
+        source,
+    });
     finish(workers, access_log);
     accepted
 }
@@ -185,6 +183,10 @@ fn hire(desk: Desk, shared: &Arc<Shared>) -> io::Result<(Arc<Post>, thread::Join
     let post = Arc::new(Post::new(&poll)?);
     let name = format!("worker {}", desk.worker);
     let worker = Worker::new(poll, Arc::clone(&post), Arc::clone(shared), desk);
-    let thread = thread::Builder::new().name(name).spawn(|| worker.run())?;
+    let presence = Presence(Arc::clone(shared));
+    let thread = thread::Builder::new().name(name).spawn(move || {
+        let _presence = presence;
+        worker.run();
+    })?;
     Ok((post, thread))
 }

@@ -5,7 +5,10 @@ use std::{
     fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Instant,
 };
@@ -84,6 +87,10 @@ impl Post {
 pub struct Shared {
     /// The server is stopping.
     pub stopping: AtomicBool,
+    /// Connections may still be handed over.
+    pub accepting: AtomicBool,
+    /// A worker has ended before its time: there is a defect.
+    pub worker_lost: AtomicBool,
     /// The acceptor waits for a connection to close.
     pub acceptor_waits: AtomicBool,
     /// Wakes the acceptor.
@@ -101,6 +108,21 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// That of a server that begins, with so many connections for each client.
+    pub fn new(acceptor: Waker, connections_per_ip_max: usize, started: Instant) -> Shared {
+        Shared {
+            stopping: AtomicBool::new(false),
+            accepting: AtomicBool::new(true),
+            worker_lost: AtomicBool::new(false),
+            acceptor_waits: AtomicBool::new(false),
+            acceptor,
+            clients: Clients::new(connections_per_ip_max),
+            starving: AtomicBool::new(false),
+            exhausted_told: AtomicU64::new(0),
+            started,
+        }
+    }
+
     /// Warns that the system is out of something, once a while however often
     /// it is.
     pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
@@ -127,5 +149,55 @@ impl Shared {
     }
 }
 
+/// Held by a worker's thread: where that ends though the server goes on, its
+/// connections would wait for nobody, so the acceptor is told.
+#[derive(Debug)]
+pub struct Presence(pub Arc<Shared>);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if self.0.accepting.load(SeqCst) {
+            log::error!("a worker has ended");
+            self.0.worker_lost.store(true, SeqCst);
+            self.0.acceptor_waits.store(true, Relaxed);
+            self.0.wake_acceptor();
+        }
+    }
+}
+
 /// All workers, as the acceptor and whoever counts see them.
 pub type Posts = Arc<[Arc<Post>]>;
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use mio::Events;
+
+    use super::*;
+
+    /// Whether the acceptor is told when a worker ends, by a panic or not.
+    fn check(is_accepting: bool, panics: bool, expected: bool) {
+        let mut poll = Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), WAKE).unwrap();
+        let shared = Arc::new(Shared::new(waker, 0, Instant::now()));
+        shared.accepting.store(is_accepting, SeqCst);
+        let presence = Presence(Arc::clone(&shared));
+        let worker = thread::spawn(move || {
+            let _presence = presence;
+            assert!(!panics, "provoked");
+        });
+        assert_eq!(worker.join().is_err(), panics);
+        let mut events = Events::with_capacity(1);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        let told = (shared.worker_lost.load(SeqCst), !events.is_empty());
+        assert_eq!(told, (expected, expected), "{is_accepting} {panics}");
+    }
+
+    #[test]
+    fn a_worker_that_ends_before_its_time_is_told_of() {
+        check(true, true, true);
+        check(true, false, true);
+        check(false, false, false);
+    }
+}

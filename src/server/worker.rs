@@ -82,15 +82,17 @@ impl Worker {
             }
             let was_asked = self.evict();
             self.publish(was_asked);
-            if self.scheduler.is_done() && self.handed_over() == 0 {
+            if self.scheduler.is_done() && !self.may_be_handed_more() {
                 return;
             }
         }
     }
 
-    /// Connections handed over and not yet closed.
-    fn handed_over(&self) -> usize {
-        self.scheduler.outside.post.open.load(Relaxed)
+    /// Whether a connection lies in the inbox, or may yet be put there.
+    fn may_be_handed_more(&self) -> bool {
+        let Process { post, shared, .. } = &self.scheduler.outside;
+        // In this order: the last one is counted before accepting ends.
+        shared.accepting.load(SeqCst) || post.open.load(SeqCst) > 0
     }
 
     fn take_event(&mut self, event: &Event) {

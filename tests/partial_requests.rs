@@ -99,3 +99,27 @@ fn a_request_sent_byte_by_byte_is_answered() {
     assert_eq!(client.reply().status, 200);
     client.assert_open();
 }
+
+/// Urgent data is no part of the stream; a read stops short at it.
+#[test]
+#[cfg(target_os = "linux")]
+fn urgent_data_in_between_is_passed_over() {
+    use rustix::net::{SendFlags, send};
+    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let server = Server::with_page("--threads 1");
+    let mut neighbour = server.connect();
+    for at in [1, 10, request.len() - 1, request.len()] {
+        let mut client = server.connect();
+        client.get("/");
+        // All of it lies there before the server reads any of it.
+        server.signal(rustix::process::Signal::STOP);
+        client.send(&request[..at]);
+        send(client.stream(), b"!", SendFlags::OOB).expect("urgent data");
+        client.send(&request[at..]).send(request);
+        server.signal(rustix::process::Signal::CONT);
+        for _ in 0..2 {
+            assert_eq!(client.reply().status, 200, "{at}");
+        }
+        neighbour.get("/");
+    }
+}

@@ -223,7 +223,9 @@ impl From<Options> for Config {
         let (cache_control, headers): (Vec<_>, Vec<_>) = (options.header.into_iter())
             .flat_map(|lines| lines.0)
             .partition(|(name, _)| name.eq_ignore_ascii_case("Cache-Control"));
-        let cache_control: Vec<_> = cache_control.into_iter().map(|(_, value)| value).collect();
+        let cache_control: Vec<_> = (cache_control.into_iter().map(|(_, value)| value))
+            .filter(|value| !value.is_empty())
+            .collect();
         Config {
             listen: options.listen,
             reuse_port: options.reuse_port,

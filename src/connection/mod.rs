@@ -80,7 +80,8 @@ pub struct Connection<T> {
     state: State,
     /// Something may be there to read: nothing has said otherwise yet.
     readable: bool,
-    /// The peer's end was announced: only reading 0 bytes is the last word.
+    /// The peer's end was announced, or urgent data: only reading 0 bytes, or
+    /// that nothing is there, is the last word.
     read_closed: bool,
     reader: Reader,
 }
@@ -113,7 +114,8 @@ pub struct Hint {
     pub readable: bool,
     /// Something may be written.
     pub writable: bool,
-    /// The peer's end, or an error, is there to be read.
+    /// The peer's end, or an error, is there to be read, or more behind urgent
+    /// data.
     pub read_closed: bool,
 }
 

@@ -23,7 +23,7 @@ impl<T: Transport> Connection<T> {
             Ok(0) => Err(self.ended()),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
-                // unless the peer's end stands behind it.
+                // unless the peer's end, or more, stands behind it.
                 self.readable = count == wanted || self.read_closed;
                 Ok(Some(count))
             }

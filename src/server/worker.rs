@@ -33,6 +33,13 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Events taken from the poll at once.
 const EVENTS_MAX: usize = 1024;
 
+/// What is to be told of whoever is read from: on Linux urgent data as well, at
+/// which a read stops short (tcp(7)).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const READS: Interest = Interest::READABLE;
+
 /// A worker, before and while it runs.
 #[derive(Debug)]
 pub struct Worker {
@@ -103,7 +110,7 @@ impl Worker {
         let hint = Hint {
             readable: event.is_readable() || event.is_error(),
             writable: event.is_writable() || event.is_error(),
-            read_closed: event.is_read_closed() || event.is_error(),
+            read_closed: event.is_read_closed() || event.is_error() || event.is_priority(),
         };
         self.scheduler.take_event(event.token().0, hint);
     }
@@ -157,8 +164,8 @@ impl Outside<Stream> for Process {
     fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
         let interest = match wanted {
             Watched::Nothing => return Ok(()),
-            Watched::Reads => Interest::READABLE,
-            Watched::ReadsAndWrites => Interest::READABLE | Interest::WRITABLE,
+            Watched::Reads => READS,
+            Watched::ReadsAndWrites => READS | Interest::WRITABLE,
         };
         let descriptor = token as i32;
         let source = &mut SourceFd(&descriptor);

@@ -16,7 +16,8 @@
 //!
 //! A connection never holds a thread: a worker touches only those that are
 //! ready, and an idle one costs memory alone. Workers share nothing but a
-//! stream (once, at its start), counters, the file cache, and the word to stop.
+//! stream (once, at its start), counters, the files, the room that listings
+//! have together, and the word to stop or to make room.
 //!
 //! # Reading order
 //!
@@ -78,8 +79,10 @@
 //!   ([`connection::state::State::deadline`]), looked at ten times a second.
 //! - No buffer belongs to an idle connection: input and output lie on the
 //!   worker's [`connection::desk::Desk`].
-//! - No path is checked twice: [`http::target::RequestPath`] is the only way to
-//!   name a file, and there is one way to make one.
+//! - No path is a string that somebody has checked: [`http::target::RequestPath`]
+//!   is the only way to name a file, and there is one way to make one.
+//! - No unsafe code but two socket and scheduling calls that no safe crate
+//!   offers, in [`server::listener`].
 //! - No text of the system reaches a peer: failures become a status in
 //!   [`http::error`] and [`handler`], and go to the log in words.
 //! - No TLS, no HTTP/2, no rewriting, no configuration file: put a proxy in

@@ -11,6 +11,16 @@
 //! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
 //! `write` (output to the transport), `close` (the end), [`note`] (what is told
 //! of it).
+//!
+//! ```text
+//! read -> serve -> serve_rest    for each request that lies there:
+//!                    answer      (again.rs) known, byte by byte? else
+//!                    judge       parse, body, handler
+//!                    respond     keep or close, queue
+//!                    conclude    send if nothing comes behind it, note
+//!                  flush         send what is queued
+//!                  settle        what is left over becomes a state
+//! ```
 
 mod again;
 pub mod body;

@@ -5,10 +5,12 @@
 //!      |
 //!      v        head whole, body to come
 //!  ReadingHead ------------------------> DiscardingBody
-//!   ^  ^   |                                  |
-//!   |  |   | answered, not all of it sent     | body whole: answered
-//!   |  |   v                                  v
-//!   |  |  Writing <---------------------------+
+//!   ^  ^   | \                                |
+//!   |  |   |  \ a folder to be listed         |
+//!   |  |   |   `---> ReadingFolder            |
+//!   |  |   | answered,     | listed: answered | body whole: answered
+//!   |  |   v not all sent  v                  v
+//!   |  |  Writing <--------+------------------+
 //!   |  |   |  |
 //!   |  +---+  | all sent, nothing buffered
 //!   | next    v
@@ -21,7 +23,9 @@
 //! ```
 //!
 //! A response that goes out in one write never enters `Writing`. Every state
-//! ends by itself: [`State::deadline`] is the only place that says when.
+//! ends by itself: [`State::deadline`] is the only place that says when. What
+//! leads from one to the next stands where it happens: in `read`, `serve`,
+//! `folder`, `write` and `close`.
 
 use std::time::Instant;
 

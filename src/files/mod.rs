@@ -5,6 +5,19 @@
 //! (how it is opened, and what a failure means), `resource` (a file with its
 //! variants), `watch` (whether what is kept still holds), `plain` (beside which
 //! files nothing needs to be looked up), `cache`.
+//!
+//! What is known of the disk, and for how long it is believed:
+//!
+//! | what | where | believed |
+//! |---|---|---|
+//! | a file, its variants and their content | `cache`, of all workers | for a turn after a `stat` |
+//! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all |
+//! | that a path names nothing | `site::absences` | for a turn |
+//! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
+//! | which folder the root is | `site` | 250 ms |
+//!
+//! The response to a head that came before (`connection::memo`) stands on the
+//! first of these.
 
 mod cache;
 mod content;

@@ -136,8 +136,9 @@ impl HeadLimits {
 /// neither read nor judged.
 ///
 /// A verdict can come before the first line feed (a TLS handshake, a line over
-/// its limit, a byte no request line can have); after that, only new bytes that
-/// hold a line feed, or that pass a limit, can change `None` into a verdict.
+/// its limit, a byte no request line can have). After that it is enough to ask
+/// again when new bytes hold a line feed, or pass a limit: until then a request
+/// cannot be whole.
 pub fn parse<'h>(
     bytes: &'h [u8],
     room: &'h mut FieldRoom<'h>,

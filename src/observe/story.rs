@@ -16,7 +16,7 @@ pub const LINE_BYTES_MAX: usize = 40;
 /// Closed connections a worker remembers.
 pub const STORIES_MAX: usize = 32;
 
-/// What happened on one connection, in microseconds since it was accepted.
+/// What happened on one connection, each at its time since it was accepted.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The connection's number, as in the log.

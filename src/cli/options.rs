@@ -196,9 +196,10 @@ pub struct Options {
 }
 
 const AFTER_HELP: &str = "\
-Each option is also an environment variable: --max-age is STDHTTPD_MAX_AGE, ROOT is STDHTTPD_ROOT.
-Repeated ones are separated by commas there, those of STDHTTPD_HEADER by line ends; switches take
-1 or 0, true or false. RUST_LOG=debug tells the life of each connection on standard error.";
+Each option but --completions, --help and --version is also an environment variable: --max-age is
+STDHTTPD_MAX_AGE, ROOT is STDHTTPD_ROOT. Repeated ones are separated by commas there, those of
+STDHTTPD_HEADER by line ends; switches take 1 or 0, true or false. RUST_LOG=debug tells the life of
+each connection on standard error.";
 
 fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
     match text.is_empty() {

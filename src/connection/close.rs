@@ -61,12 +61,13 @@ impl<T: Transport> Connection<T> {
         if let Some(story) = self.identity.story.take() {
             desk.counters.tell(story, reason, Instant::now());
         }
+        let requests = self.identity.requests;
         debug!(
-            "connection {}: closed first by the {}: {} after {} requests",
+            "connection {}: closed first by the {}: {} after {requests} request{}",
             self.identity.id,
             reason.first().name(),
             reason.name(),
-            self.identity.requests,
+            if requests == 1 { "" } else { "s" },
         );
     }
 }

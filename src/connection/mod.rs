@@ -277,7 +277,10 @@ impl<T: Transport> Connection<T> {
     /// The transport has taken nothing for the write time-out, as far as the
     /// poll has told: it tells of room only once a good part of the buffer is
     /// free, which a slow reader needs longer for. So it is tried before the
-    /// connection is given up, and the least rate decides.
+    /// connection is given up; if it takes bytes, the least rate decides. If
+    /// the peer's window was closed all the while it takes none: a reader with
+    /// a default receive buffer and less than some 2,000 bytes a second ends
+    /// here, even if that is more than the least rate.
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
         let mut budget = Budget::new(desk.share_bytes);
         match (self.write(desk, &mut budget), &self.state) {

@@ -14,6 +14,12 @@ use crate::{
         MEMORY_BYTES_MAX,
         listing::{LISTINGS_BYTES_MAX, OWN_BYTES},
     },
+    http::content_coding::ContentCoding,
+    observe::{
+        access_log::QUEUE_BYTES_MAX,
+        log_line::FIELD_BYTES_MAX,
+        story::{REQUESTS_TOLD_MAX, Story, ToldRequest},
+    },
 };
 
 /// Bytes of a thread's stack that are ever touched, and of its poll's events.
@@ -32,8 +38,17 @@ const ALLOCATOR_PERCENT: u64 = 125;
 /// A growing table is copied into one twice as large.
 const TABLE_COPIES: u64 = 3;
 
-/// A file and its variants, each held whole while it is sent.
-const FILES_BYTES: u64 = 4 * MEMORY_BYTES_MAX;
+/// A file and its variants, all held while one of them is sent.
+const FILES: u64 = 1 + ContentCoding::ALL.len() as u64;
+
+/// Each of them whole.
+const FILES_BYTES: u64 = FILES * MEMORY_BYTES_MAX;
+
+/// What escaping may make of a byte of a logged line.
+const ESCAPED_BYTES: u64 = 6;
+
+/// The story of a connection that is told of on the status page.
+const STORY_BYTES: u64 = (size_of::<Story>() + REQUESTS_TOLD_MAX * size_of::<ToldRequest>()) as u64;
 
 /// A listing's own share instead: entries, the first chunk, and the one being
 /// written.
@@ -51,7 +66,7 @@ pub struct Bounds {
     pub busy_bytes: u64,
     /// Connections.
     pub connections: u64,
-    /// Descriptors: the connections, and a file for each that may have one.
+    /// Descriptors: the connections, and the files that each may be sent from.
     pub descriptors: u64,
 }
 
@@ -63,9 +78,21 @@ impl Bounds {
         let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
         let worker = input + (KEPT_BYTES_MAX + MEMO_BYTES_MAX) as u64 + THREAD_BYTES;
         let slot = size_of::<Slot<Stream>>().max(size_of::<Connection<Stream>>()) as u64;
-        let idle_bytes = TABLE_COPIES * slot;
+        let (story, story_line) = match config.status {
+            Some(_) => (with_allocator(STORY_BYTES), head.line_bytes_max as u64),
+            None => (0, 0),
+        };
+        let idle_bytes = TABLE_COPIES * slot + story;
+        // Of a response that is not all sent the line of the log is kept.
+        let (logs, log_line) = match config.access_log {
+            Some(_) => (
+                2 * QUEUE_BYTES_MAX as u64,
+                ESCAPED_BYTES * (head.line_bytes_max + 2 * FIELD_BYTES_MAX) as u64,
+            ),
+            None => (0, 0),
+        };
         // A head half read, or a response half sent with requests behind it.
-        let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES;
+        let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES + story_line + log_line;
         let (held, listings) = match config.site.listing {
             true => (FILES_BYTES.max(LISTING_BYTES), LISTINGS_BYTES_MAX),
             false => (FILES_BYTES, 0),
@@ -75,12 +102,12 @@ impl Bounds {
         Bounds {
             base_bytes: PROGRAM_BYTES
                 + NonZeroUsize::get(config.threads) as u64 * worker
-                + with_allocator(config.site.cache_bytes_max + listings),
+                + with_allocator(config.site.cache_bytes_max.saturating_add(listings + logs)),
             idle_bytes,
             busy_bytes: idle_bytes + with_allocator(owned + held),
             connections,
             descriptors: connections
-                .saturating_mul(2)
+                .saturating_mul(1 + FILES)
                 .saturating_add(config.site.descriptors_kept_max)
                 .saturating_add(beside)
                 .min(descriptors),
@@ -117,6 +144,7 @@ impl fmt::Display for Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AccessLogTarget;
 
     #[test]
     fn each_limit_moves_its_own_term() {
@@ -140,6 +168,14 @@ mod tests {
         // But for what the division leaves over.
         let expected = LISTINGS_BYTES_MAX / 4 * 5;
         assert!(difference.abs_diff(expected) <= 125, "{difference}");
+        more = config.clone();
+        more.status = Some(([127, 0, 0, 1], 0).into());
+        assert!(Bounds::new(&more, 100, 2, 1_000).idle_bytes > bounds.idle_bytes);
+        more = config.clone();
+        more.access_log = Some(AccessLogTarget::Stdout);
+        let with_log = Bounds::new(&more, 100, 2, 1_000);
+        assert!(with_log.base_bytes > bounds.base_bytes);
+        assert!(with_log.busy_bytes > bounds.busy_bytes);
         more = config.clone();
         more.limits.head.fields_bytes_max += 100_000;
         let difference = Bounds::new(&more, 100, 2, 1_000).busy_bytes - bounds.busy_bytes;

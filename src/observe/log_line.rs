@@ -17,7 +17,9 @@ use crate::{
     },
 };
 
-/// Bytes of a malformed first line that are logged.
+/// Bytes of a malformed first line that are logged. A well-formed one is logged
+/// whole: [`HeadLimits::line_bytes_max`](crate::http::request::HeadLimits)
+/// bounds it.
 pub const RAW_BYTES_MAX: usize = 1 << 10;
 /// Bytes of `Referer` and of `User-Agent` that are logged.
 pub const FIELD_BYTES_MAX: usize = 4 << 10;
@@ -61,7 +63,7 @@ impl LogTime {
 /// The first line of a request, as far as it was understood.
 #[derive(Clone, Copy, Debug)]
 pub enum LogRequest<'a> {
-    /// Well-formed: method and target as they came.
+    /// Well-formed: method and target as they came, logged whole.
     Parsed(&'a [u8], Version),
     /// Malformed: the first bytes as they came. The first line of them is
     /// logged, up to [`RAW_BYTES_MAX`]; none are written as `-`.
@@ -217,9 +219,9 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"status\":");
     write_decimal(out, u64::from(entry.status.code()));
     out.extend_from_slice(b",\"referer\":");
-    json_string(entry.referer, out);
+    json_string(entry.referer.map(bounded), out);
     out.extend_from_slice(b",\"user_agent\":");
-    json_string(entry.user_agent, out);
+    json_string(entry.user_agent.map(bounded), out);
 }
 
 fn json_outcome(outcome: &LogOutcome, out: &mut Vec<u8>) {
@@ -242,7 +244,7 @@ fn json_string(value: Option<&[u8]>, out: &mut Vec<u8>) {
         return out.extend_from_slice(b"null");
     };
     out.push(b'"');
-    escaped(bounded(value), json_escape, out);
+    escaped(value, json_escape, out);
     out.push(b'"');
 }
 

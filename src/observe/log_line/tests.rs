@@ -155,17 +155,28 @@ fn whatever_the_request_held_a_line_is_one_printable_line() {
 }
 
 #[test]
-fn long_values_are_cut() {
-    let long = vec![0xff; 1 << 20];
+fn long_fields_are_cut_and_a_request_line_is_not() {
     let time = LogTime::new(NOON);
-    let entry = LogEntry {
-        referer: Some(&long),
-        user_agent: Some(&long),
-        ..entry(&time, LogRequest::Raw(&long))
-    };
-    let mut out = Vec::new();
-    write_line(LogFormat::Combined, &entry, &DONE, &mut out);
-    assert!(out.len() < 4 * (RAW_BYTES_MAX + 2 * FIELD_BYTES_MAX) + 200);
+    let (line, field) = (vec![b'l'; 1 << 20], vec![b'f'; 1 << 20]);
+    let cut = "f".repeat(FIELD_BYTES_MAX);
+    for (request, whole) in [
+        (LogRequest::Parsed(&line, Version::Http11), line.len()),
+        (LogRequest::Raw(&line), RAW_BYTES_MAX),
+    ] {
+        let entry = LogEntry {
+            referer: Some(&field),
+            user_agent: Some(&field),
+            ..entry(&time, request)
+        };
+        for format in [LogFormat::Combined, LogFormat::Json] {
+            let mut out = Vec::new();
+            write_line(format, &entry, &DONE, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.matches(&format!("\"{cut}\"")).count(), 2, "{format:?}");
+            let lines = text.split(|char| char != 'l').map(str::len);
+            assert_eq!(lines.max(), Some(whole), "{format:?}");
+        }
+    }
 }
 
 #[test]

@@ -99,3 +99,23 @@ fn a_full_disk_stops_nobody() {
     let about = said.iter().filter(|line| line.contains("No space")).count();
     assert_eq!(about, 1, "{said:#?}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_full_disk_has_not_taken_at_the_end_is_said_to_be_lost() {
+    let mut server = site().args("--access-log /dev/full").start();
+    let mut client = server.connect();
+    for _ in 0..5 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), 0);
+    let said = server.final_log();
+    let about = said.iter().filter(|line| line.contains("lost"));
+    // Whether the trouble was said before, with "more will be lost", is chance.
+    let numbers: Vec<_> = about.filter(|line| line.contains("lines were")).collect();
+    assert!(
+        matches!(numbers[..], [line] if line.contains(" 5 lines were lost")),
+        "{said:#?}"
+    );
+}

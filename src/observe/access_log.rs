@@ -77,13 +77,17 @@ impl AccessLog {
 
     /// Has everything written that was handed over, and waits for it, but no
     /// longer than `wait`: a writer that hangs in a full pipe is left behind
-    /// and ends with the process. Tells whether all was written.
+    /// and ends with the process. Tells whether all was written; what a failing
+    /// log did not take is counted as lost, and said.
     pub fn finish(self, wait: Duration) -> bool {
         let deadline = Instant::now() + wait;
         let mut state = self.queue.lock();
         state.stop = true;
         self.queue.changed.notify_all();
-        while !state.ended {
+        loop {
+            if let Some(all_written) = state.ended {
+                return all_written;
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 log::warn!("access log: the last lines could not be written in time");
@@ -94,7 +98,6 @@ impl AccessLog {
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        true
     }
 }
 
@@ -161,7 +164,8 @@ struct QueueState {
     bytes: Vec<u8>,
     reopen: bool,
     stop: bool,
-    ended: bool,
+    /// The writer is gone; whether it had written all.
+    ended: Option<bool>,
 }
 
 /// What the writer is to do next.
@@ -233,9 +237,9 @@ impl Queue {
         self.lost.get()
     }
 
-    /// Says that the writer is gone.
-    pub(super) fn end(&self) {
-        self.lock().ended = true;
+    /// Says that the writer is gone, and whether it had written all.
+    pub(super) fn end(&self, all_written: bool) {
+        self.lock().ended = Some(all_written);
         self.changed.notify_all();
     }
 }

@@ -85,7 +85,7 @@ impl LogWriter {
     /// Writes until it is told to stop and all is written, or cannot be.
     pub(super) fn run(mut self) {
         let mut pause = Duration::ZERO;
-        loop {
+        let failure = loop {
             let orders = if self.chunk.is_empty() {
                 self.queue.take(&mut self.chunk)
             } else {
@@ -95,17 +95,39 @@ impl LogWriter {
                 self.reopen();
             }
             if orders.stop && self.chunk.is_empty() {
-                break;
+                break None;
             }
             let step = self.write_chunk();
+            if let (Step::Failed(error), true) = (&step, orders.stop) {
+                break Some(error.to_string());
+            }
             self.judge(&step);
             pause = match step {
                 Step::Done | Step::Blocked => Duration::ZERO,
-                Step::Failed(_) if orders.stop => break,
                 Step::Failed(_) => PATIENCE,
             };
+        };
+        self.end(failure);
+    }
+
+    /// Gives up what is not written and says how much was lost, before anybody
+    /// is told that the writer is gone: the process ends then.
+    fn end(mut self, failure: Option<String>) {
+        let mut unwritten = lines(self.chunk.get(self.written..).unwrap_or_default());
+        self.chunk.clear();
+        self.queue.take(&mut self.chunk);
+        unwritten += lines(&self.chunk);
+        self.queue.lose(unwritten);
+        let lost = self.queue.lost();
+        match (self.trouble, failure) {
+            (Some(trouble), _) => log::warn!(
+                "access log: not all could be written; {} lines were lost",
+                lost - trouble.lost_before
+            ),
+            (None, Some(error)) => log::warn!("access log: {error}; {unwritten} lines were lost"),
+            (None, None) => {}
         }
-        self.queue.end();
+        self.queue.end(unwritten == 0);
     }
 
     /// Writes the chunk as far as it goes; what is left is tried again later,
@@ -183,6 +205,12 @@ impl LogWriter {
             ),
         }
     }
+}
+
+/// Each line has one line feed, at its end: one whose beginning is written
+/// already counts as a whole one.
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Where the first `written` bytes end within a line: the bytes left of it.

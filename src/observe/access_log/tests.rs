@@ -165,6 +165,23 @@ fn finish_does_not_wait_for_a_pipe_nobody_reads() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn lines_a_failing_log_has_not_taken_at_the_end_are_lost_and_counted() {
+    // Fewer than the writer takes at once, and so many that some are queued.
+    for lines in [5, 1000] {
+        let log = open(Path::new("/dev/full"));
+        let lost = log.lines_lost();
+        let mut buffer = log.buffer();
+        for _ in 0..lines {
+            write(&mut buffer, &"x".repeat(1000));
+        }
+        buffer.flush();
+        assert!(!log.finish(SOON));
+        assert_eq!(lost.get(), lines);
+    }
+}
+
+#[test]
 fn lines_that_could_not_be_written_are_written_after_a_reopen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");

@@ -259,11 +259,7 @@ fn explanation(status: Status) -> &'static str {
         Status::NotImplemented => "The server does not know this method or coding.",
         Status::ServiceUnavailable => "The server has no room for this now. Please try again.",
         Status::HttpVersionNotSupported => "This server speaks HTTP/1.1.",
-        Status::Continue
-        | Status::Ok
-        | Status::NoContent
-        | Status::PartialContent
-        | Status::NotModified => "",
+        Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
     }
 }
 

@@ -1,4 +1,6 @@
-//! The status codes this server answers with (RFC 9110 section 15).
+//! The status codes this server answers with (RFC 9110 section 15): the final
+//! ones. The interim one, [`CONTINUE`](super::response::CONTINUE), answers no
+//! request and is counted nowhere.
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $code:literal $reason:literal,)*) => {
@@ -32,8 +34,6 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// The body will be read (section 15.2.1).
-    Continue = 100 "Continue",
     /// Section 15.3.1.
     Ok = 200 "OK",
     /// Section 15.3.5.

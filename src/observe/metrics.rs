@@ -260,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn only_final_responses_are_told() {
+        let text = metrics(&fixture::snapshot());
+        let families = families(&text);
+        let of = |wanted| families.iter().find(|(name, ..)| *name == wanted).unwrap();
+        let (_, _, responses) = of("stdhttpd_responses_total");
+        for sample in responses {
+            let (_, code) = sample.split_once("{code=\"").unwrap();
+            assert!(!code.starts_with('1'), "{sample}");
+        }
+        assert!(responses.len() > 10, "{responses:?}");
+    }
+
+    #[test]
     fn histograms_are_cumulative_and_end_with_their_count() {
         let text = metrics(&fixture::snapshot());
         let mut histograms = 0;

@@ -1,6 +1,7 @@
 //! The command line and its help.
 
 mod options;
+mod usage;
 mod values;
 
 use std::{
@@ -63,13 +64,14 @@ pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, St
 where
     A: Into<OsString> + Clone,
 {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     // A variable set to nothing is one that is not set.
     let mut command = command().mut_args(|arg| match arg.get_env().map(std::env::var_os) {
         Some(Some(value)) if value.is_empty() => arg.env(None),
         _ => arg,
     });
     let parsed = command
-        .try_get_matches_from_mut(arguments)
+        .try_get_matches_from_mut(&arguments)
         .and_then(|matches| {
             let options = Options::from_arg_matches(&matches)?;
             let from_command_line =
@@ -88,7 +90,7 @@ where
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Ok(Invocation::Print(error.render().to_string()))
             }
-            _ => Err(usage_line(&error.render().to_string())),
+            _ => Err(usage::line(&error, &command, &arguments)),
         },
     }
 }
@@ -106,28 +108,16 @@ fn check_headers(options: &Options, from_command_line: bool) -> Result<(), Strin
         .sum();
     if bytes > values::ADDED_FIELDS_BYTES_MAX {
         return Err(format!(
-            "the fields of '--header <NAME: VALUE>' take {bytes} bytes, more than {}",
-            values::ADDED_FIELDS_BYTES_MAX
+            "the fields of '--header <NAME: VALUE>' take {bytes} bytes, more than {}{}",
+            values::ADDED_FIELDS_BYTES_MAX,
+            if from_command_line {
+                ""
+            } else {
+                " (from STDHTTPD_HEADER)"
+            },
         ));
     }
     Ok(())
-}
-
-/// The several lines of a parser's message as one, without the pointer to the
-/// help.
-fn usage_line(message: &str) -> String {
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    let mut line = String::new();
-    for part in message.lines().map(str::trim) {
-        match part.strip_prefix("tip: ") {
-            _ if part.is_empty() => {}
-            _ if part.starts_with("Usage:") || part.starts_with("For more information") => break,
-            Some(tip) => line = format!("{line}; {tip}"),
-            None if line.is_empty() => line.push_str(part),
-            None => line = format!("{line} {part}"),
-        }
-    }
-    line
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

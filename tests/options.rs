@@ -317,7 +317,7 @@ fn wrong_variables_are_named_in_one_line() {
         ("STDHTTPD_LISTEN", "nowhere"),
     ];
     check(&rows, |(name, value)| {
-        judge(&run(binary().env(name, value)), 2, &[value])
+        judge(&run(binary().env(name, value)), 2, &[name, value])
     });
 }
 

@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    time::Duration,
+};
 
 use super::*;
 use crate::config::{AccessLogTarget, Listen, LogFormat};
@@ -143,6 +147,34 @@ fn an_error_stays_one_line_whatever_it_quotes() {
     }
 }
 
+fn raw_words(words: &[&[u8]]) -> Vec<OsString> {
+    let words = words.iter().map(|bytes| OsString::from_vec(bytes.to_vec()));
+    std::iter::once("stdhttpd".into()).chain(words).collect()
+}
+
+#[test]
+fn what_is_not_utf_8_is_named() {
+    for (words, expected) in [
+        (
+            &[b"-t".as_slice(), b"\xff\n"][..],
+            r#"invalid value "\xFF\n" for '-t': not UTF-8"#,
+        ),
+        (
+            &[b"r\xff", b"--access-log", b"l\xff", b"--user", b"caf\xe9"],
+            r#"invalid value "caf\xE9" for '--user': not UTF-8"#,
+        ),
+        (
+            &[b"--listing", b"--header=a: \xff", b"--user=\xff"],
+            r#"invalid argument "--header=a: \xFF": not UTF-8"#,
+        ),
+    ] {
+        assert_eq!(parse(raw_words(words)).unwrap_err(), expected);
+    }
+    // A path may be anything, and so is not what was wrong above.
+    let paths = raw_words(&[b"r\xff", b"--access-log", b"l\xff"]);
+    assert!(matches!(parse(paths), Ok(Invocation::Serve(_))));
+}
+
 #[test]
 fn texts_are_printed_and_no_server_started() {
     for (line, part) in [
@@ -178,7 +210,8 @@ fn every_option_is_an_environment_variable() {
 #[test]
 #[ignore = "run by environment_variables_are_read_as_options_are"]
 fn print_the_configuration_from_the_environment() {
-    match parse(["stdhttpd"]) {
+    let typed = std::env::var("TYPED").unwrap_or_default();
+    match parse(words(&typed)) {
         Ok(Invocation::Serve(config)) => println!("{config:?}"),
         Ok(Invocation::Print(text)) => println!("{text}"),
         Err(line) => println!("{line}"),
@@ -186,11 +219,12 @@ fn print_the_configuration_from_the_environment() {
 }
 
 #[track_caller]
-fn check_environment(variables: &[(&str, &str)], parts: &[&str]) {
+fn check_environment(variables: &[(&str, &[u8])], parts: &[&str]) {
+    let variables = variables.iter();
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture"])
         .arg("cli::tests::print_the_configuration_from_the_environment")
-        .envs(variables.iter().copied())
+        .envs(variables.map(|(name, value)| (name, OsStr::from_bytes(value))))
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -203,13 +237,13 @@ fn check_environment(variables: &[(&str, &str)], parts: &[&str]) {
 fn environment_variables_are_read_as_options_are() {
     check_environment(
         &[
-            ("STDHTTPD_ROOT", "site"),
-            ("STDHTTPD_LISTEN", "127.0.0.1:1,localhost:2"),
-            ("STDHTTPD_HEADER", "A: 1, 2\nB: 3\n"),
-            ("STDHTTPD_LISTING", "1"),
-            ("STDHTTPD_NO_SANDBOX", "false"),
-            ("STDHTTPD_KEEP_ALIVE", "0.5"),
-            ("STDHTTPD_USER", ""),
+            ("STDHTTPD_ROOT", b"site"),
+            ("STDHTTPD_LISTEN", b"127.0.0.1:1,localhost:2"),
+            ("STDHTTPD_HEADER", b"A: 1, 2\nB: 3\n"),
+            ("STDHTTPD_LISTING", b"1"),
+            ("STDHTTPD_NO_SANDBOX", b"false"),
+            ("STDHTTPD_KEEP_ALIVE", b"0.5"),
+            ("STDHTTPD_USER", b""),
         ],
         &[
             "[Address(127.0.0.1:1), Localhost(2)]",
@@ -221,12 +255,51 @@ fn environment_variables_are_read_as_options_are() {
             "user: None",
         ],
     );
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    for (name, value, line) in [
+        (
+            "STDHTTPD_THREADS",
+            b"many".as_slice(),
+            "invalid value 'many' for '--threads <N>': not a whole number from 1 to 1024 \
+             (from STDHTTPD_THREADS)",
+        ),
+        (
+            "STDHTTPD_LISTING",
+            b"perhaps",
+            "invalid value 'perhaps' for '--listing': value was not a boolean \
+             (from STDHTTPD_LISTING)",
+        ),
+        (
+            "STDHTTPD_LOG_FORMAT",
+            b"xml",
+            "invalid value 'xml' for '--log-format <FORMAT>' [possible values: combined, json] \
+             (from STDHTTPD_LOG_FORMAT)",
+        ),
+        (
+            "STDHTTPD_LISTEN",
+            b"127.0.0.1:0,\xff",
+            r#"invalid value "127.0.0.1:0,\xFF" for '--listen <ADDR:PORT>': not UTF-8 (from STDHTTPD_LISTEN)"#,
+        ),
+        (
+            "STDHTTPD_HEADER",
+            format!("A: {}", "b".repeat(values::ADDED_FIELDS_BYTES_MAX)).as_bytes(),
+            "the fields of '--header <NAME: VALUE>' take 8197 bytes, more than 8192 \
+             (from STDHTTPD_HEADER)",
+        ),
+    ] {
+        // Another that is not UTF-8, which a path need not be.
+        check_environment(&[(name, value), ("STDHTTPD_ROOT", b"\xff")], &[line]);
+    }
+    // What was typed counts, and is to blame.
     check_environment(
-        &[("STDHTTPD_THREADS", "many")],
-        &["invalid value 'many' for '--threads <N>': not a whole number from 1 to 1024"],
+        &[("STDHTTPD_THREADS", b"many"), ("TYPED", b"-t few")],
+        &["invalid value 'few' for '--threads <N>': not a whole number from 1 to 1024\n"],
     );
     check_environment(
-        &[("STDHTTPD_LISTING", "perhaps")],
-        &["invalid value 'perhaps' for '--listing': value was not a boolean"],
+        &[("STDHTTPD_USER", b"\xff"), ("TYPED", b"-t 3 --user me")],
+        &["threads: 3", r#"user: Some("me")"#],
     );
 }

@@ -1,8 +1,9 @@
-//! The life of a connection, as told at the level `debug`.
+//! The life of a connection, as told at the level `debug`; and what is amiss at
+//! the start, as told at the default one.
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
 use support::Server;
 
@@ -142,4 +143,48 @@ fn what_a_peer_sends_cannot_forge_a_line() {
             "{line:?}"
         );
     }
+}
+
+/// What a server of one page says at the default level, its root having this
+/// mode; its owner is another than the server where we can see to it.
+fn said_at_the_start(mode: u32, args: &str) -> (Vec<String>, u16) {
+    let builder = Server::build().file("index.html", "home").args(args);
+    let builder = match rustix::process::geteuid().is_root() {
+        true => builder.args("--user nobody"),
+        false => builder,
+    };
+    let root = builder.root().to_owned();
+    let set = |mode| fs::set_permissions(&root, fs::Permissions::from_mode(mode)).expect("a mode");
+    set(mode);
+    let mut server = builder.start();
+    let status = server.connect().get("/").status;
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.exit_code(), 0);
+    // So that it can be removed.
+    set(0o700);
+    let root = root.display().to_string();
+    let said = server.final_log().into_iter();
+    (
+        said.map(|line| line.replace(&root, "ROOT")).collect(),
+        status,
+    )
+}
+
+#[test]
+fn a_root_that_cannot_be_entered_is_named_at_the_start() {
+    // To be listed by anybody and searched by nobody.
+    let (said, status) = said_at_the_start(0o644, "");
+    assert_eq!((said.len(), status), (1, 403), "{said:?}");
+    assert_words(&said[0], &["WARN", "ROOT cannot be entered", "denied"]);
+    // To be searched by anybody and listed by its owner alone.
+    assert_eq!(said_at_the_start(0o711, ""), (Vec::new(), 200));
+}
+
+#[test]
+fn a_spa_file_that_cannot_be_served_is_named_at_the_start() {
+    let (said, status) = said_at_the_start(0o755, "--spa app.html");
+    assert_eq!((said.len(), status), (1, 200), "{said:?}");
+    assert_words(&said[0], &["WARN", "--spa app.html", "no such file"]);
+    let found = said_at_the_start(0o755, "--spa index.html");
+    assert_eq!(found, (Vec::new(), 200));
 }

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use crate::{
     config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT, WAIT_MAX},
-    http::headers::is_token,
+    http::{headers::is_token, target::RequestPath},
 };
 
 /// Bytes of all fields of `--header` together, so that a head stays below what
@@ -243,13 +243,15 @@ pub fn charset(text: &str) -> Result<Charset, String> {
     }
 }
 
-/// A file beneath the root, as a path without `.` or `..`.
+/// A file beneath the root, as a path without `.` or `..`; none that is hidden,
+/// for it would never be served.
 pub fn file_beneath_root(text: &str) -> Result<String, String> {
     let path = text.strip_prefix('/').unwrap_or(text);
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
-    match path.split('/').all(plain) {
-        true => Ok(path.into()),
-        false => Err("not the path of a file beneath ROOT, such as index.html".into()),
+    match RequestPath::new(&format!("/{path}")) {
+        Ok(named) if named.is_hidden() => Err("a hidden file is never served".into()),
+        Ok(_) if path.split('/').all(plain) => Ok(path.into()),
+        _ => Err("not the path of a file beneath ROOT, such as index.html".into()),
     }
 }
 

@@ -170,6 +170,19 @@ impl Root {
     pub(super) fn metadata(&self, path: &[u8]) -> io::Result<cap_std::fs::Metadata> {
         self.dir.metadata(Path::new(OsStr::from_bytes(path)))
     }
+
+    /// Whether `path` leads to a folder, as [`Root::metadata`] knows.
+    pub(super) fn is_folder(&self, path: &[u8]) -> bool {
+        let metadata = self.metadata(path);
+        metadata.is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    /// Whether things beneath the root may be looked up, which is permission to
+    /// search it; reading it is another, and not needed. It asks for the root
+    /// by way of the root, so it depends on nothing that lies there.
+    pub(super) fn enter(&self) -> io::Result<()> {
+        self.metadata(b".").map(drop)
+    }
 }
 
 impl From<io::Error> for Refusal {

@@ -1,6 +1,7 @@
 //! The files of one root, shared by all workers, and each worker's view.
 
 mod absences;
+mod first_look;
 mod recall;
 
 pub use self::recall::Remembered;
@@ -314,7 +315,7 @@ impl View {
             Err(error) => match Refusal::from(error) {
                 // A folder that may be passed through but not read: its index
                 // may still be served.
-                Refusal::Forbidden if self.is_folder(path) => folder,
+                Refusal::Forbidden if self.tree.root.is_folder(path) => folder,
                 refusal => Err(refusal),
             },
         }
@@ -358,11 +359,6 @@ impl View {
             Ok(_) => Err(Refusal::NotFound),
             Err(error) => Err(Refusal::from(error)),
         }
-    }
-
-    fn is_folder(&self, path: &[u8]) -> bool {
-        let metadata = self.tree.root.metadata(path);
-        metadata.is_ok_and(|metadata| metadata.is_dir())
     }
 
     fn loader(&self, accept: AcceptEncoding, turn: Turn) -> Loader<'_> {

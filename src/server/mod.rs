@@ -77,6 +77,9 @@ pub fn run(config: Config) -> Result<(), StartError> {
         user::become_user(name, files)?;
     }
     sandbox::confine(&config)?;
+    if let Some(trouble) = site.trouble(&config.site) {
+        log::warn!("{trouble}");
+    }
     let access_log = open_access_log(&config)?;
 
     let poll = Poll::new().map_err(system("poll"))?;

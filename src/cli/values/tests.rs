@@ -210,6 +210,12 @@ fn files_beneath_the_root() {
         ("app/./x", None),
         ("app//x", None),
         ("a\0b", None),
+        (".env", None),
+        ("app/.git/x", None),
+        ("%2eenv", None),
+        (".well-known/app.html", Some(".well-known/app.html")),
+        ("%2e%2e/secret", None),
+        ("100%.html", None),
     ] {
         assert_eq!(file_beneath_root(text).ok().as_deref(), path, "{text:?}");
     }

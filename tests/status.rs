@@ -6,6 +6,7 @@ use std::{
     io::Write,
     net::SocketAddr,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -208,6 +209,26 @@ fn health_turns_while_draining_and_the_listener_outlives_the_drain() {
     assert_eq!(reply.body.len(), 8 << 20);
     drop(writing);
     assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn a_hundred_who_keep_silent_delay_nobody() {
+    let (_server, status) = watched("");
+    let _held: Vec<Client> = (0..100)
+        .map(|number| {
+            let mut client = Client::connect(status);
+            if number % 3 == 0 {
+                client.send("GET /healthz HT");
+            }
+            client
+        })
+        .collect();
+    let asked = Instant::now();
+    assert_eq!(ask(status, "/healthz").status, 200);
+    let took = asked.elapsed();
+    println!("answered after {took:?} beside 100 that keep silent");
+    // To wait for a single one of them would take two.
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[test]

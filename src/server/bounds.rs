@@ -98,7 +98,7 @@ impl Bounds {
             false => (FILES_BYTES, 0),
         };
         let connections = connections as u64;
-        let beside = descriptors::beside(listeners, config.threads.get());
+        let beside = descriptors::beside(config, listeners);
         Bounds {
             base_bytes: PROGRAM_BYTES
                 + NonZeroUsize::get(config.threads) as u64 * worker

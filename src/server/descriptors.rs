@@ -2,13 +2,16 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::status_server;
+use crate::config::Config;
+
 /// The most connections, whatever the system allows.
 pub const CONNECTIONS_MAX: usize = 1 << 20;
 
 /// Descriptors held by what there is one of: the three standard streams, the
 /// acceptor's poll, both ends of the signals' pipe, the access log, the root
-/// and the folder it stands in; the status listener, the kernel's tables it
-/// tells from and those who look at it.
+/// and the folder it stands in; the status listener and the kernel's tables it
+/// tells from.
 const DESCRIPTORS_ONCE: u64 = 20;
 
 /// Descriptors held by each worker: its poll, the acceptor's handle on that,
@@ -42,21 +45,27 @@ pub fn raise_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The connections that fit into `descriptors` beside all else that holds
-/// one; at least one, at most [`CONNECTIONS_MAX`].
-pub fn connections_max(descriptors: u64, listeners: usize, workers: usize) -> usize {
-    let rest = descriptors.saturating_sub(beside(listeners, workers));
+/// The connections that fit into `descriptors` with so many [`beside`] them; at
+/// least one, at most [`CONNECTIONS_MAX`].
+pub fn connections_max(descriptors: u64, beside: u64) -> usize {
+    let rest = descriptors.saturating_sub(beside);
     let files = (descriptors / FILES_SHARE).max(FILES_MAX).min(rest / 2);
     usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
 }
 
-/// The descriptors of all that is neither a connection nor a file.
-pub fn beside(listeners: usize, workers: usize) -> u64 {
+/// The descriptors of all that is neither a connection to the site nor a file:
+/// those who look at the status are among them.
+pub fn beside(config: &Config, listeners: usize) -> u64 {
+    let workers = config.threads.get() as u64;
+    let lookers = config
+        .status
+        .map_or(0, |_| status_server::CONNECTIONS_MAX as u64);
     DESCRIPTORS_ONCE
         .saturating_add(listeners as u64)
-        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers as u64))
+        .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers))
+        .saturating_add(lookers)
 }
 
 /// The files that may be kept open between requests: a part of what the
@@ -83,14 +92,28 @@ pub fn limit_in_force(asked: Option<usize>, derived: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     #[track_caller]
     fn check(descriptors: u64, listeners: usize, workers: usize, connections: usize) {
-        assert_eq!(
-            connections_max(descriptors, listeners, workers),
-            connections,
-            "{descriptors} descriptors, {listeners} listeners, {workers} workers"
+        let mut config = Config {
+            threads: NonZeroUsize::new(workers).unwrap(),
+            ..Config::default()
+        };
+        let fit = |descriptors: u64, config: &Config| {
+            connections_max(descriptors, beside(config, listeners))
+        };
+        let what = format!("{descriptors} descriptors, {listeners} listeners, {workers} workers");
+        assert_eq!(fit(descriptors, &config), connections, "{what}");
+        // Those who look at the status have theirs apart.
+        config.status = Some(([127, 0, 0, 1], 0).into());
+        let more = descriptors.saturating_add(status_server::CONNECTIONS_MAX as u64);
+        let fit = fit(more, &config);
+        assert!(
+            (connections - 1..=connections).contains(&fit),
+            "{what}: {fit}"
         );
     }
 

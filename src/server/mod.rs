@@ -61,7 +61,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
     let status = config.status.map(open_status).transpose()?;
-    let fit = descriptors::connections_max(descriptors, listeners.len(), config.threads.get());
+    let beside = descriptors::beside(&config, listeners.len());
+    let fit = descriptors::connections_max(descriptors, beside);
     let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
     config.site.descriptors_kept_max =
         descriptors::kept_max(descriptors, fit).min(config.site.descriptors_kept_max);

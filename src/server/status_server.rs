@@ -1,63 +1,62 @@
 //! The status listener: what [`observe`](crate::observe) tells, over HTTP.
 //!
-//! It has threads of its own and ordinary blocking sockets, so it answers
-//! while the pool is saturated. Each of its few threads accepts, answers one
-//! request and closes; whatever its client does, it waits for it no longer
-//! than twice `CLIENT_TIME`, so slow clients can delay others by that, and
-//! never more. It is meant for a loopback or private address.
+//! It has a thread of its own, so it answers while the pool is saturated. The
+//! thread never waits for one client: it polls the few connections there can
+//! be, reads a request, answers it and closes. Who sends nothing, or half a
+//! request, or does not take the answer, holds a place and nothing else:
+//!
+//! - There are `CONNECTIONS_MAX` places. When all are taken, the one who has
+//!   kept us waiting longest makes room for a newcomer, at once.
+//! - Nobody keeps one for longer than `CLIENT_TIME`, and as long again once the
+//!   answer is made.
+//!
+//! So a client waits for no other: only for the answers that are made before
+//! its own. Those of one turn of the poll share one look at the server, which
+//! waits for the kernel's tables for a quarter of a second at the most. It is
+//! meant for a loopback or private address.
 
+mod desk;
 mod kernel_watch;
+mod visit;
 
 use std::{
-    borrow::Cow,
-    io::{self, Read, Write},
-    mem::MaybeUninit,
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    io::{self, ErrorKind, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use self::kernel_watch::KernelWatch;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+
+use self::{desk::Desk, kernel_watch::KernelWatch, visit::Visit};
 use crate::{
     config::Endpoint,
     files::Site,
-    http::{
-        date::HttpDate,
-        method::Method,
-        persistence::{CloseCause, Persistence},
-        request::{self, FIELDS_MAX, HeadLimits, Request},
-        response::{CommonFields, Head},
-        status::Status,
-        target::Target,
-    },
-    observe::{
-        history::History,
-        json,
-        kernel::Kernel,
-        metrics,
-        page::{self, CONTENT_SECURITY_POLICY},
-        snapshot::{Snapshot, Watch},
-    },
+    observe::{kernel::Kernel, snapshot::Watch},
 };
 
-/// Connections served at a time: browsers open one or two that stay silent.
-const THREADS: usize = 4;
+/// The most connections at a time, and so descriptors beside the listener's.
+/// Each owns a head of at most 20 KiB, or else its answer.
+pub const CONNECTIONS_MAX: usize = 32;
+
 /// For the whole request, and again for taking the answer and closing. A
 /// client that is not done by then is left.
 const CLIENT_TIME: Duration = Duration::from_secs(2);
-/// Bytes of a request head. More is 431.
-const HEAD_BYTES_MAX: usize = 16 << 10;
-/// The pause after a failed accept, as when out of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// Stack of a thread: it only formats text.
-const STACK_BYTES: usize = 256 << 10;
 
-const LIMITS: HeadLimits = HeadLimits {
-    line_bytes_max: 2 << 10,
-    fields_bytes_max: HEAD_BYTES_MAX - (4 << 10),
-    fields_max: FIELDS_MAX,
-};
+/// Connections accepted in one turn: fewer than there are places, so that each
+/// is looked at once before it can be the one to make room.
+const TURN_ACCEPTS_MAX: usize = CONNECTIONS_MAX / 2;
+
+/// The pause after a failed accept, as when out of descriptors, or poll.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Stack of the thread: it only formats text.
+const STACK_BYTES: usize = 256 << 10;
 
 /// The listener, bound and with all it needs open, before it serves.
 #[derive(Debug)]
@@ -71,6 +70,7 @@ impl StatusServer {
     /// Binds and opens. To be called before the process confines itself.
     pub fn open(address: SocketAddr) -> io::Result<StatusServer> {
         let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         Ok(StatusServer {
             address: listener.local_addr()?,
             listener,
@@ -108,210 +108,126 @@ impl StatusServer {
                 KernelWatch::start(kernel, addresses.collect())
             })
             .transpose()?;
-        let desk = Arc::new(Desk {
-            kernel,
-            watch,
-            site,
-            history: Mutex::default(),
-        });
-        let listener = Arc::new(self.listener);
-        for _ in 0..THREADS {
-            let (listener, desk) = (Arc::clone(&listener), Arc::clone(&desk));
-            thread::Builder::new()
-                .name("status".into())
-                .stack_size(STACK_BYTES)
-                .spawn(move || accept(&listener, &desk))?;
-        }
+        let reception = Reception {
+            listener: self.listener,
+            desk: Desk::new(watch, site, kernel),
+            visits: Vec::with_capacity(CONNECTIONS_MAX),
+            rests_until: None,
+        };
+        thread::Builder::new()
+            .name("status".into())
+            .stack_size(STACK_BYTES)
+            .spawn(|| reception.run())?;
         Ok(())
     }
 }
 
-/// What the threads share.
+/// The thread's own.
 #[derive(Debug)]
-struct Desk {
-    watch: Arc<Watch>,
-    site: Arc<Site>,
-    history: Mutex<History>,
-    kernel: Option<Arc<KernelWatch>>,
+struct Reception {
+    listener: TcpListener,
+    desk: Desk,
+    /// At most [`CONNECTIONS_MAX`].
+    visits: Vec<Visit>,
+    /// Until then nobody is accepted.
+    rests_until: Option<Instant>,
 }
 
-fn accept(listener: &TcpListener, desk: &Desk) {
-    loop {
-        match listener.accept() {
-            // How a client leaves is its own affair.
-            Ok((stream, _)) => drop(serve(&stream, desk)),
+impl Reception {
+    fn run(mut self) {
+        loop {
+            // A panic costs those who are there, and not those who come.
+            if catch_unwind(AssertUnwindSafe(|| self.turn())).is_err() {
+                log::error!("status: a panic; its connections are closed");
+                self.visits.clear();
+                self.desk.end_turn();
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let (ready, has_newcomers) = self.wait();
+        let mut ready = ready.into_iter();
+        self.visits
+            .retain_mut(|visit| ready.next() != Some(true) || visit.advance().is_ok());
+        // Not before all are read, for the look that they share is to be no
+        // older than any of these requests.
+        self.visits
+            .retain_mut(|visit| visit.answer(&mut self.desk).is_ok());
+        self.desk.end_turn();
+        let now = Instant::now();
+        self.visits.retain(|visit| visit.deadline() > now);
+        if has_newcomers {
+            self.accept(now);
+        }
+    }
+
+    /// Waits until there is something to do; tells for each visit whether there
+    /// is, and whether somebody waits to be accepted.
+    fn wait(&self) -> (Vec<bool>, bool) {
+        let now = Instant::now();
+        let rests_until = self.rests_until.filter(|until| *until > now);
+        let visits = self.visits.iter();
+        let mut polled: Vec<PollFd<'_>> = visits
+            .map(|visit| PollFd::new(visit, visit.interest()))
+            .collect();
+        if rests_until.is_none() {
+            polled.push(PollFd::new(&self.listener, PollFlags::IN));
+        }
+        let deadlines = self.visits.iter().map(Visit::deadline);
+        let first = deadlines.chain(rests_until).min();
+        let left = first.map(|first| timespec(first.saturating_duration_since(now)));
+        match poll(&mut polled, left.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return (Vec::new(), false),
             Err(error) => {
-                log::debug!("status: accept: {error}");
-                thread::sleep(ACCEPT_PAUSE);
+                log::debug!("status: poll: {error}");
+                thread::sleep(PAUSE);
+                return (Vec::new(), false);
+            }
+        }
+        let mut ready: Vec<bool> = polled
+            .iter()
+            .map(|polled| !polled.revents().is_empty())
+            .collect();
+        let has_newcomers = rests_until.is_none() && ready.pop() == Some(true);
+        (ready, has_newcomers)
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..TURN_ACCEPTS_MAX {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream, now),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        log::debug!("status: accept: {error}");
+                        self.rests_until = Some(now + PAUSE);
+                        return;
+                    }
+                },
             }
         }
     }
-}
 
-/// Reads one request, answers it and closes.
-fn serve(stream: &TcpStream, desk: &Desk) -> io::Result<()> {
-    let reply = match read_request(stream, Instant::now() + CLIENT_TIME)? {
-        Some((asked, is_head)) => reply(asked, is_head, desk),
-        None => return Ok(()),
-    };
-    // What it took to make the answer is not the client's fault.
-    let deadline = Instant::now() + CLIENT_TIME;
-    let mut rest = &reply[..];
-    while !rest.is_empty() {
-        stream.set_write_timeout(Some(time_left(deadline)?))?;
-        let written = (&*stream).write(rest)?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        rest = &rest[written..];
-    }
-    // Closing with bytes unread would reset the connection and could take the
-    // answer with it, so the client is let to close too.
-    stream.shutdown(Shutdown::Write)?;
-    let mut discarded = [0; 1024];
-    loop {
-        stream.set_read_timeout(Some(time_left(deadline)?))?;
-        if (&*stream).read(&mut discarded)? == 0 {
-            return Ok(());
-        }
-    }
-}
-
-fn time_left(deadline: Instant) -> io::Result<Duration> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        left => Ok(left),
-    }
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Page,
-    Style,
-    Script,
-    Json,
-    Metrics,
-    Health,
-    /// None of these: the answer is this error.
-    Error(Status),
-}
-
-/// The request and whether only its head is wanted; `None` if the client
-/// left before it was whole.
-fn read_request(mut stream: &TcpStream, deadline: Instant) -> io::Result<Option<(Asked, bool)>> {
-    let mut head = Vec::new();
-    let mut read = [0; 4096];
-    loop {
-        stream.set_read_timeout(Some(time_left(deadline)?))?;
-        let count = match stream.read(&mut read) {
-            Ok(0) => return Ok(None),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+    fn admit(&mut self, stream: TcpStream, now: Instant) {
+        // One that cannot be made non-blocking could stop all the others.
+        let Ok(visit) = Visit::new(stream, now) else {
+            return;
         };
-        head.extend_from_slice(read.get(..count).unwrap_or_default());
-        let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        match request::parse(&head, &mut room, &LIMITS) {
-            Ok(Some(request)) => {
-                let asked = asked(&request);
-                return Ok(Some((asked, request.method == Method::Head)));
-            }
-            Ok(None) if head.len() < HEAD_BYTES_MAX => {}
-            Ok(None) => {
-                let error = Asked::Error(Status::RequestHeaderFieldsTooLarge);
-                return Ok(Some((error, false)));
-            }
-            Err(error) => return Ok(Some((Asked::Error(error.status()), false))),
+        if self.visits.len() >= CONNECTIONS_MAX {
+            let longest = (0..self.visits.len()).min_by_key(|&at| self.visits[at].deadline());
+            longest.map(|at| self.visits.swap_remove(at));
         }
+        self.visits.push(visit);
     }
 }
 
-fn asked(request: &Request<'_>) -> Asked {
-    match request.method {
-        Method::Get | Method::Head => {}
-        Method::Unknown => return Asked::Error(Status::NotImplemented),
-        _ => return Asked::Error(Status::MethodNotAllowed),
-    }
-    let Target::Path { path, .. } = request.target else {
-        return Asked::Error(Status::BadRequest);
-    };
-    match path {
-        "/" => Asked::Page,
-        "/status.css" => Asked::Style,
-        "/status.js" => Asked::Script,
-        "/status.json" => Asked::Json,
-        "/metrics" => Asked::Metrics,
-        "/healthz" => Asked::Health,
-        _ => Asked::Error(Status::NotFound),
-    }
-}
-
-/// The whole answer.
-fn reply(asked: Asked, is_head: bool, desk: &Desk) -> Vec<u8> {
-    let (status, media_type, body) = content(asked, desk);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = now.map_or(0, |since| since.as_secs());
-    let date = HttpDate::from_unix_seconds(i64::try_from(seconds).unwrap_or(0));
-    let policy = ("Cross-Origin-Resource-Policy".into(), "same-origin".into());
-    let common = CommonFields::new(&[policy], date);
-    let persistence = Persistence::Close(CloseCause::KeepAliveOff);
-    let mut reply = Vec::with_capacity(body.len() + 512);
-    let head = Head {
-        allow: (status == Status::MethodNotAllowed).then_some("GET, HEAD"),
-        cache_control: Some("no-store"),
-        content_security_policy: Some(CONTENT_SECURITY_POLICY),
-        content_type: Some(media_type),
-        content_length: Some(body.len() as u64),
-        ..Head::new(status, &common, persistence)
-    };
-    head.write(&mut reply);
-    if !is_head {
-        reply.extend_from_slice(body.as_bytes());
-    }
-    reply
-}
-
-fn content(asked: Asked, desk: &Desk) -> (Status, &'static str, Cow<'static, str>) {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    match asked {
-        Asked::Page => {
-            let snapshot = desk.snapshot();
-            let mut history = desk.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.note(&snapshot);
-            let page = page::page(&snapshot, &history);
-            (Status::Ok, "text/html; charset=utf-8", page.into())
-        }
-        Asked::Style => (Status::Ok, "text/css; charset=utf-8", page::STYLE.into()),
-        Asked::Script => (
-            Status::Ok,
-            "text/javascript; charset=utf-8",
-            page::SCRIPT.into(),
-        ),
-        Asked::Json => {
-            let json = json::json(&desk.snapshot());
-            (Status::Ok, "application/json", json.into())
-        }
-        Asked::Metrics => {
-            let metrics = metrics::metrics(&desk.snapshot());
-            (Status::Ok, metrics::MEDIA_TYPE, metrics.into())
-        }
-        Asked::Health if desk.watch.is_draining() => {
-            (Status::ServiceUnavailable, TEXT, "draining\n".into())
-        }
-        Asked::Health => (Status::Ok, TEXT, "serving\n".into()),
-        Asked::Error(status) => {
-            let text = format!("{} {}\n", status.code(), status.reason());
-            (status, TEXT, text.into())
-        }
-    }
-}
-
-impl Desk {
-    fn snapshot(&self) -> Snapshot {
-        self.watch.cache_bytes.set(self.site.cache_bytes());
-        let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
-        self.watch.snapshot(Instant::now(), kernel)
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: duration.as_secs() as i64,
+        tv_nsec: duration.subsec_nanos().into(),
     }
 }
 

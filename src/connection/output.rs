@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt};
 
 use super::transport::{Transport, uninterrupted};
-use crate::files::{Content, Identity, Selected, listing::Chunk};
+use crate::files::{Content, FileIdentity, Selected, listing::Chunk};
 
 /// The largest part of a file that is copied behind its head; a larger
 /// one is sent from where it lies. Below this a copy is cheaper than a second
@@ -339,7 +339,7 @@ impl Output {
 
 /// What was promised in the head must be what is sent: a file that was
 /// rewritten in place meanwhile is not.
-fn check_unchanged(file: &File, identity: &Identity) -> Result<(), WriteError> {
+fn check_unchanged(file: &File, identity: &FileIdentity) -> Result<(), WriteError> {
     match identity.content_holds_for(file) {
         Ok(true) => Ok(()),
         Ok(false) => Err(WriteError::FileChanged),

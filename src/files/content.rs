@@ -10,7 +10,7 @@ use rustix::{
     io::{preadv, retry_on_intr},
 };
 
-use super::root::Identity;
+use super::root::FileIdentity;
 
 /// The largest file kept in memory, in bytes. Copying a larger one to a socket
 /// costs more than sending it from its descriptor, which is kept instead: of
@@ -46,12 +46,12 @@ impl Content {
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) content: Content,
-    pub(super) identity: Identity,
+    pub(super) identity: FileIdentity,
 }
 
 impl Body {
     /// The file as it is: to be sent from its descriptor.
-    pub(super) fn from_file(file: File, identity: Identity) -> Body {
+    pub(super) fn from_file(file: File, identity: FileIdentity) -> Body {
         if identity.size > MEMORY_BYTES_MAX {
             read_ahead(&file);
         }
@@ -63,13 +63,13 @@ impl Body {
 
     /// The file, read into memory. One that changes meanwhile is read again;
     /// one that goes on changing, or grows too large, stays on disk.
-    pub(super) fn read(file: File, mut identity: Identity) -> io::Result<Body> {
+    pub(super) fn read(file: File, mut identity: FileIdentity) -> io::Result<Body> {
         for _ in 0..READ_ATTEMPTS_MAX {
             if identity.size > MEMORY_BYTES_MAX {
                 break;
             }
             let bytes = read_exactly(&file, identity.size)?;
-            let after = Identity::new(&fstat(&file)?);
+            let after = FileIdentity::new(&fstat(&file)?);
             if let Some(bytes) = bytes
                 && after == identity
             {
@@ -117,10 +117,10 @@ mod tests {
     use super::*;
 
     /// A file without a name that holds `bytes`.
-    fn file(bytes: &[u8]) -> (File, Identity) {
+    fn file(bytes: &[u8]) -> (File, FileIdentity) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        let identity = Identity::new(&fstat(&file).unwrap());
+        let identity = FileIdentity::new(&fstat(&file).unwrap());
         (file, identity)
     }
 
@@ -142,7 +142,7 @@ mod tests {
         let check = |change: fn(&mut File), now: &[u8]| {
             let (mut file, before) = file(b"before");
             change(&mut file);
-            let after = Identity::new(&fstat(&file).unwrap());
+            let after = FileIdentity::new(&fstat(&file).unwrap());
             let body = Body::read(file, before).unwrap();
             assert_eq!(body.identity, after);
             match body.content {
@@ -168,7 +168,7 @@ mod tests {
         ] {
             let (file, _) = file(b"");
             file.set_len(size).unwrap();
-            let identity = Identity::new(&fstat(&file).unwrap());
+            let identity = FileIdentity::new(&fstat(&file).unwrap());
             let body = Body::read(file, identity).unwrap();
             assert_eq!(
                 matches!(body.content, Content::Memory(_)),

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, statat};
 use super::{
     Refusal,
     listing::{Entry, EntryKind, Room},
-    root::{Identity, Root, kind},
+    root::{FileIdentity, Root, kind},
 };
 
 /// The number of entries shown of one folder; of a larger one the rest is left
@@ -76,7 +76,7 @@ impl Folder {
             _ => return Ok(None),
         }
         let stat = statat(self.dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let identity = Identity::new(&stat);
+        let identity = FileIdentity::new(&stat);
         let folder = match kind(&stat) {
             FileType::RegularFile => false,
             FileType::Directory => true,

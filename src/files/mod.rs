@@ -39,7 +39,7 @@ pub use self::{
     folder::{ENTRIES_MAX, Folder},
     representation::Representation,
     resource::Selected,
-    root::Identity,
+    root::FileIdentity,
     site::{Lookups, Remembered, Site, View},
 };
 

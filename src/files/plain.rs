@@ -13,8 +13,8 @@ use rustix::fs::{Dir, fstat};
 use super::{
     Turn,
     paths::Paths,
-    root::{Identity, Opened, Root},
-    watch::{PerCoding, in_short, is_settled, slot},
+    root::{FileIdentity, Opened, Root},
+    watch::{PerCoding, fingerprint, is_settled, slot},
 };
 use crate::http::content_coding::ContentCoding;
 
@@ -43,7 +43,7 @@ const TRUSTED_NANOSECONDS: u64 = 10_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Siblings {
     /// Their identities, where there are any.
-    pub(super) found: PerCoding<Option<Identity>>,
+    pub(super) found: PerCoding<Option<FileIdentity>>,
     /// What the folder is, in short, where that alone says that there are none;
     /// else 0.
     pub(super) folder: u64,
@@ -86,7 +86,7 @@ enum State {
 struct Reading {
     dir: Dir,
     /// What the folder was before, when any later change was certain to show.
-    before: Identity,
+    before: FileIdentity,
     since: Turn,
     names: usize,
 }
@@ -206,7 +206,7 @@ impl State {
             return Some(*known);
         }
         let is = paths.ask_folder(|path| root.folder_identity(path));
-        if is_past(*read, turn) || is.as_ref().map(in_short) != Some(*known) {
+        if is_past(*read, turn) || is.as_ref().map(fingerprint) != Some(*known) {
             // It may have changed in a way that leaves it plain.
             *self = State::Counting(0);
             return None;
@@ -263,7 +263,7 @@ impl Reading {
     fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> State {
         match paths.ask_folder(|path| root.folder_identity(path)) {
             Some(after) if after == self.before => State::Plain {
-                known: in_short(&after),
+                known: fingerprint(&after),
                 read: turn,
                 checked: turn,
             },
@@ -281,8 +281,8 @@ fn looked_up(root: &Root, paths: &Paths) -> Siblings {
     siblings
 }
 
-fn identity(file: &File) -> io::Result<Identity> {
-    Ok(Identity::new(&fstat(file)?))
+fn identity(file: &File) -> io::Result<FileIdentity> {
+    Ok(FileIdentity::new(&fstat(file)?))
 }
 
 /// Whether what was found in the turn `since` is too old to be trusted.

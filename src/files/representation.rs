@@ -3,7 +3,7 @@
 use super::{
     content::{Body, Content},
     media_type::MediaTypes,
-    root::Identity,
+    root::FileIdentity,
 };
 use crate::{
     config::SiteOptions,
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Representation {
     /// Its identity on disk.
-    pub identity: Identity,
+    pub identity: FileIdentity,
     /// Its entity tag.
     pub etag: EntityTag,
     /// Its `Last-Modified`: never later than the time at which it was loaded,
@@ -96,7 +96,7 @@ impl Descriptions {
 /// its versions apart: its `mtime`, the same on every replica. Package stores
 /// and reproducible archives give all files the first or the second second of
 /// the epoch, which tells nothing: there it is the `ctime`.
-fn version(identity: &Identity) -> i128 {
+fn version(identity: &FileIdentity) -> i128 {
     match identity.mtime {
         0..2_000_000_000 => identity.ctime,
         mtime => mtime,
@@ -130,7 +130,7 @@ mod tests {
             (2 * S, 2 * S),
             (9 * S, 9 * S),
         ] {
-            let identity = Identity {
+            let identity = FileIdentity {
                 inode: (1, 1),
                 size: 1,
                 mtime,

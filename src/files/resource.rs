@@ -8,7 +8,7 @@ use super::{
     paths::Paths,
     plain::{PlainFolders, Siblings},
     representation::{Circumstances, Descriptions, Representation},
-    root::{Identity, Opened, Root},
+    root::{FileIdentity, Opened, Root},
     watch::{PerCoding, Watch, is_settled, slot},
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable};
@@ -125,7 +125,7 @@ struct Loading {
     paths: Paths,
     content_type: Box<str>,
     /// The original as it was opened.
-    identity: Identity,
+    identity: FileIdentity,
     /// What lay beside it before anything was read.
     siblings: Siblings,
 }
@@ -137,7 +137,7 @@ impl Loader<'_> {
         &self,
         path: &[u8],
         file: File,
-        identity: Identity,
+        identity: FileIdentity,
     ) -> Result<Loaded, Refusal> {
         let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
         let mut plain = self.plain.borrow_mut();
@@ -233,7 +233,7 @@ impl Loader<'_> {
         &self,
         loading: &Loading,
         coding: ContentCoding,
-    ) -> Result<Option<(File, Identity)>, Refusal> {
+    ) -> Result<Option<(File, FileIdentity)>, Refusal> {
         if !loading.has(coding) {
             return Ok(None);
         }

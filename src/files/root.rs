@@ -22,7 +22,7 @@ use super::Refusal;
 
 /// What a file is: when any of it changes, it is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
+pub struct FileIdentity {
     /// Device and inode.
     pub inode: (u64, u64),
     /// Size in bytes.
@@ -38,15 +38,15 @@ pub struct Identity {
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
-impl Identity {
+impl FileIdentity {
     /// The identity in a `stat`.
     // The fields' types differ between systems; on some a cast does nothing.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-    pub(super) fn new(stat: &Stat) -> Identity {
+    pub(super) fn new(stat: &Stat) -> FileIdentity {
         let nanoseconds = |seconds: i64, nanoseconds: i64| {
             i128::from(seconds) * NANOSECONDS + i128::from(nanoseconds)
         };
-        Identity {
+        FileIdentity {
             inode: (stat.st_dev as u64, stat.st_ino as u64),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
@@ -55,11 +55,11 @@ impl Identity {
     }
 }
 
-impl Identity {
+impl FileIdentity {
     /// Whether this file is not older than `original`, which it is made from. A
     /// time without a fraction is compared in whole seconds: some programs,
     /// brotli(1) among them, hand the time of what they read on as that.
-    pub(super) fn is_as_new_as(&self, original: &Identity) -> bool {
+    pub(super) fn is_as_new_as(&self, original: &FileIdentity) -> bool {
         match self.mtime.rem_euclid(NANOSECONDS) {
             0 => self.mtime >= original.mtime - original.mtime.rem_euclid(NANOSECONDS),
             _ => self.mtime >= original.mtime,
@@ -70,7 +70,7 @@ impl Identity {
     /// may be gone or lead to another file meanwhile, which changes its
     /// `ctime`, but not what is read from it.
     pub fn content_holds_for(&self, file: &File) -> io::Result<bool> {
-        let now = Identity::new(&fstat(file)?);
+        let now = FileIdentity::new(&fstat(file)?);
         Ok((now.size, now.mtime) == (self.size, self.mtime))
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 #[derive(Debug)]
 pub(super) enum Opened {
     /// A regular file.
-    File(File, Identity),
+    File(File, FileIdentity),
     /// A folder.
     Folder(File),
     /// A FIFO, socket or device: never served.
@@ -102,7 +102,7 @@ impl Root {
     /// Opens the folder at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Root> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        let inode = Identity::new(&fstat(&dir)?).inode;
+        let inode = FileIdentity::new(&fstat(&dir)?).inode;
         Ok(Root { dir, inode })
     }
 
@@ -132,7 +132,7 @@ impl Root {
             .into_std();
         let stat = fstat(&file)?;
         Ok(match kind(&stat) {
-            FileType::RegularFile => Opened::File(file, Identity::new(&stat)),
+            FileType::RegularFile => Opened::File(file, FileIdentity::new(&stat)),
             FileType::Directory => Opened::Folder(file),
             _ => Opened::Other,
         })
@@ -144,19 +144,19 @@ impl Root {
     /// This is a question and not a permission: the path may lead out of the
     /// root. It serves to find out whether a file that was opened beneath the
     /// root is still the one at its path, for one system call.
-    pub(super) fn identity(&self, path: &CStr) -> Option<Identity> {
+    pub(super) fn identity(&self, path: &CStr) -> Option<FileIdentity> {
         let stat = statat(&self.dir, path, AtFlags::empty()).ok()?;
-        (kind(&stat) == FileType::RegularFile).then(|| Identity::new(&stat))
+        (kind(&stat) == FileType::RegularFile).then(|| FileIdentity::new(&stat))
     }
 
     /// The identity of the folder at `path`, links followed, or of the root
     /// itself. A question and not a permission, like [`Root::identity`].
-    pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<Identity> {
+    pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<FileIdentity> {
         let stat = match path {
             Some(path) => statat(&self.dir, path, AtFlags::empty()),
             None => fstat(&self.dir),
         };
-        stat.ok().map(|stat| Identity::new(&stat))
+        stat.ok().map(|stat| FileIdentity::new(&stat))
     }
 
     /// Whether there is nothing at all at `path`, not even a link.

@@ -27,7 +27,7 @@ use super::{
     plain::PlainFolders,
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
-    root::{Identity, Opened, Root},
+    root::{FileIdentity, Opened, Root},
     watch,
 };
 use crate::{
@@ -169,7 +169,7 @@ impl Site {
 
     fn reopen_if_swapped(&self) -> io::Result<()> {
         let old = self.current();
-        if Identity::new(&stat(&self.path)?).inode == old.root.inode() {
+        if FileIdentity::new(&stat(&self.path)?).inode == old.root.inode() {
             return Ok(());
         }
         let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);

@@ -10,7 +10,7 @@ use super::{
     Turn,
     paths::Paths,
     plain::Siblings,
-    root::{Identity, Root},
+    root::{FileIdentity, Root},
 };
 use crate::http::content_coding::ContentCoding;
 
@@ -49,9 +49,9 @@ pub(super) fn slot(coding: ContentCoding) -> usize {
 #[derive(Debug)]
 pub(super) struct Watch {
     paths: Paths,
-    file: Identity,
+    file: FileIdentity,
     /// `None` where there was none.
-    siblings: Option<Box<PerCoding<Option<Identity>>>>,
+    siblings: Option<Box<PerCoding<Option<FileIdentity>>>>,
     /// The latest turn in which `file` was found to hold. A check made by one
     /// worker serves all whose turn began before it.
     file_checked: AtomicU64,
@@ -73,7 +73,7 @@ struct Absence {
 
 impl Watch {
     /// A watch over what was found in `turn` or later.
-    pub(super) fn new(paths: Paths, file: Identity, siblings: Siblings, turn: Turn) -> Watch {
+    pub(super) fn new(paths: Paths, file: FileIdentity, siblings: Siblings, turn: Turn) -> Watch {
         let Siblings { found, folder } = siblings;
         Watch {
             paths,
@@ -126,7 +126,7 @@ impl Watch {
         })
     }
 
-    fn sibling(&self, root: &Root, coding: ContentCoding) -> Option<Identity> {
+    fn sibling(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {
         self.paths.ask_sibling(coding, |path| root.identity(path))
     }
 
@@ -150,7 +150,8 @@ impl Watch {
         let look = || self.paths.ask_folder(|path| root.folder_identity(path));
         let known = self.absence.folder.load(Relaxed);
         let age = turn.0.saturating_sub(self.absence.named.load(Relaxed));
-        if known != 0 && age < NAMES_NANOSECONDS && look().as_ref().map(in_short) == Some(known) {
+        if known != 0 && age < NAMES_NANOSECONDS && look().as_ref().map(fingerprint) == Some(known)
+        {
             return true;
         }
         // Before the names, so that whatever comes to them later changes it.
@@ -162,7 +163,7 @@ impl Watch {
         let tells = folder.filter(|folder| is_settled(folder, now));
         let is_vacant = |coding| self.paths.ask_sibling(coding, |path| root.is_vacant(path));
         let tells = tells.filter(|_| self.absent().all(is_vacant));
-        let known = tells.as_ref().map_or(0, in_short);
+        let known = tells.as_ref().map_or(0, fingerprint);
         self.absence.folder.store(known, Relaxed);
         self.absence.named.fetch_max(turn.0, Relaxed);
         true
@@ -177,7 +178,7 @@ impl Watch {
 
 /// An identity as a number: another one gives another, but for a chance of one
 /// in 2^64.
-pub(super) fn in_short(identity: &Identity) -> u64 {
+pub(super) fn fingerprint(identity: &FileIdentity) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);
     hasher.finish()
@@ -197,7 +198,7 @@ pub(super) fn now() -> i128 {
 ///
 /// Only the time of the inode's change is judged: whatever changes a content
 /// sets it, and a file that claims to be from the future is kept like another.
-pub(super) fn is_settled(identity: &Identity, read_at: i128) -> bool {
+pub(super) fn is_settled(identity: &FileIdentity, read_at: i128) -> bool {
     let whole_seconds = identity.ctime.rem_euclid(1_000_000_000) == 0;
     let age = read_at.saturating_sub(identity.ctime);
     age >= if whole_seconds {
@@ -232,7 +233,7 @@ mod tests {
         let watch = Watch::new(paths, file, Siblings::default(), Turn(0));
         assert!(watch.holds(&root, true, Turn(1)));
         let known = watch.absence.folder.load(Relaxed);
-        assert_eq!(known == in_short(&folder()), is_trusted);
+        assert_eq!(known == fingerprint(&folder()), is_trusted);
         assert!(watch.holds(&root, true, Turn(2)));
         assert_eq!(watch.absence.named.load(Relaxed) == 1, is_trusted);
         come(home);
@@ -325,7 +326,7 @@ mod tests {
             (9 * S + 1, 5 * S, false),
             (-S - 1, 0, true),
         ] {
-            let identity = Identity {
+            let identity = FileIdentity {
                 inode: (1, 1),
                 size: 1,
                 mtime: i128::MAX,

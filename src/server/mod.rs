@@ -96,7 +96,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
         let desk = Desk::new(&config, number, site.view(), counters, log, shared.started);
-        let (post, worker) = hire(desk, &shared).map_err(system("thread"))?;
+        let (post, worker) = spawn_worker(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
     }
@@ -182,7 +182,10 @@ fn watch(
 }
 
 /// Starts a worker.
-fn hire(desk: Desk, shared: &Arc<Shared>) -> io::Result<(Arc<Post>, thread::JoinHandle<()>)> {
+fn spawn_worker(
+    desk: Desk,
+    shared: &Arc<Shared>,
+) -> io::Result<(Arc<Post>, thread::JoinHandle<()>)> {
     let poll = Poll::new()?;
     let post = Arc::new(Post::new(&poll)?);
     let name = format!("worker {}", desk.worker);

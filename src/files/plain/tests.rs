@@ -78,7 +78,7 @@ fn a_folder_of_which_many_are_asked_for_comes_to_be_known() {
             "b" => None,
             _ => Some(c"a"),
         });
-        assert_eq!(siblings.folder, in_short(&folder.unwrap()));
+        assert_eq!(siblings.folder, fingerprint(&folder.unwrap()));
     };
     check(0, "a/b", 0);
     check(29, "a/b", 29);

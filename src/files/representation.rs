@@ -22,8 +22,9 @@ pub struct Representation {
     pub identity: FileIdentity,
     /// Its entity tag.
     pub etag: EntityTag,
-    /// Its `Last-Modified`: never later than the time at which it was loaded,
-    /// absent for a file from before 1970.
+    /// What conditions on dates are compared with: its `Last-Modified`, which is
+    /// never later than the time at which it was loaded and absent for a file
+    /// from before 1970. Absent as well where that tells no versions apart.
     pub last_modified: Option<HttpDate>,
     /// Its `Content-Type`: of the original, whatever the coding.
     pub content_type: Box<str>,
@@ -84,7 +85,7 @@ impl Descriptions {
         Representation {
             identity,
             etag,
-            last_modified,
+            last_modified: last_modified.filter(|_| !is_constant(identity.mtime)),
             content_type: about.content_type.into(),
             fields,
             content,
@@ -92,14 +93,19 @@ impl Descriptions {
     }
 }
 
+/// Whether the `mtime` tells nothing: package stores and reproducible archives
+/// give all files the first or the second second of the epoch.
+fn is_constant(mtime: i128) -> bool {
+    (0..2_000_000_000).contains(&mtime)
+}
+
 /// The time, in nanoseconds since the epoch, by which the tag of a file tells
-/// its versions apart: its `mtime`, the same on every replica. Package stores
-/// and reproducible archives give all files the first or the second second of
-/// the epoch, which tells nothing: there it is the `ctime`.
+/// its versions apart: its `mtime`, the same on every replica; where that tells
+/// nothing the `ctime`.
 fn version(identity: &FileIdentity) -> i128 {
-    match identity.mtime {
-        0..2_000_000_000 => identity.ctime,
-        mtime => mtime,
+    match is_constant(identity.mtime) {
+        true => identity.ctime,
+        false => identity.mtime,
     }
 }
 

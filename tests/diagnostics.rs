@@ -92,6 +92,14 @@ fn every_end_tells_its_reason() {
     end_of("the client leaving", &["client_closed"], &|client| {
         client.get("/");
     });
+    end_of(
+        "leaving after an empty line",
+        &["client_closed"],
+        &|client| {
+            client.get("/");
+            client.send("\r\n");
+        },
+    );
     end_of("leaving in a head", &["client_gave_up"], &|client| {
         client.send("GET / HTTP/1.1\r\nHost: a");
     });

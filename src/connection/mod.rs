@@ -252,8 +252,7 @@ impl<T: Transport> Connection<T> {
     /// Its time is up: says so where the client waits for an answer.
     pub fn expire(&mut self, desk: &mut Desk) -> Fate {
         let reason = match &self.state {
-            // An empty line behind the last request begins none.
-            State::ReadingHead(reading) if matches!(&*reading.input, b"" | b"\r" | b"\r\n") => {
+            State::ReadingHead(reading) if !reading.has_begun() => {
                 return Fate::Closed(CloseReason::HeaderTimeout);
             }
             // A whole request may lie there for which there was no descriptor.

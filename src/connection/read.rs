@@ -38,7 +38,7 @@ impl<T: Transport> Connection<T> {
     /// What it is that the peer ended its side.
     fn ended(&self) -> CloseReason {
         match &self.state {
-            State::ReadingHead(reading) if !reading.input.is_empty() => CloseReason::ClientGaveUp,
+            State::ReadingHead(reading) if reading.has_begun() => CloseReason::ClientGaveUp,
             State::DiscardingBody(_) => CloseReason::ClientGaveUp,
             _ => CloseReason::ClientClosed,
         }

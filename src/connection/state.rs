@@ -169,6 +169,12 @@ impl State {
 }
 
 impl ReadingHead {
+    /// Whether a byte of a request came: an empty line behind the last one
+    /// begins none (RFC 9112 section 2.2).
+    pub fn has_begun(&self) -> bool {
+        !matches!(&*self.input, b"" | b"\r" | b"\r\n")
+    }
+
     /// Whether `new` bytes behind those `held` can bring a verdict, as
     /// [`request::parse`](crate::http::request::parse) has it: any byte of the
     /// request line can; of what follows only a line feed, or one beyond the
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_deadline() {
+    fn a_state_has_its_deadline() {
         let start = Instant::now();
         let timeouts = Timeouts {
             keep_alive: SECOND,

@@ -176,7 +176,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// What stands unencoded in a query: that and the question mark.
-const QUERY: &AsciiSet = &PATH.remove(b'%').remove(b'?');
+const QUERY: &AsciiSet = &PATH.remove(b'?');
 
 /// Appends a query as it was asked for, what RFC 3986 section 3.4 does not
 /// allow in one encoded: clients send it all the same.

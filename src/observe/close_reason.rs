@@ -112,8 +112,8 @@ close_reasons! {
     Evicted "evicted" Server
         "The server had as many connections or open files as it may; this one was idle the \
          longest and made room, so the server holds TIME_WAIT.",
-    /// The system had no descriptor, or no memory, for it within
-    /// `--header-timeout`; a request that was whole was answered with a 503.
+    /// The system had no descriptor for its request within `--header-timeout`,
+    /// which was answered with a 503; or the poll could not watch it.
     OutOfResources "out_of_resources" Server
         "The system had no descriptor or memory left for what this connection asked; the server \
          closed first and holds TIME_WAIT.",

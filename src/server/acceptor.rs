@@ -236,7 +236,7 @@ impl Acceptor {
     }
 
     fn open(&self) -> usize {
-        self.posts.iter().map(|post| post.open.load(Relaxed)).sum()
+        self.posts.iter().map(|post| post.open.load(SeqCst)).sum()
     }
 
     fn exhausted(&self, error: &io::Error) -> Duration {

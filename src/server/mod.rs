@@ -119,24 +119,30 @@ pub fn run(config: Config) -> Result<(), StartError> {
     };
     // Only now: a thread starts with the policy of the one that starts it.
     listener::accept_in_batches();
-    let accepted = acceptor.run().map_err(|source| StartError {
+    let accepted = acceptor.run();
+    let finished = finish(workers, access_log);
+    accepted.and(finished).map_err(|source| StartError {
         what: "cannot go on".to_owned(),
         source,
-    });
-    finish(workers, access_log);
-    accepted
+    })
 }
 
-/// Waits for the workers, then for the log.
-fn finish(workers: Vec<thread::JoinHandle<()>>, access_log: Option<Arc<AccessLog>>) {
+/// Waits for the workers, then for the log. An error is that a worker did not
+/// come to its end.
+fn finish(
+    workers: Vec<thread::JoinHandle<()>>,
+    access_log: Option<Arc<AccessLog>>,
+) -> io::Result<()> {
+    let mut finished = Ok(());
     for worker in workers {
         if worker.join().is_err() {
-            log::error!("a worker ended by a panic");
+            finished = Err(io::Error::other("a worker ended by a panic"));
         }
     }
     if let Some(log) = access_log.and_then(Arc::into_inner) {
         log.finish(LOG_FINISH_MAX);
     }
+    finished
 }
 
 fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError> {
@@ -190,9 +196,9 @@ fn spawn_worker(
     let post = Arc::new(Post::new(&poll)?);
     let name = format!("worker {}", desk.worker);
     let worker = Worker::new(poll, Arc::clone(&post), Arc::clone(shared), desk);
-    let presence = Presence(Arc::clone(shared));
+    let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name(name).spawn(move || {
-        let _presence = presence;
+        let _presence = Presence(shared);
         worker.run();
     })?;
     Ok((post, thread))

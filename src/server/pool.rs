@@ -141,7 +141,7 @@ impl Shared {
 
     /// A connection is closed, or idle: an acceptor that waits for one goes on.
     pub fn wake_acceptor(&self) {
-        if self.acceptor_waits.swap(false, Relaxed)
+        if self.acceptor_waits.swap(false, SeqCst)
             && let Err(error) = self.acceptor.wake()
         {
             log::error!("cannot wake the acceptor: {error}");

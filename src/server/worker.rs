@@ -187,7 +187,7 @@ impl Outside<Stream> for Process {
         }
         // Its descriptor is free before anybody counts on that.
         drop(connection);
-        self.post.open.fetch_sub(1, Relaxed);
+        self.post.open.fetch_sub(1, SeqCst);
         self.shared.wake_acceptor();
     }
 

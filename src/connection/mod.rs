@@ -110,6 +110,11 @@ enum Reader {
 /// takes before it is blocked the first time.
 const PROVEN_BYTES: usize = 1 << 20;
 
+/// How long a connection may be idle once the server is stopping. A client that
+/// asks again within this time is answered and told to go; closed at once, its
+/// request would meet the close on the way and be lost.
+pub const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
+
 /// Requests of a client that asks one after another ...
 const STEADY_REQUESTS_MIN: u64 = 10;
 
@@ -307,12 +312,15 @@ impl<T: Transport> Connection<T> {
     /// ends; the others end with the one they are owed.
     pub fn drain(&mut self, now: Instant) -> Option<CloseReason> {
         match &self.state {
-            // It asks one request after another, and may be about to.
-            State::Idle { since }
-                if self.identity.requests >= STEADY_REQUESTS_MIN
-                    && now.saturating_duration_since(*since) < STEADY_IDLE_MAX =>
-            {
-                None
+            // Its next request may be on its way, the more so where it asks one
+            // after another.
+            State::Idle { since } => {
+                let idle_max = match self.identity.requests {
+                    ..STEADY_REQUESTS_MIN => DRAIN_IDLE_MAX,
+                    STEADY_REQUESTS_MIN.. => STEADY_IDLE_MAX,
+                };
+                let is_over = now.saturating_duration_since(*since) >= idle_max;
+                is_over.then_some(CloseReason::Draining)
             }
             // Its first request may be on its way: it has the header time-out,
             // which is a short one by now.
@@ -326,7 +334,7 @@ impl<T: Transport> Connection<T> {
             // A whole request may lie there for which there was no descriptor:
             // there may be one now, and at its time-out it is told.
             State::ReadingHead(reading) if reading.unjudged => None,
-            State::Idle { .. } | State::ReadingHead(_) => Some(CloseReason::Draining),
+            State::ReadingHead(_) => Some(CloseReason::Draining),
             // Closing under a client that still sends would take back the
             // response it was given last; this wait is short as it is.
             State::DiscardingBody(_)

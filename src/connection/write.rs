@@ -69,9 +69,6 @@ impl<T: Transport> Connection<T> {
             note::finished(&mut self.identity, desk, *unfinished);
         }
         match then {
-            Then::Next if unparsed.is_empty() && desk.draining => {
-                self.end(CloseReason::Draining, false, desk)
-            }
             Then::Next if unparsed.is_empty() => Step::Continue,
             Then::Next => {
                 self.state = State::ReadingHead(ReadingHead {

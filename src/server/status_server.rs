@@ -6,12 +6,14 @@
 //! request, or does not take the answer, holds a place and nothing else:
 //!
 //! - There are `CONNECTIONS_MAX` places. When all are taken, the one who has
-//!   kept us waiting longest makes room for a newcomer, at once.
+//!   kept us waiting longest makes room for a newcomer: at once if it is
+//!   answered, else as soon as it has had `PLACE_TIME_MIN`.
 //! - Nobody keeps one for longer than `CLIENT_TIME`, and as long again once the
 //!   answer is made.
 //!
-//! So a client waits for no other: only for the answers that are made before
-//! its own. Those of one turn of the poll share one look at the server, which
+//! So a client waits for the answers that are made before its own, and, where
+//! many keep silent, for those before it in the backlog to have had that moment
+//! each, `CONNECTIONS_MAX` of them at a time. The answers of one turn of the poll share one look at the server, which
 //! waits for the kernel's tables for a quarter of a second at the most. It is
 //! meant for a loopback or private address.
 
@@ -47,6 +49,10 @@ pub const CONNECTIONS_MAX: usize = 32;
 /// For the whole request, and again for taking the answer and closing. A
 /// client that is not done by then is left.
 const CLIENT_TIME: Duration = Duration::from_secs(2);
+
+/// How long a place is kept at the least, when others wait in the backlog: a
+/// request may be on its way.
+const PLACE_TIME_MIN: Duration = Duration::from_millis(50);
 
 /// Connections accepted in one turn: fewer than there are places, so that each
 /// is looked at once before it can be the one to make room.
@@ -167,6 +173,7 @@ impl Reception {
     fn wait(&self) -> (Vec<bool>, bool) {
         let now = Instant::now();
         let rests_until = self.rests_until.filter(|until| *until > now);
+        let rests_until = rests_until.max(self.full_until(now));
         let visits = self.visits.iter();
         let mut polled: Vec<PollFd<'_>> = visits
             .map(|visit| PollFd::new(visit, visit.interest()))
@@ -196,6 +203,9 @@ impl Reception {
 
     fn accept(&mut self, now: Instant) {
         for _ in 0..TURN_ACCEPTS_MAX {
+            if self.full_until(now).is_some() {
+                return;
+            }
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream, now),
                 Err(error) => match error.kind() {
@@ -211,13 +221,22 @@ impl Reception {
         }
     }
 
+    /// Until when nobody can make room; `None` where somebody can, or need not.
+    fn full_until(&self, now: Instant) -> Option<Instant> {
+        if self.visits.len() < CONNECTIONS_MAX {
+            return None;
+        }
+        let first = self.visits.iter().map(Visit::yields_at).min();
+        first.filter(|first| *first > now)
+    }
+
     fn admit(&mut self, stream: TcpStream, now: Instant) {
         // One that cannot be made non-blocking could stop all the others.
         let Ok(visit) = Visit::new(stream, now) else {
             return;
         };
         if self.visits.len() >= CONNECTIONS_MAX {
-            let longest = (0..self.visits.len()).min_by_key(|&at| self.visits[at].deadline());
+            let longest = (0..self.visits.len()).min_by_key(|&at| self.visits[at].yields_at());
             longest.map(|at| self.visits.swap_remove(at));
         }
         self.visits.push(visit);

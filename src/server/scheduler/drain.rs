@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Outside, Scheduler};
-use crate::connection::{Hint, transport::Transport};
+use crate::connection::{DRAIN_IDLE_MAX, Hint, transport::Transport};
 
 /// The most a last reader is waited for once the server is stopping: its
 /// response is sent, only its own close is still to come.
@@ -12,12 +12,6 @@ const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
 /// The most a connection just accepted is waited for once the server is
 /// stopping: its request may be on its way.
 const DRAIN_HEADER_MAX: Duration = Duration::from_millis(100);
-
-/// How long idle connections are kept once the server is stopping, those of
-/// clients that ask steadily until the sweep after that. A client that asks
-/// again within this time is answered and told to go; closed at once, its
-/// request would meet the close on the way and be lost.
-const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
 
 impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// The server is stopping: who is not owed a response is let go, shortly.

@@ -144,6 +144,11 @@ fn what_is_no_lawful_request_is_refused() {
 #[test]
 fn head_has_the_length_and_no_body() {
     let server = start();
+    let (head, body) = server.ask(b"HEAD / HTTP/1.1\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 400 ") && body.is_empty(),
+        "{head}"
+    );
     let (head, body) = server.ask(b"HEAD /status.css HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(
         head.contains(&format!("Content-Length: {}\r\n", page::STYLE.len())),
@@ -211,6 +216,26 @@ fn who_has_kept_it_waiting_longest_makes_room() {
     };
     // Were it the time that is up, it would be so for the second too. That may
     // happen where all this takes so long, but not again and again.
+    assert!((0..5).any(|_| attempt()));
+}
+
+#[test]
+fn a_client_has_a_moment_for_its_request_though_others_wait() {
+    let server = start();
+    let attempt = || {
+        let mut first = server.client(HALF);
+        let rest: Vec<TcpStream> = (0..2 * CONNECTIONS_MAX)
+            .map(|_| server.client(b""))
+            .collect();
+        // As long as a request may be on its way.
+        thread::sleep(PLACE_TIME_MIN / 5);
+        let _ = first.write_all(OTHER_HALF);
+        let mut reply = String::new();
+        let _ = first.read_to_string(&mut reply);
+        drop(rest);
+        reply.starts_with("HTTP/1.1 200 ")
+    };
+    // All this takes less than the moment, as a rule.
     assert!((0..5).any(|_| attempt()));
 }
 

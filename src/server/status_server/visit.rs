@@ -11,7 +11,7 @@ use std::{
 use rustix::event::PollFlags;
 
 use super::{
-    CLIENT_TIME,
+    CLIENT_TIME, PLACE_TIME_MIN,
     desk::{Asked, Desk},
 };
 use crate::http::{
@@ -72,6 +72,15 @@ impl Visit {
     /// client's fault, so there is [`CLIENT_TIME`] before that and again after.
     pub(super) fn deadline(&self) -> Instant {
         self.since + CLIENT_TIME
+    }
+
+    /// From when on it may have to make room: a client has a moment for its
+    /// request, unless it was answered.
+    pub(super) fn yields_at(&self) -> Instant {
+        match self.step {
+            Step::Closing => self.since,
+            Step::Reading(_) | Step::Asked(..) | Step::Writing(..) => self.since + PLACE_TIME_MIN,
+        }
     }
 
     /// What it waits for.
@@ -157,13 +166,14 @@ fn read_some<'b>(mut stream: &TcpStream, bytes: &'b mut [u8]) -> io::Result<&'b 
 /// `None` while more of it may come.
 fn judge(head: &[u8]) -> Option<(Asked, bool)> {
     let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-    match request::parse(head, &mut room, &LIMITS) {
-        Ok(Some(request)) => Some((Asked::by(&request), request.method == Method::Head)),
-        Ok(None) if head.len() < HEAD_BYTES_MAX => None,
-        Ok(None) => {
-            let error = Asked::Error(Status::RequestHeaderFieldsTooLarge);
-            Some((error, false))
+    let error = match request::parse(head, &mut room, &LIMITS) {
+        Ok(Some(request)) => {
+            return Some((Asked::by(&request), request.method == Method::Head));
         }
-        Err(error) => Some((Asked::Error(error.status()), false)),
-    }
+        Ok(None) if head.len() < HEAD_BYTES_MAX => return None,
+        Ok(None) => Status::RequestHeaderFieldsTooLarge,
+        Err(error) => error.status(),
+    };
+    // An error has no content for HEAD either (RFC 9110 section 9.3.2).
+    Some((Asked::Error(error), head.starts_with(b"HEAD ")))
 }

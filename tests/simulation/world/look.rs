@@ -1,10 +1,15 @@
 //! What must hold after everything that happens in a world.
 
+use std::time::Duration;
+
 use stdhttpd::{
     connection::state::State, observe::close_reason::CloseReason, server::scheduler::SWEEP_INTERVAL,
 };
 
 use super::{outside::End, play::World};
+
+/// How long a client that asks steadily may be idle when the server stops.
+const IDLE_MAX: Duration = Duration::from_millis(100);
 
 impl World<'_> {
     /// What must hold after everything that happens: the ends are such as were
@@ -113,8 +118,10 @@ impl World<'_> {
         if let Some(drained_at) = self.drained_at {
             let stops_at = drained_at + desk.timeouts.shutdown + SWEEP_INTERVAL;
             assert!(open == 0 || desk.now < stops_at, "still not stopped");
-            let dismisses_at = drained_at + 2 * SWEEP_INTERVAL;
-            assert!(idle == 0 || desk.now < dismisses_at, "idle, and not let go");
+            let longest = self.scheduler.longest_idle_since();
+            let is_let_go = longest
+                .is_none_or(|since| desk.now < since.max(drained_at) + IDLE_MAX + SWEEP_INTERVAL);
+            assert!(is_let_go, "idle, and not let go");
         }
         self.sum.starved += starved;
         self.sum.open_max = self.sum.open_max.max(open);

@@ -218,6 +218,7 @@ fn who_waits_in_vain_for_a_descriptor_is_told_so() {
         .file("index.html", "home")
         .file("large.bin", content(2 << 20))
         .args("--threads 1 --header-timeout 1.5")
+        .debug()
         .start();
     let mut client = idle(&server);
     let mut fillers = starve(&server);
@@ -234,4 +235,6 @@ fn who_waits_in_vain_for_a_descriptor_is_told_so() {
     let reply = client.reply();
     assert_eq!((reply.status, reply.is_last()), (503, true));
     client.assert_closed();
+    // It was not the client's doing.
+    server.wait_for_log("its end", |line| line.contains(": out_of_resources after"));
 }

@@ -130,6 +130,17 @@ fn max_age_replaces_no_cache() {
 }
 
 #[test]
+fn an_empty_cache_control_of_the_operator_is_none() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .arg("--header")
+        .arg("Cache-Control:")
+        .start();
+    let reply = server.connect().get("/");
+    assert_eq!(reply.field("cache-control"), Some("no-cache"));
+}
+
+#[test]
 fn cache_control_of_the_operator_replaces_that_of_files() {
     let server = Server::build()
         .file("index.html", "home")

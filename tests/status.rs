@@ -212,7 +212,7 @@ fn health_turns_while_draining_and_the_listener_outlives_the_drain() {
 }
 
 #[test]
-fn a_hundred_who_keep_silent_delay_nobody() {
+fn a_hundred_who_keep_silent_delay_nobody_for_long() {
     let (_server, status) = watched("");
     let _held: Vec<Client> = (0..100)
         .map(|number| {

@@ -59,7 +59,7 @@ use transport::Transport;
 const TURN_RESPONSES_MAX: usize = 128;
 
 /// Bytes of requests that it may have judged in one turn, the last of which may
-/// go beyond: a head that is long can take a thousand times as long to judge as
+/// go beyond: a head that is long can take a hundred times as long to judge as
 /// a short one, and its answer may be short all the same.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 

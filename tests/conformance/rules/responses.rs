@@ -72,7 +72,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "No byte of a request becomes a field of the answer.",
+            "No byte of a request becomes a field of the answer; a redirect hands its query on, and nothing else of it.",
             "RFC 9110 17.1",
             vec![
                 kept(301, target("/folder?a=%0d%0aX:%20y"))

@@ -40,7 +40,7 @@ fn the_site_loads_and_its_live_part_sees_a_connection_reused() {
     let refused: Vec<String> = server
         .log()
         .into_iter()
-        .filter(|line| line.contains("GET /") && (line.contains(" 404") || line.contains(" 400")))
+        .filter(|line| line.contains("\" 404, ") || line.contains("\" 400, "))
         .collect();
     assert_eq!(refused, [""; 0], "the page asks for what is not there");
 }

@@ -284,6 +284,29 @@ fn a_hangup_opens_the_file_again_though_the_process_is_confined() {
 }
 
 #[test]
+fn a_hangup_is_obeyed_while_the_server_stops() {
+    let mut logged = Logged::start("--threads 1 --shutdown-timeout 60");
+    let mut idle = logged.server.connect();
+    idle.get("/?before");
+    logged.lines(1);
+    let mut client = logged.server.connect();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.read_some(1);
+    logged.server.signal(Signal::TERM);
+    // Once the idle one is closed the server is stopping.
+    idle.assert_closed();
+    let rotated = logged.folder.path().join("access.log.1");
+    fs::rename(logged.path(), &rotated).expect("a rename");
+    logged.server.signal(Signal::HUP);
+    wait_until("the new file", || logged.path().exists());
+    client.reply();
+    client.assert_closed();
+    assert_eq!(logged.server.exit_code(), 0);
+    assert!(logged.lines(1)[0].contains("/large.bin"));
+    lines(&rotated, 1);
+}
+
+#[test]
 fn standard_output_takes_the_lines_too() {
     let server = site().args("--access-log -").start();
     server.connect().get("/a.txt");

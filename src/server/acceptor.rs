@@ -70,34 +70,46 @@ pub struct Arrival {
 }
 
 impl Acceptor {
-    /// Accepts until the process is told to stop, and then who waits already.
+    /// Accepts until the process is told to stop, and then who waits already;
+    /// returns when the workers are done.
     pub fn run(mut self) -> io::Result<()> {
-        let ended = self.accept_until_stopped();
+        let mut events = Events::with_capacity(self.listeners.len() + 2);
+        let ended = self.accept_until_stopped(&mut events);
+        // Closed here, so that who comes now is refused and not left to wait.
+        self.listeners.clear();
+        self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.tell_stopping();
+        while self.shared.workers.load(SeqCst) > 0 {
+            self.wait(&mut events, None)?;
+        }
         ended
     }
 
-    fn accept_until_stopped(&mut self) -> io::Result<()> {
+    fn accept_until_stopped(&mut self, events: &mut Events) -> io::Result<()> {
         self.register()?;
-        let mut events = Events::with_capacity(self.listeners.len() + 2);
         let mut pause = None;
-        loop {
-            self.wait(&mut events, pause)?;
-            let signalled = events.iter().any(|event| event.token() == SIGNALS);
-            if signalled && self.is_told_to_stop() {
-                return self.accept_the_last(&mut events);
-            }
+        while !self.wait(events, pause)? {
+            self.check_workers()?;
             pause = self.accept_some();
         }
+        self.accept_the_last(events)
     }
 
-    fn wait(&mut self, events: &mut Events, pause: Option<Duration>) -> io::Result<()> {
+    /// Waits for something to happen and obeys the signals that came; gives
+    /// whether one says to stop.
+    fn wait(&mut self, events: &mut Events, pause: Option<Duration>) -> io::Result<bool> {
         match self.poll.poll(events, pause) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        match self.shared.worker_lost.load(SeqCst) {
+        let signalled = events.iter().any(|event| event.token() == SIGNALS);
+        Ok(signalled && self.is_told_to_stop())
+    }
+
+    /// As long as streams are handed over every worker is there to take them.
+    fn check_workers(&self) -> io::Result<()> {
+        match self.shared.workers.load(SeqCst) < self.posts.len() {
             true => Err(io::Error::other("a worker has ended")),
             false => Ok(()),
         }
@@ -118,6 +130,7 @@ impl Acceptor {
                 break;
             }
             self.wait(events, Some(pause.map_or(left, |pause| pause.min(left))))?;
+            self.check_workers()?;
             pause = self.accept_some();
         }
         Ok(())

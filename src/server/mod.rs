@@ -196,9 +196,9 @@ fn spawn_worker(
     let post = Arc::new(Post::new(&poll)?);
     let name = format!("worker {}", desk.worker);
     let worker = Worker::new(poll, Arc::clone(&post), Arc::clone(shared), desk);
-    let shared = Arc::clone(shared);
+    let presence = Presence::new(Arc::clone(shared));
     let thread = thread::Builder::new().name(name).spawn(move || {
-        let _presence = Presence(shared);
+        let _presence = presence;
         worker.run();
     })?;
     Ok((post, thread))

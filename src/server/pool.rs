@@ -89,8 +89,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Connections may still be handed over.
     pub accepting: AtomicBool,
-    /// A worker has ended before its time: there is a defect.
-    pub worker_lost: AtomicBool,
+    /// Workers whose threads have not ended.
+    pub workers: AtomicUsize,
     /// The acceptor waits for a connection to close.
     pub acceptor_waits: AtomicBool,
     /// Wakes the acceptor.
@@ -113,7 +113,7 @@ impl Shared {
         Shared {
             stopping: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
-            worker_lost: AtomicBool::new(false),
+            workers: AtomicUsize::new(0),
             acceptor_waits: AtomicBool::new(false),
             acceptor,
             clients: Clients::new(connections_per_ip_max),
@@ -141,27 +141,39 @@ impl Shared {
 
     /// A connection is closed, or idle: an acceptor that waits for one goes on.
     pub fn wake_acceptor(&self) {
-        if self.acceptor_waits.swap(false, SeqCst)
-            && let Err(error) = self.acceptor.wake()
-        {
+        if self.acceptor_waits.swap(false, SeqCst) {
+            self.wake_acceptor_now();
+        }
+    }
+
+    fn wake_acceptor_now(&self) {
+        if let Err(error) = self.acceptor.wake() {
             log::error!("cannot wake the acceptor: {error}");
         }
     }
 }
 
-/// Held by a worker's thread: where that ends though the server goes on, its
-/// connections would wait for nobody, so the acceptor is told.
+/// Held by a worker's thread, and counted in [`Shared::workers`]. The acceptor
+/// is told when it ends: it waits for that once the server stops, and before
+/// then the worker's connections would wait for nobody.
 #[derive(Debug)]
-pub struct Presence(pub Arc<Shared>);
+pub struct Presence(Arc<Shared>);
+
+impl Presence {
+    /// That of a worker about to begin.
+    pub fn new(shared: Arc<Shared>) -> Presence {
+        shared.workers.fetch_add(1, SeqCst);
+        Presence(shared)
+    }
+}
 
 impl Drop for Presence {
     fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, SeqCst);
         if self.0.accepting.load(SeqCst) {
             log::error!("a worker has ended");
-            self.0.worker_lost.store(true, SeqCst);
-            self.0.acceptor_waits.store(true, Relaxed);
-            self.0.wake_acceptor();
         }
+        self.0.wake_acceptor_now();
     }
 }
 
@@ -176,13 +188,13 @@ mod tests {
 
     use super::*;
 
-    /// Whether the acceptor is told when a worker ends, by a panic or not.
-    fn check(is_accepting: bool, panics: bool, expected: bool) {
+    /// The acceptor is told when a worker ends, by a panic or not.
+    fn check(panics: bool) {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), WAKE).unwrap();
         let shared = Arc::new(Shared::new(waker, 0, Instant::now()));
-        shared.accepting.store(is_accepting, SeqCst);
-        let presence = Presence(Arc::clone(&shared));
+        let presence = Presence::new(Arc::clone(&shared));
+        assert_eq!(shared.workers.load(SeqCst), 1);
         let worker = thread::spawn(move || {
             let _presence = presence;
             assert!(!panics, "provoked");
@@ -190,14 +202,13 @@ mod tests {
         assert_eq!(worker.join().is_err(), panics);
         let mut events = Events::with_capacity(1);
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
-        let told = (shared.worker_lost.load(SeqCst), !events.is_empty());
-        assert_eq!(told, (expected, expected), "{is_accepting} {panics}");
+        let told = (shared.workers.load(SeqCst), events.is_empty());
+        assert_eq!(told, (0, false), "{panics}");
     }
 
     #[test]
-    fn a_worker_that_ends_before_its_time_is_told_of() {
-        check(true, true, true);
-        check(true, false, true);
-        check(false, false, false);
+    fn the_end_of_a_worker_is_told() {
+        check(true);
+        check(false);
     }
 }

@@ -4,6 +4,7 @@ use super::{
     content::{Body, Content},
     media_type::MediaTypes,
     root::FileIdentity,
+    watch::fingerprint,
 };
 use crate::{
     config::SiteOptions,
@@ -71,7 +72,7 @@ impl Descriptions {
     /// A body with its description.
     pub(super) fn describe(&self, body: Body, about: Circumstances<'_>) -> Representation {
         let Body { content, identity } = body;
-        let etag = EntityTag::new(identity.size, version(&identity), about.coding);
+        let etag = EntityTag::new(identity.size, version(&identity, &content), about.coding);
         let last_modified = last_modified(identity.mtime, about.now);
         let fields = ReadyFields::new(&RepresentationFields {
             content_type: about.content_type,
@@ -99,13 +100,16 @@ fn is_constant(mtime: i128) -> bool {
     (0..2_000_000_000).contains(&mtime)
 }
 
-/// The time, in nanoseconds since the epoch, by which the tag of a file tells
-/// its versions apart: its `mtime`, the same on every replica; where that tells
-/// nothing the `ctime`.
-fn version(identity: &FileIdentity) -> i128 {
-    match is_constant(identity.mtime) {
-        true => identity.ctime,
-        false => identity.mtime,
+/// What the tag of a file tells its versions apart by, the same on every
+/// replica: its `mtime`, and the content where that is at hand. For the system
+/// stamps a file before it writes the bytes, and many a program hands on the
+/// time of what it copies; then one time may stand for two contents. Of a large
+/// file the time alone must do, or its `ctime` where that tells nothing.
+fn version(identity: &FileIdentity, content: &Content) -> i128 {
+    match content {
+        Content::Memory(bytes) => i128::from(fingerprint(&(identity.mtime, bytes))),
+        Content::File(_) if is_constant(identity.mtime) => identity.ctime,
+        Content::File(_) => identity.mtime,
     }
 }
 
@@ -142,8 +146,26 @@ mod tests {
                 mtime,
                 ctime: 7 * S,
             };
-            assert_eq!(version(&identity), expected, "{mtime}");
+            let file = Content::File(tempfile::tempfile().unwrap());
+            assert_eq!(version(&identity, &file), expected, "{mtime}");
         }
+    }
+
+    #[test]
+    fn a_content_at_hand_tells_versions_apart_as_its_time_does() {
+        let version = |mtime, inode, content: &[u8]| {
+            let identity = FileIdentity {
+                inode: (1, inode),
+                size: content.len() as u64,
+                mtime,
+                ctime: i128::from(inode),
+            };
+            version(&identity, &Content::Memory(content.into()))
+        };
+        let first = version(5, 1, b"one");
+        assert_eq!(version(5, 2, b"one"), first, "a copy on a replica");
+        assert_ne!(version(5, 1, b"two"), first);
+        assert_ne!(version(6, 1, b"one"), first);
     }
 
     #[test]

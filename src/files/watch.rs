@@ -176,11 +176,11 @@ impl Watch {
     }
 }
 
-/// An identity as a number: another one gives another, but for a chance of one
-/// in 2^64.
-pub(super) fn fingerprint(identity: &FileIdentity) -> u64 {
+/// A value as a number, the same in every process: another one gives another,
+/// but for a chance of one in 2^64.
+pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    identity.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 

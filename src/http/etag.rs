@@ -2,8 +2,8 @@
 
 use super::content_coding::ContentCoding;
 
-/// A strong entity tag made from what a file is: its size, a time in
-/// nanoseconds that tells its versions apart, and the coding of the variant.
+/// A strong entity tag: a file's size, a number that tells its versions apart,
+/// and the coding of the variant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EntityTag {
     // Unused bytes are zero, so that equality is that of the tags.
@@ -15,22 +15,22 @@ pub struct EntityTag {
 const TAG_BYTES_MAX: usize = 2 + 1 + 32 + 1 + 16 + 4;
 
 impl EntityTag {
-    /// The tag of a representation of `size` bytes, of the version of
-    /// `nanoseconds` since the epoch, in `coding`.
+    /// The tag of a representation of `size` bytes, of that `version` of its
+    /// file, in `coding`.
     ///
-    /// Its form is `"<nanoseconds>-<size>"` in hexadecimal, followed by `-br`,
+    /// Its form is `"<version>-<size>"` in hexadecimal, followed by `-br`,
     /// `-zst` or `-gz` where there is a coding: two codings of one file are
     /// two representations and must not share a tag (section 8.8.3.3).
-    pub fn new(size: u64, nanoseconds: i128, coding: Option<ContentCoding>) -> EntityTag {
+    pub fn new(size: u64, version: i128, coding: Option<ContentCoding>) -> EntityTag {
         let mut tag = EntityTag {
             bytes: [0; TAG_BYTES_MAX],
             length: 0,
         };
         tag.push(b"\"");
-        if nanoseconds < 0 {
+        if version < 0 {
             tag.push(b"n");
         }
-        tag.push_hex(nanoseconds.unsigned_abs());
+        tag.push_hex(version.unsigned_abs());
         tag.push(b"-");
         tag.push_hex(u128::from(size));
         tag.push(match coding {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn tags_are_written() {
-        for (size, mtime, coding, expected) in [
+        for (size, version, coding, expected) in [
             (0, 0, None, &br#""0-0""#[..]),
             (4096, 1_000, None, br#""3e8-1000""#),
             (
@@ -175,7 +175,7 @@ mod tests {
                 br#""n80000000000000000000000000000000-ffffffffffffffff-zst""#,
             ),
         ] {
-            let tag = EntityTag::new(size, mtime, coding);
+            let tag = EntityTag::new(size, version, coding);
             assert_eq!(tag.as_bytes(), expected);
         }
     }

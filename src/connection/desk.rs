@@ -3,7 +3,7 @@
 
 use std::{
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -29,6 +29,10 @@ pub const READ_BYTES: usize = 16 << 10;
 /// large folders are asked for: they are listed one after another, in pieces of
 /// a fraction of a millisecond, and everybody else is served between two.
 const TURN_FOLDER_PIECES_MAX: usize = 1;
+
+/// How long what was found of a file in a turn is told to connections that are
+/// read later in it. Less would have short turns look twice.
+const CHECK_MAX: Duration = Duration::from_micros(100);
 
 /// A worker's own things. All of it is reused from connection to connection.
 #[derive(Debug)]
@@ -140,7 +144,7 @@ impl Desk {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
             let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
-            self.next_second = self.now + std::time::Duration::from_nanos(rest);
+            self.next_second = self.now + Duration::from_nanos(rest);
             let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
             self.common.set_date(date);
             self.log_time.set(date.unix_seconds());
@@ -155,6 +159,14 @@ impl Desk {
         self.now = self.clock.now();
         let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+    }
+
+    /// The same where time has passed since: a connection that was readable when
+    /// the turn began may have been sent the end of its request only now.
+    pub fn read_clock_if_old(&mut self) {
+        if self.clock.now().saturating_duration_since(self.now) > CHECK_MAX {
+            self.read_clock();
+        }
     }
 
     /// What an answer is made from.

@@ -57,8 +57,11 @@ impl<T: Transport> Connection<T> {
             }
             _ => (0, desk.now, false),
         };
-        if self.readable && budget.responses < TURN_RESPONSES_MAX {
-            desk.read_clock();
+        if self.readable {
+            match budget.responses < TURN_RESPONSES_MAX {
+                true => desk.read_clock(),
+                false => desk.read_clock_if_old(),
+            }
         }
         let filled = if unjudged {
             held

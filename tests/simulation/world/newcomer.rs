@@ -1,9 +1,9 @@
-//! A connection that comes in the middle of a turn.
+//! A connection that comes, or is read, in the middle of a turn.
 
-use std::{fs, time::Duration};
+use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
-    connection::desk::Clock,
+    connection::{Hint, desk::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
@@ -13,30 +13,97 @@ use crate::{
     site::Ground,
 };
 
-#[test]
-fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
-    let ground = Ground::new(|_| {});
-    let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
-    let mut ask_anew = |token: usize| {
-        let wire = Wire::new(1 << 20);
-        wire.borrow_mut()
-            .arrive(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+const REQUEST: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A worker and the site it serves.
+struct Stage {
+    ground: Ground,
+    scheduler: Scheduler<Script, Outside>,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let ground = Ground::new(|_| {});
+        Stage {
+            scheduler: Scheduler::new(ground.desk(), Outside::new()),
+            ground,
+        }
+    }
+
+    /// The clock goes on; no turn begins.
+    fn set_clock(&mut self, microseconds: u64) {
+        let now = self.ground.started + Duration::from_micros(microseconds);
+        self.scheduler.desk.clock = Clock::Stepped(now);
+    }
+
+    fn connect(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
         let accepted = Accepted {
-            stream: Script::new(&wire),
+            stream: Script::new(wire),
             token,
             peer: None,
-            at: scheduler.desk.now,
+            at: self.scheduler.desk.now,
             waited: Duration::ZERO,
             id: token as u64,
         };
-        assert!(scheduler.outside.hand_over(accepted, &wire));
-        // The clock goes on; no turn begins.
-        scheduler.desk.clock = Clock::Stepped(ground.started + Duration::from_micros(token as u64));
-        scheduler.take_arrivals();
-        String::from_utf8(wire.borrow_mut().take_written()).expect("text")
+        assert!(self.scheduler.outside.hand_over(accepted, wire));
+        self.scheduler.take_arrivals();
+    }
+
+    fn change_file(&self) {
+        fs::write(self.ground.root.path().join("a.txt"), "omega\n").expect("written");
+    }
+}
+
+fn written(wire: &Rc<RefCell<Wire>>) -> String {
+    String::from_utf8(wire.borrow_mut().take_written()).expect("text")
+}
+
+#[test]
+fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
+    let mut stage = Stage::new();
+    let mut ask_anew = |stage: &mut Stage, token: usize| {
+        let wire = Wire::new(1 << 20);
+        wire.borrow_mut().arrive(REQUEST);
+        stage.set_clock(token as u64);
+        stage.connect(token, &wire);
+        written(&wire)
     };
-    assert!(ask_anew(1).ends_with("\r\n\r\nalpha\n"));
-    fs::write(ground.root.path().join("a.txt"), "omega\n").expect("written");
-    let reply = ask_anew(2);
+    assert!(ask_anew(&mut stage, 1).ends_with("\r\n\r\nalpha\n"));
+    stage.change_file();
+    let reply = ask_anew(&mut stage, 2);
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
+}
+
+/// A request that is complete only when its connection, readable since the turn
+/// began, is read, `microseconds` after a file was looked at.
+fn check_read_late(microseconds: u64, expected: &str) {
+    let mut stage = Stage::new();
+    let wires = [1, 2].map(|token| {
+        let wire = Wire::new(1 << 20);
+        stage.connect(token, &wire);
+        wire
+    });
+    stage.set_clock(1);
+    stage.scheduler.desk.begin_turn();
+    let mut ask = |stage: &mut Stage, token: usize| {
+        let wire = &wires[token - 1];
+        wire.borrow_mut().arrive(REQUEST);
+        let readable = Hint {
+            readable: true,
+            ..Hint::default()
+        };
+        stage.scheduler.take_event(token, readable);
+        written(wire)
+    };
+    assert!(ask(&mut stage, 1).ends_with("\r\n\r\nalpha\n"));
+    stage.change_file();
+    stage.set_clock(1 + microseconds);
+    let reply = ask(&mut stage, 2);
+    assert!(reply.ends_with(expected), "{microseconds}: {reply}");
+}
+
+#[test]
+fn what_was_seen_of_a_file_holds_for_a_tenth_of_a_millisecond_of_a_turn() {
+    check_read_late(101, "\r\n\r\nomega\n");
+    check_read_late(100, "\r\n\r\nalpha\n");
 }

@@ -69,7 +69,8 @@ pub struct Options {
     max_age: Option<u64>,
 
     /// Add a field to every response; repeatable. Server and X-Content-Type-Options replace the
-    /// server's own, Cache-Control that of files and redirects, --max-age included
+    /// server's own, Cache-Control that of files and redirects, --max-age included. A
+    /// Content-Security-Policy without 'unsafe-inline' leaves listings and error pages bare
     #[arg(long, value_name = "NAME: VALUE", env = "STDHTTPD_HEADER", help_heading = RESPONSES)]
     #[arg(value_parser = values::field_lines)]
     header: Vec<FieldLines>,
@@ -199,7 +200,11 @@ const AFTER_HELP: &str = "\
 Each option but --completions, --help and --version is also an environment variable: --max-age is
 STDHTTPD_MAX_AGE, ROOT is STDHTTPD_ROOT. Repeated ones are separated by commas there, those of
 STDHTTPD_HEADER by line ends; switches take 1 or 0, true or false. RUST_LOG=debug tells the life of
-each connection on standard error.";
+each connection on standard error.
+
+SIGTERM and SIGINT end the server when what is under way is done, a second one at once; SIGHUP
+opens the access log again. The exit code is 0 after an orderly end, 1 where the server cannot
+start or go on, 2 for a wrong option.";
 
 fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
     match text.is_empty() {

@@ -136,7 +136,7 @@ pub struct FieldLines(pub Vec<(String, String)>);
 /// Checks one or more lines `NAME: VALUE` (RFC 9110 section 5).
 pub fn field_lines(text: &str) -> Result<FieldLines, String> {
     let lines: Vec<_> = text
-        .split('\n')
+        .lines()
         .filter(|line| !line.trim().is_empty())
         .map(field_line)
         .collect::<Result<_, _>>()?;

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The number of entries shown of one folder; of a larger one the rest is left
-/// out, and the log says so.
+/// out, and the page and the log say so.
 pub const ENTRIES_MAX: usize = 100_000;
 
 /// An open folder, to be listed.
@@ -23,7 +23,9 @@ pub struct Folder {
     path: Vec<u8>,
     dir: Dir,
     /// Entries read so far that are shown.
-    shown: usize,
+    pub(super) shown: usize,
+    /// Whether there are more than can be shown.
+    pub(super) is_cut: bool,
     /// Where its listing takes memory from.
     pub(super) room: Room,
 }
@@ -35,6 +37,7 @@ impl Folder {
             path: path.to_vec(),
             dir: Dir::new(file)?,
             shown: 0,
+            is_cut: false,
             room,
         })
     }
@@ -55,6 +58,7 @@ impl Folder {
             if self.shown >= ENTRIES_MAX {
                 let path = String::from_utf8_lossy(&self.path);
                 log::warn!("/{path}: more than {ENTRIES_MAX} entries, the rest is not listed");
+                self.is_cut = true;
                 return Ok(true);
             }
             match self.entry(item.file_name(), item.file_type()) {

@@ -46,7 +46,7 @@ pub enum EntryKind {
 /// The `Content-Security-Policy` to be sent with the page: its own style and
 /// script, known by their hashes, and nothing else from anywhere.
 pub const CSP: &str = "default-src 'none'; \
-    style-src 'sha256-vggQsomUfL0vyyejfflMVIAFeFqTg3yZ9DjcJPhigOI='; \
+    style-src 'sha256-yA3SDbKHSjLbQYoMKjEW2NT+oSnE6/LeqRAKX8dGOYU='; \
     script-src 'sha256-kZEE3FLM0S57/CgXffBY0bt4wLu+axsdnEwu/q6b24E='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -73,6 +73,8 @@ struct Summary {
     folders: u64,
     files: u64,
     bytes: u64,
+    /// Whether there are more, which are not shown.
+    is_cut: bool,
 }
 
 impl Summary {
@@ -214,6 +216,9 @@ fn push_summary(out: &mut Vec<u8>, summary: Summary) {
     if summary.files > 0 {
         push_all(out, &[", "]);
         push_size(out, summary.bytes);
+    }
+    if summary.is_cut {
+        push_all(out, &["; there are more, which are not shown"]);
     }
     push_all(out, &["</p>\n"]);
 }

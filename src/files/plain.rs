@@ -14,9 +14,9 @@ use super::{
     Turn,
     paths::Paths,
     root::{FileIdentity, Opened, Root},
-    watch::{PerCoding, fingerprint, is_settled, slot},
+    watch::{fingerprint, is_settled},
 };
-use crate::http::content_coding::ContentCoding;
+use crate::http::content_coding::{ContentCoding, PerCoding};
 
 /// Folders of which something is noted.
 const FOLDERS_MAX: usize = 8;
@@ -276,7 +276,7 @@ impl Reading {
 fn looked_up(root: &Root, paths: &Paths) -> Siblings {
     let mut siblings = Siblings::default();
     for coding in ContentCoding::ALL {
-        siblings.found[slot(coding)] = paths.ask_sibling(coding, |path| root.identity(path));
+        siblings.found[coding as usize] = paths.ask_sibling(coding, |path| root.identity(path));
     }
     siblings
 }

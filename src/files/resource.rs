@@ -9,9 +9,9 @@ use super::{
     plain::{PlainFolders, Siblings},
     representation::{Circumstances, Descriptions, Representation},
     root::{FileIdentity, Opened, Root},
-    watch::{PerCoding, Watch, is_settled, slot},
+    watch::{Watch, is_settled},
 };
-use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable};
+use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable, PerCoding};
 
 /// A file with the variants that lie beside it.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Deref for Selected {
 
 impl Resource {
     fn variant(&self, coding: ContentCoding) -> Option<&Representation> {
-        self.variants.as_ref()?[slot(coding)].as_ref()
+        self.variants.as_ref()?[coding as usize].as_ref()
     }
 
     /// Every representation there is.
@@ -66,7 +66,7 @@ impl Resource {
     fn reduce(mut self, accept: AcceptEncoding) -> Result<Selected, Refusal> {
         let coding = self.choose(accept)?;
         let variants = self.variants.take();
-        let chosen = coding.and_then(|coding| variants?[slot(coding)].take());
+        let chosen = coding.and_then(|coding| variants?[coding as usize].take());
         Ok(Selected {
             resource: Arc::new(Resource {
                 original: chosen.unwrap_or(self.original),
@@ -257,7 +257,7 @@ impl Loading {
     /// Whether a sibling in `coding` lies there that is not older than the
     /// original.
     fn has(&self, coding: ContentCoding) -> bool {
-        self.siblings.found[slot(coding)]
+        self.siblings.found[coding as usize]
             .is_some_and(|sibling| sibling.is_as_new_as(&self.identity))
     }
 

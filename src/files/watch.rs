@@ -12,7 +12,7 @@ use super::{
     plain::Siblings,
     root::{FileIdentity, Root},
 };
-use crate::http::content_coding::ContentCoding;
+use crate::http::content_coding::{ContentCoding, PerCoding};
 
 /// How long before it was read a file must have changed last to be kept, in
 /// nanoseconds: 20 ms.
@@ -29,18 +29,6 @@ const SETTLED_COARSE_NANOSECONDS: i128 = 2_100_000_000;
 /// put into it, in nanoseconds: a second, after which every name is looked up
 /// again. There are file systems on which it does not tell.
 const NAMES_NANOSECONDS: u64 = 1_000_000_000;
-
-/// A value for each content coding.
-pub(super) type PerCoding<T> = [T; ContentCoding::ALL.len()];
-
-/// The place of `coding` in a [`PerCoding`].
-pub(super) fn slot(coding: ContentCoding) -> usize {
-    match coding {
-        ContentCoding::Brotli => 0,
-        ContentCoding::Zstd => 1,
-        ContentCoding::Gzip => 2,
-    }
-}
 
 /// A file and its siblings as they were when they were read, and when that was
 /// last found to hold.
@@ -121,7 +109,7 @@ impl Watch {
             return true;
         };
         ContentCoding::ALL.into_iter().all(|coding| {
-            let before = siblings[slot(coding)];
+            let before = siblings[coding as usize];
             before.is_none() || self.sibling(root, coding) == before
         })
     }
@@ -135,7 +123,7 @@ impl Watch {
         let siblings = self.siblings.as_deref();
         ContentCoding::ALL
             .into_iter()
-            .filter(move |coding| siblings.is_none_or(|all| all[slot(*coding)].is_none()))
+            .filter(move |coding| siblings.is_none_or(|all| all[*coding as usize].is_none()))
     }
 
     fn absent_hold(&self, root: &Root, turn: Turn) -> bool {
@@ -333,13 +321,6 @@ mod tests {
                 ctime,
             };
             assert_eq!(is_settled(&identity, read_at), settled, "{ctime} {read_at}");
-        }
-    }
-
-    #[test]
-    fn every_coding_has_a_slot_of_its_own() {
-        for (place, coding) in ContentCoding::ALL.into_iter().enumerate() {
-            assert_eq!(slot(coding), place);
         }
     }
 }

@@ -3,43 +3,41 @@
 
 use super::headers::{Lines, QUALITY_MAX, quality};
 
-/// A coding in which a file may lie beside its original.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentCoding {
+macro_rules! content_codings {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $suffix:literal,)*) => {
+        /// A coding in which a file may lie beside its original.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ContentCoding { $($(#[$doc])* $variant,)* }
+
+        impl ContentCoding {
+            /// All; a coding's place here is `coding as usize`.
+            pub const ALL: [ContentCoding; [$($name),*].len()] = [$(ContentCoding::$variant),*];
+
+            /// The name in `Content-Encoding`.
+            pub const fn name(self) -> &'static str {
+                match self { $(ContentCoding::$variant => $name,)* }
+            }
+
+            /// The ending of the sibling's file name, dot included.
+            pub const fn suffix(self) -> &'static str {
+                match self { $(ContentCoding::$variant => $suffix,)* }
+            }
+        }
+    };
+}
+
+content_codings! {
+    // The one preferred among equals first.
     /// `br`, in a sibling ending in `.br`.
-    Brotli,
+    Brotli "br" ".br",
     /// `zstd`, in a sibling ending in `.zst`.
-    Zstd,
+    Zstd "zstd" ".zst",
     /// `gzip` (and `x-gzip`), in a sibling ending in `.gz`.
-    Gzip,
+    Gzip "gzip" ".gz",
 }
 
-impl ContentCoding {
-    /// All, the one preferred among equals first.
-    pub const ALL: [ContentCoding; 3] = [
-        ContentCoding::Brotli,
-        ContentCoding::Zstd,
-        ContentCoding::Gzip,
-    ];
-
-    /// The name in `Content-Encoding`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ContentCoding::Brotli => "br",
-            ContentCoding::Zstd => "zstd",
-            ContentCoding::Gzip => "gzip",
-        }
-    }
-
-    /// The ending of the sibling's file name, dot included.
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            ContentCoding::Brotli => ".br",
-            ContentCoding::Zstd => ".zst",
-            ContentCoding::Gzip => ".gz",
-        }
-    }
-}
+/// A value for each coding, in the order of [`ContentCoding::ALL`].
+pub type PerCoding<T> = [T; ContentCoding::ALL.len()];
 
 /// What a request accepts: a quality from 0 to 1000 for each coding.
 ///
@@ -47,8 +45,7 @@ impl ContentCoding {
 /// not speak of codings is served the identity all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptEncoding {
-    // In the order of `ContentCoding::ALL`.
-    codings: [u16; 3],
+    codings: PerCoding<u16>,
     identity: u16,
 }
 
@@ -59,7 +56,7 @@ const IDENTITY_UNSTATED: u16 = 1;
 impl AcceptEncoding {
     /// Accepts the identity alone: the field is absent.
     pub const IDENTITY: AcceptEncoding = AcceptEncoding {
-        codings: [0; 3],
+        codings: [0; ContentCoding::ALL.len()],
         identity: IDENTITY_UNSTATED,
     };
 
@@ -79,7 +76,7 @@ impl AcceptEncoding {
 
     /// Whether any coding other than the identity is accepted.
     pub fn accepts_any(self) -> bool {
-        self.codings != [0; 3]
+        self.codings != Self::IDENTITY.codings
     }
 
     /// The best of the variants there are: `has(coding)` tells which lie
@@ -115,7 +112,7 @@ pub struct NoneAcceptable;
 /// What the elements state, before `*` is spread over what they leave out.
 #[derive(Default)]
 struct Stated {
-    codings: [Option<u16>; 3],
+    codings: PerCoding<Option<u16>>,
     identity: Option<u16>,
     star: Option<u16>,
 }
@@ -140,17 +137,20 @@ impl Stated {
 
     /// Names are compared without regard to case (section 8.4.1).
     fn slot(&mut self, name: &[u8]) -> Option<&mut Option<u16>> {
-        let [brotli, zstd, gzip] = &mut self.codings;
-        match name.len() {
-            1 if name == b"*" => Some(&mut self.star),
-            2 if name.eq_ignore_ascii_case(b"br") => Some(brotli),
-            4 if name.eq_ignore_ascii_case(b"gzip") => Some(gzip),
-            4 if name.eq_ignore_ascii_case(b"zstd") => Some(zstd),
-            // Section 8.4.1.3: x-gzip is gzip.
-            6 if name.eq_ignore_ascii_case(b"x-gzip") => Some(gzip),
-            8 if name.eq_ignore_ascii_case(b"identity") => Some(&mut self.identity),
-            _ => None,
+        if name == b"*" {
+            return Some(&mut self.star);
         }
+        if name.eq_ignore_ascii_case(b"identity") {
+            return Some(&mut self.identity);
+        }
+        // Section 8.4.1.3: x-gzip is gzip.
+        let name = match name.eq_ignore_ascii_case(b"x-gzip") {
+            true => b"gzip",
+            false => name,
+        };
+        let is_named = |coding: &ContentCoding| name.eq_ignore_ascii_case(coding.name().as_bytes());
+        let coding = ContentCoding::ALL.into_iter().find(is_named)?;
+        Some(&mut self.codings[coding as usize])
     }
 
     /// `*` speaks of every coding not listed, the identity included.

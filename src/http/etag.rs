@@ -33,12 +33,10 @@ impl EntityTag {
         tag.push_hex(version.unsigned_abs());
         tag.push(b"-");
         tag.push_hex(u128::from(size));
-        tag.push(match coding {
-            None => b"",
-            Some(ContentCoding::Brotli) => b"-br",
-            Some(ContentCoding::Zstd) => b"-zst",
-            Some(ContentCoding::Gzip) => b"-gz",
-        });
+        if let Some(coding) = coding {
+            tag.push(b"-");
+            tag.push(coding.suffix().trim_start_matches('.').as_bytes());
+        }
         tag.push(b"\"");
         tag
     }

@@ -140,6 +140,7 @@ fn fields_that_can_be_added() {
         Ok(&[("cache-control", "no-store")]),
     );
     check_field("A: 1, 2\n\nB: 3\n", Ok(&[("A", "1, 2"), ("B", "3")]));
+    check_field("A: 1\r\n\r\nB: 2\r\n", Ok(&[("A", "1"), ("B", "2")]));
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl Listing {
         if let Some(folder) = &mut self.folder {
             let mut entries = Vec::new();
             let is_whole = folder.read(PIECE_ENTRIES, &mut entries)?;
+            self.summary.is_cut = folder.is_cut;
             self.add(entries)?;
             if !is_whole {
                 return Ok(Progress::Unfinished);

@@ -61,7 +61,7 @@ fn written(wire: &Rc<RefCell<Wire>>) -> String {
 #[test]
 fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
     let mut stage = Stage::new();
-    let mut ask_anew = |stage: &mut Stage, token: usize| {
+    let ask_anew = |stage: &mut Stage, token: usize| {
         let wire = Wire::new(1 << 20);
         wire.borrow_mut().arrive(REQUEST);
         stage.set_clock(token as u64);
@@ -85,7 +85,7 @@ fn check_read_late(microseconds: u64, expected: &str) {
     });
     stage.set_clock(1);
     stage.scheduler.desk.begin_turn();
-    let mut ask = |stage: &mut Stage, token: usize| {
+    let ask = |stage: &mut Stage, token: usize| {
         let wire = &wires[token - 1];
         wire.borrow_mut().arrive(REQUEST);
         let readable = Hint {

@@ -1,7 +1,10 @@
 use std::{fs, sync::Arc};
 
 use super::{super::room::Room, *};
-use crate::files::root::{Opened, Root};
+use crate::files::{
+    folder::ENTRIES_MAX,
+    root::{Opened, Root},
+};
 
 /// A folder of so many files.
 fn folder(count: usize) -> tempfile::TempDir {
@@ -86,6 +89,21 @@ impl std::fmt::Display for Thousands {
             small @ 0..1_000 => write!(out, "{small}"),
             large => write!(out, "{},{:03}", large / 1_000, large % 1_000),
         }
+    }
+}
+
+#[test]
+fn a_listing_that_leaves_something_out_says_so() {
+    let home = folder(3);
+    for (room_left, expected) in [(3, false), (2, true)] {
+        let room = Room::new(u64::MAX);
+        let mut listing = listing(&home, &room, Form::Html, "");
+        listing.folder.as_mut().unwrap().shown = ENTRIES_MAX - room_left;
+        let (chunks, _) = finish(listing).unwrap();
+        let text = text(&chunks);
+        let says_so = text.contains("; there are more, which are not shown");
+        assert_eq!(says_so, expected, "{room_left}");
+        assert_eq!(text.matches("./file-").count(), room_left);
     }
 }
 

@@ -150,7 +150,7 @@ const NOT_A_FIELD: &str = "not a field such as 'X-Frame-Options: DENY'";
 
 /// What the server computes for each response: its framing, and what is true
 /// of the file it sends.
-const COMPUTED: [&str; 17] = [
+const COMPUTED: [&str; 18] = [
     "Accept-Ranges",
     "Allow",
     "Connection",
@@ -164,6 +164,7 @@ const COMPUTED: [&str; 17] = [
     "Last-Modified",
     "Location",
     "Proxy-Connection",
+    "Retry-After",
     "TE",
     "Trailer",
     "Transfer-Encoding",

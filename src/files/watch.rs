@@ -77,9 +77,12 @@ impl Watch {
     }
 
     /// Whether the file, and where asked for its siblings, are what they were:
-    /// looked up at most once a turn.
+    /// looked up at most once a turn. The siblings are once a second even where
+    /// nobody accepts one, for their being there is told, by `Vary`.
     pub(super) fn holds(&self, root: &Root, with_siblings: bool, turn: Turn) -> bool {
-        self.file_holds(root, turn) && (!with_siblings || self.siblings_hold(root, turn))
+        let age = turn.0.saturating_sub(self.siblings_checked.load(Relaxed));
+        self.file_holds(root, turn)
+            && ((!with_siblings && age < NAMES_NANOSECONDS) || self.siblings_hold(root, turn))
     }
 
     fn file_holds(&self, root: &Root, turn: Turn) -> bool {
@@ -278,6 +281,19 @@ mod tests {
             },
             false,
         );
+    }
+
+    #[test]
+    fn a_sibling_is_seen_after_a_second_though_none_is_accepted() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("b"), "b").unwrap();
+        let root = Root::open(home.path()).unwrap();
+        let file = root.identity(c"b").unwrap();
+        let paths = Paths::new(b"b").unwrap();
+        let watch = Watch::new(paths, file, Siblings::default(), Turn(0));
+        fs::write(home.path().join("b.br"), "b").unwrap();
+        assert!(watch.holds(&root, false, Turn(NAMES_NANOSECONDS - 1)));
+        assert!(!watch.holds(&root, false, Turn(NAMES_NANOSECONDS)));
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
 }
 
 /// One `range-spec`. A number beyond 64 bits is `u64::MAX`: no file is longer.
+/// But of two of them the greater is told by their digits.
 #[derive(Clone, Copy)]
 enum RangeSpec {
     /// `first-pos "-" [ last-pos ]`, never last before first.
@@ -128,7 +129,7 @@ impl RangeSpec {
             });
         }
         let last_pos = number(last)?;
-        (first_pos <= last_pos).then_some(RangeSpec::Int {
+        (magnitude(first) <= magnitude(last)).then_some(RangeSpec::Int {
             first: first_pos,
             last: Some(last_pos),
         })
@@ -154,6 +155,12 @@ impl RangeSpec {
             }),
         }
     }
+}
+
+/// What orders digits as the numbers they are, of any length.
+fn magnitude(digits: &[u8]) -> (usize, &[u8]) {
+    let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
+    (digits.len() - zeros, &digits[zeros..])
 }
 
 /// `1*DIGIT`, saturating.

@@ -41,6 +41,14 @@ fn one_range() {
 fn unsatisfiable_ranges() {
     check("bytes=10-", Unsatisfiable);
     check("bytes=10-20", Unsatisfiable);
+    check(
+        "bytes=18446744073709551616-018446744073709551616",
+        Unsatisfiable,
+    );
+    check(
+        "bytes=18446744073709551616-18446744073709551617",
+        Unsatisfiable,
+    );
     check("bytes=-0", Unsatisfiable);
     check("bytes=-000", Unsatisfiable);
     check("bytes=10-,-0,20-30", Unsatisfiable);
@@ -59,6 +67,7 @@ fn malformed_sets_are_ignored() {
         "bytes=0-b",
         "bytes=0",
         "bytes=4-2",
+        "bytes=0-1,18446744073709551617-0018446744073709551616",
         "bytes=0-4-6",
         "bytes=0-4;5-6",
         "bytes=0-4 6-7",
@@ -117,10 +126,7 @@ fn numbers_beyond_64_bits() {
     check("bytes=18446744073709551615-", Unsatisfiable);
     check("bytes=18446744073709551616-", Unsatisfiable);
     check("bytes=99999999999999999999999999-", Unsatisfiable);
-    check(
-        "bytes=99999999999999999999-99999999999999999998",
-        Unsatisfiable,
-    );
+    check("bytes=99999999999999999999-99999999999999999998", Whole);
     check("bytes=0-99999999999999999999999999", single(0, 9));
     check("bytes=-99999999999999999999999999", single(0, 9));
     let huge = u64::MAX;

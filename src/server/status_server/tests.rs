@@ -144,11 +144,13 @@ fn what_is_no_lawful_request_is_refused() {
 #[test]
 fn head_has_the_length_and_no_body() {
     let server = start();
-    let (head, body) = server.ask(b"HEAD / HTTP/1.1\r\n\r\n");
-    assert!(
-        head.starts_with("HTTP/1.1 400 ") && body.is_empty(),
-        "{head}"
-    );
+    for before in ["", "\r\n"] {
+        let (head, body) = server.ask(format!("{before}HEAD / HTTP/1.1\r\n\r\n").as_bytes());
+        assert!(
+            head.starts_with("HTTP/1.1 400 ") && body.is_empty(),
+            "{head}"
+        );
+    }
     let (head, body) = server.ask(b"HEAD /status.css HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(
         head.contains(&format!("Content-Length: {}\r\n", page::STYLE.len())),

@@ -175,5 +175,6 @@ fn judge(head: &[u8]) -> Option<(Asked, bool)> {
         Err(error) => error.status(),
     };
     // An error has no content for HEAD either (RFC 9110 section 9.3.2).
-    Some((Asked::Error(error), head.starts_with(b"HEAD ")))
+    let line = head.strip_prefix(b"\r\n").unwrap_or(head);
+    Some((Asked::Error(error), line.starts_with(b"HEAD ")))
 }

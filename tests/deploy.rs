@@ -6,7 +6,7 @@ mod support;
 use std::{
     fs,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -40,9 +40,14 @@ impl Releases {
 
     /// Leads `current` to a release, in one step.
     fn publish(&self, number: u8) {
+        self.lead("current", &format!("releases/{number}"));
+    }
+
+    /// Leads the link `name` to `target`, in one step.
+    fn lead(&self, name: &str, target: &str) {
         let next = self.path("next");
-        symlink(Path::new("releases").join(number.to_string()), &next).expect("a link");
-        fs::rename(next, self.path("current")).expect("a rename");
+        symlink(target, &next).expect("a link");
+        fs::rename(next, self.path(name)).expect("a rename");
     }
 }
 
@@ -82,6 +87,30 @@ fn a_new_release_is_served_within_a_second() {
             assert!(client.get("/large.bin").body == large(number));
             assert_eq!(client.get(&format!("/only{number}.txt")).status, 200);
             assert_eq!(client.get(&format!("/only{}.txt", number - 1)).status, 404);
+        }
+    }
+}
+
+#[test]
+fn a_link_to_a_folder_in_a_release_can_be_swapped() {
+    let releases = Releases::new();
+    for number in [1, 2] {
+        releases.make(number);
+    }
+    // Straight to the folder, and by way of another link.
+    for current in ["releases/1", "current"] {
+        releases.publish(1);
+        releases.lead("www", &format!("{current}/docs"));
+        let server = Server::build().serve(releases.path("www")).start();
+        let mut client = server.connect();
+        assert_eq!(client.get("/").body, [b'1'; 300]);
+        match current {
+            "current" => releases.publish(2),
+            _ => releases.lead("www", "releases/2/docs"),
+        }
+        let start = Instant::now();
+        while client.get("/").body != [b'2'; 300] {
+            assert!(start.elapsed() < Duration::from_secs(1), "{current}");
         }
     }
 }

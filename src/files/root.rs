@@ -159,6 +159,11 @@ impl Root {
         stat.ok().map(|stat| FileIdentity::new(&stat))
     }
 
+    /// Whether the folder itself can be read.
+    pub(super) fn is_readable(&self) -> bool {
+        self.open_beneath(b".").is_ok()
+    }
+
     /// Whether there is nothing at all at `path`, not even a link.
     pub(super) fn is_vacant(&self, path: &CStr) -> bool {
         let stat = statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW);

@@ -174,6 +174,10 @@ impl Site {
         }
         let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);
         let mut new = Tree::open(&self.path, cache)?;
+        if old.root.is_readable() && !new.root.is_readable() {
+            // The sandbox, it may be, which knew nothing of this folder.
+            return Err(Errno::ACCESS.into());
+        }
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
         // Counted here: another worker may have opened one meanwhile.
         new.generation = tree.generation + 1;

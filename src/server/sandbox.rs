@@ -88,9 +88,10 @@ impl fmt::Display for Grants {
 
 /// The root; the folder in which it stands, for a build may remove the root
 /// and make it anew, and that is another folder to the kernel; and where a link
-/// leads to it, the folder in which the last link's target stands, so that a
-/// deploy can swap the link for a sibling. Not where such a folder is the root
-/// of the whole system.
+/// leads to it, the folder in which releases stand, so that a deploy can swap
+/// the link: that of the target, or, where the target lies deeper beneath the
+/// folder of the link, the first on the way to it. Not where such a folder is
+/// the root of the whole system.
 fn readable(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut add = |folder: &Path| {
@@ -108,17 +109,19 @@ fn readable(root: &Path) -> Vec<PathBuf> {
     }
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
     // Without its last slash, for that would follow a link.
-    let target = absolute
-        .components()
-        .as_path()
-        .ancestors()
-        .find(|path| path.is_symlink())
-        .and_then(|link| link.canonicalize().ok());
-    target
-        .as_deref()
-        .and_then(parent)
-        .iter()
-        .for_each(|folder| add(folder));
+    let path = absolute.components().as_path();
+    let link = path.ancestors().find(|path| path.is_symlink());
+    if let Some(link) = link
+        && let Ok(target) = link.canonicalize()
+        && let Some(Ok(place)) = link.parent().map(Path::canonicalize)
+    {
+        let mut way = target.strip_prefix(&place).into_iter().flatten();
+        let releases = match (way.next(), way.next()) {
+            (Some(first), Some(_)) => Some(place.join(first)),
+            _ => parent(&target),
+        };
+        releases.iter().for_each(|folder| add(folder));
+    }
     folders
 }
 

@@ -15,6 +15,9 @@ fn what_can_be_read_follows_the_links_of_the_root() {
     symlink("releases/1", at.join("www")).unwrap();
     symlink("www", at.join("chain")).unwrap();
     symlink("/", at.join("system")).unwrap();
+    symlink("releases/1/public", at.join("deep")).unwrap();
+    fs::create_dir(at.join("links")).unwrap();
+    symlink("../releases/1/public", at.join("links/aside")).unwrap();
     for (root, folders) in [
         ("releases/1", vec!["releases/1", "releases"]),
         ("www", vec!["releases/1", "releases"]),
@@ -24,6 +27,8 @@ fn what_can_be_read_follows_the_links_of_the_root() {
             vec!["releases/1/public", "releases/1", "releases"],
         ),
         ("chain", vec!["releases/1", "releases"]),
+        ("deep", vec!["releases/1/public", "releases/1", "releases"]),
+        ("links/aside", vec!["releases/1/public", "releases/1"]),
         ("system", vec!["/"]),
         ("missing", vec![]),
     ] {

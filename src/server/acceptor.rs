@@ -19,7 +19,7 @@ use super::{
     listener::{AcceptError, BACKLOG, DEFER_ACCEPT, Listener},
     pool::{Posts, Shared},
     scheduler::Accepted,
-    shutdown::{Signal, Signals},
+    shutdown::{SIGHUP, Signals},
 };
 use crate::{
     connection::socket::Stream,
@@ -139,11 +139,12 @@ impl Acceptor {
     /// Obeys the signals that came.
     fn is_told_to_stop(&mut self) -> bool {
         let mut stop = false;
-        for signal in self.signals.pending().filter_map(Signal::of) {
+        for signal in self.signals.pending() {
             match (signal, &self.access_log) {
-                (Signal::Stop, _) => stop = true,
-                (Signal::Reopen, Some(log)) => log.reopen(),
-                (Signal::Reopen, None) => {}
+                (SIGHUP, Some(log)) => log.reopen(),
+                (SIGHUP, None) => {}
+                // SIGTERM or SIGINT.
+                _ => stop = true,
             }
         }
         stop

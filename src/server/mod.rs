@@ -47,7 +47,6 @@ use bounds::Bounds;
 use listener::Listener;
 use pool::{Post, Presence, Shared, WAKE};
 use status_server::StatusServer;
-use worker::Worker;
 
 /// How long the access log's writer is waited for at the end.
 const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
@@ -195,11 +194,11 @@ fn spawn_worker(
     let poll = Poll::new()?;
     let post = Arc::new(Post::new(&poll)?);
     let name = format!("worker {}", desk.worker);
-    let worker = Worker::new(poll, Arc::clone(&post), Arc::clone(shared), desk);
-    let presence = Presence::new(Arc::clone(shared));
+    let (posted, shared) = (Arc::clone(&post), Arc::clone(shared));
+    let presence = Presence::new(Arc::clone(&shared));
     let thread = thread::Builder::new().name(name).spawn(move || {
         let _presence = presence;
-        worker.run();
+        worker::run(poll, posted, shared, desk);
     })?;
     Ok((post, thread))
 }

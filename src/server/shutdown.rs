@@ -5,31 +5,9 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
-};
+pub use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 pub use signal_hook_mio::v1_0::Signals;
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM or SIGINT: answer what is under way, then exit.
-    Stop,
-    /// SIGHUP: open the access log again.
-    Reopen,
-}
-
-impl Signal {
-    /// What the signal of this number asks for.
-    pub fn of(number: i32) -> Option<Signal> {
-        match number {
-            SIGTERM | SIGINT => Some(Signal::Stop),
-            SIGHUP => Some(Signal::Reopen),
-            _ => None,
-        }
-    }
-}
 
 /// The exit code of a process that a second signal ended is this plus the
 /// signal's number, as shells have it.
@@ -75,17 +53,5 @@ mod tests {
         assert!(events.iter().any(|event| event.token() == Token(7)));
         assert_eq!(signals.pending().collect::<Vec<_>>(), [SIGHUP]);
         assert_eq!(signals.pending().count(), 0);
-    }
-
-    #[test]
-    fn signals_and_their_meaning() {
-        for (signal, expected) in [
-            (SIGTERM, Some(Signal::Stop)),
-            (SIGINT, Some(Signal::Stop)),
-            (SIGHUP, Some(Signal::Reopen)),
-            (signal_hook::consts::SIGUSR1, None),
-        ] {
-            assert_eq!(Signal::of(signal), expected, "signal {signal}");
-        }
     }
 }

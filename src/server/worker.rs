@@ -40,12 +40,6 @@ const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READS: Interest = Interest::READABLE;
 
-/// A worker, before and while it runs.
-#[derive(Debug)]
-pub struct Worker {
-    scheduler: Scheduler<Stream, Process>,
-}
-
 /// The rest of the process, as a worker's connections meet it.
 #[derive(Debug)]
 struct Process {
@@ -54,42 +48,36 @@ struct Process {
     shared: Arc<Shared>,
 }
 
-impl Worker {
-    /// A worker with nothing to do yet.
-    pub fn new(poll: Poll, post: Arc<Post>, shared: Arc<Shared>, desk: Desk) -> Worker {
-        let process = Process { poll, post, shared };
-        Worker {
-            scheduler: Scheduler::new(desk, process),
-        }
-    }
+/// Serves with what lies on `desk` until the server stops and every connection is
+/// done with.
+pub fn run(poll: Poll, post: Arc<Post>, shared: Arc<Shared>, desk: Desk) {
+    Scheduler::new(desk, Process { poll, post, shared }).run();
+}
 
-    /// Serves until the server stops and every connection is done with.
-    pub fn run(mut self) {
+impl Scheduler<Stream, Process> {
+    fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            let patience = self.scheduler.patience().unwrap_or(IDLE_INTERVAL);
-            if let Err(error) = self
-                .scheduler
-                .outside
-                .poll
-                .poll(&mut events, Some(patience))
+            let patience = self.patience().unwrap_or(IDLE_INTERVAL);
+            let polled = self.outside.poll.poll(&mut events, Some(patience));
+            if let Err(error) = polled
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                let worker = self.scheduler.desk.worker;
+                let worker = self.desk.worker;
                 error!("worker {worker}: cannot poll: {error}");
                 return;
             }
-            self.scheduler.desk.begin_turn();
+            self.desk.begin_turn();
             for event in &events {
-                self.take_event(event);
+                self.take(event);
             }
-            self.scheduler.finish_turn();
-            if let Some(log) = &mut self.scheduler.desk.log {
+            self.finish_turn();
+            if let Some(log) = &mut self.desk.log {
                 log.flush();
             }
-            let was_asked = self.evict();
+            let was_asked = self.evict_if_asked();
             self.publish(was_asked);
-            if self.scheduler.is_done() && !self.may_be_handed_more() {
+            if self.is_done() && !self.may_be_handed_more() {
                 return;
             }
         }
@@ -97,12 +85,12 @@ impl Worker {
 
     /// Whether a connection lies in the inbox, or may yet be put there.
     fn may_be_handed_more(&self) -> bool {
-        let Process { post, shared, .. } = &self.scheduler.outside;
+        let Process { post, shared, .. } = &self.outside;
         // In this order: the last one is counted before accepting ends.
         shared.accepting.load(SeqCst) || post.open.load(SeqCst) > 0
     }
 
-    fn take_event(&mut self, event: &Event) {
+    fn take(&mut self, event: &Event) {
         if event.token() == WAKE {
             self.obey();
             return;
@@ -112,24 +100,24 @@ impl Worker {
             writable: event.is_writable() || event.is_error(),
             read_closed: event.is_read_closed() || event.is_error() || event.is_priority(),
         };
-        self.scheduler.take_event(event.token().0, hint);
+        self.take_event(event.token().0, hint);
     }
 
     /// Does what the acceptor asked for.
     fn obey(&mut self) {
-        self.scheduler.take_arrivals();
-        if self.scheduler.outside.shared.stopping.load(Relaxed) {
-            self.scheduler.drain();
+        self.take_arrivals();
+        if self.outside.shared.stopping.load(Relaxed) {
+            self.drain();
         }
     }
 
     /// Closes the longest idle connection if the acceptor asked for that and
     /// still waits; gives whether it asked.
-    fn evict(&mut self) -> bool {
-        let Process { post, shared, .. } = &self.scheduler.outside;
+    fn evict_if_asked(&mut self) -> bool {
+        let Process { post, shared, .. } = &self.outside;
         let is_asked = post.evict.load(SeqCst);
         if is_asked && shared.acceptor_waits.load(SeqCst) {
-            self.scheduler.evict();
+            self.evict();
         }
         is_asked
     }
@@ -137,9 +125,9 @@ impl Worker {
     /// Tells the acceptor what it decides by, and everybody what was counted.
     /// What it asked for was seen to, if that `was_asked` for.
     fn publish(&mut self, was_asked: bool) {
-        self.scheduler.count();
-        let Process { post, shared, .. } = &self.scheduler.outside;
-        let since = self.scheduler.longest_idle_since();
+        self.count();
+        let Process { post, shared, .. } = &self.outside;
+        let since = self.longest_idle_since();
         let nanoseconds = since.map_or(u64::MAX, |since| {
             let nanoseconds = since.saturating_duration_since(shared.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)

@@ -109,7 +109,7 @@ fn preconditions(c: &mut Criterion) {
         let fields = Fields {
             if_match: Lines::new(&lines, "if-match"),
             if_none_match: Lines::new(&lines, "if-none-match"),
-            if_modified_since: Lines::new(&lines, "if-modified-since").into_iter().next(),
+            if_modified_since: Lines::new(&lines, "if-modified-since").iter().next(),
             ..Fields::NONE
         };
         group.bench_function(name, |b| {

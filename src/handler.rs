@@ -123,16 +123,13 @@ pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
     match request.method {
         Method::Get | Method::Head => match request.target {
             Target::Path { path, query } => answer_path(request, path, query, place),
-            Target::Authority | Target::Asterisk => Answer::Page(Page::refused()),
+            Target::Authority | Target::Asterisk => Answer::Page(Page::refused(Status::BadRequest)),
         },
         // What a target must be does not depend on what is asked of it.
-        _ if !is_sound(request.target) => Answer::Page(Page::refused()),
+        _ if !is_sound(request.target) => Answer::Page(Page::refused(Status::BadRequest)),
         Method::Options => Answer::Options,
         Method::NotAllowed | Method::Trace => Answer::Page(Page::of(Status::MethodNotAllowed)),
-        Method::Connect => Answer::Page(Page {
-            refused: true,
-            ..Page::of(Status::MethodNotAllowed)
-        }),
+        Method::Connect => Answer::Page(Page::refused(Status::MethodNotAllowed)),
         Method::Unknown => Answer::Page(Page::of(Status::NotImplemented)),
     }
 }
@@ -146,7 +143,7 @@ fn is_sound(target: Target<'_>) -> bool {
 
 fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Place<'_>) -> Answer {
     let Ok(path) = RequestPath::new(path) else {
-        return Answer::Page(Page::refused());
+        return Answer::Page(Page::refused(Status::BadRequest));
     };
     let accept = AcceptEncoding::parse(request.fields.accept_encoding);
     match place.view.find(&path, accept, place.turn) {
@@ -233,9 +230,9 @@ pub fn answer_listed(
         (Ok(page), _) => Answer::Page(page),
         (Err(refusal), Target::Path { path, .. }) => match RequestPath::new(path) {
             Ok(path) => answer_refusal(request, &path, refusal, place),
-            Err(_) => Answer::Page(Page::refused()),
+            Err(_) => Answer::Page(Page::refused(Status::BadRequest)),
         },
-        (Err(_), _) => Answer::Page(Page::refused()),
+        (Err(_), _) => Answer::Page(Page::refused(Status::BadRequest)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A request whose head came before.
 
 use super::{
-    Budget, Connection,
+    Connection,
     desk::Desk,
     memo::Recalled,
     output::WriteError,
@@ -19,19 +19,18 @@ impl<T: Transport> Connection<T> {
         input: &[u8],
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Result<Judged, WriteError> {
         let rest = &input[progress.at..];
         let Some(recalled) = desk.memo.recall(rest, &desk.view, desk.turn) else {
-            return self.judge(input, progress, desk, budget);
+            return self.judge(input, progress, desk);
         };
         progress.at += recalled.marks.head_bytes;
         let last = progress.at == input.len();
         let asked = recalled.marks.asked(rest);
-        let persistence = self.begin_response(&asked, false, desk, budget);
-        let response = self.repeat(&recalled, persistence, last, progress, desk, budget);
-        self.conclude(&asked, response, last, progress, desk, budget)?;
-        Ok(progress.after_response())
+        let persistence = self.begin_response(&asked, false, desk);
+        let response = self.repeat(&recalled, persistence, last, progress, desk);
+        self.conclude(&asked, response, last, progress, desk)?;
+        Ok(Judged::Done)
     }
 
     /// Sends or queues the response that was sent before; one that was not is
@@ -43,16 +42,15 @@ impl<T: Transport> Connection<T> {
         last: bool,
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Response {
         let alone = desk.output.is_empty();
         let is_usual = persistence == Persistence::Keep;
         if is_usual && let Some(ready) = desk.memo.ready(recalled, &desk.common) {
             let queued = ready.queued;
             let mut written = Ok(());
-            if last && alone && ready.bytes.len() <= budget.bytes {
+            if last && alone && ready.bytes.len() <= desk.budget.bytes {
                 let (sent, flow) = desk.output.write_ready(&mut self.transport, ready.bytes);
-                budget.bytes -= sent;
+                desk.budget.bytes -= sent;
                 self.count_sent(sent, desk);
                 written = flow.map(|flow| progress.flow = flow);
             } else {

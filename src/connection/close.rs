@@ -1,12 +1,16 @@
 //! The end of a connection, in an order in which the client reads its last
 //! response (RFC 9112 section 9.6).
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    ops::ControlFlow::{Break, Continue},
+    time::Instant,
+};
 
 use log::debug;
 
 use super::{
-    Budget, Connection, Fate, Step,
+    Connection, Fate, Step,
     desk::Desk,
     state::{Lingering, State},
     transport::{Transport, uninterrupted},
@@ -21,37 +25,37 @@ impl<T: Transport> Connection<T> {
     pub(super) fn end(&mut self, reason: CloseReason, clean: bool, desk: &Desk) -> Step {
         let nothing_to_come = clean && !self.readable && reason == CloseReason::ClientAsked;
         if nothing_to_come || self.transport.shutdown_write().is_err() {
-            return Step::Stop(Fate::Closed(reason));
+            return Break(Fate::Closed(reason));
         }
         self.state = State::Lingering(Lingering {
             since: desk.now,
             reason,
         });
-        Step::Continue
+        Continue(())
     }
 
     /// [`State::Lingering`].
-    pub(super) fn linger(&mut self, input: &mut [u8], budget: &mut Budget) -> Step {
+    pub(super) fn linger(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
         let State::Lingering(Lingering { reason, .. }) = self.state else {
-            return Step::Continue;
+            return Continue(());
         };
         if !self.readable {
-            return Step::Stop(Fate::Reading);
+            return Break(Fate::Reading);
         }
-        if budget.bytes == 0 {
-            return Step::Stop(Fate::Turn);
+        if desk.budget.bytes == 0 {
+            return Break(Fate::Turn);
         }
         let wanted = input.len();
         match uninterrupted(|| self.transport.discard(wanted, input)) {
-            Ok(0) => return Step::Stop(Fate::Closed(reason)),
+            Ok(0) => return Break(Fate::Closed(reason)),
             Ok(count) => {
                 self.readable = count == wanted || self.read_closed;
-                budget.bytes = budget.bytes.saturating_sub(count);
+                desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            Err(_) => return Step::Stop(Fate::Closed(reason)),
+            Err(_) => return Break(Fate::Closed(reason)),
         }
-        Step::Continue
+        Continue(())
     }
 
     /// Notes the close. To be called once, before the connection is dropped.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    SHARE_BYTES_MAX,
+    Budget, SHARE_BYTES_MAX,
     memo::Memo,
     output::Output,
     respond::{self, Frame, Queued},
@@ -30,9 +30,9 @@ pub const READ_BYTES: usize = 16 << 10;
 /// a fraction of a millisecond, and everybody else is served between two.
 const TURN_FOLDER_PIECES_MAX: usize = 1;
 
-/// How long what was found of a file in a turn is told to connections that are
-/// read later in it. Less would have short turns look twice.
-const CHECK_MAX: Duration = Duration::from_micros(100);
+/// What is sent, in bytes, before what was found of a file in a turn is not told
+/// any more to connections that are read later in it: that takes some 0.1 ms.
+const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// A worker's own things. All of it is reused from connection to connection.
 #[derive(Debug)]
@@ -69,9 +69,13 @@ pub struct Desk {
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
+    /// Bytes sent since the clock was read.
+    pub(super) sent_since: usize,
     /// Bytes that one connection may send in this turn: see
     /// [`share_bytes`](super::share_bytes).
     pub share_bytes: usize,
+    /// What the connection being served may still do in it.
+    pub(super) budget: Budget,
     /// Pieces of listings that may still be made in this turn.
     pub folder_pieces: usize,
     started: Instant,
@@ -125,7 +129,9 @@ impl Desk {
             clock: Clock::System,
             now: started,
             turn: Turn(0),
+            sent_since: 0,
             share_bytes: SHARE_BYTES_MAX,
+            budget: Budget::new(SHARE_BYTES_MAX),
             folder_pieces: 0,
             started,
             next_second: started,
@@ -156,15 +162,16 @@ impl Desk {
     /// Has files checked again: what is read from here on may have been sent
     /// after what has been answered in this turn.
     pub fn read_clock(&mut self) {
+        self.sent_since = 0;
         self.now = self.clock.now();
         let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
-    /// The same where time has passed since: a connection that was readable when
+    /// The same where much was sent since: a connection that was readable when
     /// the turn began may have been sent the end of its request only now.
     pub fn read_clock_if_old(&mut self) {
-        if self.clock.now().saturating_duration_since(self.now) > CHECK_MAX {
+        if self.sent_since > CHECK_BYTES_MAX {
             self.read_clock();
         }
     }

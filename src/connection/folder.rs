@@ -2,43 +2,42 @@
 
 use std::{
     io::{self, IoSlice},
-    mem::MaybeUninit,
+    ops::ControlFlow::{Break, Continue},
 };
 
 use super::{
-    Budget, Connection, Fate, Step,
+    Connection, Fate, Step,
     desk::Desk,
     progress::Progress,
-    state::{ReadingFolder, State, Then},
+    state::{ReadingFolder, State},
     transport::{Transport, uninterrupted},
 };
 use crate::{
     files::{Refusal, listing},
-    handler::{self, page::Page},
-    http::request::{self, Asked},
+    handler::page::Page,
     observe::close_reason::CloseReason,
 };
 
 impl<T: Transport> Connection<T> {
     /// [`State::ReadingFolder`].
-    pub(super) fn read_folder(&mut self, desk: &mut Desk, budget: &mut Budget) -> Step {
+    pub(super) fn read_folder(&mut self, desk: &mut Desk) -> Step {
         if self.read_closed && self.is_reset() {
-            return Step::Stop(Fate::Closed(CloseReason::Reset));
+            return Break(Fate::Closed(CloseReason::Reset));
         }
         let State::ReadingFolder(reading) = &mut self.state else {
-            return Step::Continue;
+            return Continue(());
         };
         if desk.folder_pieces == 0 {
-            return Step::Stop(Fate::Turn);
+            return Break(Fate::Turn);
         }
         desk.folder_pieces -= 1;
         let form = reading.listing.form();
         match reading.listing.advance() {
-            Ok(listing::Progress::Unfinished) => Step::Stop(Fate::Turn),
+            Ok(listing::Progress::Unfinished) => Break(Fate::Turn),
             Ok(listing::Progress::Finished(chunks)) => {
-                self.folder_read(Ok(Page::listing(form, chunks)), desk, budget)
+                self.folder_read(Ok(Page::listing(form, chunks)), desk)
             }
-            Err(refusal) => self.folder_read(Err(refusal), desk, budget),
+            Err(refusal) => self.folder_read(Err(refusal), desk),
         }
     }
 
@@ -53,15 +52,10 @@ impl<T: Transport> Connection<T> {
 
     /// Answers with what the listing came to, and goes on with what was read
     /// behind its request.
-    pub(super) fn folder_read(
-        &mut self,
-        listed: Result<Page, Refusal>,
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Step {
+    pub(super) fn folder_read(&mut self, listed: Result<Page, Refusal>, desk: &mut Desk) -> Step {
         let idle = State::Idle { since: desk.now };
         let State::ReadingFolder(reading) = std::mem::replace(&mut self.state, idle) else {
-            return Step::Continue;
+            return Continue(());
         };
         let ReadingFolder {
             since,
@@ -70,36 +64,10 @@ impl<T: Transport> Connection<T> {
             ..
         } = *reading;
         let mut progress = Progress::begin(since);
-        // The same bytes are judged the same way again.
-        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) {
-            let answer = handler::answer_listed(&request, listed, desk.place());
-            let last = unparsed.is_empty();
-            let asked = Asked::from(&request);
-            let answered = self.respond(&asked, &answer, last, &mut progress, desk, budget);
-            if let Err(error) = answered {
-                return self.failed(&error, desk);
-            }
-        }
+        let last = unparsed.is_empty();
+        let answered = self.answer_kept(head, Some(listed), last, &mut progress, desk);
+        self.sent(answered, desk)?;
         progress.received = desk.now;
-        self.go_on(&unparsed, progress, desk, budget)
-    }
-
-    /// Goes on behind a request that was answered by itself.
-    pub(super) fn go_on(
-        &mut self,
-        input: &[u8],
-        mut progress: Progress,
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Step {
-        if matches!(progress.then, Then::Next) {
-            return self.serve_rest(input, progress, desk.now, desk, budget);
-        }
-        let rest = &input[progress.at..];
-        match self.flush(&mut progress, desk, budget) {
-            Ok(()) => self.settle(rest, true, progress, desk.now, desk),
-            Err(error) => self.failed(&error, desk),
-        }
+        self.go_on(&unparsed, progress, desk)
     }
 }

@@ -42,6 +42,7 @@ pub mod transport;
 mod write;
 
 use std::{
+    ops::ControlFlow::{self, Break},
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -149,15 +150,17 @@ pub enum Fate {
     Closed(CloseReason),
 }
 
-/// What one step of a state came to.
-enum Step {
-    /// Try the next step at once.
-    Continue,
-    /// The connection has met its fate for this turn.
-    Stop(Fate),
+/// What one step of a state came to: the next is tried at once, or the
+/// connection has met its fate for this turn.
+type Step = ControlFlow<Fate>;
+
+/// The fate after a single step.
+fn fate(step: Step) -> Fate {
+    step.break_value().unwrap_or(Fate::Turn)
 }
 
 /// What a connection may still do in this turn.
+#[derive(Debug)]
 struct Budget {
     responses: usize,
     request_bytes: usize,
@@ -184,7 +187,7 @@ impl<T: Transport> Connection<T> {
     /// A connection accepted at `identity.accepted`.
     pub fn new(transport: T, identity: Identity) -> Connection<T> {
         Connection {
-            state: State::first(identity.began_silent()),
+            state: State::reading(identity.began_silent(), Vec::new(), false),
             identity,
             transport,
             readable: false,
@@ -239,16 +242,16 @@ impl<T: Transport> Connection<T> {
         if matches!(self.state, State::Writing(_)) && !hint.writable {
             return Fate::Writing;
         }
-        let mut budget = Budget::new(desk.share_bytes);
+        desk.budget = Budget::new(desk.share_bytes);
         loop {
             let step = match &self.state {
-                State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk, &mut budget),
-                State::DiscardingBody(_) => self.read_body(input, desk, &mut budget),
-                State::ReadingFolder(_) => self.read_folder(desk, &mut budget),
-                State::Writing(_) => self.write(desk, &mut budget),
-                State::Lingering(_) => self.linger(input, &mut budget),
+                State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk),
+                State::DiscardingBody(_) => self.read_body(input, desk),
+                State::ReadingFolder(_) => self.read_folder(desk),
+                State::Writing(_) => self.write(desk),
+                State::Lingering(_) => self.linger(input, desk),
             };
-            if let Step::Stop(fate) = step {
+            if let Break(fate) = step {
                 return fate;
             }
         }
@@ -286,26 +289,22 @@ impl<T: Transport> Connection<T> {
     /// a default receive buffer and less than some 2,000 bytes a second ends
     /// here, even if that is more than the least rate.
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
-        let mut budget = Budget::new(desk.share_bytes);
-        match (self.write(desk, &mut budget), &self.state) {
-            (Step::Stop(Fate::Closed(reason)), _) => Fate::Closed(reason),
+        desk.budget = Budget::new(desk.share_bytes);
+        match (fate(self.write(desk)), &self.state) {
+            (Fate::Closed(reason), _) => Fate::Closed(reason),
             (_, State::Writing(writing)) if writing.progress_at < desk.now => {
                 self.transport.reset_on_close();
                 Fate::Closed(CloseReason::WriteTimeout)
             }
-            (Step::Stop(fate), _) => fate,
-            (Step::Continue, _) => Fate::Turn,
+            (fate, _) => fate,
         }
     }
 
     /// The listing of a large folder was not finished in time: too many others
     /// are being made. The client may ask again.
     fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
-        let mut budget = Budget::new(desk.share_bytes);
-        match self.folder_read(Err(Refusal::NoRoom), desk, &mut budget) {
-            Step::Stop(fate) => fate,
-            Step::Continue => Fate::Turn,
-        }
+        desk.budget = Budget::new(desk.share_bytes);
+        fate(self.folder_read(Err(Refusal::NoRoom), desk))
     }
 
     /// The server is stopping at `now`: a connection that is not owed a response

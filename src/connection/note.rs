@@ -1,7 +1,7 @@
 //! What is noted of each request: counts, the access log, the story of the
 //! connection, and the diagnostics that can be read line by line.
 
-use std::{net::IpAddr, time::Instant};
+use std::time::Instant;
 
 use log::debug;
 
@@ -10,12 +10,13 @@ use crate::{
     config::Proxy,
     http::{
         forwarded,
+        headers::Fields,
         persistence::{CloseCause, Persistence},
-        request::Asked,
+        request::{Asked, Version},
     },
     observe::{
         close_reason::CloseReason,
-        log_line::{LogEntry, LogOutcome, LogRequest, LogTime, PendingLine},
+        log_line::{LogEntry, LogOutcome, LogTime, PendingLine, RAW_BYTES_MAX},
     },
 };
 
@@ -42,11 +43,11 @@ pub struct Note {
 
 /// What a request said of itself, for the notes.
 #[derive(Clone, Copy, Debug)]
-pub enum Said<'a> {
-    /// A well-formed request.
-    Request(&'a Asked<'a>),
-    /// The first bytes of a malformed one.
-    Raw(&'a [u8]),
+pub struct Said<'a> {
+    line: &'a [u8],
+    /// `None` of a malformed one, of which the line may be anything.
+    version: Option<Version>,
+    fields: Fields<'a>,
 }
 
 impl From<CloseCause> for CloseReason {
@@ -69,23 +70,25 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
     }
 }
 
-impl<'a> Said<'a> {
-    fn line(self) -> &'a [u8] {
-        match self {
-            Said::Request(asked) => asked.line,
-            Said::Raw(bytes) => bytes,
+impl<'a> From<&Asked<'a>> for Said<'a> {
+    fn from(asked: &Asked<'a>) -> Said<'a> {
+        Said {
+            line: asked.line,
+            version: Some(asked.version),
+            fields: asked.fields,
         }
     }
+}
 
-    /// The client's address: the peer's, or what a trusted proxy says it is.
-    fn client(self, peer: Option<IpAddr>, proxies: &[Proxy]) -> Option<IpAddr> {
-        match self {
-            Said::Request(asked) if !proxies.is_empty() => {
-                forwarded::client(&asked.fields, peer, |address| {
-                    proxies.iter().any(|proxy| proxy.is_at(address))
-                })
-            }
-            _ => peer,
+impl<'a> Said<'a> {
+    /// That of bytes that are no request: their first line.
+    pub fn raw(bytes: &'a [u8]) -> Said<'a> {
+        let bytes = &bytes[..bytes.len().min(RAW_BYTES_MAX)];
+        let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+        Said {
+            line: line.unwrap_or_default(),
+            version: None,
+            fields: Fields::NONE,
         }
     }
 
@@ -96,21 +99,16 @@ impl<'a> Said<'a> {
         time: &'a LogTime,
         note: &Note,
     ) -> LogEntry<'a> {
-        let (request, referer, user_agent) = match self {
-            Said::Request(asked) => (
-                LogRequest::Parsed(asked.line, asked.version),
-                asked.fields.referer,
-                asked.fields.user_agent,
-            ),
-            Said::Raw(bytes) => (LogRequest::Raw(bytes), None, None),
-        };
+        let is_trusted = |address| proxies.iter().any(|proxy| proxy.is_at(address));
         LogEntry {
-            client: self.client(identity.client(), proxies),
+            // The peer's address, or what a trusted proxy says it is.
+            client: forwarded::client(&self.fields, identity.client(), is_trusted),
             time,
-            request,
+            line: self.line,
+            version: self.version,
             status: note.queued.status,
-            referer,
-            user_agent,
+            referer: self.fields.referer,
+            user_agent: self.fields.user_agent,
             connection: identity.id,
             number: note.number,
         }
@@ -132,7 +130,7 @@ pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note
         let entry = said.entry(identity, &desk.trusted_proxies, &desk.log_time, &note);
         log.write(&entry, &note.outcome(now));
     }
-    tell(identity, desk, said.line(), note, now);
+    tell(identity, desk, said.line, note, now);
 }
 
 /// Keeps what is to be noted of a response until its last byte is sent.
@@ -149,7 +147,7 @@ pub fn hold(
     let line = desk.log.as_ref().map(|log| log.begin(&entry));
     Some(Box::new(Unfinished {
         line,
-        story_line: String::from_utf8_lossy(said.line()).into(),
+        story_line: String::from_utf8_lossy(said.line).into(),
         note,
     }))
 }
@@ -221,6 +219,26 @@ impl Note {
             bytes: self.queued.content_bytes,
             microseconds: u64::try_from(took).unwrap_or(u64::MAX),
             close: self.close,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_bytes_that_are_no_request_the_first_line_is_told() {
+        let long = [b'x'; RAW_BYTES_MAX + 1];
+        for (bytes, line) in [
+            (&b""[..], &b""[..]),
+            (b"\r\nGET", b""),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1"),
+            (b"GET /\nHost: a", b"GET /"),
+            (b"\x16\x03\x01", b"\x16\x03\x01"),
+            (&long, &long[1..]),
+        ] {
+            assert_eq!(Said::raw(bytes).line, line, "{}", bytes.escape_ascii());
         }
     }
 }

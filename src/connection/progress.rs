@@ -8,10 +8,8 @@ use super::{note, output::Flow, state::Then};
 pub(super) enum Judged {
     /// Incomplete: more has to come.
     Partial,
-    /// Done with; the next may follow.
-    Answered,
-    /// Its body has to come first, or its listing, or it was the last.
-    Last,
+    /// Done with, or what follows it is decided: [`Progress::then`].
+    Done,
     /// There is no descriptor for its file: to be judged again.
     Starved,
 }
@@ -39,14 +37,6 @@ impl Progress {
             flow: Flow::Done,
             unfinished: None,
             received,
-        }
-    }
-
-    /// What a request came to whose response is queued.
-    pub(super) fn after_response(&self) -> Judged {
-        match self.then {
-            Then::Next => Judged::Answered,
-            _ => Judged::Last,
         }
     }
 }

@@ -1,37 +1,41 @@
 //! The transport to input: what is read, and when it is worth a judgement.
 
-use std::io;
+use std::{
+    io,
+    ops::ControlFlow::{self, Break, Continue},
+};
 
 use super::{
-    Budget, Connection, Fate, Step, TURN_RESPONSES_MAX,
+    Connection, Fate, Step, TURN_RESPONSES_MAX,
     desk::{Desk, READ_BYTES},
+    progress::Progress,
     state::{ReadingHead, State},
     transport::{Transport, uninterrupted},
 };
 use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
-    /// Reads once, behind the `held` bytes of `input`. `None`: nothing now.
-    fn receive(&mut self, input: &mut [u8], held: usize) -> Result<Option<usize>, CloseReason> {
+    /// Reads once, behind the `held` bytes of `input`, and says how much.
+    fn receive(&mut self, input: &mut [u8], held: usize) -> ControlFlow<Fate, usize> {
         if !self.readable {
-            return Ok(None);
+            return Break(Fate::Reading);
         }
         let end = input.len().min(held + READ_BYTES);
         let room = &mut input[held..end];
         let wanted = room.len();
         match uninterrupted(|| self.transport.read(room)) {
-            Ok(0) => Err(self.ended()),
+            Ok(0) => Break(Fate::Closed(self.ended())),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
                 // unless the peer's end, or more, stands behind it.
                 self.readable = count == wanted || self.read_closed;
-                Ok(Some(count))
+                Continue(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable = false;
-                Ok(None)
+                Break(Fate::Reading)
             }
-            Err(_) => Err(CloseReason::Reset),
+            Err(_) => Break(Fate::Closed(CloseReason::Reset)),
         }
     }
 
@@ -45,7 +49,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// [`State::ReadingHead`] and [`State::Idle`].
-    pub(super) fn read(&mut self, input: &mut [u8], desk: &mut Desk, budget: &mut Budget) -> Step {
+    pub(super) fn read(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
         let (held, since, unjudged) = match &self.state {
             State::ReadingHead(reading) => {
                 input[..reading.input.len()].copy_from_slice(&reading.input);
@@ -58,55 +62,33 @@ impl<T: Transport> Connection<T> {
             _ => (0, desk.now, false),
         };
         if self.readable {
-            match budget.responses < TURN_RESPONSES_MAX {
+            match desk.budget.responses < TURN_RESPONSES_MAX {
                 true => desk.read_clock(),
                 false => desk.read_clock_if_old(),
             }
         }
-        let filled = if unjudged {
-            held
-        } else {
-            match self.receive(input, held) {
-                Ok(Some(count)) => held + count,
-                Ok(None) => return Step::Stop(Fate::Reading),
-                Err(reason) => return Step::Stop(Fate::Closed(reason)),
-            }
+        let filled = match unjudged {
+            true => held,
+            false => held + self.receive(input, held)?,
         };
         let (before, new) = input[..filled].split_at(held);
         if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
-            self.state = State::ReadingHead(ReadingHead {
-                since,
-                input: input[..filled].to_vec(),
-                unjudged: false,
-            });
-            return Step::Continue;
+            self.state = State::reading(since, input[..filled].to_vec(), false);
+            return Continue(());
         }
         if let Some(story) = &mut self.identity.story {
             story.first_byte(desk.now);
         }
-        self.serve(&input[..filled], since, desk, budget)
+        self.serve(&input[..filled], Progress::begin(desk.now), since, desk)
     }
 
     /// [`State::DiscardingBody`].
-    pub(super) fn read_body(
-        &mut self,
-        input: &mut [u8],
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Step {
-        if self.readable && budget.responses < TURN_RESPONSES_MAX {
+    pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
+        if self.readable && desk.budget.responses < TURN_RESPONSES_MAX {
             desk.read_clock();
         }
-        let count = match self.receive(input, 0) {
-            Ok(Some(count)) => count,
-            Ok(None) => return Step::Stop(Fate::Reading),
-            Err(reason) => return Step::Stop(Fate::Closed(reason)),
-        };
-        if budget.bytes < count {
-            budget.bytes = 0;
-        } else {
-            budget.bytes -= count;
-        }
-        self.continue_body(&input[..count], desk, budget)
+        let count = self.receive(input, 0)?;
+        desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
+        self.continue_body(&input[..count], desk)
     }
 }

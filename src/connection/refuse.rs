@@ -3,9 +3,10 @@
 use std::mem::MaybeUninit;
 
 use super::{
-    Budget, Connection, Fate, Step,
+    Budget, Connection, Fate,
     body::Body,
     desk::Desk,
+    fate,
     note::{self, Note, Said},
     progress::Progress,
     state::{DiscardingBody, State, Then},
@@ -64,11 +65,7 @@ impl<T: Transport> Connection<T> {
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
         let request = request::parse(bytes, &mut room, &desk.limits.head);
         let asked = request.ok().flatten().map(|request| Asked::from(&request));
-        let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
-        let said = match &asked {
-            Some(asked) => Said::Request(asked),
-            None => Said::Raw(line.unwrap_or_default()),
-        };
+        let said = asked.as_ref().map_or_else(|| Said::raw(bytes), Said::from);
         note::sent(&mut self.identity, desk, said, note);
     }
 
@@ -79,23 +76,12 @@ impl<T: Transport> Connection<T> {
             State::DiscardingBody(discarding) => discarding.head.to_vec(),
             _ => Vec::new(),
         };
-        let page = Page {
-            refused: true,
-            ..Page::of(status)
-        };
-        self.queue_last(page, &line, reason, desk);
+        self.queue_last(Page::refused(status), &line, reason, desk);
         let mut progress = Progress::begin(desk.now);
         progress.then = Then::Close(reason);
-        let mut budget = Budget::new(usize::MAX);
-        let step = match self.flush(&mut progress, desk, &mut budget) {
-            // Something unread may be there: `unjudged` bytes say so.
-            Ok(()) => self.settle(b"\n", true, progress, desk.now, desk),
-            Err(error) => self.failed(&error, desk),
-        };
-        match step {
-            Step::Stop(fate) => fate,
-            Step::Continue => Fate::Turn,
-        }
+        desk.budget = Budget::new(usize::MAX);
+        // Something unread may be there: a byte behind it says so.
+        fate(self.go_on(b"\n", progress, desk))
     }
 
     /// The head is whole, its body is not. A client that waits for leave to

@@ -45,15 +45,9 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
             queue_page(&Page::of(Status::ServiceUnavailable), frame, output)
         }
         Answer::Options => {
-            let head = Head {
-                allow: Some(Method::ALLOW),
-                ..frame.head(Status::NoContent)
-            };
-            head.write(&mut output.bytes);
-            Queued {
-                status: Status::NoContent,
-                content_bytes: 0,
-            }
+            let mut head = frame.head(Status::NoContent);
+            head.allow = Some(Method::ALLOW);
+            frame.queue(&head, 0, output, |_| {})
         }
     }
 }
@@ -62,6 +56,24 @@ impl<'a> Frame<'a> {
     /// A head that says nothing of its own yet.
     fn head(&self, status: Status) -> Head<'a> {
         Head::new(status, self.common, self.persistence)
+    }
+
+    /// Queues `head` and, unless it is left out, a content of so many bytes.
+    fn queue(
+        &self,
+        head: &Head<'_>,
+        content_bytes: u64,
+        output: &mut Output,
+        content: impl FnOnce(&mut Output),
+    ) -> Queued {
+        head.write(&mut output.bytes);
+        if !self.head_only {
+            content(output);
+        }
+        Queued {
+            status: head.status,
+            content_bytes: if self.head_only { 0 } else { content_bytes },
+        }
     }
 }
 
@@ -74,68 +86,36 @@ fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) 
     } = *chosen;
     let size = selected.identity.size;
     let fields = &selected.fields;
-    let own = |lines| match vary {
-        Some(_) => fields.without_vary(lines),
-        None => lines,
-    };
-    let head = Head {
-        vary,
-        ..frame.head(status)
-    };
-    let (head, range) = match part {
-        Part::None => {
-            let representation = own(fields.not_modified());
-            (
-                Head {
-                    representation,
-                    ..head
-                },
-                0..0,
-            )
-        }
-        Part::Whole if status == Status::Ok => {
-            let representation = own(fields.whole());
-            (
-                Head {
-                    representation,
-                    ..head
-                },
-                0..size,
-            )
-        }
+    let mut head = frame.head(status);
+    head.vary = vary;
+    let (lines, range) = match part {
+        Part::None => (fields.not_modified(), 0..0),
+        Part::Whole if status == Status::Ok => (fields.whole(), 0..size),
         // The site's own error page: its content, and none of its validators.
-        Part::Whole => (
-            Head {
-                content_type: Some(&selected.content_type),
-                content_length: Some(size),
-                cache_control: Some("no-cache"),
-                ..head
-            },
-            0..size,
-        ),
-        Part::Range(range) => (
-            Head {
-                representation: own(fields.partial()),
-                content_range: Some(ContentRange::Part(*range, size)),
-                content_length: Some(range.len()),
-                ..head
-            },
-            range.first..range.last + 1,
-        ),
+        Part::Whole => {
+            head.content_type = Some(&selected.content_type);
+            head.content_length = Some(size);
+            head.cache_control = Some("no-cache");
+            (&b""[..], 0..size)
+        }
+        Part::Range(range) => {
+            head.content_range = Some(ContentRange::Part(*range, size));
+            head.content_length = Some(range.len());
+            (fields.partial(), range.first..range.last + 1)
+        }
         Part::Ranges(ranges) => return queue_parts(chosen, ranges, frame, output),
     };
-    head.write(&mut output.bytes);
-    if frame.head_only {
-        return Queued {
-            status,
-            content_bytes: 0,
-        };
-    }
-    let content_bytes = range.end - range.start;
-    output.push_part(selected, range);
-    Queued {
-        status,
-        content_bytes,
+    head.representation = own_lines(chosen, lines);
+    frame.queue(&head, range.end - range.start, output, |output| {
+        output.push_part(selected, range);
+    })
+}
+
+/// Lines of the representation, without its `Vary` where the answer has one.
+fn own_lines<'c>(chosen: &'c Chosen, lines: &'c [u8]) -> &'c [u8] {
+    match chosen.vary {
+        Some(_) => chosen.selected.fields.without_vary(lines),
+        None => lines,
     }
 }
 
@@ -171,32 +151,21 @@ fn queue_parts(
     let content_bytes = preludes.iter().map(|p| p.len() as u64).sum::<u64>()
         + ranges.iter().map(|range| range.len()).sum::<u64>()
         + end.len() as u64;
+    let content_type = format!("multipart/byteranges; boundary={boundary}");
     let head = Head {
-        representation: match chosen.vary {
-            Some(_) => selected.fields.without_vary(selected.fields.multipart()),
-            None => selected.fields.multipart(),
-        },
-        content_type: Some(&format!("multipart/byteranges; boundary={boundary}")),
+        representation: own_lines(chosen, selected.fields.multipart()),
+        content_type: Some(&content_type),
         content_length: Some(content_bytes),
         vary: chosen.vary,
         ..frame.head(Status::PartialContent)
     };
-    head.write(&mut output.bytes);
-    if frame.head_only {
-        return Queued {
-            status: Status::PartialContent,
-            content_bytes: 0,
-        };
-    }
-    for (prelude, range) in preludes.iter().zip(ranges) {
-        output.bytes.extend_from_slice(prelude);
-        output.push_part(selected, range.first..range.last + 1);
-    }
-    output.bytes.extend_from_slice(end.as_bytes());
-    Queued {
-        status: Status::PartialContent,
-        content_bytes,
-    }
+    frame.queue(&head, content_bytes, output, |output| {
+        for (prelude, range) in preludes.iter().zip(ranges) {
+            output.bytes.extend_from_slice(prelude);
+            output.push_part(selected, range.first..range.last + 1);
+        }
+        output.bytes.extend_from_slice(end.as_bytes());
+    })
 }
 
 fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
@@ -227,21 +196,10 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         content_length: has_content.then(|| page.content_bytes()),
         ..frame.head(*status)
     };
-    head.write(&mut output.bytes);
-    if frame.head_only {
-        return Queued {
-            status: *status,
-            content_bytes: 0,
-        };
-    }
-    output.bytes.extend_from_slice(body);
-    for chunk in chunks {
-        output.push_chunk(chunk);
-    }
-    Queued {
-        status: *status,
-        content_bytes: page.content_bytes(),
-    }
+    frame.queue(&head, page.content_bytes(), output, |output| {
+        output.bytes.extend_from_slice(body);
+        chunks.iter().for_each(|chunk| output.push_chunk(chunk));
+    })
 }
 
 #[cfg(test)]

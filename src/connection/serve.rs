@@ -1,23 +1,27 @@
 //! Input to answers: what one read brought is judged request by request, and
 //! the answers go out together.
 
-use std::{mem::MaybeUninit, time::Instant};
+use std::{
+    mem::MaybeUninit,
+    ops::ControlFlow::{self, Break, Continue},
+    time::Instant,
+};
 
 use super::{
-    Budget, Connection, Fate, Step,
+    Connection, Fate, Step,
     body::Body,
     desk::Desk,
-    note::{self, Note, Said},
+    note::{self, Note},
     output::{Flow, WriteError},
     progress::{Judged, Progress},
     respond::Queued,
-    state::{ReadingFolder, ReadingHead, State, Then, Writing},
+    state::{ReadingFolder, State, Then, Writing},
     transport::Transport,
     write::write_failed,
 };
 use crate::{
-    files::listing::Listing,
-    handler::{self, Answer},
+    files::{Refusal, listing::Listing},
+    handler::{self, Answer, page::Page},
     http::{
         persistence::{self, Circumstances, Persistence},
         request::{self, Asked},
@@ -29,54 +33,42 @@ use crate::{
 pub const COALESCED_BYTES_MAX: usize = 64 << 10;
 
 impl<T: Transport> Connection<T> {
-    /// Serves the requests in `input`. The first of them began at `since`.
+    /// Serves the requests in `input` from `progress.at` on. The first of them
+    /// began at `since`.
     pub(super) fn serve(
-        &mut self,
-        input: &[u8],
-        since: Instant,
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Step {
-        self.serve_rest(input, Progress::begin(desk.now), since, desk, budget)
-    }
-
-    pub(super) fn serve_rest(
         &mut self,
         input: &[u8],
         mut progress: Progress,
         since: Instant,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Step {
         let mut unjudged = false;
         let mut starved = false;
-        while progress.at < input.len() {
-            if progress.flow != Flow::Done || budget.is_spent() {
+        while progress.at < input.len() && matches!(progress.then, Then::Next) {
+            if progress.flow != Flow::Done || desk.budget.is_spent() {
                 unjudged = true;
                 break;
             }
             let begin = progress.at;
-            let judged = self.answer(input, &mut progress, desk, budget);
+            let judged = self.answer(input, &mut progress, desk);
             let request_bytes = progress.at - begin;
-            budget.request_bytes = budget.request_bytes.saturating_sub(request_bytes);
-            match judged {
-                Ok(Judged::Answered) => {}
-                Ok(Judged::Partial) => break,
-                Ok(Judged::Last) => break,
-                Ok(Judged::Starved) => {
+            desk.budget.request_bytes = desk.budget.request_bytes.saturating_sub(request_bytes);
+            match self.sent(judged, desk)? {
+                Judged::Done => {}
+                Judged::Partial => break,
+                Judged::Starved => {
                     (unjudged, starved) = (true, true);
                     break;
                 }
-                Err(error) => return self.failed(&error, desk),
             }
         }
         let since = if progress.at == 0 { since } else { desk.now };
-        if let Err(error) = self.flush(&mut progress, desk, budget) {
-            return self.failed(&error, desk);
-        }
+        let flushed = self.flush(&mut progress, desk);
+        self.sent(flushed, desk)?;
         let step = self.settle(&input[progress.at..], unjudged, progress, since, desk);
         match &self.state {
-            State::ReadingHead(_) if starved => Step::Stop(Fate::Starved),
+            State::ReadingHead(_) if starved => Break(Fate::Starved),
+            State::ReadingHead(_) if unjudged && step.is_continue() => Break(Fate::Turn),
             _ => step,
         }
     }
@@ -87,7 +79,6 @@ impl<T: Transport> Connection<T> {
         input: &[u8],
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Result<Judged, WriteError> {
         let rest = &input[progress.at..];
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
@@ -97,7 +88,7 @@ impl<T: Transport> Connection<T> {
             Err(error) => {
                 self.queue_error(error, rest, progress, desk);
                 progress.at = input.len();
-                return Ok(Judged::Last);
+                return Ok(Judged::Done);
             }
         };
         let (head, behind) = rest.split_at(request.head_bytes);
@@ -108,12 +99,12 @@ impl<T: Transport> Connection<T> {
                 Ok(_) => {
                     progress.at = input.len();
                     self.await_body(&request, head, behind, body, progress, desk);
-                    return Ok(Judged::Last);
+                    return Ok(Judged::Done);
                 }
                 Err(error) => {
                     self.queue_error(error, head, progress, desk);
                     progress.at = input.len();
-                    return Ok(Judged::Last);
+                    return Ok(Judged::Done);
                 }
             }
         }
@@ -126,22 +117,15 @@ impl<T: Transport> Connection<T> {
             }
             Answer::Listing(listing) => {
                 progress.then = await_listing(head.into(), listing, desk);
-                return Ok(Judged::Last);
+                return Ok(Judged::Done);
             }
             answer => answer,
         };
         if desk.trusted_proxies.is_empty() {
             desk.memo.note(head, &request, &answer, &desk.view);
         }
-        self.respond(
-            &Asked::from(&request),
-            &answer,
-            last,
-            progress,
-            desk,
-            budget,
-        )?;
-        Ok(progress.after_response())
+        self.respond(&Asked::from(&request), &answer, last, progress, desk)?;
+        Ok(Judged::Done)
     }
 
     /// Sends the answer to a request that is whole: at once when nothing more
@@ -153,17 +137,16 @@ impl<T: Transport> Connection<T> {
         last: bool,
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Result<(), WriteError> {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.begin_response(asked, refused, desk, budget);
+        let persistence = self.begin_response(asked, refused, desk);
         let queued = desk.queue(answer, persistence, asked.head_only);
         let response = Response {
             persistence,
             queued,
             written: Ok(()),
         };
-        self.conclude(asked, response, last, progress, desk, budget)
+        self.conclude(asked, response, last, progress, desk)
     }
 
     /// Counts a response, and decides what becomes of the connection after it.
@@ -171,11 +154,10 @@ impl<T: Transport> Connection<T> {
         &mut self,
         asked: &Asked<'_>,
         refused: bool,
-        desk: &Desk,
-        budget: &mut Budget,
+        desk: &mut Desk,
     ) -> Persistence {
         self.identity.requests += 1;
-        budget.responses = budget.responses.saturating_sub(1);
+        desk.budget.responses = desk.budget.responses.saturating_sub(1);
         persistence::decide(
             asked.version,
             asked.connection,
@@ -196,7 +178,6 @@ impl<T: Transport> Connection<T> {
         last: bool,
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Result<(), WriteError> {
         let Response {
             persistence,
@@ -221,71 +202,83 @@ impl<T: Transport> Connection<T> {
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
         let written = written.and_then(|()| match is_due {
-            true => self.flush(progress, desk, budget),
+            true => self.flush(progress, desk),
             false => Ok(()),
         });
         if let Err(error) = written {
             let note = note.cut_short((&error).into(), desk.output.left());
-            note::sent(&mut self.identity, desk, Said::Request(asked), note);
+            note::sent(&mut self.identity, desk, asked.into(), note);
             return Err(error);
         }
         if progress.flow == Flow::Done {
-            note::sent(&mut self.identity, desk, Said::Request(asked), note);
+            note::sent(&mut self.identity, desk, asked.into(), note);
         } else {
-            progress.unfinished = note::hold(&self.identity, desk, Said::Request(asked), note);
+            progress.unfinished = note::hold(&self.identity, desk, asked.into(), note);
         }
         Ok(())
     }
 
     /// More of a body came.
-    pub(super) fn continue_body(
-        &mut self,
-        input: &[u8],
-        desk: &mut Desk,
-        budget: &mut Budget,
-    ) -> Step {
+    pub(super) fn continue_body(&mut self, input: &[u8], desk: &mut Desk) -> Step {
         let State::DiscardingBody(discarding) = &mut self.state else {
-            return Step::Continue;
+            return Continue(());
         };
         let decoded = discarding.body.take(input, desk.limits.body_bytes_max);
         let mut progress = Progress::begin(desk.now);
         match decoded {
-            Ok(decoded) if !decoded.complete => {
-                return if budget.bytes == 0 {
-                    Step::Stop(Fate::Turn)
-                } else {
-                    Step::Continue
-                };
+            Ok(decoded) if decoded.complete => {
+                progress.at = decoded.consumed;
+                let head = std::mem::take(&mut discarding.head);
+                let last = progress.at == input.len();
+                let answered = self.answer_kept(head, None, last, &mut progress, desk);
+                self.sent(answered, desk)?;
             }
-            Ok(decoded) => progress.at = decoded.consumed,
+            Ok(_) if desk.budget.bytes == 0 => return Break(Fate::Turn),
+            Ok(_) => return Continue(()),
             Err(error) => {
                 let head = std::mem::take(&mut discarding.head);
                 self.queue_error(error, &head, &mut progress, desk);
                 progress.at = input.len();
             }
         }
-        if let (Then::Next, State::DiscardingBody(discarding)) = (&progress.then, &mut self.state) {
-            let head = std::mem::take(&mut discarding.head);
-            let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-            let last = progress.at == input.len();
-            // The same bytes are judged the same way again.
-            if let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) {
-                match handler::answer(&request, desk.place()) {
-                    Answer::Listing(listing) => {
-                        progress.then = await_listing(head, listing, desk);
-                    }
-                    answer => {
-                        let asked = Asked::from(&request);
-                        let answered =
-                            self.respond(&asked, &answer, last, &mut progress, desk, budget);
-                        if let Err(error) = answered {
-                            return self.failed(&error, desk);
-                        }
-                    }
-                }
-            }
+        self.go_on(input, progress, desk)
+    }
+
+    /// Answers the request of a head that was kept until its body was whole, or
+    /// its listing.
+    pub(super) fn answer_kept(
+        &mut self,
+        head: Box<[u8]>,
+        listed: Option<Result<Page, Refusal>>,
+        last: bool,
+        progress: &mut Progress,
+        desk: &mut Desk,
+    ) -> Result<(), WriteError> {
+        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        // The same bytes are judged the same way again.
+        let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) else {
+            return Ok(());
+        };
+        let asked = Asked::from(&request);
+        let answer = match listed {
+            Some(listed) => handler::answer_listed(&request, listed, desk.place()),
+            None => handler::answer(&request, desk.place()),
+        };
+        if let Answer::Listing(listing) = answer {
+            progress.then = await_listing(head, listing, desk);
+            return Ok(());
         }
-        self.go_on(input, progress, desk, budget)
+        self.respond(&asked, &answer, last, progress, desk)
+    }
+
+    /// Goes on behind a request that was answered by itself.
+    pub(super) fn go_on(&mut self, input: &[u8], mut progress: Progress, desk: &mut Desk) -> Step {
+        if matches!(progress.then, Then::Next) {
+            return self.serve(input, progress, desk.now, desk);
+        }
+        let flushed = self.flush(&mut progress, desk);
+        self.sent(flushed, desk)?;
+        self.settle(&input[progress.at..], true, progress, desk.now, desk)
     }
 
     /// Sends what is queued.
@@ -293,21 +286,23 @@ impl<T: Transport> Connection<T> {
         &mut self,
         progress: &mut Progress,
         desk: &mut Desk,
-        budget: &mut Budget,
     ) -> Result<(), WriteError> {
         if progress.flow != Flow::Done || desk.output.is_empty() {
             return Ok(());
         }
-        let before = budget.bytes;
-        let flow = desk.output.write_to(&mut self.transport, &mut budget.bytes);
-        self.count_sent(before - budget.bytes, desk);
+        let before = desk.budget.bytes;
+        let flow = desk
+            .output
+            .write_to(&mut self.transport, &mut desk.budget.bytes);
+        self.count_sent(before - desk.budget.bytes, desk);
         progress.flow = flow?;
         Ok(())
     }
 
     /// Notes that the transport took so many bytes.
-    pub(super) fn count_sent(&mut self, bytes: usize, desk: &Desk) {
+    pub(super) fn count_sent(&mut self, bytes: usize, desk: &mut Desk) {
         self.reader.takes(bytes);
+        desk.sent_since = desk.sent_since.saturating_add(bytes);
         desk.counters.add(Count::BytesSent, bytes as u64);
     }
 
@@ -321,62 +316,62 @@ impl<T: Transport> Connection<T> {
         since: Instant,
         desk: &mut Desk,
     ) -> Step {
-        let Progress {
-            then,
-            flow,
-            unfinished,
-            ..
-        } = progress;
-        if flow != Flow::Done {
-            self.state = State::Writing(Box::new(Writing {
-                output: desk.output.take_rest(),
-                unparsed: rest.to_vec(),
-                then,
-                progress_at: desk.now,
-                rate_since: desk.now,
-                rate_bytes: 0,
-                unfinished,
-            }));
-            return match flow {
-                Flow::Paused => Step::Stop(Fate::Turn),
-                _ if self.trusts_reader() => Step::Continue,
-                _ => Step::Stop(Fate::Writing),
-            };
+        if progress.flow == Flow::Done {
+            return self.follow(progress.then, rest.to_vec(), unjudged, since, desk);
         }
-        match then {
-            Then::Close(reason) => self.end(reason, rest.is_empty(), desk),
-            Then::Body(discarding) => {
-                self.state = State::DiscardingBody(discarding);
-                Step::Continue
-            }
-            Then::Folder(mut reading) => {
-                reading.unparsed = rest.to_vec();
-                self.state = State::ReadingFolder(reading);
-                Step::Continue
-            }
-            Then::Next if rest.is_empty() => {
-                self.state = State::Idle { since: desk.now };
-                Step::Continue
-            }
-            Then::Next => {
-                self.state = State::ReadingHead(ReadingHead {
-                    since,
-                    input: rest.to_vec(),
-                    unjudged,
-                });
-                if unjudged {
-                    Step::Stop(Fate::Turn)
-                } else {
-                    Step::Continue
-                }
-            }
+        self.state = State::Writing(Box::new(Writing {
+            output: desk.output.take_rest(),
+            unparsed: rest.to_vec(),
+            then: progress.then,
+            progress_at: desk.now,
+            rate_since: desk.now,
+            rate_bytes: 0,
+            unfinished: progress.unfinished,
+        }));
+        match progress.flow {
+            Flow::Paused => Break(Fate::Turn),
+            _ if self.trusts_reader() => Continue(()),
+            _ => Break(Fate::Writing),
         }
     }
 
-    /// The output failed: nothing can be said any more.
-    pub(super) fn failed(&mut self, error: &WriteError, desk: &mut Desk) -> Step {
-        desk.output.clear();
-        Step::Stop(Fate::Closed(write_failed(&self.identity, error)))
+    /// All is sent: what comes `then`, with the bytes that are left of the input.
+    pub(super) fn follow(
+        &mut self,
+        then: Then,
+        rest: Vec<u8>,
+        unjudged: bool,
+        since: Instant,
+        desk: &mut Desk,
+    ) -> Step {
+        self.state = match then {
+            Then::Close(reason) => return self.end(reason, rest.is_empty(), desk),
+            Then::Body(discarding) => State::DiscardingBody(discarding),
+            Then::Folder(mut reading) => {
+                // Only now its time begins.
+                reading.since = desk.now;
+                reading.unparsed = rest;
+                State::ReadingFolder(reading)
+            }
+            Then::Next if rest.is_empty() => State::Idle { since: desk.now },
+            Then::Next => State::reading(since, rest, unjudged),
+        };
+        Continue(())
+    }
+
+    /// What `result` holds. Where the output failed nothing can be said any more.
+    pub(super) fn sent<R>(
+        &mut self,
+        result: Result<R, WriteError>,
+        desk: &mut Desk,
+    ) -> ControlFlow<Fate, R> {
+        match result {
+            Ok(done) => Continue(done),
+            Err(error) => {
+                desk.output.clear();
+                Break(Fate::Closed(write_failed(&self.identity, &error)))
+            }
+        }
     }
 }
 

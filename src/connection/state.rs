@@ -134,12 +134,12 @@ pub enum Then {
 }
 
 impl State {
-    /// The first state of a connection accepted at `now`.
-    pub fn first(now: Instant) -> State {
+    /// Waiting for a head since then, of which `input` is there.
+    pub fn reading(since: Instant, input: Vec<u8>, unjudged: bool) -> State {
         State::ReadingHead(ReadingHead {
-            since: now,
-            input: Vec::new(),
-            unjudged: false,
+            since,
+            input,
+            unjudged,
         })
     }
 
@@ -259,7 +259,11 @@ mod tests {
         let reason = CloseReason::ClientAsked;
         let table = [
             (State::Idle { since: start }, "idle", 1),
-            (State::first(start), "reading a head", 2),
+            (
+                State::reading(start, Vec::new(), false),
+                "reading a head",
+                2,
+            ),
             (
                 State::DiscardingBody(Box::new(body)),
                 "discarding a body",

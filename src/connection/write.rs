@@ -1,29 +1,31 @@
 //! A response that takes more than one turn, and what comes after it.
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use log::{debug, warn};
 
 use super::{
-    Budget, Connection, Fate, PROVEN_BYTES, Reader, Step,
+    Connection, Fate, PROVEN_BYTES, Reader, Step,
     desk::Desk,
     identity::Identity,
     note,
     output::{Flow, WriteError},
-    state::{ReadingHead, State, Then, Writing},
+    state::{State, Writing},
     transport::Transport,
 };
 use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
     /// [`State::Writing`].
-    pub(super) fn write(&mut self, desk: &mut Desk, budget: &mut Budget) -> Step {
+    pub(super) fn write(&mut self, desk: &mut Desk) -> Step {
         let State::Writing(writing) = &mut self.state else {
-            return Step::Continue;
+            return Continue(());
         };
-        let before = budget.bytes;
+        let before = desk.budget.bytes;
         let flow = writing
             .output
-            .write_to(&mut self.transport, &mut budget.bytes);
-        let sent = before - budget.bytes;
+            .write_to(&mut self.transport, &mut desk.budget.bytes);
+        let sent = before - desk.budget.bytes;
         let fast_enough = writing.progress(sent, desk.now, &desk.timeouts, desk.limits.rate_min);
         self.count_sent(sent, desk);
         let reason = match flow {
@@ -32,12 +34,12 @@ impl<T: Transport> Connection<T> {
                 self.transport.reset_on_close();
                 CloseReason::TooSlow
             }
-            Ok(Flow::Blocked) if self.trusts_reader() => return Step::Continue,
-            Ok(Flow::Blocked) => return Step::Stop(Fate::Writing),
-            Ok(Flow::Paused) => return Step::Stop(Fate::Turn),
+            Ok(Flow::Blocked) if self.trusts_reader() => return Continue(()),
+            Ok(Flow::Blocked) => return Break(Fate::Writing),
+            Ok(Flow::Paused) => return Break(Fate::Turn),
             Err(error) => write_failed(&self.identity, &error),
         };
-        Step::Stop(Fate::Closed(reason))
+        Break(Fate::Closed(reason))
     }
 
     /// Whether the transport, blocked, can be tried again at once: its peer has
@@ -57,7 +59,7 @@ impl<T: Transport> Connection<T> {
         let since = desk.now;
         let state = std::mem::replace(&mut self.state, State::Idle { since });
         let State::Writing(writing) = state else {
-            return Step::Continue;
+            return Continue(());
         };
         let Writing {
             unparsed,
@@ -68,29 +70,7 @@ impl<T: Transport> Connection<T> {
         if let Some(unfinished) = unfinished {
             note::finished(&mut self.identity, desk, *unfinished);
         }
-        match then {
-            Then::Next if unparsed.is_empty() => Step::Continue,
-            Then::Next => {
-                self.state = State::ReadingHead(ReadingHead {
-                    since,
-                    input: unparsed,
-                    unjudged: true,
-                });
-                Step::Continue
-            }
-            Then::Body(discarding) => {
-                self.state = State::DiscardingBody(discarding);
-                Step::Continue
-            }
-            Then::Folder(mut reading) => {
-                // Only now its time begins.
-                reading.since = since;
-                reading.unparsed = unparsed;
-                self.state = State::ReadingFolder(reading);
-                Step::Continue
-            }
-            Then::Close(reason) => self.end(reason, unparsed.is_empty(), desk),
-        }
+        self.follow(then, unparsed, true, since, desk)
     }
 
     /// Notes that the response under way will not be finished, for `reason`.

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 use super::{
     Refusal,
-    listing::{Entry, EntryKind, Room},
+    listing::{Entry, Room},
     root::{FileIdentity, Root, kind},
 };
 
@@ -115,10 +115,7 @@ fn skip_or_fail(error: io::Error) -> io::Result<()> {
 fn entry(name: &[u8], folder: bool, size: u64, mtime: i64) -> Entry {
     Entry {
         name: name.to_vec(),
-        kind: match folder {
-            true => EntryKind::Folder,
-            false => EntryKind::File,
-        },
+        is_folder: folder,
         size: if folder { 0 } else { size },
         mtime,
     }
@@ -167,7 +164,7 @@ mod tests {
             assert_eq!(pieces, 13 / items + 1);
             let mut entries: Vec<_> = entries
                 .into_iter()
-                .map(|entry| (entry.name, entry.kind == EntryKind::Folder, entry.size))
+                .map(|entry| (entry.name, entry.is_folder, entry.size))
                 .collect();
             entries.sort();
             let expected: [(&[u8], bool, u64); 5] = [

@@ -9,11 +9,11 @@ mod order;
 mod room;
 mod text;
 
-use std::io::Write;
+use std::{collections::HashMap, io::Write, sync::LazyLock};
 
 use self::text::{Unseen, push_exact, push_href, push_html, push_json, push_size};
 use super::media_type::extension;
-use crate::http::date::Civil;
+use crate::http::date::HttpDate;
 
 pub use self::{
     build::{Listing, Progress},
@@ -26,21 +26,12 @@ pub use self::{
 pub struct Entry {
     /// Its name, as the system has it.
     pub name: Vec<u8>,
-    /// What it is, links followed.
-    pub kind: EntryKind,
+    /// Whether it is a folder, links followed; else it is a regular file.
+    pub is_folder: bool,
     /// The size of a file in bytes; not looked at for a folder.
     pub size: u64,
     /// The last modification in seconds since the epoch.
     pub mtime: i64,
-}
-
-/// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A folder.
-    Folder,
-    /// A regular file.
-    File,
 }
 
 /// The `Content-Security-Policy` to be sent with the page: its own style and
@@ -79,12 +70,11 @@ struct Summary {
 
 impl Summary {
     fn add(&mut self, entry: &Entry) {
-        match entry.kind {
-            EntryKind::Folder => self.folders += 1,
-            EntryKind::File => {
-                self.files += 1;
-                self.bytes = self.bytes.saturating_add(entry.size);
-            }
+        if entry.is_folder {
+            self.folders += 1;
+        } else {
+            self.files += 1;
+            self.bytes = self.bytes.saturating_add(entry.size);
         }
     }
 
@@ -152,35 +142,35 @@ fn push_page_begin(out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary)
     push_all(out, &[ICONS, "<header>\n"]);
     push_breadcrumbs(out, &names);
     push_summary(out, summary);
-    push_all(
+    push(
         out,
-        &[
-            "<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n</header>\n<main>\n",
-        ],
+        "<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n</header>\n<main>\n",
     );
     push_table_begin(out, !names.is_empty(), sort, summary);
 }
 
 fn push_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
-    let is_folder = entry.kind == EntryKind::Folder;
+    let is_folder = entry.is_folder;
     push_all(out, &[if is_first { "\n" } else { ",\n" }, "{\"name\":"]);
     push_json(out, &entry.name);
     if is_folder {
-        push_all(out, &[",\"type\":\"directory\""]);
+        push(out, ",\"type\":\"directory\"");
     } else {
         let _ = write!(out, ",\"type\":\"file\",\"size\":{}", entry.size);
     }
-    push_all(out, &[",\"mtime\":\""]);
-    out.extend_from_slice(&Civil::from_unix_seconds(entry.mtime).iso_8601());
-    push_all(out, &["\",\"href\":\""]);
+    push(out, ",\"mtime\":\"");
+    out.extend_from_slice(&HttpDate::from_unix_seconds(entry.mtime).iso_8601());
+    push(out, "\",\"href\":\"");
     push_href(out, &entry.name, is_folder);
-    push_all(out, &["\"}"]);
+    push(out, "\"}");
 }
 
 fn push_all(out: &mut Vec<u8>, pieces: &[&str]) {
-    for piece in pieces {
-        out.extend_from_slice(piece.as_bytes());
-    }
+    pieces.iter().for_each(|piece| push(out, piece));
+}
+
+fn push(out: &mut Vec<u8>, piece: &str) {
+    out.extend_from_slice(piece.as_bytes());
 }
 
 fn segments(path: &[u8]) -> Vec<&[u8]> {
@@ -190,7 +180,7 @@ fn segments(path: &[u8]) -> Vec<&[u8]> {
 
 /// The folders from the root to this one, each a link but the last.
 fn push_breadcrumbs(out: &mut Vec<u8>, names: &[&[u8]]) {
-    push_all(out, &["<h1>"]);
+    push(out, "<h1>");
     for depth in 0..=names.len() {
         let above = names.len() - depth;
         if above > 0 {
@@ -198,9 +188,9 @@ fn push_breadcrumbs(out: &mut Vec<u8>, names: &[&[u8]]) {
         }
         match depth.checked_sub(1).and_then(|index| names.get(index)) {
             Some(name) => {
-                push_all(out, &["<bdi>"]);
+                push(out, "<bdi>");
                 push_html(out, name, Unseen::Marked);
-                push_all(out, &["</bdi>"]);
+                push(out, "</bdi>");
             }
             None => push_all(out, &["Index"]),
         }
@@ -209,18 +199,18 @@ fn push_breadcrumbs(out: &mut Vec<u8>, names: &[&[u8]]) {
 }
 
 fn push_summary(out: &mut Vec<u8>, summary: Summary) {
-    push_all(out, &["<p role=\"status\">"]);
+    push(out, "<p role=\"status\">");
     push_count(out, summary.folders, "folder");
-    push_all(out, &[", "]);
+    push(out, ", ");
     push_count(out, summary.files, "file");
     if summary.files > 0 {
-        push_all(out, &[", "]);
+        push(out, ", ");
         push_size(out, summary.bytes);
     }
     if summary.is_cut {
-        push_all(out, &["; there are more, which are not shown"]);
+        push(out, "; there are more, which are not shown");
     }
-    push_all(out, &["</p>\n"]);
+    push(out, "</p>\n");
 }
 
 fn push_count(out: &mut Vec<u8>, count: u64, noun: &str) {
@@ -229,25 +219,21 @@ fn push_count(out: &mut Vec<u8>, count: u64, noun: &str) {
 }
 
 fn push_table_begin(out: &mut Vec<u8>, has_parent: bool, sort: Sort, summary: Summary) {
-    push_all(out, &["<table>\n<thead>\n<tr>"]);
+    push(out, "<table>\n<thead>\n<tr>");
     push_column(out, sort, SortKey::Name, "name", "Name");
     push_column(out, sort, SortKey::Size, "size", "Size");
     push_column(out, sort, SortKey::Time, "time", "Modified (UTC)");
-    push_all(out, &["</tr>\n</thead>\n<tbody>\n"]);
+    push(out, "</tr>\n</thead>\n<tbody>\n");
     if has_parent {
-        push_all(
+        push(
             out,
-            &[
-                "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#up\"/></svg>Parent folder</a></td><td></td><td></td></tr>\n",
-            ],
+            "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#up\"/></svg>Parent folder</a></td><td></td><td></td></tr>\n",
         );
     }
     if summary.entries() == 0 {
-        push_all(
+        push(
             out,
-            &[
-                "<tr class=\"up\"><td class=\"none\" colspan=\"3\">This folder is empty.</td></tr>\n",
-            ],
+            "<tr class=\"up\"><td class=\"none\" colspan=\"3\">This folder is empty.</td></tr>\n",
         );
     }
 }
@@ -267,27 +253,20 @@ fn push_column(out: &mut Vec<u8>, sort: Sort, key: SortKey, value: &str, title: 
         key != SortKey::Name
     };
     let order = if descending { "desc" } else { "asc" };
-    push_all(
+    let _ = write!(
         out,
-        &["<th scope=\"col\"", aria, "><a href=\"?sort=", value],
+        "<th scope=\"col\"{aria}><a href=\"?sort={value}&amp;order={order}\">{title}</a></th>"
     );
-    push_all(out, &["&amp;order=", order, "\">", title, "</a></th>"]);
 }
 
 fn push_row(out: &mut Vec<u8>, entry: &Entry) {
-    let is_folder = entry.kind == EntryKind::Folder;
+    let is_folder = entry.is_folder;
     let icon = icon(entry);
-    push_all(out, &["<tr><td><a href=\""]);
+    push(out, "<tr><td><a href=\"");
     push_href(out, &entry.name, is_folder);
-    push_all(
+    let _ = write!(
         out,
-        &[
-            "\"><svg class=\"",
-            icon,
-            "\"><use href=\"#",
-            icon,
-            "\"/></svg><bdi>",
-        ],
+        "\"><svg class=\"{icon}\"><use href=\"#{icon}\"/></svg><bdi>"
     );
     push_html(out, &entry.name, Unseen::Marked);
     push_all(
@@ -295,82 +274,56 @@ fn push_row(out: &mut Vec<u8>, entry: &Entry) {
         &[if is_folder { "/" } else { "" }, "</bdi></a></td><td"],
     );
     if !is_folder {
-        push_all(out, &[" title=\""]);
+        push(out, " title=\"");
         push_exact(out, entry.size);
-        push_all(
-            out,
-            &[if entry.size == 1 {
-                " byte\""
-            } else {
-                " bytes\""
-            }],
-        );
+        let plural = if entry.size == 1 { "" } else { "s" };
+        push_all(out, &[" byte", plural, "\""]);
     }
-    push_all(out, &[">"]);
+    push(out, ">");
     if !is_folder {
         push_size(out, entry.size);
     }
-    let time = Civil::from_unix_seconds(entry.mtime).iso_8601();
-    push_all(out, &["</td><td><time datetime=\""]);
+    let time = HttpDate::from_unix_seconds(entry.mtime).iso_8601();
+    push(out, "</td><td><time datetime=\"");
     out.extend_from_slice(&time);
-    push_all(out, &["\">"]);
+    push(out, "\">");
     out.extend_from_slice(&time[..10]);
     out.push(b' ');
     out.extend_from_slice(&time[11..16]);
-    push_all(out, &["</time></td></tr>\n"]);
+    push(out, "</time></td></tr>\n");
 }
 
 /// The icon of an entry, and the class that colours it.
 fn icon(entry: &Entry) -> &'static str {
-    if entry.kind == EntryKind::Folder {
+    if entry.is_folder {
         return "folder";
     }
-    let mut lower = [0; EXTENSION_BYTES_MAX];
-    let extension = extension(&entry.name).unwrap_or_default().as_bytes();
-    let Some(lower) = lower.get_mut(..extension.len()) else {
-        return "file";
-    };
-    lower.copy_from_slice(extension);
-    lower.make_ascii_lowercase();
-    let found = ICON_EXTENSIONS.binary_search_by(|(known, _)| known.as_bytes().cmp(lower));
-    found.map_or("file", |index| ICON_EXTENSIONS[index].1)
+    let ending = extension(&entry.name).unwrap_or_default();
+    let known = ICON_OF_ENDING.get(ending.to_ascii_lowercase().as_str());
+    known.copied().unwrap_or("file")
 }
 
-/// Longer endings than this have no icon of their own.
-const EXTENSION_BYTES_MAX: usize = 16;
+static ICON_OF_ENDING: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let each = |(icon, endings): &(&'static str, &'static str)| {
+        let icon = *icon;
+        endings.split(' ').map(move |ending| (ending, icon))
+    };
+    ICONS_BY_ENDING.iter().flat_map(each).collect()
+});
 
-/// Endings with an icon of their own, in order.
+/// Icons, and the endings they are shown for.
 #[rustfmt::skip]
-const ICON_EXTENSIONS: &[(&str, &str)] = &[
-    ("3gp", "video"), ("7z", "archive"), ("aac", "audio"), ("apk", "archive"), ("apng", "image"),
-    ("avi", "video"), ("avif", "image"), ("bash", "code"), ("bat", "code"), ("bmp", "image"),
-    ("br", "archive"), ("bz2", "archive"), ("c", "code"), ("cc", "code"), ("cfg", "text"),
-    ("cjs", "code"), ("conf", "text"), ("cpp", "code"), ("cs", "code"), ("css", "code"),
-    ("csv", "text"), ("deb", "archive"), ("diff", "text"), ("dmg", "archive"), ("doc", "document"),
-    ("docx", "document"), ("eot", "font"), ("epub", "document"), ("flac", "audio"),
-    ("gif", "image"), ("go", "code"), ("gz", "archive"), ("h", "code"), ("heic", "image"),
-    ("heif", "image"), ("hpp", "code"), ("htm", "code"), ("html", "code"), ("ico", "image"),
-    ("ics", "text"), ("ini", "text"), ("iso", "archive"), ("jar", "archive"), ("java", "code"),
-    ("jpeg", "image"), ("jpg", "image"), ("js", "code"), ("json", "code"), ("jsx", "code"),
-    ("jxl", "image"), ("kt", "code"), ("log", "text"), ("lua", "code"), ("m4a", "audio"),
-    ("m4v", "video"), ("map", "code"), ("markdown", "text"), ("md", "text"), ("mid", "audio"),
-    ("midi", "audio"), ("mjs", "code"), ("mka", "audio"), ("mkv", "video"), ("mov", "video"),
-    ("mp3", "audio"), ("mp4", "video"), ("mpeg", "video"), ("mpg", "video"), ("nfo", "text"),
-    ("odp", "document"), ("ods", "document"), ("odt", "document"), ("oga", "audio"),
-    ("ogg", "audio"), ("ogv", "video"), ("opus", "audio"), ("org", "text"), ("otf", "font"),
-    ("patch", "text"), ("pdf", "document"), ("php", "code"), ("pl", "code"), ("png", "image"),
-    ("ppt", "document"), ("pptx", "document"), ("ps", "document"), ("ps1", "code"),
-    ("psd", "image"), ("py", "code"), ("rar", "archive"), ("rb", "code"), ("rpm", "archive"),
-    ("rs", "code"), ("rst", "text"), ("rtf", "document"), ("scss", "code"), ("sh", "code"),
-    ("sql", "code"), ("srt", "text"), ("svelte", "code"), ("svg", "image"), ("swift", "code"),
-    ("tar", "archive"), ("tex", "text"), ("tgz", "archive"), ("tif", "image"), ("tiff", "image"),
-    ("toml", "code"), ("ts", "code"), ("tsv", "text"), ("tsx", "code"), ("ttc", "font"),
-    ("ttf", "font"), ("txt", "text"), ("txz", "archive"), ("vtt", "text"), ("vue", "code"),
-    ("wasm", "code"), ("wav", "audio"), ("weba", "audio"), ("webm", "video"),
-    ("webmanifest", "code"), ("webp", "image"), ("woff", "font"), ("woff2", "font"),
-    ("xhtml", "code"), ("xls", "document"), ("xlsx", "document"), ("xml", "code"),
-    ("xz", "archive"), ("yaml", "code"), ("yml", "code"), ("zig", "code"), ("zip", "archive"),
-    ("zst", "archive"),
+const ICONS_BY_ENDING: &[(&str, &str)] = &[
+    ("video", "3gp avi m4v mkv mov mp4 mpeg mpg ogv webm"),
+    ("archive", "7z apk br bz2 deb dmg gz iso jar rar rpm tar tgz txz xz zip zst"),
+    ("audio", "aac flac m4a mid midi mka mp3 oga ogg opus wav weba"),
+    ("image", "apng avif bmp gif heic heif ico jpeg jpg jxl png psd svg tif tiff webp"),
+    ("code", "bash bat c cc cjs cpp cs css go h hpp htm html java js json jsx kt lua map mjs php"),
+    ("code", "pl ps1 py rb rs scss sh sql svelte swift toml ts tsx vue wasm webmanifest xhtml"),
+    ("code", "xml yaml yml zig"),
+    ("text", "cfg conf csv diff ics ini log markdown md nfo org patch rst srt tex tsv txt vtt"),
+    ("document", "doc docx epub odp ods odt pdf ppt pptx ps rtf xls xlsx"),
+    ("font", "eot otf ttc ttf woff woff2"),
 ];
 
 #[cfg(test)]

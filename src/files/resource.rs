@@ -97,7 +97,9 @@ impl Resource {
     pub(super) fn memory_bytes(&self) -> u64 {
         let heap = |representation: &Representation| {
             representation.content.memory_bytes()
-                + (representation.fields.whole().len() + representation.content_type.len()) as u64
+                + (representation.fields.whole().len()
+                    + representation.content_type.len()
+                    + representation.etag.as_bytes().len()) as u64
         };
         let variants = self.variants.as_deref().map_or(0, size_of_val);
         let structures = size_of::<Self>() + variants + self.watch.memory_bytes();

@@ -72,18 +72,17 @@ impl Page {
         }
     }
 
-    /// 400 for a target that names nothing; the connection ends.
-    pub fn refused() -> Page {
+    /// The same, and the connection ends.
+    pub fn refused(status: Status) -> Page {
         Page {
             refused: true,
-            ..Page::of(Status::BadRequest)
+            ..Page::of(status)
         }
     }
 
     /// The page for a request that could not be parsed.
     pub fn of_error(error: RequestError) -> Page {
-        let mut page = Page::refused();
-        page.status = error.status();
+        let mut page = Page::refused(error.status());
         let text = match error {
             RequestError::TlsOnPlainPort => {
                 "This port speaks plain HTTP: use http://, not https://."
@@ -225,7 +224,7 @@ fn named_quality(accept: Lines<'_>, names: &[&str]) -> u16 {
 /// 12.5.1). A malformed weight counts as none.
 fn media_ranges<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
-        .into_iter()
+        .iter()
         .flat_map(|line| line.split(|&byte| byte == b','))
         .filter_map(|element| {
             let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);

@@ -49,7 +49,8 @@ pub struct ChunkedDecoder {
     extensions_bytes: u32,
     trailers_bytes: u32,
     trailers: u32,
-    name: TrailerName,
+    /// Of the trailer field at hand; no longer than the section may be.
+    name: Vec<u8>,
     content_bytes: u64,
 }
 
@@ -109,7 +110,7 @@ impl ChunkedDecoder {
             extensions_bytes: 0,
             trailers_bytes: 0,
             trailers: 0,
-            name: TrailerName::EMPTY,
+            name: Vec::new(),
             content_bytes: 0,
         }
     }
@@ -238,11 +239,11 @@ impl ChunkedDecoder {
                 if self.trailers > TRAILERS_MAX {
                     return Err(RequestError::TooManyFields);
                 }
-                self.name = TrailerName::EMPTY;
+                self.name.clear();
                 self.name.push(byte);
                 Ok(State::TrailerName)
             }
-            (State::TrailerName, b':') if self.name.is_forbidden() => {
+            (State::TrailerName, b':') if is_forbidden(&self.name) => {
                 malformed("a trailer field that belongs in the head")
             }
             (State::TrailerName, b':') => Ok(State::TrailerValue),
@@ -262,52 +263,28 @@ fn malformed(rule: &'static str) -> Result<State, RequestError> {
     Err(RequestError::Malformed(rule))
 }
 
-/// The name of the trailer field at hand, as far as it can be a forbidden one.
-#[derive(Clone, Copy, Debug)]
-struct TrailerName {
-    /// In lower case.
-    bytes: [u8; TrailerName::BYTES_MAX],
-    /// May exceed the room, and is then the name of no forbidden field.
-    length: usize,
-}
+/// Fields that frame, route, authenticate or modify a request, or say how its
+/// content is to be processed. None may be sent as a trailer (RFC 9110 section
+/// 6.5.1); a sender that does is refused, because someone behind or before this
+/// server might merge it.
+const FORBIDDEN: [&[u8]; 11] = [
+    b"authorization",
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-range",
+    b"content-type",
+    b"expect",
+    b"host",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+];
 
-impl TrailerName {
-    const BYTES_MAX: usize = "transfer-encoding".len();
-
-    const EMPTY: TrailerName = TrailerName {
-        bytes: [0; TrailerName::BYTES_MAX],
-        length: 0,
-    };
-
-    /// Fields that frame, route, authenticate or modify a request, or say how
-    /// its content is to be processed. None may be sent as a trailer (RFC 9110
-    /// section 6.5.1); a sender that does is refused, because someone behind
-    /// or before this server might merge it.
-    const FORBIDDEN: [&[u8]; 11] = [
-        b"authorization",
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"expect",
-        b"host",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-    ];
-
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte.to_ascii_lowercase();
-        }
-        self.length = self.length.saturating_add(1);
-    }
-
-    fn is_forbidden(&self) -> bool {
-        let name = self.bytes.get(..self.length);
-        name.is_some_and(|name| TrailerName::FORBIDDEN.contains(&name))
-    }
+fn is_forbidden(name: &[u8]) -> bool {
+    FORBIDDEN
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     date::HttpDate,
-    etag::{EntityTag, ListedTag, ListedTags},
+    etag::{self, EntityTag, ListedTag},
     headers::{Fields, Lines},
 };
 
@@ -96,7 +96,7 @@ enum Comparison {
 /// (sections 13.1.1 and 13.1.2). A malformed element matches nothing.
 fn matches(lines: Lines<'_>, etag: Option<&EntityTag>, comparison: Comparison) -> bool {
     let (mut elements, mut any) = (0_usize, false);
-    for element in lines.into_iter().flat_map(ListedTags::new) {
+    for element in lines.iter().flat_map(etag::listed) {
         elements += 1;
         match element {
             ListedTag::Any => any = true,
@@ -144,7 +144,7 @@ mod tests {
                 value: value.as_bytes(),
             })
             .collect();
-        let single = |name| Lines::new(&lines, name).into_iter().next();
+        let single = |name| Lines::new(&lines, name).iter().next();
         with(&Fields {
             if_match: Lines::new(&lines, "if-match"),
             if_none_match: Lines::new(&lines, "if-none-match"),

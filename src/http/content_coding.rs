@@ -66,7 +66,7 @@ impl AcceptEncoding {
     /// once is not sent.
     pub fn parse(lines: Lines<'_>) -> AcceptEncoding {
         let mut stated = Stated::default();
-        for line in lines {
+        for line in lines.iter() {
             for element in line.split(|&byte| byte == b',') {
                 stated.note(element);
             }

@@ -1,6 +1,9 @@
 //! HTTP dates (RFC 9110 section 5.6.7), and the calendar they are made of.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt::{self, Write},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// A moment in whole seconds since the epoch, as HTTP dates have it.
 /// From 1970 to the end of the year 9999.
@@ -15,9 +18,6 @@ const LEAP_SECOND: &str = "23:59:60";
 
 /// The last second of the year 9999, since the epoch.
 const SECONDS_MAX: i64 = 253_402_300_799;
-
-/// The first second of the year 0, since the epoch.
-const SECONDS_MIN: i64 = -62_167_219_200;
 
 impl HttpDate {
     /// The date so many seconds after the epoch; clamped to the span.
@@ -59,16 +59,42 @@ impl HttpDate {
 
     /// The IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn imf_fixdate(self) -> [u8; IMF_FIXDATE_BYTES] {
-        let civil = Civil::from_unix_seconds(self.0 as i64);
-        let mut text = *b"---, 00 --- 0000 00:00:00 GMT";
-        text[..3].copy_from_slice(civil.weekday_name().as_bytes());
-        put_two(&mut text, 5, civil.day);
-        text[8..11].copy_from_slice(civil.month_name().as_bytes());
-        put_year(&mut text, 12, civil.year);
-        put_time(&mut text, 17, civil);
+        let mut text = Fixdate([b' '; IMF_FIXDATE_BYTES], 0);
+        let time = UNIX_EPOCH + Duration::from_secs(self.0);
+        let _ = write!(text, "{}", httpdate::HttpDate::from(time));
+        text.0
+    }
+
+    /// The same as ISO 8601 has it: `1994-11-06T08:49:37Z`.
+    pub fn iso_8601(self) -> [u8; ISO_8601_BYTES] {
+        let fixdate = self.imf_fixdate();
+        let names = b"JanFebMarAprMayJunJulAugSepOctNovDec".chunks_exact(3);
+        let month = 1 + names.take_while(|name| *name != &fixdate[8..11]).count() as u8;
+        let mut text = *b"0000-00-00T00:00:00Z";
+        text[..4].copy_from_slice(&fixdate[12..16]);
+        text[5..7].copy_from_slice(&[b'0' + month / 10, b'0' + month % 10]);
+        text[8..10].copy_from_slice(&fixdate[5..7]);
+        text[11..19].copy_from_slice(&fixdate[17..25]);
         text
     }
 }
+
+/// An IMF-fixdate that is being written, and how far: a date is written once a
+/// second, by a worker that else allocates nothing.
+struct Fixdate([u8; IMF_FIXDATE_BYTES], usize);
+
+impl fmt::Write for Fixdate {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.1 + text.len();
+        let place = self.0.get_mut(self.1..end).ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.1 = end;
+        Ok(())
+    }
+}
+
+/// The length of an ISO 8601 date and time in bytes.
+pub const ISO_8601_BYTES: usize = 20;
 
 /// Whether `value` is a valid date of the years 0 to 1969, which `httpdate`
 /// does not read. The calendar repeats every 400 years, days of the week
@@ -90,108 +116,6 @@ fn is_before_1970(value: &[u8]) -> bool {
         _ => return false,
     }
     str::from_utf8(&later).is_ok_and(|text| httpdate::parse_http_date(text).is_ok())
-}
-
-/// A moment in the Gregorian calendar, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Civil {
-    /// From 0 to 9999.
-    pub year: u16,
-    /// From 1 to 12.
-    pub month: u8,
-    /// From 1 to 31.
-    pub day: u8,
-    /// From 0 to 23.
-    pub hour: u8,
-    /// From 0 to 59.
-    pub minute: u8,
-    /// From 0 to 59: there are no leap seconds since the epoch.
-    pub second: u8,
-    /// From 0, a Monday, to 6.
-    pub weekday: u8,
-}
-
-/// The length of an ISO 8601 date and time in bytes.
-pub const ISO_8601_BYTES: usize = 20;
-
-impl Civil {
-    /// The moment so many seconds after (or before) the epoch; clamped to the
-    /// years 0 to 9999.
-    pub const fn from_unix_seconds(seconds: i64) -> Civil {
-        let seconds = match seconds {
-            ..SECONDS_MIN => SECONDS_MIN,
-            SECONDS_MAX.. => SECONDS_MAX,
-            _ => seconds,
-        };
-        // Counted from 1 March of the year 0, a year ends with its leap day
-        // and an era of 400 years has always the same number of days.
-        let days = (seconds - SECONDS_MIN) as u64 / 86_400 + 306 + DAYS_PER_ERA - 366;
-        let clock = (seconds - SECONDS_MIN) as u64 % 86_400;
-        let (era, day_of_era) = (days / DAYS_PER_ERA, days % DAYS_PER_ERA);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let after_new_year = month_from_march >= 10;
-        let year = era * 400 + year_of_era + after_new_year as u64 - 400;
-        Civil {
-            year: year as u16,
-            month: (month_from_march + if after_new_year { 0 } else { 12 } - 9) as u8,
-            day: (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u8,
-            hour: (clock / 3_600) as u8,
-            minute: (clock / 60 % 60) as u8,
-            second: (clock % 60) as u8,
-            weekday: ((days + 2) % 7) as u8,
-        }
-    }
-
-    /// The month in three letters: `Nov`.
-    pub fn month_name(self) -> &'static str {
-        name(
-            "JanFebMarAprMayJunJulAugSepOctNovDec",
-            self.month.wrapping_sub(1),
-        )
-    }
-
-    /// The day of the week in three letters: `Sun`.
-    pub fn weekday_name(self) -> &'static str {
-        name("MonTueWedThuFriSatSun", self.weekday)
-    }
-
-    /// The moment as ISO 8601 has it: `1994-11-06T08:49:37Z`.
-    pub fn iso_8601(self) -> [u8; ISO_8601_BYTES] {
-        let mut text = *b"0000-00-00T00:00:00Z";
-        put_year(&mut text, 0, self.year);
-        put_two(&mut text, 5, self.month);
-        put_two(&mut text, 8, self.day);
-        put_time(&mut text, 11, self);
-        text
-    }
-}
-
-/// Days in the 400 years after which the calendar repeats.
-const DAYS_PER_ERA: u64 = 146_097;
-
-/// The three letters at `index`; three dashes where there are none.
-fn name(names: &'static str, index: u8) -> &'static str {
-    let start = usize::from(index) * 3;
-    names.get(start..start + 3).unwrap_or("---")
-}
-
-fn put_two(text: &mut [u8], at: usize, value: u8) {
-    text[at] = b'0' + value / 10;
-    text[at + 1] = b'0' + value % 10;
-}
-
-fn put_year(text: &mut [u8], at: usize, year: u16) {
-    put_two(text, at, (year / 100) as u8);
-    put_two(text, at + 2, (year % 100) as u8);
-}
-
-fn put_time(text: &mut [u8], at: usize, civil: Civil) {
-    put_two(text, at, civil.hour);
-    put_two(text, at + 3, civil.minute);
-    put_two(text, at + 6, civil.second);
 }
 
 #[cfg(test)]
@@ -284,30 +208,14 @@ mod tests {
     #[test]
     fn written_as_iso_8601() {
         for (seconds, expected) in [
-            (i64::MIN, "0000-01-01T00:00:00Z"),
-            (SECONDS_MIN + 59 * 86_400, "0000-02-29T00:00:00Z"),
-            (SECONDS_MIN + 366 * 86_400, "0001-01-01T00:00:00Z"),
-            (-1, "1969-12-31T23:59:59Z"),
+            (i64::MIN, "1970-01-01T00:00:00Z"),
+            (-1, "1970-01-01T00:00:00Z"),
             (0, "1970-01-01T00:00:00Z"),
             (784_111_777, "1994-11-06T08:49:37Z"),
             (i64::MAX, "9999-12-31T23:59:59Z"),
         ] {
-            let text = Civil::from_unix_seconds(seconds).iso_8601();
+            let text = HttpDate::from_unix_seconds(seconds).iso_8601();
             assert_eq!(str::from_utf8(&text), Ok(expected));
-        }
-    }
-
-    #[test]
-    fn every_day_follows_the_one_before() {
-        let mut before = Civil::from_unix_seconds(SECONDS_MIN);
-        for day in 1..=3_652_424 {
-            let now = Civil::from_unix_seconds(SECONDS_MIN + day * 86_400);
-            assert_eq!(now.weekday, (before.weekday + 1) % 7, "{now:?}");
-            let next_day =
-                (now.year, now.month, now.day) == (before.year, before.month, before.day + 1);
-            let next_month = now.day == 1 && now.month == before.month % 12 + 1 && before.day >= 28;
-            assert!(next_day || next_month, "{before:?} {now:?}");
-            before = now;
         }
     }
 

@@ -4,15 +4,8 @@ use super::content_coding::ContentCoding;
 
 /// A strong entity tag: a file's size, a number that tells its versions apart,
 /// and the coding of the variant.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct EntityTag {
-    // Unused bytes are zero, so that equality is that of the tags.
-    bytes: [u8; TAG_BYTES_MAX],
-    length: u8,
-}
-
-/// The longest tag: quotes, sign, 128 bits, dash, 64 bits, coding.
-const TAG_BYTES_MAX: usize = 2 + 1 + 32 + 1 + 16 + 4;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityTag(Box<str>);
 
 impl EntityTag {
     /// The tag of a representation of `size` bytes, of that `version` of its
@@ -22,48 +15,15 @@ impl EntityTag {
     /// `-zst` or `-gz` where there is a coding: two codings of one file are
     /// two representations and must not share a tag (section 8.8.3.3).
     pub fn new(size: u64, version: i128, coding: Option<ContentCoding>) -> EntityTag {
-        let mut tag = EntityTag {
-            bytes: [0; TAG_BYTES_MAX],
-            length: 0,
-        };
-        tag.push(b"\"");
-        if version < 0 {
-            tag.push(b"n");
-        }
-        tag.push_hex(version.unsigned_abs());
-        tag.push(b"-");
-        tag.push_hex(u128::from(size));
-        if let Some(coding) = coding {
-            tag.push(b"-");
-            tag.push(coding.suffix().trim_start_matches('.').as_bytes());
-        }
-        tag.push(b"\"");
-        tag
+        let sign = if version < 0 { "n" } else { "" };
+        let version = version.unsigned_abs();
+        let coding = coding.map_or(String::new(), |coding| coding.suffix().replace('.', "-"));
+        EntityTag(format!("\"{sign}{version:x}-{size:x}{coding}\"").into())
     }
 
     /// The tag as it is sent, quotes included.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-
-    fn push(&mut self, text: &[u8]) {
-        let start = usize::from(self.length);
-        self.bytes[start..start + text.len()].copy_from_slice(text);
-        self.length += text.len() as u8;
-    }
-
-    fn push_hex(&mut self, value: u128) {
-        let digits = (128 - value.leading_zeros()).div_ceil(4).max(1);
-        for digit in (0..digits).rev() {
-            let nibble = (value >> (digit * 4)) as u8 & 0xF;
-            self.push(&[b"0123456789abcdef"[usize::from(nibble)]]);
-        }
-    }
-}
-
-impl std::fmt::Debug for EntityTag {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "EntityTag({})", self.as_bytes().escape_ascii())
+        self.0.as_bytes()
     }
 }
 
@@ -88,37 +48,24 @@ pub enum ListedTag<'v> {
 /// (sections 5.6.1 and 8.8.3). Empty elements are passed over. A comma within
 /// quotes belongs to its tag; after a malformed element, reading goes on
 /// behind the next comma.
-#[derive(Clone, Debug)]
-pub struct ListedTags<'v> {
-    rest: &'v [u8],
-}
-
-impl<'v> ListedTags<'v> {
-    /// The elements of `value`.
-    pub fn new(value: &'v [u8]) -> ListedTags<'v> {
-        ListedTags { rest: value }
-    }
-}
-
-impl<'v> Iterator for ListedTags<'v> {
-    type Item = ListedTag<'v>;
-
-    fn next(&mut self) -> Option<ListedTag<'v>> {
-        while let [b' ' | b'\t' | b',', rest @ ..] = self.rest {
-            self.rest = rest;
+pub fn listed(value: &[u8]) -> impl Iterator<Item = ListedTag<'_>> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        while let [b' ' | b'\t' | b',', behind @ ..] = rest {
+            rest = behind;
         }
-        if self.rest.is_empty() {
+        if rest.is_empty() {
             return None;
         }
-        let (element, behind) = split_element(self.rest);
-        self.rest = behind.trim_ascii_start();
-        if matches!(self.rest, [] | [b',', ..]) {
+        let (element, behind) = split_element(rest);
+        rest = behind.trim_ascii_start();
+        if matches!(rest, [] | [b',', ..]) {
             return Some(element);
         }
-        let comma = self.rest.iter().position(|&byte| byte == b',');
-        self.rest = comma.map_or(&[], |at| &self.rest[at..]);
+        let comma = rest.iter().position(|&byte| byte == b',');
+        rest = comma.map_or(&[], |at| &rest[at..]);
         Some(ListedTag::Malformed)
-    }
+    })
 }
 
 /// The element at the start of `value`, and what lies behind it.
@@ -184,7 +131,7 @@ mod tests {
     }
 
     fn check(value: &str, expected: &[ListedTag<'_>]) {
-        let elements: Vec<_> = ListedTags::new(value.as_bytes()).collect();
+        let elements: Vec<_> = listed(value.as_bytes()).collect();
         assert_eq!(elements, expected, "{value:?}");
     }
 
@@ -236,7 +183,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_ends_and_yields_parts_of_the_value(value: Vec<u8>) {
-            for (count, element) in ListedTags::new(&value).enumerate() {
+            for (count, element) in listed(&value).enumerate() {
                 prop_assert!(count <= value.len());
                 if let Tag { opaque, .. } = element {
                     prop_assert!(value.windows(opaque.len()).any(|part| part == opaque));

@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::headers::{Fields, trim_blanks};
+use super::headers::{Fields, digits, trim_blanks};
 
 /// The client's address: the right-most one that `is_trusted` does not know
 /// as a proxy of ours. A peer may have none (`None`): one that came by a socket
@@ -28,59 +28,30 @@ pub fn client(
     if !is_trusted(peer) {
         return peer;
     }
-    let mut standard = Walk::new(&is_trusted);
-    for line in fields.forwarded {
-        elements(line, |element| standard.step(forwarded_for(element)));
-    }
-    let mut customary = Walk::new(&is_trusted);
-    for line in fields.x_forwarded_for {
-        for entry in line.split(|byte| *byte == b',') {
-            customary.step(node(trim_blanks(entry)));
-        }
-    }
+    // The client, if all entries still to come are trusted proxies.
+    let step = |client: Option<IpAddr>, entry: Option<IpAddr>| match entry {
+        Some(_) if is_trusted(entry) => client.or(entry),
+        _ => entry,
+    };
+    let standard = fields
+        .forwarded
+        .iter()
+        .flat_map(|line| unquoted_split(line, b','));
+    let standard = standard.map(forwarded_for).fold(None, step);
+    let customary = fields.x_forwarded_for.iter();
+    let customary = customary.flat_map(|line| line.split(|byte| *byte == b','));
+    let customary = customary
+        .map(|entry| node(trim_blanks(entry)))
+        .fold(None, step);
     let told = match (
         fields.forwarded.is_absent(),
         fields.x_forwarded_for.is_absent(),
     ) {
-        (false, false) if standard.client != customary.client => None,
-        (true, _) => customary.client,
-        (false, _) => standard.client,
+        (false, false) if standard != customary => None,
+        (true, _) => customary,
+        (false, _) => standard,
     };
     told.or(peer)
-}
-
-/// A walk over the entries from left to right.
-struct Walk<'t, T> {
-    is_trusted: &'t T,
-    /// The client, if all entries still to come are trusted proxies.
-    client: Option<IpAddr>,
-}
-
-impl<'t, T: Fn(Option<IpAddr>) -> bool> Walk<'t, T> {
-    fn new(is_trusted: &'t T) -> Self {
-        Walk {
-            is_trusted,
-            client: None,
-        }
-    }
-
-    fn step(&mut self, entry: Option<IpAddr>) {
-        self.client = match entry {
-            Some(_) if (self.is_trusted)(entry) => self.client.or(entry),
-            _ => entry,
-        };
-    }
-}
-
-/// Gives each element of a `Forwarded` line to `take`. Commas within quoted
-/// strings part nothing.
-fn elements(line: &[u8], mut take: impl FnMut(&[u8])) {
-    let mut rest = line;
-    while let Some((element, after)) = split_unquoted(rest, b',') {
-        take(element);
-        rest = after;
-    }
-    take(rest);
 }
 
 /// The address of the `for` parameter, which has to stand once in
@@ -88,14 +59,7 @@ fn elements(line: &[u8], mut take: impl FnMut(&[u8])) {
 /// (RFC 7239 section 4).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
-    let mut rest = Some(element);
-    while let Some(pairs) = rest {
-        let (pair, after) = match split_unquoted(pairs, b';') {
-            Some((pair, after)) => (pair, Some(after)),
-            None => (pairs, None),
-        };
-        rest = after;
-        let pair = trim_blanks(pair);
+    for pair in unquoted_split(element, b';').map(trim_blanks) {
         let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
             continue;
         };
@@ -110,23 +74,20 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     found
 }
 
-/// Splits at the first `separator` that stands outside quoted strings
-/// (RFC 9110 section 5.6.4).
-fn split_unquoted(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    for (at, &byte) in bytes.iter().enumerate() {
+/// The parts between the separators that stand outside quoted strings (RFC 9110
+/// section 5.6.4).
+fn unquoted_split(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    bytes.split(move |&byte| {
+        let escaped = std::mem::take(&mut is_escaped);
         match byte {
-            _ if is_escaped => is_escaped = false,
+            _ if escaped => {}
             b'\\' if is_quoted => is_escaped = true,
             b'"' => is_quoted = !is_quoted,
-            _ if byte == separator && !is_quoted => {
-                return Some((&bytes[..at], &bytes[at + 1..]));
-            }
-            _ => {}
+            _ => return byte == separator && !is_quoted,
         }
-    }
-    None
+        false
+    })
 }
 
 /// A value without its quotes. No address needs an escape.
@@ -157,7 +118,7 @@ fn node(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    digits(text.as_bytes()).is_some()
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! How long a request's body is (RFC 9112 section 6).
 
-use super::{error::RequestError, headers::is_token, request::Version};
+use super::{
+    error::RequestError,
+    headers::{digits, is_token},
+    request::Version,
+};
 
 /// The framing of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +53,8 @@ impl BodyFraming {
 /// lawful and a sign or a list is not. A list of equal values, which a
 /// recipient may take or refuse, is refused: two senders disagreed somewhere.
 fn parse_content_length(value: &[u8]) -> Result<u64, RequestError> {
-    if value.is_empty() {
-        return Err(RequestError::Malformed("empty Content-Length"));
-    }
-    let digits = value.iter().try_fold(0u64, |length, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        length.checked_mul(10)?.checked_add(digit)
-    });
-    digits.ok_or(RequestError::Malformed("Content-Length is not a length"))
+    let length = digits(value).and_then(|digits| digits.parse().ok());
+    length.ok_or(RequestError::Malformed("Content-Length is not a length"))
 }
 
 /// `Transfer-Encoding` must come to `chunked`, once and alone (RFC 9112

@@ -31,6 +31,12 @@ pub fn trim_blanks(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// `1*DIGIT` as text, to be read as a number; `None` for anything else.
+pub fn digits(bytes: &[u8]) -> Option<&str> {
+    let is_number = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    str::from_utf8(bytes).ok().filter(|_| is_number)
+}
+
 /// The quality of an element that states none, in thousandths.
 pub const QUALITY_MAX: u16 = 1000;
 
@@ -60,7 +66,7 @@ pub fn quality(text: &[u8]) -> Option<u16> {
 /// All values of one field, in the order in which its lines came.
 ///
 /// A field whose grammar is a list may be spread over several lines
-/// (RFC 9110 section 5.3); iterating gives the value of each line.
+/// (RFC 9110 section 5.3).
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<'h> {
     /// From its first line on; empty where it has none.
@@ -87,35 +93,12 @@ impl<'h> Lines<'h> {
     pub fn is_absent(self) -> bool {
         self.fields.is_empty()
     }
-}
 
-impl<'h> IntoIterator for Lines<'h> {
-    type Item = &'h [u8];
-    type IntoIter = LinesIter<'h>;
-
-    fn into_iter(self) -> LinesIter<'h> {
-        LinesIter {
-            rest: self.fields.iter(),
-            name: self.fields.first().map_or("", |first| first.name),
-        }
-    }
-}
-
-/// The iterator over [`Lines`].
-#[derive(Clone, Debug)]
-pub struct LinesIter<'h> {
-    rest: std::slice::Iter<'h, Field<'h>>,
-    name: &'h str,
-}
-
-impl<'h> Iterator for LinesIter<'h> {
-    type Item = &'h [u8];
-
-    fn next(&mut self) -> Option<&'h [u8]> {
-        self.rest
-            .by_ref()
-            .find(|field| field.name.eq_ignore_ascii_case(self.name))
-            .map(|field| field.value)
+    /// The value of each line.
+    pub fn iter(self) -> impl Iterator<Item = &'h [u8]> {
+        let name = self.fields.first().map_or("", |first| first.name);
+        let is_named = move |field: &&Field<'_>| field.name.eq_ignore_ascii_case(name);
+        self.fields.iter().filter(is_named).map(|field| field.value)
     }
 }
 
@@ -185,7 +168,7 @@ mod tests {
         ];
         let check = |name, expected: &[&[u8]]| {
             let lines = Lines::new(&fields, name);
-            assert_eq!(lines.into_iter().collect::<Vec<_>>(), expected, "{name}");
+            assert_eq!(lines.iter().collect::<Vec<_>>(), expected, "{name}");
             assert_eq!(lines.is_absent(), expected.is_empty(), "{name}");
         };
         check("accept", &[b"a", b"c", b""]);

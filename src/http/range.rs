@@ -1,5 +1,7 @@
 //! Byte ranges (RFC 9110 section 14).
 
+use super::headers::digits;
+
 /// A span of bytes, first and last included, within its representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
@@ -164,15 +166,8 @@ fn magnitude(digits: &[u8]) -> (usize, &[u8]) {
 }
 
 /// `1*DIGIT`, saturating.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(digits.iter().fold(0_u64, |value, digit| {
-        value
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    }))
+fn number(text: &[u8]) -> Option<u64> {
+    Some(digits(text)?.parse().unwrap_or(u64::MAX))
 }
 
 /// Ranges none of which touches another.

@@ -108,16 +108,11 @@ fn has_forbidden_byte(text: &[u8]) -> bool {
 
 /// Path and query of an origin-form (RFC 9112 section 3.2.1).
 fn split_query(text: &str) -> Target<'_> {
-    match text.split_once('?') {
-        Some((path, query)) => Target::Path {
-            path,
-            query: Some(query),
-        },
-        None => Target::Path {
-            path: text,
-            query: None,
-        },
-    }
+    let (path, query) = match text.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (text, None),
+    };
+    Target::Path { path, query }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::close_reason::CloseReason;
 use crate::{
     config::LogFormat,
     http::{
-        date::{Civil, ISO_8601_BYTES},
+        date::{HttpDate, ISO_8601_BYTES},
         request::Version,
         response::write_decimal,
         status::Status,
@@ -37,13 +37,14 @@ pub struct LogTime {
 impl LogTime {
     /// The second so long after the epoch.
     pub fn new(unix_seconds: u64) -> LogTime {
-        let civil = Civil::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
-        let iso = civil.iso_8601();
+        let date = HttpDate::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
+        let fixdate = date.imf_fixdate();
         let mut combined = *b"[00/---/0000:00:00:00 +0000]";
-        combined[1..3].copy_from_slice(&iso[8..10]);
-        combined[4..7].copy_from_slice(civil.month_name().as_bytes());
-        combined[8..12].copy_from_slice(&iso[..4]);
-        combined[13..21].copy_from_slice(&iso[11..19]);
+        combined[1..3].copy_from_slice(&fixdate[5..7]);
+        combined[4..7].copy_from_slice(&fixdate[8..11]);
+        combined[8..12].copy_from_slice(&fixdate[12..16]);
+        combined[13..21].copy_from_slice(&fixdate[17..25]);
+        let iso = date.iso_8601();
         LogTime {
             unix_seconds,
             combined,
@@ -60,16 +61,6 @@ impl LogTime {
     }
 }
 
-/// The first line of a request, as far as it was understood.
-#[derive(Clone, Copy, Debug)]
-pub enum LogRequest<'a> {
-    /// Well-formed: method and target as they came, logged whole.
-    Parsed(&'a [u8], Version),
-    /// Malformed: the first bytes as they came. The first line of them is
-    /// logged, up to [`RAW_BYTES_MAX`]; none are written as `-`.
-    Raw(&'a [u8]),
-}
-
 /// What is known of a request when its response begins.
 #[derive(Clone, Copy, Debug)]
 pub struct LogEntry<'a> {
@@ -78,8 +69,11 @@ pub struct LogEntry<'a> {
     pub client: Option<IpAddr>,
     /// When the head was whole.
     pub time: &'a LogTime,
-    /// The first line.
-    pub request: LogRequest<'a>,
+    /// Method and target as they came; of a malformed request what of its first
+    /// line was kept, nothing being written as `-`.
+    pub line: &'a [u8],
+    /// `None` of a malformed one.
+    pub version: Option<Version>,
     /// The answer's status.
     pub status: Status,
     /// `Referer`.
@@ -170,16 +164,13 @@ fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b" - - ");
     out.extend_from_slice(&entry.time.combined);
     out.extend_from_slice(b" \"");
-    match entry.request {
-        LogRequest::Parsed(line, version) => {
-            escaped(line, combined_escape, out);
-            out.push(b' ');
-            out.extend_from_slice(version_name(version));
-        }
-        LogRequest::Raw(bytes) => match first_line(bytes) {
-            [] => out.push(b'-'),
-            line => escaped(line, combined_escape, out),
-        },
+    match entry.line {
+        [] => out.push(b'-'),
+        line => escaped(line, combined_escape, out),
+    }
+    if let Some(version) = entry.version {
+        out.push(b' ');
+        out.extend_from_slice(version_name(version));
     }
     out.extend_from_slice(b"\" ");
     write_decimal(out, u64::from(entry.status.code()));
@@ -208,14 +199,10 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     write_decimal(out, entry.connection);
     out.extend_from_slice(b",\"request\":");
     write_decimal(out, entry.number);
-    let (line, version) = match entry.request {
-        LogRequest::Parsed(line, version) => (line, Some(version_name(version))),
-        LogRequest::Raw(bytes) => (first_line(bytes), None),
-    };
     out.extend_from_slice(b",\"line\":");
-    json_string(Some(line), out);
+    json_string(Some(entry.line), out);
     out.extend_from_slice(b",\"version\":");
-    json_string(version, out);
+    json_string(entry.version.map(version_name), out);
     out.extend_from_slice(b",\"status\":");
     write_decimal(out, u64::from(entry.status.code()));
     out.extend_from_slice(b",\"referer\":");
@@ -253,12 +240,6 @@ fn version_name(version: Version) -> &'static [u8] {
         Version::Http10 => b"HTTP/1.0",
         Version::Http11 => b"HTTP/1.1",
     }
-}
-
-fn first_line(bytes: &[u8]) -> &[u8] {
-    let bytes = &bytes[..bytes.len().min(RAW_BYTES_MAX)];
-    let end = bytes.iter().position(|b| matches!(b, b'\r' | b'\n'));
-    &bytes[..end.unwrap_or(bytes.len())]
 }
 
 fn bounded(value: &[u8]) -> &[u8] {

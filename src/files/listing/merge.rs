@@ -82,7 +82,7 @@ impl Eq for Run {}
 
 #[cfg(test)]
 mod tests {
-    use super::{super::EntryKind, *};
+    use super::*;
 
     /// Entries without a pattern; some are folders.
     fn entries(count: u64) -> Vec<Entry> {
@@ -93,10 +93,7 @@ mod tests {
                 .wrapping_add(1);
             Entry {
                 name: format!("{}-{number}", (state >> 33) % 50).into_bytes(),
-                kind: match state >> 60 {
-                    0 => EntryKind::Folder,
-                    _ => EntryKind::File,
-                },
+                is_folder: state >> 60 == 0,
                 size: (state >> 40) % 7,
                 mtime: ((state >> 50) % 5) as i64,
             }

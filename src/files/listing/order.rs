@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Entry, EntryKind};
+use super::Entry;
 
 /// What entries are sorted by. Folders come first whatever it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,12 +47,12 @@ impl Sort {
     /// Which of two entries comes first: folders do, then the key decides, and
     /// of equals the name.
     pub fn compare(self, a: &Entry, b: &Entry) -> Ordering {
-        let folders_first = is_file(a).cmp(&is_file(b));
+        let folders_first = b.is_folder.cmp(&a.is_folder);
         folders_first.then_with(|| {
             let by_key = match self.key {
                 SortKey::Name => Ordering::Equal,
-                SortKey::Size if is_file(a) => a.size.cmp(&b.size),
-                SortKey::Size => Ordering::Equal,
+                // That of a folder is 0.
+                SortKey::Size => a.size.cmp(&b.size),
                 SortKey::Time => a.mtime.cmp(&b.mtime),
             };
             let ascending = by_key.then_with(|| compare_names(&a.name, &b.name));
@@ -63,10 +63,6 @@ impl Sort {
             }
         })
     }
-}
-
-fn is_file(entry: &Entry) -> bool {
-    entry.kind == EntryKind::File
 }
 
 /// Compares names as people do: `a2` before `A10`. Names that look the same
@@ -127,24 +123,24 @@ mod tests {
         }
     }
 
-    fn entry(kind: EntryKind, name: &str, size: u64, mtime: i64) -> Entry {
+    fn entry(is_folder: bool, name: &str, size: u64, mtime: i64) -> Entry {
         let name = name.into();
         Entry {
             name,
-            kind,
+            is_folder,
             size,
             mtime,
         }
     }
 
     fn check(query: &str, expected: &[&str]) {
-        use EntryKind::*;
+        let (file, folder) = (false, true);
         let mut entries = [
-            entry(File, "b10", 3, 30),
-            entry(Folder, "z", 9, 5),
-            entry(File, "B9", 3, 40),
-            entry(File, "a", 7, 20),
-            entry(Folder, "y", 1, 6),
+            entry(file, "b10", 3, 30),
+            entry(folder, "z", 9, 5),
+            entry(file, "B9", 3, 40),
+            entry(file, "a", 7, 20),
+            entry(folder, "y", 1, 6),
         ];
         let sort = Sort::from_query(Some(query));
         entries.sort_by(|a, b| sort.compare(a, b));

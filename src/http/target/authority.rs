@@ -2,6 +2,8 @@
 
 use core::net::Ipv6Addr;
 
+use crate::http::headers::digits;
+
 /// Whether `value` is a lawful value of `Host`: `uri-host [ ":" port ]`
 /// (RFC 9110 section 7.2), or empty, which a client sends where the target has
 /// no authority.
@@ -90,16 +92,11 @@ const IS_NAME_BYTE: [bool; 256] = {
 
 /// Nothing, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {
-    let digits = match text {
-        [] => return true,
-        [b':', digits @ ..] => digits,
-        _ => return false,
-    };
-    let port = digits.iter().try_fold(0u16, |port, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
-        port.checked_mul(10)?.checked_add(digit)
-    });
-    port.is_some()
+    match text {
+        [] | [b':'] => true,
+        [b':', port @ ..] => digits(port).is_some_and(|port| port.parse::<u16>().is_ok()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     http::{request::Version, status::Status},
-    observe::log_line::{LogRequest, LogTime},
+    observe::log_line::LogTime,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -17,7 +17,8 @@ fn write(buffer: &mut LogBuffer, line: &str) {
     let entry = LogEntry {
         client: Some(IpAddr::from([127, 0, 0, 1])),
         time: &LogTime::new(0),
-        request: LogRequest::Parsed(line.as_bytes(), Version::Http11),
+        line: line.as_bytes(),
+        version: Some(Version::Http11),
         status: Status::Ok,
         referer: None,
         user_agent: None,

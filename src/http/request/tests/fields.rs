@@ -223,7 +223,7 @@ fn fields_are_found_in_any_case() {
             (fields.forwarded, &[b"k"]),
             (fields.x_forwarded_for, &[b"l", b"n"]),
         ] {
-            assert_eq!(lines.into_iter().collect::<Vec<_>>(), expected);
+            assert_eq!(lines.iter().collect::<Vec<_>>(), expected);
         }
         assert_eq!(fields.if_modified_since, Some(&b"e"[..]));
         assert_eq!(fields.if_unmodified_since, Some(&b"f"[..]));

@@ -14,23 +14,16 @@ impl Network {
     /// Whether `address` lies within. An IPv4 address that came mapped into
     /// IPv6 is judged as the IPv4 address it is.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.first, address.to_canonical()) {
+        let agreeing = match (self.first, address.to_canonical()) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
-                let beyond = 32 - self.prefix;
-                (first.to_bits() ^ address.to_bits())
-                    .checked_shr(beyond)
-                    .unwrap_or(0)
-                    == 0
+                (first.to_bits() ^ address.to_bits()).leading_zeros()
             }
             (IpAddr::V6(first), IpAddr::V6(address)) => {
-                let beyond = 128 - self.prefix;
-                (first.to_bits() ^ address.to_bits())
-                    .checked_shr(beyond)
-                    .unwrap_or(0)
-                    == 0
+                (first.to_bits() ^ address.to_bits()).leading_zeros()
             }
-            _ => false,
-        }
+            _ => return false,
+        };
+        agreeing >= self.prefix
     }
 }
 

@@ -10,6 +10,7 @@ use crate::observe::{
     close_reason::CloseReason,
     counters::Count,
     kernel::KernelView,
+    metrics::socket_states,
     snapshot::{Snapshot, Totals},
 };
 
@@ -65,44 +66,20 @@ pub fn kernel(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
          <th class=\"n\"><span class=\"side server\">server's ends</span>\
          <th class=\"n\"><span class=\"side client\">clients' ends</span><th>Meaning</thead>\n",
     );
-    let (server, clients) = (&kernel.server, &kernel.clients);
-    for (state, ours, theirs, words) in [
-        (
-            "ESTABLISHED",
-            server.established,
-            clients.established,
-            "Open on both sides.",
-        ),
-        (
-            "FIN_WAIT",
-            server.fin_wait,
-            clients.fin_wait,
-            "Closed first; the other side has not closed yet.",
-        ),
-        (
-            "CLOSE_WAIT",
-            server.close_wait,
-            clients.close_wait,
-            "The other side closed, this one has not. A number that grows betrays a forgotten close.",
-        ),
-        (
-            "TIME_WAIT",
-            server.time_wait,
-            clients.time_wait,
-            "Closed first and paid for it: the port is kept for a minute.",
-        ),
-        (
-            "others",
-            server.other,
-            clients.other,
-            "On the way from one state to the next.",
-        ),
-    ] {
+    let sides = socket_states(&kernel.server)
+        .into_iter()
+        .zip(socket_states(&kernel.clients));
+    for (((state, ours), (_, theirs)), words) in sides.zip([
+        "Open on both sides.",
+        "Closed first; the other side has not closed yet.",
+        "The other side closed, this one has not. A number that grows betrays a forgotten close.",
+        "Closed first and paid for it: the port is kept for a minute.",
+        "On the way from one state to the next.",
+    ]) {
+        let (state, ours, theirs) = (state.to_ascii_uppercase(), Grouped(ours), Grouped(theirs));
         writeln!(
             out,
-            "<tr><th>{state}<td class=\"n\">{}<td class=\"n\">{}<td>{words}",
-            Grouped(ours),
-            Grouped(theirs)
+            "<tr><th>{state}<td class=\"n\">{ours}<td class=\"n\">{theirs}<td>{words}"
         )?;
     }
     out.push_str("</table></div>\n");

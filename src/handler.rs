@@ -44,6 +44,20 @@ pub enum Answer {
     Listing(Box<Listing>),
 }
 
+impl Answer {
+    /// How many parts its content is put together from, each of which may have
+    /// to be read; 0 where it goes out as it lies.
+    pub fn parts(&self) -> usize {
+        match self {
+            Answer::Representation(Chosen {
+                part: Part::Ranges(ranges),
+                ..
+            }) => ranges.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// A representation, and how it is sent.
 #[derive(Clone, Debug)]
 pub struct Chosen {

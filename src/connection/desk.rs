@@ -92,7 +92,8 @@ pub enum Clock {
 }
 
 impl Clock {
-    fn now(self) -> Instant {
+    /// The time.
+    pub fn now(self) -> Instant {
         match self {
             Clock::System => Instant::now(),
             Clock::Stepped(instant) => instant,

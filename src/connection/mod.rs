@@ -234,11 +234,26 @@ impl<T: Transport> Connection<T> {
         Fate::Closed(CloseReason::Panicked)
     }
 
+    /// Since when its client has had it without a word.
+    pub fn silent_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::ReadingHead(reading) if self.identity.requests == 0 && !reading.has_begun() => {
+                Some(self.identity.began_silent())
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps what the poll says of reading for its next turn.
+    pub fn note_hint(&mut self, hint: Hint) {
+        self.readable |= hint.readable;
+        self.read_closed |= hint.read_closed;
+    }
+
     /// Does all that can be done without waiting, within a turn's budget.
     /// `input` is the worker's buffer, of [`Desk::input_bytes`].
     pub fn advance(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
-        self.readable |= hint.readable;
-        self.read_closed |= hint.read_closed;
+        self.note_hint(hint);
         if matches!(self.state, State::Writing(_)) && !hint.writable {
             return Fate::Writing;
         }

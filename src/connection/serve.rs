@@ -141,6 +141,7 @@ impl<T: Transport> Connection<T> {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
         let persistence = self.begin_response(asked, refused, desk);
         let queued = desk.queue(answer, persistence, asked.head_only);
+        desk.budget.responses = desk.budget.responses.saturating_sub(answer.parts());
         let response = Response {
             persistence,
             queued,

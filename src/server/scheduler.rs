@@ -8,6 +8,9 @@
 //! no test over sockets can bring about. It is public for that alone.
 
 mod drain;
+mod evict;
+
+pub use self::evict::SILENCE_MAX;
 
 use std::{
     collections::VecDeque,
@@ -30,6 +33,11 @@ use crate::{
 /// The time between two looks at the deadlines: a connection is cut no later
 /// than this after its own.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long those may take together who go on from the turn before, in a turn:
+/// what the others wait for them. Who has had no turn by then is the first in
+/// the next.
+const READY_MAX: Duration = Duration::from_millis(2);
 
 /// A connection on its way to its worker.
 #[derive(Debug)]
@@ -85,6 +93,9 @@ pub struct Scheduler<T, O> {
     ready: VecDeque<Place>,
     /// How many of them were so when the last turn ended.
     waiting: usize,
+    /// Since when the client is silent that has been so for the longest, where
+    /// that is long enough, as of the last sweep.
+    silent_since: Option<Instant>,
     arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,
     stop_at: Option<Instant>,
@@ -101,6 +112,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             table: Table::default(),
             ready: VecDeque::new(),
             waiting: 0,
+            silent_since: None,
             arrivals: Vec::new(),
             stop_at: None,
         }
@@ -140,13 +152,10 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             return;
         };
         // Who waits for a turn has it after the events: one, not two.
-        let slot = self.table.get(place);
-        let is_queued = slot.is_some_and(|slot| slot.is_queued);
-        let hint = Hint {
-            writable: hint.writable && !is_queued,
-            ..hint
-        };
-        self.step(place, hint);
+        match self.table.get_mut(place) {
+            Some(slot) if slot.is_queued => slot.connection.note_hint(hint),
+            _ => self.step(place, hint),
+        }
     }
 
     /// Ends a turn: those who are not done have their next share, and those
@@ -171,13 +180,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             self.adopt(accepted);
         }
         self.arrivals = arrivals;
-    }
-
-    /// Closes the connection that has been idle the longest, if any is idle.
-    pub fn evict(&mut self) {
-        if let Some(place) = self.table.longest_idle() {
-            self.close(place, CloseReason::Evicted);
-        }
     }
 
     fn adopt(&mut self, accepted: Accepted<T>) {
@@ -215,7 +217,11 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Gives those in the ready queue who had no share in this turn their next.
     /// Who is not done goes to the end, behind everybody else's events.
     fn serve_ready(&mut self) {
+        let begun = self.desk.clock.now();
         for _ in 0..self.waiting {
+            if self.desk.clock.now().saturating_duration_since(begun) > READY_MAX {
+                return;
+            }
             let Some(place) = self.ready.pop_front() else {
                 return;
             };
@@ -297,20 +303,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    /// A request waits for a descriptor: files kept open give theirs up, or
-    /// else an idle connection, of another worker if this one has none. What
-    /// waits is tried again with the next sweep, by when it has an effect.
-    fn starve(&mut self) {
-        self.outside.tell_exhausted();
-        if self.desk.view.close_kept_files() > 0 {
-            return;
-        }
-        match self.table.longest_idle() {
-            Some(idle) => self.close(idle, CloseReason::Evicted),
-            None => self.outside.starve(),
-        }
-    }
-
     fn close(&mut self, place: Place, reason: CloseReason) {
         let Some(mut slot) = self.table.remove(place) else {
             return;
@@ -322,7 +314,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Ends the connections whose time is up.
     fn sweep(&mut self) {
         self.sweep_at = self.desk.now + SWEEP_INTERVAL;
-        if self.table.idle() > 0 && self.outside.is_starving() {
+        self.look_for_silent();
+        if self.evictable_since().is_some() && self.outside.is_starving() {
             self.evict();
         }
         let (mut reading, mut writing, mut lingering) = (0, 0, 0);

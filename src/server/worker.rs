@@ -127,7 +127,7 @@ impl Scheduler<Stream, Process> {
     fn publish(&mut self, was_asked: bool) {
         self.count();
         let Process { post, shared, .. } = &self.outside;
-        let since = self.longest_idle_since();
+        let since = self.evictable_since();
         let nanoseconds = since.map_or(u64::MAX, |since| {
             let nanoseconds = since.saturating_duration_since(shared.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)

@@ -1,8 +1,18 @@
 //! What one connection is given in one turn, whatever it asks.
 
-use stdhttpd::connection::{Fate, Hint};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use crate::{run::Run, site::Ground};
+use stdhttpd::{
+    connection::{Fate, Hint, desk::Clock},
+    server::scheduler::{Accepted, Scheduler},
+};
+
+use crate::{
+    run::Run,
+    script::{Script, Wire},
+    site::Ground,
+    world::outside::Outside,
+};
 
 /// Responses that one turn brings to a client which has asked `count` times at
 /// once.
@@ -20,7 +30,7 @@ fn responses_of_a_turn(request: &str, count: usize) -> usize {
     assert_eq!(fate, Fate::Turn, "{request}");
     let written = run.wire.borrow_mut().take_written();
     let text = String::from_utf8_lossy(&written).into_owned();
-    text.matches("HTTP/1.1 200 OK\r\n").count()
+    text.matches("HTTP/1.1 20").count()
 }
 
 #[test]
@@ -34,8 +44,98 @@ fn a_turn_has_a_bounded_share() {
     // Bytes of requests: these are a little longer than 4 KiB.
     let tags = "\"a\",".repeat(1 << 10);
     check(&format!("If-None-Match: {tags}\r\n"), "/a.txt", 16);
+    // Parts, each of which may have to be read, count as responses.
+    let ranges: Vec<_> = (0..32).map(|n| format!("{}-{0}", 2 * n)).collect();
+    let ranges = ranges.join(",");
+    let get = format!("GET /cached.bin HTTP/1.1\r\nHost: h\r\nRange: bytes={ranges}\r\n\r\n");
+    assert_eq!(responses_of_a_turn(&get, 200), 4);
     // Pieces of listings: one.
     check("", "/few/", 1);
     // One that is made in two.
     check("", "/many/", 0);
+}
+
+/// A worker, and connections on which more is asked than a turn brings.
+struct Crowd {
+    _ground: Ground,
+    scheduler: Scheduler<Script, Outside>,
+    wires: Vec<Rc<RefCell<Wire>>>,
+}
+
+impl Crowd {
+    fn new(count: usize, clock: Option<Clock>) -> Crowd {
+        let ground = Ground::new(|_| {});
+        let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
+        let mut wires = Vec::new();
+        for token in 0..count {
+            let wire = Wire::new(1 << 30);
+            let requests = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n".repeat(400);
+            wire.borrow_mut().arrive(requests.as_bytes());
+            let accepted = Accepted {
+                stream: Script::new(&wire),
+                token,
+                peer: None,
+                at: scheduler.desk.now,
+                waited: Duration::ZERO,
+                id: token as u64,
+            };
+            assert!(scheduler.outside.hand_over(accepted, &wire));
+            wires.push(wire);
+        }
+        scheduler.take_arrivals();
+        scheduler.finish_turn();
+        if let Some(clock) = clock {
+            scheduler.desk.clock = clock;
+        }
+        let mut crowd = Crowd {
+            _ground: ground,
+            scheduler,
+            wires,
+        };
+        assert_eq!(crowd.responses(), vec![128; count], "of the first turn");
+        crowd
+    }
+
+    /// What each got since this was asked last.
+    fn responses(&mut self) -> Vec<usize> {
+        let each = |wire: &Rc<RefCell<Wire>>| {
+            let written = wire.borrow_mut().take_written();
+            String::from_utf8_lossy(&written)
+                .matches("HTTP/1.1 200 OK")
+                .count()
+        };
+        self.wires.iter().map(each).collect()
+    }
+}
+
+#[test]
+fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
+    let mut crowd = Crowd::new(3, None);
+    crowd.scheduler.desk.begin_turn();
+    let readable = Hint {
+        readable: true,
+        ..Hint::default()
+    };
+    crowd.scheduler.take_event(1, readable);
+    crowd.scheduler.finish_turn();
+    assert_eq!(crowd.responses(), [128; 3]);
+}
+
+#[test]
+fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
+    const CROWD: usize = 700;
+    let mut crowd = Crowd::new(CROWD, Some(Clock::System));
+    let mut served = Vec::new();
+    while served.len() < CROWD {
+        crowd.scheduler.desk.begin_turn();
+        crowd.scheduler.finish_turn();
+        let responses = crowd.responses();
+        let before = served.len();
+        let is_new = |token: &usize| responses[*token] > 0 && !served.contains(token);
+        let of_this_turn: Vec<_> = (0..CROWD).filter(is_new).collect();
+        served.extend(of_this_turn);
+        // Ninety thousand responses take more than a few milliseconds.
+        assert!(served.len() - before < CROWD, "all in one turn");
+        assert!(served.is_sorted(), "not in their order");
+    }
 }

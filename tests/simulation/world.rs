@@ -8,7 +8,7 @@ mod client;
 mod idle_order;
 mod look;
 mod newcomer;
-mod outside;
+pub mod outside;
 mod play;
 
 use std::{

@@ -174,8 +174,9 @@ impl scheduler::Outside<Script> for Outside {
     fn closed(&mut self, connection: Connection<Script>, reason: CloseReason) {
         let state = connection.state();
         let is_idle = matches!(state, State::Idle { .. });
+        let is_silent = connection.silent_since().is_some();
         assert!(
-            is_idle || reason != CloseReason::Evicted,
+            is_idle || is_silent || reason != CloseReason::Evicted,
             "evicted while {}",
             state.name()
         );

@@ -8,7 +8,7 @@ use std::{
 use stdhttpd::{
     connection::Hint,
     observe::{close_reason::CloseReason, counters::Count},
-    server::scheduler::{Accepted, SWEEP_INTERVAL, Scheduler},
+    server::scheduler::{Accepted, SILENCE_MAX, SWEEP_INTERVAL, Scheduler},
 };
 
 use super::{
@@ -288,13 +288,26 @@ impl<'l> World<'l> {
     }
 
     fn evict(&mut self) {
-        let longest = self.idle_order.longest();
+        let longest = self.idle_order.longest().or_else(|| self.longest_silent());
         self.scheduler.evict();
         let ends = &self.scheduler.outside.ends;
         let evicted: Vec<_> = ends.iter().map(|end| (end.id, end.reason)).collect();
         let expected = longest.map(|id| (id, CloseReason::Evicted));
         assert_eq!(evicted, Vec::from_iter(expected), "evicted");
         self.look();
+    }
+
+    /// The client that has said nothing for the longest, if that is a second.
+    fn longest_silent(&self) -> Option<u64> {
+        let table = self.scheduler.table();
+        let silent = |place| {
+            let connection = &table.get(place)?.connection;
+            let since = connection.silent_since()?;
+            let is_long = since + SILENCE_MAX <= self.scheduler.desk.now;
+            is_long.then_some((since, place, connection.identity().id))
+        };
+        let longest = (0..table.end()).filter_map(silent).min();
+        longest.map(|(_, _, id)| id)
     }
 
     fn drain(&mut self) {

@@ -1,0 +1,64 @@
+//! Who makes room when another waits for a connection or a descriptor.
+
+use std::time::{Duration, Instant};
+
+use super::{Outside, Scheduler};
+use crate::{
+    connection::transport::Transport, observe::close_reason::CloseReason, server::table::Place,
+};
+
+/// How long a client that has not said a word keeps its connection when another
+/// waits for one: as long as the kernel keeps it back by itself.
+pub const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
+    /// Since when the connection is of no use that would be closed for another.
+    pub fn evictable_since(&self) -> Option<Instant> {
+        self.longest_idle_since().or(self.silent_since)
+    }
+
+    /// Closes the connection that has been idle the longest, or where none is
+    /// idle the one whose client has been silent the longest.
+    pub fn evict(&mut self) {
+        let idle = self.table.longest_idle();
+        if let Some(place) = idle.or_else(|| Some(self.longest_silent()?.1)) {
+            self.close(place, CloseReason::Evicted);
+        }
+        if idle.is_none() {
+            self.look_for_silent();
+        }
+    }
+
+    /// Of the clients that have been silent for long enough, the one that has
+    /// for the longest.
+    fn longest_silent(&self) -> Option<(Instant, Place)> {
+        let silent = |place| {
+            let since = self.table.get(place)?.connection.silent_since()?;
+            let silence = self.desk.now.saturating_duration_since(since);
+            (silence >= SILENCE_MAX).then_some((since, place))
+        };
+        (0..self.table.end()).filter_map(silent).min()
+    }
+
+    /// Looks whether somebody has been silent for long enough.
+    pub(super) fn look_for_silent(&mut self) {
+        self.silent_since = match self.table.open() > self.table.idle() {
+            true => self.longest_silent().map(|(since, _)| since),
+            false => None,
+        };
+    }
+
+    /// A request waits for a descriptor: files kept open give theirs up, or
+    /// else an idle connection, of another worker if this one has none. What
+    /// waits is tried again with the next sweep, by when it has an effect.
+    pub(super) fn starve(&mut self) {
+        self.outside.tell_exhausted();
+        if self.desk.view.close_kept_files() > 0 {
+            return;
+        }
+        match self.evictable_since() {
+            Some(_) => self.evict(),
+            None => self.outside.starve(),
+        }
+    }
+}

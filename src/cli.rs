@@ -1,5 +1,6 @@
 //! The command line and its help.
 
+mod diagnostics;
 mod options;
 mod usage;
 mod values;
@@ -13,6 +14,7 @@ use std::{
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use crate::{config::Config, server};
+use diagnostics::Diagnostics;
 use options::Options;
 
 /// The exit code of a usage error: an option that is not one, or a value that
@@ -159,6 +161,7 @@ fn one_line(text: &str) -> String {
 fn start_log() {
     let filter = env_logger::Env::default().default_filter_or("warn");
     let started = env_logger::Builder::from_env(filter)
+        .target(env_logger::Target::Pipe(Box::new(Diagnostics::default())))
         .format(|out, record| {
             let time = out.timestamp_millis();
             let message = one_line(&record.args().to_string());

@@ -3,9 +3,16 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
+};
 
-use support::Server;
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Client, Server, process::Guard};
 
 fn server(args: &str) -> Server {
     Server::build()
@@ -195,4 +202,46 @@ fn a_spa_file_that_cannot_be_served_is_named_at_the_start() {
     assert_words(&said[0], &["WARN", "--spa app.html", "no such file"]);
     let found = said_at_the_start(0o755, "--spa index.html");
     assert_eq!(found, (Vec::new(), 200));
+}
+
+#[test]
+fn a_reader_of_the_diagnostics_who_is_blocked_blocks_nobody() {
+    let root = tempfile::tempdir().expect("a folder");
+    fs::write(root.path().join("index.html"), "home").expect("a file");
+    let mut command = support::binary();
+    command.args(["--listen", "127.0.0.1:0", "--threads", "1"]);
+    command.arg(root.path()).env("RUST_LOG", "debug");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = Guard(command.spawn().expect("the binary starts"));
+    let mut output = BufReader::new(process.0.stdout.take().expect("piped"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    let address = line
+        .trim()
+        .strip_prefix("listening on http://")
+        .and_then(|rest| rest.strip_suffix('/'))
+        .and_then(|address| address.parse().ok())
+        .expect("an address");
+    // Each is told in a line, of which a pipe holds 64 KiB.
+    let mut client = Client::connect(address);
+    for _ in 0..3_000 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    // What is read now makes room for more, which says that some were lost.
+    let mut log = BufReader::new(process.0.stderr.take().expect("piped"));
+    for lines_read in 0.. {
+        if lines_read % 100 == 0 {
+            client.get("/");
+        }
+        line.clear();
+        log.read_line(&mut line).expect("a line");
+        if line.ends_with(" lines lost\n") {
+            break;
+        }
+    }
+    let pid = Pid::from_child(&process.0);
+    kill_process(pid, Signal::TERM).expect("told to stop");
+    drop(client);
+    let ended = process.0.wait().expect("an end");
+    assert_eq!(ended.code(), Some(0));
 }

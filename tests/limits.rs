@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{Client, Server, Strace, check, equal};
+use support::{Client, Server, Strace, check, equal, wait_until};
 
 const LINE_BYTES_MAX: usize = 8 << 10;
 const FIELDS_BYTES_MAX: usize = 32 << 10;
@@ -182,6 +182,58 @@ fn with_more_workers_too_one_idle_connection_makes_room() {
     }
     assert_eq!(ended, 1);
     newcomer.assert_open();
+}
+
+#[test]
+fn who_is_silent_makes_room_for_who_asks() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 1 --max-connections 2 --header-timeout 60")
+        .debug()
+        .start();
+    let mut silent = vec![server.connect(), server.connect()];
+    for number in ["connection 1: accepted", "connection 2: accepted"] {
+        server.wait_for_log("the silent ones", |line| line.contains(number));
+    }
+    let mut busy = server.connect();
+    busy.send("GET / HTTP/1.1\r\n");
+    // The kernel may have handed them over in any order.
+    wait_until("one of them to go", || {
+        silent.retain_mut(|client| !client.is_at_end(Duration::from_millis(10)));
+        silent.len() < 2
+    });
+    let mut newcomer = server.connect();
+    assert_eq!(newcomer.get("/").status, 200);
+    silent[0].assert_closed();
+    // Who has begun to ask is not silent.
+    assert_eq!(server.connect().get("/").status, 200);
+    newcomer.assert_closed();
+    busy.send("Host: a\r\n\r\n");
+    assert_eq!(busy.reply().status, 200);
+}
+
+#[test]
+fn at_the_limit_the_listeners_take_turns() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 1 --max-connections 1 --header-timeout 60")
+        .listen(&["127.0.0.1:0", "127.0.0.1:0"])
+        .start();
+    let begin = |address| {
+        let mut client = Client::connect(address);
+        client.send("GET / HTTP/1.1\r\n");
+        client
+    };
+    let [first, second] = server.addresses() else {
+        panic!("two listeners");
+    };
+    // They take the place one after another, and never end their heads.
+    let mut crowd: Vec<_> = (0..6).map(|_| begin(*first)).collect();
+    let mut waiting = begin(*second);
+    waiting.send("Host: a\r\n\r\n");
+    // The one who has the place leaves, and the one behind, who is accepted.
+    crowd.drain(..2);
+    assert_eq!(waiting.reply().status, 200);
 }
 
 #[test]

@@ -32,6 +32,10 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 /// and no connection of ours closes in the meantime.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
+/// How long the workers are waited for beyond the shutdown time-out: one may
+/// wait for a disk, or for whatever else does not answer.
+const WORKERS_END_MAX: Duration = Duration::from_secs(2);
+
 /// Connections accepted from one listener before the others, and the signals,
 /// are looked at.
 const BATCH_MAX: usize = 256;
@@ -58,6 +62,9 @@ pub struct Acceptor {
     pub last_id: u64,
     /// A stream that was accepted at the limit and waits for one to close.
     pub held: Option<Arrival>,
+    /// The listener that is looked at first: the one behind the last from which
+    /// a stream came, so that at the limit they take turns.
+    pub first: usize,
 }
 
 /// A stream that was accepted.
@@ -71,7 +78,8 @@ pub struct Arrival {
 
 impl Acceptor {
     /// Accepts until the process is told to stop, and then who waits already;
-    /// returns when the workers are done.
+    /// returns when the workers are done. An error is that one was lost, or does
+    /// not come to its end.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(self.listeners.len() + 2);
         let ended = self.accept_until_stopped(&mut events);
@@ -80,8 +88,13 @@ impl Acceptor {
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.tell_stopping();
+        let deadline = Instant::now() + self.watch.timeouts.shutdown + WORKERS_END_MAX;
         while self.shared.workers.load(SeqCst) > 0 {
-            self.wait(&mut events, None)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::other("a worker does not end"));
+            }
+            self.wait(&mut events, Some(left))?;
         }
         ended
     }
@@ -166,7 +179,8 @@ impl Acceptor {
     /// the most before more are accepted.
     fn accept_some(&mut self) -> Option<Duration> {
         let mut pause = None;
-        for index in 0..self.listeners.len() {
+        let (first, count) = (self.first, self.listeners.len());
+        for index in (0..count).map(|step| (first + step) % count) {
             for accepted in 0.. {
                 if accepted == BATCH_MAX {
                     pause = Some(Duration::ZERO);
@@ -181,6 +195,7 @@ impl Acceptor {
                 }
                 match self.listeners[index].accept() {
                     Ok((stream, peer)) => {
+                        self.first = (index + 1) % count;
                         let waited = match self.listeners[index].defers() {
                             true => DEFER_ACCEPT,
                             false => Duration::ZERO,

@@ -23,7 +23,10 @@ use std::{
     io,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -104,6 +107,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         let started = status.start(Arc::clone(&watch), site);
         started.map_err(system("thread"))?;
     }
+    let running = Arc::clone(&shared);
     let acceptor = Acceptor {
         poll,
         listeners,
@@ -115,10 +119,15 @@ pub fn run(config: Config) -> Result<(), StartError> {
         access_log: access_log.clone(),
         last_id: 0,
         held: None,
+        first: 0,
     };
     // Only now: a thread starts with the policy of the one that starts it.
     listener::accept_in_batches();
     let accepted = acceptor.run();
+    if running.workers.load(SeqCst) > 0 {
+        // It said why; one that does not end is waited for no longer.
+        workers.clear();
+    }
     let finished = finish(workers, access_log);
     accepted.and(finished).map_err(|source| StartError {
         what: "cannot go on".to_owned(),

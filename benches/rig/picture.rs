@@ -142,12 +142,37 @@ impl Drawing {
         let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
              viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"system-ui, 'DejaVu Sans', Arial, sans-serif\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n"
+             {}<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n",
+            dark_style()
         );
         save(&format!("{name}.svg"), &text)?;
         screenshot(&folder(), name, width, height);
         Ok(())
     }
+}
+
+/// The colours of the pictures, and what they are where the reader wants it dark.
+const DARK: [(&str, &str); 9] = [
+    ("#ffffff", "#121d1a"),
+    ("#1f2933", "#eaf1ed"),
+    ("#64717f", "#adbfb7"),
+    ("#e3e8ed", "#2c3a35"),
+    ("#1c7ed6", "#74c0fc"),
+    ("#7048e8", "#b197fc"),
+    ("#2b8a3e", "#69db7c"),
+    ("#c92a2a", "#ff8787"),
+    ("#e8890c", "#ffc078"),
+];
+
+/// A style that exchanges them, as far as it concerns this picture.
+fn dark_style() -> String {
+    let rules = DARK.iter().map(|(light, dark)| {
+        format!(
+            "[fill=\"{light}\"] {{ fill: {dark} }}\n[stroke=\"{light}\"] {{ stroke: {dark} }}\n"
+        )
+    });
+    let rules: String = rules.collect();
+    format!("<style>\n@media (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n")
 }
 
 /// Writes a result to `target/bench` and says so.

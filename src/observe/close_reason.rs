@@ -108,10 +108,10 @@ close_reasons! {
         "The file could not be read to its end, so its promised length could not be kept; the \
          server cut the answer short.",
     /// The connection limit was reached, or the descriptors were, and this was
-    /// the longest idle one.
+    /// the longest idle one, or its client had been silent the longest.
     Evicted "evicted" Server
-        "The server had as many connections or open files as it may; this one was idle the \
-         longest and made room, so the server holds TIME_WAIT.",
+        "The server had as many connections or open files as it may; this one was idle or \
+         silent the longest and made room, so the server holds TIME_WAIT.",
     /// The system had no descriptor for its request within `--header-timeout`,
     /// which was answered with a 503; or the poll could not watch it.
     OutOfResources "out_of_resources" Server

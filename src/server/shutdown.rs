@@ -16,7 +16,7 @@ const EXIT_SIGNALLED: i32 = 128;
 /// Takes over SIGTERM, SIGINT and SIGHUP, as a source for a poll. To be called
 /// once a process.
 ///
-/// The first SIGTERM or SIGINT is told as [`Signal::Stop`]; the second ends
+/// The first SIGTERM or SIGINT is told as the others are; the second ends
 /// the process within the handler, whatever the threads are doing.
 pub fn signals() -> io::Result<Signals> {
     let stopping = Arc::new(AtomicBool::new(false));

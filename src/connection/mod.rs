@@ -13,13 +13,14 @@
 //! of it).
 //!
 //! ```text
-//! read -> serve -> serve_rest    for each request that lies there:
-//!                    answer      (again.rs) known, byte by byte? else
-//!                    judge       parse, body, handler
-//!                    respond     keep or close, queue
-//!                    conclude    send if nothing comes behind it, note
-//!                  flush         send what is queued
-//!                  settle        what is left over becomes a state
+//! read -> serve      for each request that lies there:
+//!           answer     (again.rs) known, byte by byte? else
+//!           judge      parse, body, handler
+//!           respond    keep or close, queue
+//!           conclude   send if nothing comes behind it, note
+//!         flush      send what is queued
+//!         settle     what is left over becomes a state; or, all being sent,
+//!         follow     what comes then
 //! ```
 
 mod again;

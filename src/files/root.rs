@@ -205,25 +205,25 @@ impl From<io::Error> for Refusal {
             };
         };
         match errno {
-        Errno::NOENT
-        | Errno::NOTDIR
-        | Errno::ISDIR
-        | Errno::NAMETOOLONG
-        | Errno::LOOP
-        | Errno::XDEV
-        | Errno::INVAL
-        | Errno::ILSEQ
-        // A socket, or a device without a driver.
-        | Errno::NXIO
-        | Errno::NODEV
-        | Errno::OPNOTSUPP => Refusal::NotFound,
-        Errno::ACCESS | Errno::PERM => Refusal::Forbidden,
-        // AGAIN: somebody holds a lease on the file and was asked to end it.
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::AGAIN => {
-            Refusal::Exhausted(error)
+            // The last three: a socket, or a device without a driver.
+            Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::ISDIR
+            | Errno::NAMETOOLONG
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::INVAL
+            | Errno::ILSEQ
+            | Errno::NXIO
+            | Errno::NODEV
+            | Errno::OPNOTSUPP => Refusal::NotFound,
+            Errno::ACCESS | Errno::PERM => Refusal::Forbidden,
+            // The last: somebody holds a lease on the file and was asked to end it.
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::AGAIN => {
+                Refusal::Exhausted(error)
+            }
+            _ => Refusal::Failed(error),
         }
-        _ => Refusal::Failed(error),
-    }
     }
 }
 

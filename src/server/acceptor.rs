@@ -196,24 +196,7 @@ impl Acceptor {
                 match self.listeners[index].accept() {
                     Ok((stream, peer)) => {
                         self.first = (index + 1) % count;
-                        let waited = match self.listeners[index].defers() {
-                            true => DEFER_ACCEPT,
-                            false => Duration::ZERO,
-                        };
-                        match peer {
-                            // First, so that nobody makes room for one refused.
-                            Some(peer) if !self.shared.clients.admit(peer.ip()) => {
-                                debug!("refused: {peer} has as many connections as it may");
-                                self.watch.refused.add(1);
-                            }
-                            _ => {
-                                self.held = Some(Arrival {
-                                    stream,
-                                    peer,
-                                    waited,
-                                });
-                            }
-                        }
+                        self.hold(index, stream, peer);
                     }
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
@@ -226,6 +209,25 @@ impl Acceptor {
             }
         }
         pause
+    }
+
+    /// Holds a stream that came from a listener until there is room for it,
+    /// unless its client has as many as it may: nobody makes room for that one.
+    fn hold(&mut self, index: usize, stream: Stream, peer: Option<SocketAddr>) {
+        if let Some(peer) = peer.filter(|peer| !self.shared.clients.admit(peer.ip())) {
+            debug!("refused: {peer} has as many connections as it may");
+            self.watch.refused.add(1);
+            return;
+        }
+        let waited = match self.listeners[index].defers() {
+            true => DEFER_ACCEPT,
+            false => Duration::ZERO,
+        };
+        self.held = Some(Arrival {
+            stream,
+            peer,
+            waited,
+        });
     }
 
     /// Whether a stream that waits can be handed over. At the limit, asks the

@@ -294,7 +294,8 @@ fn leave_unpaced(socket: &TcpListener) {
 fn leave_unpaced(_: &TcpListener) {}
 
 /// Has the kernel hold a new connection back until its request is there, for
-/// at most [`DEFER_ACCEPT`]: what is accepted can be served at once. Gives whether it does; where it does not, nothing else changes.
+/// at most [`DEFER_ACCEPT`]: what is accepted can be served at once. Gives
+/// whether it does; where it does not, nothing else changes.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn defer_accept(socket: &TcpListener) -> bool {

@@ -32,8 +32,9 @@ pub struct Post {
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
-    /// Since when the longest idle of them is, as of the worker's last turn, in nanoseconds of the process;
-    /// `u64::MAX` where there is none.
+    /// Since when that of them is idle, or silent, that would make room, as of the
+    /// worker's last turn, in nanoseconds of the process; `u64::MAX` where there
+    /// is none.
     pub idle_since: AtomicU64,
     /// The acceptor wants that one closed; true until the worker has seen to
     /// it.

@@ -13,9 +13,10 @@
 //!
 //! So a client waits for the answers that are made before its own, and, where
 //! many keep silent, for those before it in the backlog to have had that moment
-//! each, `CONNECTIONS_MAX` of them at a time. The answers of one turn of the poll share one look at the server, which
-//! waits for the kernel's tables for a quarter of a second at the most. It is
-//! meant for a loopback or private address.
+//! each, `CONNECTIONS_MAX` of them at a time. The answers of one turn of the
+//! poll share one look at the server, which waits for the kernel's tables for a
+//! quarter of a second at the most. It is meant for a loopback or private
+//! address.
 
 mod desk;
 mod kernel_watch;

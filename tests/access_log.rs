@@ -107,7 +107,7 @@ fn combined_lines_are_exact() {
         ),
         (
             b"GET /a\"b HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\\c\td\xe9\r\n\r\n",
-            r#"127.0.0.1 - - "GET /a\x22b HTTP/1.1" 400 N "-" "-""#,
+            r#"127.0.0.1 - - "GET /a\x22b HTTP/1.1" 400 N "-" "a\x22b\x5Cc\x09d\xE9""#,
         ),
         (
             b"GET /none HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\\c\td\xe9\r\nConnection: close\r\n\r\n",
@@ -230,6 +230,17 @@ fn what_is_refused_behind_its_head_is_logged_with_its_fields() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn the_client_of_a_malformed_request_is_named() {
+    let logged = Logged::start("");
+    let mut client = logged.server.connect();
+    client.send("GET / HTTP/1.1\r\nUser-Agent: U\r\nreferer: R\r\n\r\n");
+    assert_eq!(client.reply().status, 400);
+    let line = logged.lines(1).remove(0);
+    assert!(line.contains("] \"GET / HTTP/1.1\" 400 "), "{line}");
+    assert!(line.ends_with(" \"R\" \"U\""), "{line}");
 }
 
 #[test]

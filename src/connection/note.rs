@@ -10,7 +10,7 @@ use crate::{
     config::Proxy,
     http::{
         forwarded,
-        headers::Fields,
+        headers::{Fields, trim_blanks},
         persistence::{CloseCause, Persistence},
         request::{Asked, Version},
     },
@@ -81,14 +81,27 @@ impl<'a> From<&Asked<'a>> for Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// That of bytes that are no request: their first line.
+    /// That of bytes that are no request: their first line, and by which client
+    /// they seem to be sent.
     pub fn raw(bytes: &'a [u8]) -> Said<'a> {
-        let bytes = &bytes[..bytes.len().min(RAW_BYTES_MAX)];
-        let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+        let mut lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
+        let line = lines.next().unwrap_or_default();
+        let mut fields = Fields::NONE;
+        for line in lines.filter(|line| !line.is_empty()) {
+            let colon = line.iter().position(|&byte| byte == b':');
+            let (name, value) = line.split_at(colon.unwrap_or(line.len()));
+            let value = || value.get(1..).map(trim_blanks);
+            // The first: others may lie behind.
+            if name.eq_ignore_ascii_case(b"referer") {
+                fields.referer = fields.referer.or_else(value);
+            } else if name.eq_ignore_ascii_case(b"user-agent") {
+                fields.user_agent = fields.user_agent.or_else(value);
+            }
+        }
         Said {
-            line: line.unwrap_or_default(),
+            line: &line[..line.len().min(RAW_BYTES_MAX)],
             version: None,
-            fields: Fields::NONE,
+            fields,
         }
     }
 
@@ -240,5 +253,8 @@ mod tests {
         ] {
             assert_eq!(Said::raw(bytes).line, line, "{}", bytes.escape_ascii());
         }
+        let said = Said::raw(b"GET / HTTP/1.1\r\nHost\r\nuser-agent: U \nReferer:\r\n\r\n");
+        assert_eq!(said.fields.user_agent, Some(&b"U"[..]));
+        assert_eq!(said.fields.referer, Some(&b""[..]));
     }
 }

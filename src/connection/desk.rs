@@ -169,12 +169,18 @@ impl Desk {
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
-    /// The same where much was sent since: a connection that was readable when
+    /// The same where much was sent since, or a file read: a connection that was readable when
     /// the turn began may have been sent the end of its request only now.
     pub fn read_clock_if_old(&mut self) {
-        if self.sent_since > CHECK_BYTES_MAX {
+        if self.sent_since > CHECK_BYTES_MAX || self.view.has_loaded() {
             self.read_clock();
         }
+    }
+
+    /// What the connection served last was given beyond a usual request and its
+    /// response, in responses.
+    pub fn excess(&self) -> usize {
+        self.budget.excess()
     }
 
     /// What an answer is made from.

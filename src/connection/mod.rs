@@ -65,6 +65,9 @@ const TURN_RESPONSES_MAX: usize = 128;
 /// a short one, and its answer may be short all the same.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
+/// A request of more bytes is as much work as two.
+const USUAL_REQUEST_BYTES: usize = 4 << 10;
+
 /// Bytes that those who are being written to may send together in one turn, as
 /// long as each has the least share: what that takes, everybody else waits.
 const TURN_BYTES_MAX: usize = 6 << 20;
@@ -176,6 +179,13 @@ impl Budget {
             request_bytes: TURN_REQUEST_BYTES_MAX,
             bytes,
         }
+    }
+
+    /// What was used of it beyond a usual request and its response.
+    fn excess(&self) -> usize {
+        let responses = TURN_RESPONSES_MAX - self.responses;
+        let request_bytes = TURN_REQUEST_BYTES_MAX - self.request_bytes;
+        responses.saturating_sub(1) + request_bytes / USUAL_REQUEST_BYTES
     }
 
     /// Whether no further request can be answered in this turn.

@@ -39,6 +39,17 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Has files looked at again for what is about to be read, where it may have
+    /// been sent after they were.
+    fn look_anew(&self, desk: &mut Desk) {
+        if self.readable {
+            match desk.budget.responses < TURN_RESPONSES_MAX {
+                true => desk.read_clock(),
+                false => desk.read_clock_if_old(),
+            }
+        }
+    }
+
     /// What it is that the peer ended its side.
     fn ended(&self) -> CloseReason {
         match &self.state {
@@ -61,12 +72,7 @@ impl<T: Transport> Connection<T> {
             }
             _ => (0, desk.now, false),
         };
-        if self.readable {
-            match desk.budget.responses < TURN_RESPONSES_MAX {
-                true => desk.read_clock(),
-                false => desk.read_clock_if_old(),
-            }
-        }
+        self.look_anew(desk);
         let filled = match unjudged {
             true => held,
             false => held + self.receive(input, held)?,
@@ -84,9 +90,7 @@ impl<T: Transport> Connection<T> {
 
     /// [`State::DiscardingBody`].
     pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
-        if self.readable && desk.budget.responses < TURN_RESPONSES_MAX {
-            desk.read_clock();
-        }
+        self.look_anew(desk);
         let count = self.receive(input, 0)?;
         desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
         self.continue_body(&input[..count], desk)

@@ -55,31 +55,13 @@ impl Resource {
 
     /// The best representation that is accepted.
     pub(super) fn select(self: Arc<Self>, accept: AcceptEncoding) -> Result<Selected, Refusal> {
-        Ok(Selected {
-            coding: self.choose(accept)?,
-            resource: self,
-        })
-    }
-
-    /// The best representation that is accepted, and no other: what is good for
-    /// one answer holds no more descriptors than that needs.
-    fn reduce(mut self, accept: AcceptEncoding) -> Result<Selected, Refusal> {
-        let coding = self.choose(accept)?;
-        let variants = self.variants.take();
-        let chosen = coding.and_then(|coding| variants?[coding as usize].take());
-        Ok(Selected {
-            resource: Arc::new(Resource {
-                original: chosen.unwrap_or(self.original),
-                ..self
-            }),
-            coding: None,
-        })
-    }
-
-    fn choose(&self, accept: AcceptEncoding) -> Result<Option<ContentCoding>, Refusal> {
-        accept
+        let coding = accept
             .choose(|coding| self.variant(coding).is_some())
-            .map_err(|NoneAcceptable| Refusal::NotAcceptable)
+            .map_err(|NoneAcceptable| Refusal::NotAcceptable)?;
+        Ok(Selected {
+            resource: self,
+            coding,
+        })
     }
 
     /// Whether it still is what lies beneath `root`, looked up at most once a
@@ -151,8 +133,8 @@ struct Loading {
 }
 
 impl Loader<'_> {
-    /// Loads the file at `path`, opened as `file`, and what lies beside it:
-    /// into memory, or open where it is too large for that.
+    /// Loads the file at `path`, opened as `file`, and what lies beside it.
+    /// At most two descriptors are open at a time.
     pub(super) fn load(
         &self,
         path: &[u8],
@@ -163,13 +145,27 @@ impl Loader<'_> {
         let mut plain = self.plain.borrow_mut();
         let siblings = plain.look_beside(self.root, &paths, self.turn, self.now);
         drop(plain);
-        let original = Body::read(file, identity).map_err(Refusal::from)?;
         let loading = Loading {
             content_type: self.descriptions.content_type(path),
             paths,
-            // It may have changed since it was opened.
-            identity: original.identity,
+            identity,
             siblings,
+        };
+        if self.keeps {
+            self.load_whole(loading, file)
+        } else {
+            self.load_chosen(loading, file)
+        }
+    }
+
+    /// Reads the original and all variants into memory, or opens those that
+    /// are too large for it.
+    fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let original = Body::read(file, loading.identity).map_err(Refusal::from)?;
+        // It may have changed since it was opened.
+        let loading = Loading {
+            identity: original.identity,
+            ..loading
         };
         let mut bodies = PerCoding::<Option<Body>>::default();
         for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
@@ -177,18 +173,59 @@ impl Loader<'_> {
                 *body = Some(Body::read(file, identity).map_err(Refusal::from)?);
             }
         }
-        let settled = self.keeps
-            && bodies
-                .iter()
-                .flatten()
-                .chain([&original])
-                .all(|body| is_settled(&body.identity, self.now));
-        let resource = self.assemble(loading, original, bodies, settled);
+        let settled = bodies
+            .iter()
+            .flatten()
+            .chain([&original])
+            .all(|body| is_settled(&body.identity, self.now));
+        let resource = Arc::new(self.assemble(loading, original, bodies, settled));
         if settled {
-            Ok(Loaded::Lasting(Arc::new(resource)))
+            Ok(Loaded::Lasting(resource))
         } else {
-            resource.reduce(self.accept).map(Loaded::Once)
+            resource.select(self.accept).map(Loaded::Once)
         }
+    }
+
+    /// Reads or opens the one representation that is chosen, for one answer. The
+    /// others are not: descriptors are scarce.
+    fn load_chosen(&self, mut loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let mut chosen = (file, loading.identity);
+        let mut chosen_coding = None;
+        while let Some(coding) = self.choose(&loading)? {
+            if let Some(sibling) = self.open_sibling(&loading, coding)? {
+                chosen = sibling;
+                chosen_coding = Some(coding);
+                break;
+            }
+            // There, but not to be served: choose again as if it were not.
+            loading.siblings.found[coding as usize] = None;
+        }
+        let (file, identity) = chosen;
+        let mut codings = ContentCoding::ALL.into_iter();
+        let representation = self.descriptions.describe(
+            Body::read(file, identity).map_err(Refusal::from)?,
+            Circumstances {
+                content_type: &loading.content_type,
+                coding: chosen_coding,
+                varies: codings.any(|coding| loading.has(coding)),
+                now: self.now,
+            },
+        );
+        Ok(Loaded::Once(Selected {
+            resource: Arc::new(Resource {
+                original: representation,
+                variants: None,
+                watch: loading.watch(self.turn),
+                settled: false,
+            }),
+            coding: None,
+        }))
+    }
+
+    fn choose(&self, loading: &Loading) -> Result<Option<ContentCoding>, Refusal> {
+        self.accept
+            .choose(|coding| loading.has(coding))
+            .map_err(|NoneAcceptable| Refusal::NotAcceptable)
     }
 
     /// Opens the sibling in `coding`: a regular file beneath the root, not

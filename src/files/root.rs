@@ -14,7 +14,7 @@ use cap_std::{
     fs::{Dir, OpenOptions, OpenOptionsExt},
 };
 use rustix::{
-    fs::{AtFlags, FileType, OFlags, Stat, fstat, statat},
+    fs::{Access, AtFlags, FileType, OFlags, Stat, accessat, fstat, statat},
     io::Errno,
 };
 
@@ -159,9 +159,13 @@ impl Root {
         stat.ok().map(|stat| FileIdentity::new(&stat))
     }
 
-    /// Whether the folder itself can be read.
-    pub(super) fn is_readable(&self) -> bool {
-        self.open_beneath(b".").is_ok()
+    /// Whether the folder may be read, but not by this process: the sandbox knew
+    /// nothing of it. access(2) does not ask Landlock.
+    pub(super) fn is_out_of_bounds(&self) -> bool {
+        let opened = self.open_beneath(b".").map_err(Refusal::from);
+        let wanted = Access::READ_OK | Access::EXEC_OK;
+        matches!(opened, Err(Refusal::Forbidden))
+            && accessat(&self.dir, ".", wanted, AtFlags::empty()).is_ok()
     }
 
     /// Whether there is nothing at all at `path`, not even a link.

@@ -2,9 +2,10 @@
 
 mod absences;
 mod first_look;
+mod lookups;
 mod recall;
 
-pub use self::recall::Remembered;
+pub use self::{lookups::Lookups, recall::Remembered};
 
 use std::{
     cell::{Cell, RefCell},
@@ -88,15 +89,6 @@ pub struct View {
     plain: RefCell<PlainFolders>,
 }
 
-/// How often a file was found in memory, and how often it had to be opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lookups {
-    /// Answered from memory, after a check or sharing one.
-    pub hits: u64,
-    /// Opened and, where it is small, kept from then on.
-    pub misses: u64,
-}
-
 impl Site {
     /// Opens the root.
     pub fn open(options: &SiteOptions) -> io::Result<Arc<Site>> {
@@ -174,8 +166,7 @@ impl Site {
         }
         let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);
         let mut new = Tree::open(&self.path, cache)?;
-        if old.root.is_readable() && !new.root.is_readable() {
-            // The sandbox, it may be, which knew nothing of this folder.
+        if new.root.is_out_of_bounds() {
             return Err(Errno::ACCESS.into());
         }
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
@@ -221,14 +212,6 @@ impl View {
         }
         self.plain.get_mut().release(turn);
         self.site.release(&self.tree, turn);
-    }
-
-    /// What was looked up since the last call.
-    pub fn take_lookups(&self) -> Lookups {
-        Lookups {
-            hits: self.hits.take(),
-            misses: self.misses.take(),
-        }
     }
 
     /// Lets go of the files that are kept open, for want of descriptors, and

@@ -172,7 +172,7 @@ impl Watch {
     }
 }
 
-/// A value as a number, the same in every process: another one gives another,
+/// A value as a number, the same in every process of one build: another one gives another,
 /// but for a chance of one in 2^64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();

@@ -1,7 +1,7 @@
 //! The process confined to what it serves, once it listens.
 //!
 //! After [`confine`] the process can read beneath the folder in which the root
-//! stands, append to the access log, and remove files from the folder of a Unix
+//! stands, and where a link leads to it beneath that of its releases, append to the access log, and remove files from the folder of a Unix
 //! domain socket it made, as it does at the end. It can open nothing else, execute
 //! nothing, bind or connect no TCP socket, and signal no other process: as far
 //! as the kernel's Landlock knows these. The sockets that listen already go on
@@ -117,7 +117,7 @@ fn readable(root: &Path) -> Vec<PathBuf> {
     {
         let mut way = target.strip_prefix(&place).into_iter().flatten();
         let releases = match (way.next(), way.next()) {
-            (Some(first), Some(_)) => Some(place.join(first)),
+            (Some(first), Some(_)) if place.parent().is_some() => Some(place.join(first)),
             _ => parent(&target),
         };
         releases.iter().for_each(|folder| add(folder));

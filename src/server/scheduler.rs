@@ -39,6 +39,10 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// the next.
 const READY_MAX: Duration = Duration::from_millis(2);
 
+/// Responses, beyond one each, that the events of a turn may bring before who is
+/// told of after that waits for the next.
+const EXCESS_MAX: usize = 256;
+
 /// A connection on its way to its worker.
 #[derive(Debug)]
 pub struct Accepted<T> {
@@ -93,6 +97,8 @@ pub struct Scheduler<T, O> {
     ready: VecDeque<Place>,
     /// How many of them were so when the last turn ended.
     waiting: usize,
+    /// What this turn's events have brought beyond a usual request each.
+    excess: usize,
     /// Since when the client is silent that has been so for the longest, where
     /// that is long enough, as of the last sweep.
     silent_since: Option<Instant>,
@@ -112,6 +118,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             table: Table::default(),
             ready: VecDeque::new(),
             waiting: 0,
+            excess: 0,
             silent_since: None,
             arrivals: Vec::new(),
             stop_at: None,
@@ -154,7 +161,16 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         // Who waits for a turn has it after the events: one, not two.
         match self.table.get_mut(place) {
             Some(slot) if slot.is_queued => slot.connection.note_hint(hint),
-            _ => self.step(place, hint),
+            // Enough of this turn went to those who ask for much.
+            Some(slot) if self.excess > EXCESS_MAX => {
+                slot.connection.note_hint(hint);
+                slot.is_queued = true;
+                self.ready.push_back(place);
+            }
+            _ => {
+                self.step(place, hint);
+                self.excess += self.desk.excess();
+            }
         }
     }
 
@@ -166,6 +182,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             self.sweep();
         }
         self.waiting = self.ready.len();
+        self.excess = 0;
     }
 
     /// Takes what was handed over, and serves it at once: a client that speaks
@@ -315,7 +332,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     fn sweep(&mut self) {
         self.sweep_at = self.desk.now + SWEEP_INTERVAL;
         self.look_for_silent();
-        if self.evictable_since().is_some() && self.outside.is_starving() {
+        if self.has_evictable() && self.outside.is_starving() {
             self.evict();
         }
         let (mut reading, mut writing, mut lingering) = (0, 0, 0);

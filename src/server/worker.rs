@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use log::error;
@@ -39,6 +39,10 @@ const EVENTS_MAX: usize = 1024;
 const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READS: Interest = Interest::READABLE;
+
+/// Added to the time since which a client is silent, in nanoseconds: later than
+/// any since which one is idle.
+const SILENT: u64 = 1 << 62;
 
 /// The rest of the process, as a worker's connections meet it.
 #[derive(Debug)]
@@ -127,11 +131,15 @@ impl Scheduler<Stream, Process> {
     fn publish(&mut self, was_asked: bool) {
         self.count();
         let Process { post, shared, .. } = &self.outside;
-        let since = self.evictable_since();
-        let nanoseconds = since.map_or(u64::MAX, |since| {
+        let nanoseconds = |since: Instant| {
             let nanoseconds = since.saturating_duration_since(shared.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
-        });
+        };
+        let idle = self.longest_idle_since().map(nanoseconds);
+        let silent = self.longest_silent_since().map(nanoseconds);
+        // An idle one of any worker goes before a silent one of any other.
+        let since = idle.or(silent.map(|since| since | SILENT));
+        let nanoseconds = since.unwrap_or(u64::MAX);
         post.idle_since.store(nanoseconds, Relaxed);
         if was_asked {
             post.evict.store(false, SeqCst);

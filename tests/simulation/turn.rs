@@ -55,7 +55,9 @@ fn a_turn_has_a_bounded_share() {
     check("", "/many/", 0);
 }
 
-/// A worker, and connections on which more is asked than a turn brings.
+const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A worker, and connections on which much is asked.
 struct Crowd {
     _ground: Ground,
     scheduler: Scheduler<Script, Outside>,
@@ -63,14 +65,13 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(count: usize, clock: Option<Clock>) -> Crowd {
+    fn new(count: usize, requests: usize, clock: Option<Clock>) -> Crowd {
         let ground = Ground::new(|_| {});
         let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
         let mut wires = Vec::new();
         for token in 0..count {
             let wire = Wire::new(1 << 30);
-            let requests = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n".repeat(400);
-            wire.borrow_mut().arrive(requests.as_bytes());
+            wire.borrow_mut().arrive(HEAD.repeat(requests).as_bytes());
             let accepted = Accepted {
                 stream: Script::new(&wire),
                 token,
@@ -92,7 +93,8 @@ impl Crowd {
             scheduler,
             wires,
         };
-        assert_eq!(crowd.responses(), vec![128; count], "of the first turn");
+        let first = vec![requests.min(128); count];
+        assert_eq!(crowd.responses(), first, "of the first turn");
         crowd
     }
 
@@ -110,7 +112,7 @@ impl Crowd {
 
 #[test]
 fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
-    let mut crowd = Crowd::new(3, None);
+    let mut crowd = Crowd::new(3, 400, None);
     crowd.scheduler.desk.begin_turn();
     let readable = Hint {
         readable: true,
@@ -124,7 +126,7 @@ fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
 #[test]
 fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
     const CROWD: usize = 700;
-    let mut crowd = Crowd::new(CROWD, Some(Clock::System));
+    let mut crowd = Crowd::new(CROWD, 400, Some(Clock::System));
     let mut served = Vec::new();
     while served.len() < CROWD {
         crowd.scheduler.desk.begin_turn();
@@ -138,4 +140,26 @@ fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
         assert!(served.len() - before < CROWD, "all in one turn");
         assert!(served.is_sorted(), "not in their order");
     }
+}
+
+#[test]
+fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
+    let mut crowd = Crowd::new(20, 100, None);
+    crowd.scheduler.desk.begin_turn();
+    for (token, wire) in crowd.wires.iter().enumerate() {
+        wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());
+        let readable = Hint {
+            readable: true,
+            ..Hint::default()
+        };
+        crowd.scheduler.take_event(token, readable);
+    }
+    // 99 beyond one each, and the one that goes beyond 256.
+    let responses = crowd.responses();
+    assert_eq!(responses[..3], [100; 3]);
+    assert_eq!(responses[3..], [0; 17]);
+    crowd.scheduler.finish_turn();
+    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.finish_turn();
+    assert_eq!(crowd.responses()[3..], [100; 17]);
 }

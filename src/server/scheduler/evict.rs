@@ -12,21 +12,29 @@ use crate::{
 pub const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
-    /// Since when the connection is of no use that would be closed for another.
-    pub fn evictable_since(&self) -> Option<Instant> {
-        self.longest_idle_since().or(self.silent_since)
+    /// Whether there is a connection to be closed for another.
+    pub(super) fn has_evictable(&self) -> bool {
+        self.longest_idle_since().or(self.silent_since).is_some()
+    }
+
+    /// Since when the client is silent that would make room where none is idle.
+    pub fn longest_silent_since(&self) -> Option<Instant> {
+        self.silent_since
     }
 
     /// Closes the connection that has been idle the longest, or where none is
     /// idle the one whose client has been silent the longest.
-    pub fn evict(&mut self) {
+    /// Says whether there was one.
+    pub fn evict(&mut self) -> bool {
         let idle = self.table.longest_idle();
-        if let Some(place) = idle.or_else(|| Some(self.longest_silent()?.1)) {
+        let evicted = idle.or_else(|| Some(self.longest_silent()?.1));
+        if let Some(place) = evicted {
             self.close(place, CloseReason::Evicted);
         }
         if idle.is_none() {
             self.look_for_silent();
         }
+        evicted.is_some()
     }
 
     /// Of the clients that have been silent for long enough, the one that has
@@ -56,9 +64,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         if self.desk.view.close_kept_files() > 0 {
             return;
         }
-        match self.evictable_since() {
-            Some(_) => self.evict(),
-            None => self.outside.starve(),
+        if !self.evict() {
+            self.outside.starve();
         }
     }
 }

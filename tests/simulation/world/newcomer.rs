@@ -73,39 +73,68 @@ fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 
-/// A request that is complete only when its connection, readable since the turn
-/// began, is read: after a file was looked at, and after `download` was sent.
-fn check_read_late(download: &str, expected: &str) {
+/// The end of the request for a file that comes late in a turn: after the file
+/// was looked at, `download` was sent, and the file changed.
+#[derive(Clone, Copy, Debug)]
+struct Late<'a> {
+    /// Whether both files had been read from the disk in an earlier turn.
+    is_warm: bool,
+    download: &'a str,
+    /// What was there of the request when the turn began, and the rest.
+    request: [&'a str; 2],
+}
+
+fn check_late(late: Late<'_>, expected: &str) {
     let mut stage = Stage::new();
-    let wires = [1, 2, 3].map(|token| {
+    let wires = [0, 1, 2, 3].map(|token| {
         let wire = Wire::new(1 << 20);
         stage.connect(token, &wire);
         wire
     });
-    stage.set_clock(1);
-    stage.scheduler.desk.begin_turn();
-    let ask = |stage: &mut Stage, token: usize, name: &str| {
-        let wire = &wires[token - 1];
-        let request = format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n");
-        wire.borrow_mut().arrive(request.as_bytes());
+    let send = |stage: &mut Stage, token: usize, bytes: &str| {
+        wires[token].borrow_mut().arrive(bytes.as_bytes());
         let readable = Hint {
             readable: true,
             ..Hint::default()
         };
         stage.scheduler.take_event(token, readable);
-        wire.borrow_mut().take_written()
+        wires[token].borrow_mut().take_written()
     };
-    assert!(ask(&mut stage, 1, "a.txt").ends_with(b"\r\n\r\nalpha\n"));
-    assert!(ask(&mut stage, 2, download).len() > 50 << 10);
+    let get = |name: &str| format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n");
+    if late.is_warm {
+        send(&mut stage, 0, &get("a.txt"));
+        send(&mut stage, 0, &get(late.download));
+    }
+    send(&mut stage, 3, late.request[0]);
+    stage.scheduler.finish_turn();
+    stage.scheduler.count();
+    stage.set_clock(1);
+    stage.scheduler.desk.begin_turn();
+    assert!(send(&mut stage, 1, &get("a.txt")).ends_with(b"\r\n\r\nalpha\n"));
+    assert!(send(&mut stage, 2, &get(late.download)).len() > 50 << 10);
     stage.change_file();
     stage.set_clock(2);
-    let reply = ask(&mut stage, 3, "a.txt");
+    let reply = send(&mut stage, 3, late.request[1]);
     let reply = String::from_utf8_lossy(&reply);
-    assert!(reply.ends_with(expected), "{download}: {reply}");
+    assert!(reply.ends_with(expected), "{late:?}: {reply}");
 }
 
 #[test]
-fn what_was_seen_of_a_file_holds_until_much_was_sent_in_the_turn() {
-    check_read_late("large.bin", "\r\n\r\nomega\n");
-    check_read_late("cached.bin", "\r\n\r\nalpha\n");
+fn what_was_seen_of_a_file_holds_until_much_was_done_in_the_turn() {
+    let (new, old) = ("\r\n\r\nomega\n", "\r\n\r\nalpha\n");
+    let whole = ["", "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n"];
+    let late = |is_warm, download, request| Late {
+        is_warm,
+        download,
+        request,
+    };
+    check_late(late(true, "cached.bin", whole), old);
+    check_late(late(true, "large.bin", whole), new);
+    check_late(late(false, "cached.bin", whole), new);
+    let body = [
+        "GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n",
+        "x",
+    ];
+    check_late(late(true, "cached.bin", body), old);
+    check_late(late(true, "large.bin", body), new);
 }

@@ -142,7 +142,7 @@ fn print(text: &str) -> ExitCode {
 
 /// Says one line on standard error. Where that fails nothing more can be said.
 fn complain(reason: &str) {
-    let _ = writeln!(io::stderr(), "stdhttpd: {}", one_line(reason));
+    Diagnostics::put(format!("stdhttpd: {}\n", one_line(reason)).as_bytes());
 }
 
 /// The text with its control characters escaped, so that a name of a file or

@@ -16,7 +16,7 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Writes all, unless it would have to wait.
-    fn put(bytes: &[u8]) -> bool {
+    pub fn put(bytes: &[u8]) -> bool {
         let mut out = io::stderr().lock();
         bytes
             .chunks(PIECE_BYTES)

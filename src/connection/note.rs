@@ -84,18 +84,20 @@ impl<'a> Said<'a> {
     /// That of bytes that are no request: their first line, and by which client
     /// they seem to be sent.
     pub fn raw(bytes: &'a [u8]) -> Said<'a> {
-        let mut lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
+        let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();
+        let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
         let mut fields = Fields::NONE;
-        for line in lines.filter(|line| !line.is_empty()) {
+        // What lies behind an empty line is another request's.
+        for line in lines.take_while(|line| !matches!(line, [] | [b'\r'])) {
             let colon = line.iter().position(|&byte| byte == b':');
             let (name, value) = line.split_at(colon.unwrap_or(line.len()));
-            let value = || value.get(1..).map(trim_blanks);
-            // The first: others may lie behind.
+            let value = value.strip_suffix(b"\r").unwrap_or(value);
+            let value = value.get(1..).map(trim_blanks);
             if name.eq_ignore_ascii_case(b"referer") {
-                fields.referer = fields.referer.or_else(value);
+                fields.referer = value;
             } else if name.eq_ignore_ascii_case(b"user-agent") {
-                fields.user_agent = fields.user_agent.or_else(value);
+                fields.user_agent = value;
             }
         }
         Said {
@@ -256,5 +258,7 @@ mod tests {
         let said = Said::raw(b"GET / HTTP/1.1\r\nHost\r\nuser-agent: U \nReferer:\r\n\r\n");
         assert_eq!(said.fields.user_agent, Some(&b"U"[..]));
         assert_eq!(said.fields.referer, Some(&b""[..]));
+        let said = Said::raw(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nUser-Agent: U\r\n\r\n");
+        assert_eq!(said.fields.user_agent, None);
     }
 }

@@ -231,8 +231,9 @@ impl Acceptor {
     }
 
     /// Whether a stream that waits can be handed over. At the limit, asks the
-    /// worker with the longest idle connection to close it; with none idle,
-    /// what waits goes on waiting, behind it in the backlog.
+    /// worker with the longest idle connection to close it, or with none idle the
+    /// one whose client is silent; with none of these what waits goes on waiting,
+    /// behind it in the backlog.
     fn has_room(&self) -> bool {
         if self.open() < self.connections_max {
             return true;
@@ -246,8 +247,8 @@ impl Acceptor {
         false
     }
 
-    /// Has the longest idle connection closed, if any is idle, and wants to be
-    /// woken when one is closed or falls idle. While one is on its way out no
+    /// Has the longest idle connection closed, if any is idle or silent, and wants
+    /// to be woken when one is closed or falls idle. While one is on its way out no
     /// second is asked for: it is for one newcomer.
     fn make_room(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);

@@ -139,6 +139,15 @@ pub struct Hint {
     pub read_closed: bool,
 }
 
+impl Hint {
+    /// Something may be written, and no more is said.
+    pub const WRITABLE: Hint = Hint {
+        readable: false,
+        writable: true,
+        read_closed: false,
+    };
+}
+
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

@@ -246,11 +246,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 && slot.is_queued
             {
                 slot.is_queued = false;
-                let hint = Hint {
-                    writable: true,
-                    ..Hint::default()
-                };
-                self.step(place, hint);
+                self.step(place, Hint::WRITABLE);
             }
         }
     }
@@ -353,9 +349,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 State::Idle { .. } => {}
             }
             if state.deadline(&self.desk.timeouts) <= now {
-                let before = idle_since(state);
-                let fate = slot.connection.expire_guarded(&mut self.desk);
-                self.settle(place, fate, before);
+                self.expire(place);
             }
         }
         self.count_busy(reading, writing, lingering);

@@ -1,10 +1,13 @@
-//! Who makes room when another waits for a connection or a descriptor.
+//! Who is let go: whose time is up, and who makes room when another waits for a
+//! connection or a descriptor.
 
 use std::time::{Duration, Instant};
 
-use super::{Outside, Scheduler};
+use super::{Outside, Scheduler, idle_since};
 use crate::{
-    connection::transport::Transport, observe::close_reason::CloseReason, server::table::Place,
+    connection::{Hint, transport::Transport},
+    observe::close_reason::CloseReason,
+    server::table::Place,
 };
 
 /// How long a client that has not said a word keeps its connection when another
@@ -66,6 +69,26 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
         if !self.evict() {
             self.outside.starve();
+        }
+    }
+
+    /// Ends a connection whose time is up. One that waits for its turn has that
+    /// first: what it was waited for may be there.
+    pub(super) fn expire(&mut self, place: Place) {
+        if let Some(slot) = self.table.get_mut(place)
+            && !slot.is_starved
+            && std::mem::take(&mut slot.is_queued)
+        {
+            self.step(place, Hint::WRITABLE);
+        }
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        let state = slot.connection.state();
+        if state.deadline(&self.desk.timeouts) <= self.desk.now {
+            let before = idle_since(state);
+            let fate = slot.connection.expire_guarded(&mut self.desk);
+            self.settle(place, fate, before);
         }
     }
 }

@@ -31,7 +31,8 @@ pub const READ_BYTES: usize = 16 << 10;
 const TURN_FOLDER_PIECES_MAX: usize = 1;
 
 /// What is sent, in bytes, before what was found of a file in a turn is not told
-/// any more to connections that are read later in it: that takes some 0.1 ms.
+/// any more to connections that are read later in it. By bytes and not by time,
+/// for reading the clock for each request costs more than it brings.
 const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// A worker's own things. All of it is reused from connection to connection.
@@ -169,8 +170,9 @@ impl Desk {
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
-    /// The same where much was sent since, or a file read: a connection that was readable when
-    /// the turn began may have been sent the end of its request only now.
+    /// The same where much was sent since, or a file read: a connection that was
+    /// readable when the turn began may have been sent the end of its request
+    /// only now.
     pub fn read_clock_if_old(&mut self) {
         if self.sent_since > CHECK_BYTES_MAX || self.view.has_loaded() {
             self.read_clock();

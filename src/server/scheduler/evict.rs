@@ -26,8 +26,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     /// Closes the connection that has been idle the longest, or where none is
-    /// idle the one whose client has been silent the longest.
-    /// Says whether there was one.
+    /// idle the one whose client has been silent the longest; says whether there
+    /// was one.
     pub fn evict(&mut self) -> bool {
         let idle = self.table.longest_idle();
         let evicted = idle.or_else(|| Some(self.longest_silent()?.1));

@@ -331,6 +331,11 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         if self.has_evictable() && self.outside.is_starving() {
             self.evict();
         }
+        // Before their time is up, which is shorter by now for those whose request
+        // may be on its way: half a head is let go, not told of its time-out.
+        if self.stop_at.is_some() {
+            self.dismiss();
+        }
         let (mut reading, mut writing, mut lingering) = (0, 0, 0);
         for place in 0..self.table.end() {
             let now = self.desk.now;
@@ -354,9 +359,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
         self.count_busy(reading, writing, lingering);
         self.desk.share_bytes = share_bytes(writing);
-        if self.stop_at.is_some() {
-            self.dismiss();
-        }
         if self.stop_at.is_some_and(|at| at <= self.desk.now) {
             for place in 0..self.table.end() {
                 self.close(place, CloseReason::Draining);

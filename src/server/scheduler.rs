@@ -234,6 +234,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Gives those in the ready queue who had no share in this turn their next.
     /// Who is not done goes to the end, behind everybody else's events.
     fn serve_ready(&mut self) {
+        if self.waiting == 0 {
+            return;
+        }
         let begun = self.desk.clock.now();
         for _ in 0..self.waiting {
             if self.desk.clock.now().saturating_duration_since(begun) > READY_MAX {

@@ -49,7 +49,7 @@ const SINGLE: &[&str] = &[
 
 /// How far the server's clock may seem from ours: one second for its whole
 /// seconds, the rest for a test that was made to wait.
-const CLOCK_SLACK: Duration = Duration::from_secs(15);
+const CLOCK_SLACK: Duration = Duration::from_secs(120);
 
 impl Reply {
     /// The value of a field; its name compared without case.

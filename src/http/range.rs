@@ -85,78 +85,37 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
         if specs > RANGES_MAX {
             return None;
         }
-        match RangeSpec::parse(spec)?.overlap(length) {
-            Overlap::Nothing => {}
-            Overlap::Part(range) => merged.add(range),
-            Overlap::EmptyWhole => return None,
+        if let Some(range) = select(spec, length)? {
+            merged.add(range);
         }
     }
     (specs > 0).then_some(merged)
 }
 
-/// One `range-spec`. A number beyond 64 bits is `u64::MAX`: no file is longer.
-/// But of two of them the greater is told by their digits.
-#[derive(Clone, Copy)]
-enum RangeSpec {
-    /// `first-pos "-" [ last-pos ]`, never last before first.
-    Int { first: u64, last: Option<u64> },
-    /// `"-" suffix-length`.
-    Suffix { length: u64 },
-}
-
-/// What a [`RangeSpec`] selects of a representation.
-enum Overlap {
-    /// It is unsatisfiable.
-    Nothing,
-    /// These bytes.
-    Part(ByteRange),
-    /// All of an empty representation: satisfiable by section 14.1.2, yet
-    /// `Content-Range` has no way to say it.
-    EmptyWhole,
-}
-
-impl RangeSpec {
-    fn parse(spec: &[u8]) -> Option<RangeSpec> {
-        let dash = spec.iter().position(|&byte| byte == b'-')?;
-        let (first, last) = (&spec[..dash], &spec[dash + 1..]);
-        if first.is_empty() {
-            let length = number(last)?;
-            return Some(RangeSpec::Suffix { length });
-        }
-        let first_pos = number(first)?;
-        if last.is_empty() {
-            return Some(RangeSpec::Int {
-                first: first_pos,
-                last: None,
-            });
-        }
-        let last_pos = number(last)?;
-        (magnitude(first) <= magnitude(last)).then_some(RangeSpec::Int {
-            first: first_pos,
-            last: Some(last_pos),
-        })
-    }
-
-    /// Section 14.1.2: an int-range is satisfiable when it begins before the
-    /// end, a suffix-range when its length is not zero.
-    fn overlap(self, length: u64) -> Overlap {
-        let end = length.checked_sub(1);
-        match (self, end) {
-            (RangeSpec::Suffix { length: 0 }, _) | (RangeSpec::Int { .. }, None) => {
-                Overlap::Nothing
-            }
-            (RangeSpec::Suffix { .. }, None) => Overlap::EmptyWhole,
-            (RangeSpec::Suffix { length: suffix }, Some(end)) => Overlap::Part(ByteRange {
-                first: length.saturating_sub(suffix),
-                last: end,
-            }),
-            (RangeSpec::Int { first, .. }, Some(end)) if first > end => Overlap::Nothing,
-            (RangeSpec::Int { first, last }, Some(end)) => Overlap::Part(ByteRange {
-                first,
-                last: last.unwrap_or(end).min(end),
-            }),
-        }
-    }
+/// What one `range-spec` selects of a representation of `length` bytes: nothing
+/// where it is unsatisfiable. `None` when the field is to be ignored.
+///
+/// A number beyond 64 bits is `u64::MAX`: no file is longer. But of two of them
+/// the greater is told by their digits.
+fn select(spec: &[u8], length: u64) -> Option<Option<ByteRange>> {
+    let dash = spec.iter().position(|&byte| byte == b'-')?;
+    let (first, last) = match (&spec[..dash], &spec[dash + 1..]) {
+        // `"-" suffix-length`
+        (b"", suffix) => match number(suffix)? {
+            // All of an empty representation: satisfiable by section 14.1.2, yet
+            // `Content-Range` has no way to say it.
+            1.. if length == 0 => return None,
+            suffix => (length.saturating_sub(suffix), u64::MAX),
+        },
+        // `first-pos "-" [ last-pos ]`, never last before first.
+        (first, b"") => (number(first)?, u64::MAX),
+        (first, last) if magnitude(first) <= magnitude(last) => (number(first)?, number(last)?),
+        _ => return None,
+    };
+    // Section 14.1.2: it is satisfiable when it begins before the end, as a suffix
+    // does whose length is not zero.
+    let last = last.min(length.saturating_sub(1));
+    Some((first < length).then_some(ByteRange { first, last }))
 }
 
 /// What orders digits as the numbers they are, of any length.

@@ -134,7 +134,7 @@ fn paths(criterion: &mut Criterion) {
 fn bodies(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chunked");
     let decode = |body: &[u8]| {
-        let mut decoder = ChunkedDecoder::new();
+        let mut decoder = ChunkedDecoder::default();
         let decoded = decoder.decode(body).ok()?;
         decoded.complete.then_some(decoder.content_bytes())
     };

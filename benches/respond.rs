@@ -110,7 +110,7 @@ fn preconditions(c: &mut Criterion) {
             if_match: Lines::new(&lines, "if-match"),
             if_none_match: Lines::new(&lines, "if-none-match"),
             if_modified_since: Lines::new(&lines, "if-modified-since").iter().next(),
-            ..Fields::NONE
+            ..Fields::default()
         };
         group.bench_function(name, |b| {
             b.iter(|| assert_eq!(evaluate(black_box(&fields), validators), expected));

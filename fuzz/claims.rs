@@ -69,9 +69,9 @@ pub fn chunked(bytes: &[u8]) {
     let Some((&size, body)) = bytes.split_first() else {
         return;
     };
-    let mut decoder = ChunkedDecoder::new();
+    let mut decoder = ChunkedDecoder::default();
     let whole = decoder.decode(body);
-    let mut pieces = ChunkedDecoder::new();
+    let mut pieces = ChunkedDecoder::default();
     let mut consumed = 0;
     let mut verdict = Ok(Decoded {
         consumed: 0,

@@ -26,7 +26,7 @@ impl Body {
         match framing {
             BodyFraming::None => None,
             BodyFraming::Length(left) => Some(Body::Length { left, arrived: 0 }),
-            BodyFraming::Chunked => Some(Body::Chunked(ChunkedDecoder::new())),
+            BodyFraming::Chunked => Some(Body::Chunked(ChunkedDecoder::default())),
         }
     }
 

@@ -242,7 +242,7 @@ impl Marks {
             fields: Fields {
                 referer: self.referer.map(bytes),
                 user_agent: self.user_agent.map(bytes),
-                ..Fields::NONE
+                ..Fields::default()
             },
         }
     }

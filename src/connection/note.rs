@@ -87,7 +87,7 @@ impl<'a> Said<'a> {
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
-        let mut fields = Fields::NONE;
+        let mut fields = Fields::default();
         // What lies behind an empty line is another request's.
         for line in lines.take_while(|line| !matches!(line, [] | [b'\r'])) {
             let colon = line.iter().position(|&byte| byte == b':');

@@ -36,8 +36,9 @@ pub const TRAILERS_BYTES_MAX: u32 = 8 << 10;
 /// The most fields of the trailer section; more is 431.
 pub const TRAILERS_MAX: u32 = 32;
 
-/// A decoder that is fed bytes as they come and keeps only its state.
-#[derive(Clone, Debug)]
+/// A decoder that is fed bytes as they come and keeps only its state. By default
+/// it stands at the start of a body.
+#[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
     /// The error, once there is one.
@@ -64,8 +65,9 @@ pub struct Decoded {
 }
 
 /// What the next byte is part of, or follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     Size,
     Extension(Extension),
     SizeLineFeed,
@@ -98,23 +100,6 @@ enum Extension {
 }
 
 impl ChunkedDecoder {
-    /// A decoder at the start of a body.
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
-        ChunkedDecoder {
-            state: State::Size,
-            refused: None,
-            chunk_bytes: 0,
-            size_digits: 0,
-            extension_bytes: 0,
-            extensions_bytes: 0,
-            trailers_bytes: 0,
-            trailers: 0,
-            name: Vec::new(),
-            content_bytes: 0,
-        }
-    }
-
     /// Takes the next piece. An error is final: it comes again whatever
     /// follows. The verdict does not depend on how the body is cut in pieces.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {

@@ -250,7 +250,10 @@ mod tests {
         assert_eq!(parse(&[b"gzip;q=0.5", b"br"]), parse(&[b"gzip;q=0.5, br"]));
         assert_eq!(parse(&[]), AcceptEncoding::IDENTITY);
         assert_eq!(parse(&[b""]), AcceptEncoding::IDENTITY);
-        assert_eq!(AcceptEncoding::parse(Lines::NONE), AcceptEncoding::IDENTITY);
+        assert_eq!(
+            AcceptEncoding::parse(Lines::default()),
+            AcceptEncoding::IDENTITY
+        );
     }
 
     #[test]

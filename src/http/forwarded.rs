@@ -147,7 +147,7 @@ mod tests {
         let fields = Fields {
             forwarded: Lines::new(&all, "forwarded"),
             x_forwarded_for: Lines::new(&all, "x-forwarded-for"),
-            ..Fields::NONE
+            ..Fields::default()
         };
         let got = client(&fields, peer.parse().ok(), is_trusted);
         let got = got.map_or("unix:".into(), |address| address.to_string());

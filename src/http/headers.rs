@@ -66,8 +66,8 @@ pub fn quality(text: &[u8]) -> Option<u16> {
 /// All values of one field, in the order in which its lines came.
 ///
 /// A field whose grammar is a list may be spread over several lines
-/// (RFC 9110 section 5.3).
-#[derive(Clone, Copy, Debug)]
+/// (RFC 9110 section 5.3). By default there is no line: the field is absent.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Lines<'h> {
     /// From its first line on; empty where it has none.
     fields: &'h [Field<'h>],
@@ -86,9 +86,6 @@ impl<'h> Lines<'h> {
         Lines { fields }
     }
 
-    /// No line at all: the field is absent.
-    pub const NONE: Lines<'static> = Lines { fields: &[] };
-
     /// Whether the field is absent.
     pub fn is_absent(self) -> bool {
         self.fields.is_empty()
@@ -105,8 +102,9 @@ impl<'h> Lines<'h> {
 /// The fields of a request that decide its answer.
 ///
 /// Those that may stand only once are plain values (a second line of one is a
-/// [`RequestError`](super::error::RequestError)); lists are [`Lines`].
-#[derive(Clone, Copy, Debug)]
+/// [`RequestError`](super::error::RequestError)); lists are [`Lines`]. By default
+/// a head has none of them.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Fields<'h> {
     /// `Accept` (RFC 9110 section 12.5.1).
     pub accept: Lines<'h>,
@@ -134,24 +132,6 @@ pub struct Fields<'h> {
     pub x_forwarded_for: Lines<'h>,
 }
 
-impl Fields<'_> {
-    /// A head without any of these fields.
-    pub const NONE: Fields<'static> = Fields {
-        accept: Lines::NONE,
-        accept_encoding: Lines::NONE,
-        if_match: Lines::NONE,
-        if_none_match: Lines::NONE,
-        if_modified_since: None,
-        if_unmodified_since: None,
-        if_range: None,
-        range: None,
-        referer: None,
-        user_agent: None,
-        forwarded: Lines::NONE,
-        x_forwarded_for: Lines::NONE,
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +154,7 @@ mod tests {
         check("accept", &[b"a", b"c", b""]);
         check("Accept-Encoding", &[b"d"]);
         check("range", &[]);
-        assert!(Lines::NONE.is_absent());
+        assert!(Lines::default().is_absent());
     }
 
     #[test]

@@ -321,7 +321,7 @@ proptest! {
             let at = place.index(body.len());
             bytes[at] = byte;
         }
-        let mut whole = ChunkedDecoder::new();
+        let mut whole = ChunkedDecoder::default();
         let expected = whole.decode(&bytes);
         if fault.is_none() {
             prop_assert_eq!(expected.map(|decoded| (decoded.consumed, decoded.complete)), Ok((body.len(), true)));
@@ -329,7 +329,7 @@ proptest! {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort();
-        let mut pieces = ChunkedDecoder::new();
+        let mut pieces = ChunkedDecoder::default();
         let mut consumed = 0;
         let mut verdict = Ok(false);
         for pair in cuts.windows(2) {

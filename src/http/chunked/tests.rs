@@ -7,7 +7,7 @@ use super::*;
 type Verdict = Option<Result<(usize, u64), u16>>;
 
 fn verdict(pieces: &[&[u8]]) -> Verdict {
-    let mut decoder = ChunkedDecoder::new();
+    let mut decoder = ChunkedDecoder::default();
     let mut body_bytes = 0;
     for (at, piece) in pieces.iter().enumerate() {
         match decoder.decode(piece) {

@@ -98,7 +98,7 @@ pub(super) fn judge<'h>(
     all: &'h [Field<'h>],
     version: Version,
 ) -> Result<FieldVerdict<'h>, RequestError> {
-    let mut fields = Fields::NONE;
+    let mut fields = Fields::default();
     let mut connection = ConnectionOptions::default();
     let mut expectation = Expectation::None;
     let mut content_length = None;

@@ -9,7 +9,7 @@ use super::{
     Connection, Fate, Step,
     desk::Desk,
     progress::Progress,
-    state::{ReadingFolder, State},
+    state::State,
     transport::{Transport, uninterrupted},
 };
 use crate::{
@@ -57,17 +57,11 @@ impl<T: Transport> Connection<T> {
         let State::ReadingFolder(reading) = std::mem::replace(&mut self.state, idle) else {
             return Continue(());
         };
-        let ReadingFolder {
-            since,
-            head,
-            unparsed,
-            ..
-        } = *reading;
-        let mut progress = Progress::begin(since);
-        let last = unparsed.is_empty();
-        let answered = self.answer_kept(head, Some(listed), last, &mut progress, desk);
+        let mut progress = Progress::begin(reading.since);
+        let last = reading.unparsed.is_empty();
+        let answered = self.answer_kept(reading.head, Some(listed), last, &mut progress, desk);
         self.sent(answered, desk)?;
         progress.received = desk.now;
-        self.go_on(&unparsed, progress, desk)
+        self.go_on(&reading.unparsed, progress, desk)
     }
 }

@@ -190,33 +190,23 @@ pub fn finished(identity: &mut Identity, desk: &mut Desk, unfinished: Unfinished
 }
 
 fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Instant) {
-    let Note {
-        number,
-        queued: Queued {
-            status,
-            content_bytes,
-        },
-        close,
-        received,
-    } = note;
-    let took = now.saturating_duration_since(received);
+    let (status, bytes) = (note.queued.status, note.queued.content_bytes);
+    let took = now.saturating_duration_since(note.received);
     if desk.counters.is_watched() {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         desk.counters.latency.record(nanoseconds);
         if let Some(story) = &mut identity.story {
-            story.request(line, status, content_bytes, received, now);
+            story.request(line, status, bytes, note.received, now);
         }
     }
     debug!(
-        "connection {}: request {number}: \"{}\" {}, {content_bytes} bytes, {} us, {}",
+        "connection {}: request {}: \"{}\" {}, {bytes} bytes, {} us, {}",
         identity.id,
+        note.number,
         line.escape_ascii(),
         status.code(),
         took.as_micros(),
-        match close {
-            None => "kept",
-            Some(reason) => reason.name(),
-        }
+        note.close.map_or("kept", CloseReason::name)
     );
 }
 

@@ -78,19 +78,14 @@ impl<'a> Frame<'a> {
 }
 
 fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) -> Queued {
-    let Chosen {
-        status,
-        ref selected,
-        ref part,
-        vary,
-    } = *chosen;
+    let selected = &chosen.selected;
     let size = selected.identity.size;
     let fields = &selected.fields;
-    let mut head = frame.head(status);
-    head.vary = vary;
-    let (lines, range) = match part {
+    let mut head = frame.head(chosen.status);
+    head.vary = chosen.vary;
+    let (lines, range) = match &chosen.part {
         Part::None => (fields.not_modified(), 0..0),
-        Part::Whole if status == Status::Ok => (fields.whole(), 0..size),
+        Part::Whole if chosen.status == Status::Ok => (fields.whole(), 0..size),
         // The site's own error page: its content, and none of its validators.
         Part::Whole => {
             head.content_type = Some(&selected.content_type);

@@ -180,12 +180,8 @@ impl<T: Transport> Connection<T> {
         progress: &mut Progress,
         desk: &mut Desk,
     ) -> Result<(), WriteError> {
-        let Response {
-            persistence,
-            queued,
-            written,
-        } = response;
-        let close = note::close_reason(persistence);
+        let queued = response.queued;
+        let close = note::close_reason(response.persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
             progress.then = Then::Close(reason);
@@ -202,7 +198,7 @@ impl<T: Transport> Connection<T> {
             || close.is_some()
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
-        let written = written.and_then(|()| match is_due {
+        let written = response.written.and_then(|()| match is_due {
             true => self.flush(progress, desk),
             false => Ok(()),
         });

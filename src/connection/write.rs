@@ -10,7 +10,7 @@ use super::{
     identity::Identity,
     note,
     output::{Flow, WriteError},
-    state::{State, Writing},
+    state::State,
     transport::Transport,
 };
 use crate::observe::close_reason::CloseReason;
@@ -61,16 +61,10 @@ impl<T: Transport> Connection<T> {
         let State::Writing(writing) = state else {
             return Continue(());
         };
-        let Writing {
-            unparsed,
-            then,
-            unfinished,
-            ..
-        } = *writing;
-        if let Some(unfinished) = unfinished {
+        if let Some(unfinished) = writing.unfinished {
             note::finished(&mut self.identity, desk, *unfinished);
         }
-        self.follow(then, unparsed, true, since, desk)
+        self.follow(writing.then, writing.unparsed, true, since, desk)
     }
 
     /// Notes that the response under way will not be finished, for `reason`.

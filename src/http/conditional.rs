@@ -34,10 +34,7 @@ pub enum Precondition {
 /// A date is compared with the file's alone. One in the future is as valid as
 /// any other: RFC 2616 had it ignored, and its successors dropped that rule.
 pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Precondition {
-    let Validators {
-        etag,
-        last_modified,
-    } = validators;
+    let (etag, last_modified) = (validators.etag, validators.last_modified);
 
     // Steps 1 and 2: If-Unmodified-Since counts only without If-Match.
     if !fields.if_match.is_absent() {

@@ -16,7 +16,6 @@ mod line;
 
 use std::mem::MaybeUninit;
 
-use self::fields::FieldVerdict;
 use super::{
     error::RequestError,
     framing::BodyFraming,
@@ -242,21 +241,16 @@ fn judge<'h>(head: &'h [u8], start: usize, parts: Parts<'h>) -> Result<Request<'
     let line_bytes = parts.method.len() + 1 + parts.target.len();
     let method = Method::from_token(parts.method);
     let target = Target::parse(method, parts.target)?;
-    let FieldVerdict {
-        fields,
-        framing,
-        connection,
-        expectation,
-    } = fields::judge(&head[..parts.head_bytes], parts.fields, parts.version)?;
+    let verdict = fields::judge(&head[..parts.head_bytes], parts.fields, parts.version)?;
     Ok(Request {
         method,
         line: &head[..line_bytes],
         target,
         version: parts.version,
-        fields,
-        framing,
-        connection,
-        expectation,
+        fields: verdict.fields,
+        framing: verdict.framing,
+        connection: verdict.connection,
+        expectation: verdict.expectation,
         head_bytes: start + parts.head_bytes,
     })
 }

@@ -278,20 +278,15 @@ impl Acceptor {
     }
 
     fn hand_over(&mut self, arrival: Arrival) {
-        let Arrival {
-            stream,
-            peer,
-            waited,
-        } = arrival;
         self.last_id += 1;
         let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
             post.hand_over(Accepted {
-                token: stream.as_raw_fd() as usize,
-                stream,
-                peer,
+                token: arrival.stream.as_raw_fd() as usize,
+                stream: arrival.stream,
+                peer: arrival.peer,
                 at: Instant::now(),
-                waited,
+                waited: arrival.waited,
                 id: self.last_id,
             });
         }

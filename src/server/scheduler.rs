@@ -200,14 +200,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     fn adopt(&mut self, accepted: Accepted<T>) {
-        let Accepted {
-            stream,
-            token,
-            peer,
-            at,
-            waited,
-            id,
-        } = accepted;
+        let (id, peer, at) = (accepted.id, accepted.peer, accepted.at);
         let worker = self.desk.worker;
         let watched = self.desk.counters.is_watched();
         let identity = Identity {
@@ -215,7 +208,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             peer,
             requests: 0,
             accepted: at,
-            waited,
+            waited: accepted.waited,
             story: watched.then(|| Story::begin(id, peer, worker, at)),
         };
         match peer {
@@ -223,7 +216,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             None => debug!("connection {id}: accepted by worker {worker}"),
         }
         self.desk.counters.add(Count::Accepted, 1);
-        let place = self.table.insert(token, Connection::new(stream, identity));
+        let connection = Connection::new(accepted.stream, identity);
+        let place = self.table.insert(accepted.token, connection);
         let readable = Hint {
             readable: true,
             ..Hint::default()

@@ -75,16 +75,12 @@ impl Room {
     /// Takes `bytes`, or says, once until all is given back, that there is no
     /// room for them.
     fn take(&self, bytes: u64) -> Result<(), Full> {
-        let Account {
-            held,
-            bytes_max,
-            is_told,
-        } = &*self.0;
-        let fits = |held: u64| held.checked_add(bytes).filter(|sum| sum <= bytes_max);
-        if held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
+        let bytes_max = self.0.bytes_max;
+        let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= bytes_max);
+        if self.0.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
             return Ok(());
         }
-        if !is_told.swap(true, Relaxed) {
+        if !self.0.is_told.swap(true, Relaxed) {
             log::warn!("listings hold {bytes_max} bytes, as many as they may: no further is made");
         }
         Err(Full)

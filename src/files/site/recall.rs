@@ -38,23 +38,17 @@ impl View {
     /// remembered. Neither allocates nor, once it was checked this turn, calls
     /// the system.
     pub fn recall(&self, remembered: &Remembered, turn: Turn) -> Option<Selected> {
-        let Remembered {
-            resource,
-            coding,
-            accept,
-            generation,
-        } = remembered;
-        if *generation != self.tree.generation {
+        if remembered.generation != self.tree.generation {
             return None;
         }
-        let resource = resource.upgrade()?;
-        if !resource.is_fresh(&self.tree.root, *accept, turn) {
+        let resource = remembered.resource.upgrade()?;
+        if !resource.is_fresh(&self.tree.root, remembered.accept, turn) {
             return None;
         }
         self.hits.update(|hits| hits + 1);
         Some(Selected {
             resource,
-            coding: *coding,
+            coding: remembered.coding,
         })
     }
 }

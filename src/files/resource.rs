@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fs::File, ops::Deref, sync::Arc};
 
 use super::{
-    Refusal, Turn,
+    Found, Refusal, Turn,
     content::{Body, Content},
     paths::Paths,
     plain::{PlainFolders, Siblings},
@@ -97,14 +97,14 @@ impl Resource {
     }
 }
 
-/// What loading brought.
+/// What looking at the disk brought.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    /// May serve until it changes.
+    /// A file that may serve until it changes.
     Lasting(Arc<Resource>),
-    /// Good for this answer alone: nothing is kept, or it was changed so
-    /// recently that the next change might not show.
-    Once(Selected),
+    /// Good for this answer alone: no file, or one of which nothing is kept, or
+    /// that was changed so recently that the next change might not show.
+    Once(Found),
 }
 
 /// Loads one file that was just opened.
@@ -161,7 +161,7 @@ impl Loader<'_> {
     /// Reads the original and all variants into memory, or opens those that
     /// are too large for it.
     fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
-        let original = Body::read(file, loading.identity).map_err(Refusal::from)?;
+        let original = Body::read(file, loading.identity)?;
         // It may have changed since it was opened.
         let loading = Loading {
             identity: original.identity,
@@ -170,7 +170,7 @@ impl Loader<'_> {
         let mut bodies = PerCoding::<Option<Body>>::default();
         for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
             if let Some((file, identity)) = self.open_sibling(&loading, coding)? {
-                *body = Some(Body::read(file, identity).map_err(Refusal::from)?);
+                *body = Some(Body::read(file, identity)?);
             }
         }
         let settled = bodies
@@ -182,7 +182,8 @@ impl Loader<'_> {
         if settled {
             Ok(Loaded::Lasting(resource))
         } else {
-            resource.select(self.accept).map(Loaded::Once)
+            let selected = resource.select(self.accept)?;
+            Ok(Loaded::Once(Found::File(selected)))
         }
     }
 
@@ -203,7 +204,7 @@ impl Loader<'_> {
         let (file, identity) = chosen;
         let mut codings = ContentCoding::ALL.into_iter();
         let representation = self.descriptions.describe(
-            Body::read(file, identity).map_err(Refusal::from)?,
+            Body::read(file, identity)?,
             Circumstances {
                 content_type: &loading.content_type,
                 coding: chosen_coding,
@@ -211,15 +212,14 @@ impl Loader<'_> {
                 now: self.now,
             },
         );
-        Ok(Loaded::Once(Selected {
-            resource: Arc::new(Resource {
-                original: representation,
-                variants: None,
-                watch: loading.watch(self.turn),
-                settled: false,
-            }),
-            coding: None,
-        }))
+        let resource = Arc::new(Resource {
+            original: representation,
+            variants: None,
+            watch: loading.watch(self.turn),
+            settled: false,
+        });
+        let coding = None;
+        Ok(Loaded::Once(Found::File(Selected { resource, coding })))
     }
 
     fn choose(&self, loading: &Loading) -> Result<Option<ContentCoding>, Refusal> {

@@ -264,23 +264,22 @@ impl View {
         let loaded = if path.is_hidden() {
             Err(Refusal::NotFound)
         } else if path.is_folder() {
-            self.open_index(key, accept, turn)
+            self.open_index(key, &self.loader(accept, turn))
         } else {
-            self.open_file(key, accept, turn)
+            self.open_file(key, &self.loader(accept, turn))
         };
-        if let Ok(Outcome::Loaded(Loaded::Lasting(resource))) = &loaded {
+        if let Ok(Loaded::Lasting(resource)) = &loaded {
             self.tree.cache.insert(key, Arc::clone(resource));
         } else if let Some(stale) = stale {
             self.tree.cache.remove(key, stale);
         }
         let loaded = loaded?;
-        if let Outcome::Loaded(_) = loaded {
+        if let Loaded::Lasting(_) | Loaded::Once(Found::File(_)) = loaded {
             self.misses.update(|misses| misses + 1);
         }
         match loaded {
-            Outcome::Loaded(Loaded::Lasting(resource)) => resource.select(accept).map(Found::File),
-            Outcome::Loaded(Loaded::Once(selected)) => Ok(Found::File(selected)),
-            Outcome::Other(found) => Ok(found),
+            Loaded::Lasting(resource) => resource.select(accept).map(Found::File),
+            Loaded::Once(found) => Ok(found),
         }
     }
 
@@ -290,13 +289,10 @@ impl View {
     }
 
     /// A path without a slash at its end.
-    fn open_file(&self, path: &[u8], accept: AcceptEncoding, turn: Turn) -> Outcomes {
-        let loader = self.loader(accept, turn);
-        let folder = Ok(Outcome::Other(Found::FolderWithoutSlash));
+    fn open_file(&self, path: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
+        let folder = Ok(Loaded::Once(Found::FolderWithoutSlash));
         match self.tree.root.open_beneath(path) {
-            Ok(Opened::File(file, identity)) => {
-                loader.load(path, file, identity).map(Outcome::Loaded)
-            }
+            Ok(Opened::File(file, identity)) => loader.load(path, file, identity),
             Ok(Opened::Folder(_)) => folder,
             Ok(Opened::Other) => Err(Refusal::NotFound),
             Err(error) => match Refusal::from(error) {
@@ -309,13 +305,10 @@ impl View {
     }
 
     /// A path with a slash at its end, or the root itself.
-    fn open_index(&self, folder: &[u8], accept: AcceptEncoding, turn: Turn) -> Outcomes {
-        let loader = self.loader(accept, turn);
+    fn open_index(&self, folder: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
         let path = [folder, INDEX].concat();
         match self.tree.root.open_beneath(&path) {
-            Ok(Opened::File(file, identity)) => {
-                loader.load(&path, file, identity).map(Outcome::Loaded)
-            }
+            Ok(Opened::File(file, identity)) => loader.load(&path, file, identity),
             Ok(Opened::Folder(_) | Opened::Other) => self.open_listing(folder),
             // Only where there is no index at all is the folder listed: one
             // that leads out of the root is refused.
@@ -326,7 +319,7 @@ impl View {
         }
     }
 
-    fn open_listing(&self, path: &[u8]) -> Outcomes {
+    fn open_listing(&self, path: &[u8]) -> Result<Loaded, Refusal> {
         if !self.site.listing {
             return Err(Refusal::NotFound);
         }
@@ -337,15 +330,12 @@ impl View {
             b"" => b".",
             name => name,
         };
-        match root.open_beneath(name) {
-            Ok(Opened::Folder(file)) => {
-                let room = self.site.listing_room.clone();
-                let folder = Folder::new(Arc::clone(root), path, file, room)?;
-                Ok(Outcome::Other(Found::Folder(folder)))
-            }
-            Ok(_) => Err(Refusal::NotFound),
-            Err(error) => Err(Refusal::from(error)),
-        }
+        let Opened::Folder(file) = root.open_beneath(name)? else {
+            return Err(Refusal::NotFound);
+        };
+        let room = self.site.listing_room.clone();
+        let folder = Folder::new(Arc::clone(root), path, file, room)?;
+        Ok(Loaded::Once(Found::Folder(folder)))
     }
 
     fn loader(&self, accept: AcceptEncoding, turn: Turn) -> Loader<'_> {
@@ -370,14 +360,6 @@ fn is_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
             .compare_exchange(before, turn.0, Relaxed, Relaxed)
             .is_ok()
 }
-
-/// What looking at the disk brought.
-enum Outcome {
-    Loaded(Loaded),
-    Other(Found),
-}
-
-type Outcomes = Result<Outcome, Refusal>;
 
 #[cfg(test)]
 mod tests;

@@ -174,7 +174,7 @@ impl Desk {
     /// readable when the turn began may have been sent the end of its request
     /// only now.
     pub fn read_clock_if_old(&mut self) {
-        if self.sent_since > CHECK_BYTES_MAX || self.view.has_loaded() {
+        if self.sent_since > CHECK_BYTES_MAX || self.view.misses.get() > 0 {
             self.read_clock();
         }
     }

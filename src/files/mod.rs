@@ -40,7 +40,7 @@ pub use self::{
     representation::Representation,
     resource::Selected,
     root::FileIdentity,
-    site::{Lookups, Remembered, Site, View},
+    site::{Remembered, Site, View},
 };
 
 /// The instant at which the current turn of the poll began, in nanoseconds

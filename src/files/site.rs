@@ -2,10 +2,9 @@
 
 mod absences;
 mod first_look;
-mod lookups;
 mod recall;
 
-pub use self::{lookups::Lookups, recall::Remembered};
+pub use self::recall::Remembered;
 
 use std::{
     cell::{Cell, RefCell},
@@ -83,8 +82,11 @@ struct Tree {
 pub struct View {
     site: Arc<Site>,
     tree: Arc<Tree>,
-    hits: Cell<u64>,
-    misses: Cell<u64>,
+    /// Files answered from memory, after a check or sharing one, until they are
+    /// counted.
+    pub hits: Cell<u64>,
+    /// Those that were opened and, where small, kept from then on; likewise.
+    pub misses: Cell<u64>,
     absences: RefCell<Absences>,
     plain: RefCell<PlainFolders>,
 }

@@ -365,10 +365,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
 
     /// Counts, for everybody to see, what a turn has changed.
     pub fn count(&mut self) {
-        let lookups = self.desk.view.take_lookups();
-        let counters = &self.desk.counters;
-        counters.add(Count::CacheHits, lookups.hits);
-        counters.add(Count::CacheMisses, lookups.misses);
+        let (counters, view) = (&self.desk.counters, &self.desk.view);
+        counters.add(Count::CacheHits, view.hits.take());
+        counters.add(Count::CacheMisses, view.misses.take());
         counters.idle.set(self.table.idle() as u64);
         if self.table.open() == 0 {
             // No sweep will come that would say so.

@@ -81,15 +81,11 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     if !inherited.is_empty() {
         return Ok(inherited);
     }
-    let settings = Settings {
-        reuse_port: config.reuse_port,
-        header_timeout: config.timeouts.header,
-    };
     let mut listeners = Vec::new();
     for listen in &config.listen {
         match listen {
-            Listen::Address(address) => listeners.push(bind(*address, settings)?),
-            Listen::Localhost(port) => listeners.extend(bind_localhost(*port, settings)?),
+            Listen::Address(address) => listeners.push(bind(*address, config)?),
+            Listen::Localhost(port) => listeners.extend(bind_localhost(*port, config)?),
             Listen::Unix { path, mode } => listeners.push(bind_unix(path, *mode)?),
         }
     }
@@ -114,18 +110,11 @@ pub fn announce(listeners: &[Listener]) {
     }
 }
 
-/// What the sockets share.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    reuse_port: bool,
-    header_timeout: Duration,
-}
-
 /// Both loopback addresses. A family that the machine lacks is passed over
 /// when the other is there; a port in use is an error.
-fn bind_localhost(port: u16, settings: Settings) -> Result<Vec<Listener>, StartError> {
-    let v4 = |port| bind((Ipv4Addr::LOCALHOST, port).into(), settings);
-    let v6 = |port| bind((Ipv6Addr::LOCALHOST, port).into(), settings);
+fn bind_localhost(port: u16, config: &Config) -> Result<Vec<Listener>, StartError> {
+    let v4 = |port| bind((Ipv4Addr::LOCALHOST, port).into(), config);
+    let v6 = |port| bind((Ipv6Addr::LOCALHOST, port).into(), config);
     let mut tries_left = COMMON_PORT_TRIES;
     loop {
         tries_left -= 1;
@@ -151,9 +140,9 @@ fn is_family_missing(error: &StartError) -> bool {
     )
 }
 
-fn bind(address: SocketAddr, settings: Settings) -> Result<Listener, StartError> {
-    bound_socket(address, settings.reuse_port)
-        .and_then(|socket| Listener::tcp(socket.into(), settings.header_timeout))
+fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError> {
+    bound_socket(address, config.reuse_port)
+        .and_then(|socket| Listener::tcp(socket.into(), config.timeouts.header))
         .map_err(|source| StartError::listen(address, source))
 }
 

@@ -8,13 +8,8 @@ use std::{
 
 use super::*;
 
-const SETTINGS: Settings = Settings {
-    reuse_port: false,
-    header_timeout: Duration::from_secs(10),
-};
-
-fn loopback(settings: Settings) -> Listener {
-    bind((Ipv4Addr::LOCALHOST, 0).into(), settings).unwrap()
+fn loopback(config: &Config) -> Listener {
+    bind((Ipv4Addr::LOCALHOST, 0).into(), config).unwrap()
 }
 
 /// Accepts, waiting for what must come.
@@ -38,7 +33,7 @@ fn address(listener: &Listener) -> SocketAddr {
 
 #[test]
 fn an_accepted_stream_is_ready_for_the_poll() {
-    let listener = loopback(SETTINGS);
+    let listener = loopback(&Config::default());
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     let mut client = TcpStream::connect(address(&listener)).unwrap();
     client.write_all(b"x").unwrap();
@@ -54,7 +49,7 @@ fn an_accepted_stream_is_ready_for_the_poll() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_silent_client_is_held_back_until_it_speaks() {
-    let listener = loopback(SETTINGS);
+    let listener = loopback(&Config::default());
     assert!(listener.defers());
     let mut client = TcpStream::connect(address(&listener)).unwrap();
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
@@ -67,7 +62,7 @@ fn a_silent_client_is_held_back_until_it_speaks() {
 fn what_stays_within_the_machine_is_not_paced() {
     let system = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
     let check = |address: IpAddr, to: IpAddr, congestion_control: &str| {
-        let listener = bind((address, 0).into(), SETTINGS).unwrap();
+        let listener = bind((address, 0).into(), &Config::default()).unwrap();
         let port = listener.endpoint().tcp().unwrap().port();
         let mut client = TcpStream::connect((to, port)).unwrap();
         client.write_all(b"x").unwrap();
@@ -82,10 +77,9 @@ fn what_stays_within_the_machine_is_not_paced() {
 
 #[test]
 fn a_short_header_time_out_leaves_no_room_to_hold_back() {
-    let listener = loopback(Settings {
-        header_timeout: Duration::from_millis(1999),
-        ..SETTINGS
-    });
+    let mut config = Config::default();
+    config.timeouts.header = Duration::from_millis(1999);
+    let listener = loopback(&config);
     assert!(!listener.defers());
     let _client = TcpStream::connect(address(&listener)).unwrap();
     accept_awaited(&listener);
@@ -93,7 +87,7 @@ fn a_short_header_time_out_leaves_no_room_to_hold_back() {
 
 #[test]
 fn localhost_is_one_port_of_both_families() {
-    let listeners = bind_localhost(0, SETTINGS).unwrap();
+    let listeners = bind_localhost(0, &Config::default()).unwrap();
     let port = address(&listeners[0]).port();
     assert_ne!(port, 0);
     for listener in &listeners {
@@ -104,12 +98,12 @@ fn localhost_is_one_port_of_both_families() {
 
 #[test]
 fn an_address_in_use_is_an_error_with_its_name() {
-    let taken = loopback(SETTINGS);
+    let taken = loopback(&Config::default());
     let address = address(&taken);
     let line = format!("cannot listen on {address}: Address already in use");
     for error in [
-        bind(address, SETTINGS).unwrap_err(),
-        bind_localhost(address.port(), SETTINGS).unwrap_err(),
+        bind(address, &Config::default()).unwrap_err(),
+        bind_localhost(address.port(), &Config::default()).unwrap_err(),
     ] {
         assert!(error.to_string().starts_with(&line), "{error}");
     }
@@ -117,13 +111,13 @@ fn an_address_in_use_is_an_error_with_its_name() {
 
 #[test]
 fn a_port_is_shared_when_both_ask_for_it() {
-    let sharing = Settings {
+    let sharing = Config {
         reuse_port: true,
-        ..SETTINGS
+        ..Config::default()
     };
-    let first = loopback(sharing);
-    bind(address(&first), sharing).unwrap();
-    assert!(bind(address(&first), SETTINGS).is_err());
+    let first = loopback(&sharing);
+    bind(address(&first), &sharing).unwrap();
+    assert!(bind(address(&first), &Config::default()).is_err());
 }
 
 #[test]
@@ -154,7 +148,7 @@ fn addresses_that_other_machines_reach() {
     ] {
         let listener = Listener {
             endpoint: Endpoint::Tcp(address.parse().unwrap()),
-            ..loopback(SETTINGS)
+            ..loopback(&Config::default())
         };
         assert_eq!(listener.is_exposed(), exposed, "{address}");
     }

@@ -25,6 +25,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether other machines can reach it.
+    pub fn is_exposed(&self) -> bool {
+        let address = self.tcp();
+        address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
+    }
+
     /// What a client is told: `http://127.0.0.1:8080/` or `unix:/run/s`.
     pub fn url(&self) -> impl fmt::Display {
         fmt::from_fn(move |out| match self {
@@ -90,5 +96,22 @@ mod tests {
         check(unix(""), "unix:", "unix:");
         let text = "unix:/a b/%3C\u{e9}%22%25%5C%0A%C2%85";
         check(unix("/a b/<\u{e9}\"%\\\n\u{85}"), text, text);
+    }
+
+    #[test]
+    fn what_other_machines_reach() {
+        for (address, is_exposed) in [
+            ("127.0.0.1:80", false),
+            ("127.8.9.1:80", false),
+            ("[::1]:80", false),
+            ("[::ffff:127.0.0.1]:80", false),
+            ("0.0.0.0:80", true),
+            ("[::]:80", true),
+            ("192.0.2.1:80", true),
+            ("[fe80::1]:80", true),
+        ] {
+            let endpoint = Endpoint::Tcp(address.parse().unwrap());
+            assert_eq!(endpoint.is_exposed(), is_exposed, "{address}");
+        }
     }
 }

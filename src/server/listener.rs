@@ -92,20 +92,19 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
-/// Says on standard output where each listener is reached, one line each, and
-/// on standard error which of them other machines can reach. An output that is
-/// closed is no reason not to serve.
-pub fn announce(listeners: &[Listener]) {
+/// Says on standard output where each of `endpoints` is reached, one line each,
+/// and on standard error, with a `mark`, which of them other machines can reach.
+/// An output that is closed is no reason not to serve.
+pub fn announce(what: &str, endpoints: &[Endpoint], mark: &str) {
     let mut out = io::stdout().lock();
-    for listener in listeners {
-        let _ = writeln!(out, "listening on {}", listener.endpoint.url());
+    for endpoint in endpoints {
+        let _ = writeln!(out, "{what} on {}", endpoint.url());
     }
     let _ = out.flush();
-    for listener in listeners.iter().filter(|listener| listener.is_exposed()) {
+    for exposed in endpoints.iter().filter(|endpoint| endpoint.is_exposed()) {
         let _ = writeln!(
             io::stderr(),
-            "reachable from other machines: {}",
-            listener.endpoint
+            "reachable from other machines: {exposed}{mark}"
         );
     }
 }
@@ -224,12 +223,6 @@ impl Listener {
     /// Whether the kernel holds silent clients back for [`DEFER_ACCEPT`].
     pub fn defers(&self) -> bool {
         self.defers
-    }
-
-    /// Whether other machines can reach it.
-    pub fn is_exposed(&self) -> bool {
-        let address = self.endpoint.tcp();
-        address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 
     /// Accepts one connection, in one system call on Linux. The stream is

@@ -102,7 +102,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         posts.push(post);
         workers.push(worker);
     }
-    listener::announce(&listeners);
+    listener::announce("listening", &watch.listeners, "");
     if let Some(status) = status {
         let started = status.start(Arc::clone(&watch), site);
         started.map_err(system("thread"))?;

@@ -23,7 +23,7 @@ mod kernel_watch;
 mod visit;
 
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind},
     net::{SocketAddr, TcpListener, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -37,6 +37,7 @@ use rustix::{
 };
 
 use self::{desk::Desk, kernel_watch::KernelWatch, visit::Visit};
+use super::listener::announce;
 use crate::{
     config::Endpoint,
     files::Site,
@@ -90,24 +91,9 @@ impl StatusServer {
         self.address
     }
 
-    /// Says where it is reached, as the listeners of the site are told, and
-    /// whether other machines can reach it too.
-    fn announce(&self) {
-        let mut out = io::stdout().lock();
-        let _ = writeln!(out, "status on http://{}/", self.address);
-        let _ = out.flush();
-        if !self.address.ip().to_canonical().is_loopback() {
-            let _ = writeln!(
-                io::stderr(),
-                "reachable from other machines: {} (status)",
-                self.address
-            );
-        }
-    }
-
     /// Says where it is and serves until the process ends, draining included.
     pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
-        self.announce();
+        announce("status", &[self.address.into()], " (status)");
         let kernel = self
             .kernel
             .map(|kernel| {

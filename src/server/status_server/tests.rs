@@ -1,4 +1,7 @@
-use std::{io::Read, sync::atomic::Ordering::Relaxed};
+use std::{
+    io::{Read, Write},
+    sync::atomic::Ordering::Relaxed,
+};
 
 use super::*;
 use crate::{

@@ -11,7 +11,7 @@
 use std::{
     io, mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -80,24 +80,15 @@ impl AccessLog {
     /// and ends with the process. Tells whether all was written; what a failing
     /// log did not take is counted as lost, and said.
     pub fn finish(self, wait: Duration) -> bool {
-        let deadline = Instant::now() + wait;
         let mut state = self.queue.lock();
         state.stop = true;
         self.queue.changed.notify_all();
-        loop {
-            if let Some(all_written) = state.ended {
-                return all_written;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                log::warn!("access log: the last lines could not be written in time");
-                return false;
-            }
-            state = match self.queue.changed.wait_timeout(state, left) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+        let is_under_way = |state: &mut QueueState| state.ended.is_none();
+        let ended = self.queue.wait(state, wait, is_under_way).ended;
+        if ended.is_none() {
+            log::warn!("access log: the last lines could not be written in time");
         }
+        ended == Some(true)
     }
 }
 
@@ -205,14 +196,9 @@ impl Queue {
         let few = |state: &mut QueueState| {
             state.bytes.len() < GATHER_BYTES && !state.reopen && !state.stop
         };
-        let state = self
-            .changed
-            .wait_while(self.lock(), quiet)
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut state = match self.changed.wait_timeout_while(state, GATHER_TIME, few) {
-            Ok((state, _)) => state,
-            Err(poisoned) => poisoned.into_inner().0,
-        };
+        let state = self.changed.wait_while(self.lock(), quiet);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.wait(state, GATHER_TIME, few);
         mem::swap(&mut state.bytes, chunk);
         state.orders()
     }
@@ -220,10 +206,18 @@ impl Queue {
     /// Waits for orders alone, at most `wait`: the writer still has lines.
     pub(super) fn orders(&self, wait: Duration) -> Orders {
         let none = |state: &mut QueueState| !state.reopen && !state.stop;
-        match self.changed.wait_timeout_while(self.lock(), wait, none) {
-            Ok((mut state, _)) => state.orders(),
-            Err(poisoned) => poisoned.into_inner().0.orders(),
-        }
+        self.wait(self.lock(), wait, none).orders()
+    }
+
+    /// Waits as long as `condition` holds, at most `wait`.
+    fn wait<'q>(
+        &self,
+        state: MutexGuard<'q, QueueState>,
+        wait: Duration,
+        condition: impl FnMut(&mut QueueState) -> bool,
+    ) -> MutexGuard<'q, QueueState> {
+        let waited = self.changed.wait_timeout_while(state, wait, condition);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Counts lines the writer had to give up.

@@ -235,12 +235,9 @@ fn open_file(path: &Path) -> io::Result<File> {
 /// Whether the file takes more, waiting at most [`PATIENCE`] for it. Regular
 /// files always do.
 fn is_writable(file: &File) -> io::Result<bool> {
-    let wait = Timespec {
-        tv_sec: PATIENCE.as_secs() as i64,
-        tv_nsec: 0,
-    };
+    let wait = Timespec::try_from(PATIENCE).ok();
     let mut polled = [PollFd::new(file, PollFlags::OUT)];
-    Ok(poll(&mut polled, Some(&wait))? > 0)
+    Ok(poll(&mut polled, wait.as_ref())? > 0)
 }
 
 /// Bytes to write at once: all there are, except where that could block.

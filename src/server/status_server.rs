@@ -170,7 +170,8 @@ impl Reception {
         }
         let deadlines = self.visits.iter().map(Visit::deadline);
         let first = deadlines.chain(rests_until).min();
-        let left = first.map(|first| timespec(first.saturating_duration_since(now)));
+        let left = first.map(|first| first.saturating_duration_since(now));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut polled, left.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return (Vec::new(), false),
@@ -227,13 +228,6 @@ impl Reception {
             longest.map(|at| self.visits.swap_remove(at));
         }
         self.visits.push(visit);
-    }
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: duration.as_secs() as i64,
-        tv_nsec: duration.subsec_nanos().into(),
     }
 }
 

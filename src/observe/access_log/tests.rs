@@ -3,6 +3,7 @@ use std::{
     io::{BufRead, BufReader},
     net::IpAddr,
     path::Path,
+    time::Instant,
 };
 
 use super::*;

@@ -101,11 +101,6 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     let now = Instant::now();
     let mut desk = Desk::new(&config, 0, view, counters, None, now);
     let mut input = vec![0; desk.input_bytes()];
-    let readable = Hint {
-        readable: true,
-        ..Hint::default()
-    };
-
     let mut plain = Vec::new();
     for (id, panics_at) in [None, Some(Call::Read), None, Some(Call::Write), None]
         .into_iter()
@@ -113,7 +108,7 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     {
         let mut scripted = Scripted::new(panics_at);
         let mut connection = Connection::new(&mut scripted, identity(id as u64, now));
-        let fate = connection.advance_guarded(readable, &mut input, &mut desk);
+        let fate = connection.advance_guarded(Hint::READABLE, &mut input, &mut desk);
         match panics_at {
             None => assert_eq!(fate, Fate::Reading),
             Some(_) => {
@@ -144,14 +139,10 @@ fn a_panic_at_a_deadline_is_caught_too() {
     let now = Instant::now();
     let mut desk = Desk::new(&config, 0, view, Arc::new(Counters::new(false)), None, now);
     let mut input = vec![0; desk.input_bytes()];
-    let readable = Hint {
-        readable: true,
-        ..Hint::default()
-    };
     let mut scripted = Scripted::new(Some(Call::Write));
     scripted.input = b"GET / HT";
     let mut connection = Connection::new(&mut scripted, identity(1, now));
-    let fate = connection.advance_guarded(readable, &mut input, &mut desk);
+    let fate = connection.advance_guarded(Hint::READABLE, &mut input, &mut desk);
     assert_eq!(fate, Fate::Reading);
     let fate = connection.expire_guarded(&mut desk);
     assert_eq!(fate, Fate::Closed(CloseReason::Panicked));

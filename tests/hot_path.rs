@@ -129,22 +129,14 @@ fn allocations(requests: Vec<String>) -> u64 {
         written: 0,
     };
     let mut connection = Connection::new(repeater, identity);
-    let readable = Hint {
-        readable: true,
-        ..Hint::default()
-    };
-    let writable = Hint {
-        writable: true,
-        ..Hint::default()
-    };
     let mut counted = 0;
     for turn in 0..200 {
         desk.begin_turn();
         is_sent.set(false);
         let before = ALLOCATIONS.get();
-        let mut fate = connection.advance(readable, &mut input, &mut desk);
+        let mut fate = connection.advance(Hint::READABLE, &mut input, &mut desk);
         while fate == Fate::Turn {
-            fate = connection.advance(writable, &mut input, &mut desk);
+            fate = connection.advance(Hint::WRITABLE, &mut input, &mut desk);
         }
         if turn >= 100 {
             counted += ALLOCATIONS.get() - before;

@@ -140,6 +140,13 @@ pub struct Hint {
 }
 
 impl Hint {
+    /// Something may be read, and no more is said.
+    pub const READABLE: Hint = Hint {
+        readable: true,
+        writable: false,
+        read_closed: false,
+    };
+
     /// Something may be written, and no more is said.
     pub const WRITABLE: Hint = Hint {
         readable: false,
@@ -229,28 +236,21 @@ impl<T: Transport> Connection<T> {
     /// [`Connection::advance`], but that a panic is the end of this connection
     /// alone: nothing of it is left on the desk.
     pub fn advance_guarded(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
-        let advance = AssertUnwindSafe(|| self.advance(hint, input, desk));
-        match catch_unwind(advance) {
-            Ok(fate) => fate,
-            Err(_) => self.panicked(desk),
-        }
+        let advanced = catch_unwind(AssertUnwindSafe(|| self.advance(hint, input, desk)));
+        advanced.unwrap_or_else(|_| self.panicked(desk))
     }
 
     /// [`Connection::expire`], with the same guard.
     pub fn expire_guarded(&mut self, desk: &mut Desk) -> Fate {
-        match catch_unwind(AssertUnwindSafe(|| self.expire(desk))) {
-            Ok(fate) => fate,
-            Err(_) => self.panicked(desk),
-        }
+        let expired = catch_unwind(AssertUnwindSafe(|| self.expire(desk)));
+        expired.unwrap_or_else(|_| self.panicked(desk))
     }
 
     fn panicked(&self, desk: &mut Desk) -> Fate {
         // What the panic left half done is nobody's.
         desk.output.clear();
-        error!(
-            "connection {}: closed, for a request caused a panic",
-            self.identity.id
-        );
+        let id = self.identity.id;
+        error!("connection {id}: closed, for a request caused a panic");
         Fate::Closed(CloseReason::Panicked)
     }
 

@@ -218,11 +218,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.desk.counters.add(Count::Accepted, 1);
         let connection = Connection::new(accepted.stream, identity);
         let place = self.table.insert(accepted.token, connection);
-        let readable = Hint {
-            readable: true,
-            ..Hint::default()
-        };
-        self.step(place, readable);
+        self.step(place, Hint::READABLE);
     }
 
     /// Gives those in the ready queue who had no share in this turn their next.

@@ -95,10 +95,7 @@ impl Stage {
         let mut next = Next::Reading;
         for _ in 0..TURNS_MAX {
             let hint = match next {
-                Next::Turn => Hint {
-                    writable: true,
-                    ..Hint::default()
-                },
+                Next::Turn => Hint::WRITABLE,
                 Next::Closed(_) => return true,
                 _ => match wire.borrow_mut().event(next == Next::Writing) {
                     Some(hint) => hint,

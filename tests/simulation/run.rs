@@ -88,10 +88,7 @@ impl Run<'_> {
             assert!(self.desk.output.is_empty(), "output left on the desk");
             let hint = match fate {
                 Fate::Closed(_) => return fate,
-                Fate::Turn | Fate::Starved => Some(Hint {
-                    writable: true,
-                    ..Hint::default()
-                }),
+                Fate::Turn | Fate::Starved => Some(Hint::WRITABLE),
                 // The poll is asked anew, and says what holds.
                 Fate::Writing if !self.watches_writes => {
                     self.watches_writes = true;

@@ -22,11 +22,8 @@ fn responses_of_a_turn(request: &str, count: usize) -> usize {
     let mut run = Run::new(&mut desk, 1 << 30);
     let requests = request.repeat(count);
     run.wire.borrow_mut().arrive(requests.as_bytes());
-    let readable = Hint {
-        readable: true,
-        ..Hint::default()
-    };
-    let fate = run.connection.advance(readable, &mut run.input, run.desk);
+    let connection = &mut run.connection;
+    let fate = connection.advance(Hint::READABLE, &mut run.input, run.desk);
     assert_eq!(fate, Fate::Turn, "{request}");
     let written = run.wire.borrow_mut().take_written();
     let text = String::from_utf8_lossy(&written).into_owned();
@@ -114,11 +111,7 @@ impl Crowd {
 fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
     let mut crowd = Crowd::new(3, 400, None);
     crowd.scheduler.desk.begin_turn();
-    let readable = Hint {
-        readable: true,
-        ..Hint::default()
-    };
-    crowd.scheduler.take_event(1, readable);
+    crowd.scheduler.take_event(1, Hint::READABLE);
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses(), [128; 3]);
 }
@@ -148,11 +141,7 @@ fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
     crowd.scheduler.desk.begin_turn();
     for (token, wire) in crowd.wires.iter().enumerate() {
         wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());
-        let readable = Hint {
-            readable: true,
-            ..Hint::default()
-        };
-        crowd.scheduler.take_event(token, readable);
+        crowd.scheduler.take_event(token, Hint::READABLE);
     }
     // 99 beyond one each, and the one that goes beyond 256.
     let responses = crowd.responses();

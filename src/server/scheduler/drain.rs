@@ -30,11 +30,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     pub(super) fn dismiss(&mut self) {
         for place in 0..self.table.end() {
             // What has arrived already is answered.
-            let readable = Hint {
-                readable: true,
-                ..Hint::default()
-            };
-            self.step(place, readable);
+            self.step(place, Hint::READABLE);
             let (slot, now) = (self.table.get_mut(place), self.desk.now);
             if let Some(reason) = slot.and_then(|slot| slot.connection.drain(now)) {
                 self.close(place, reason);

@@ -93,11 +93,7 @@ fn check_late(late: Late<'_>, expected: &str) {
     });
     let send = |stage: &mut Stage, token: usize, bytes: &str| {
         wires[token].borrow_mut().arrive(bytes.as_bytes());
-        let readable = Hint {
-            readable: true,
-            ..Hint::default()
-        };
-        stage.scheduler.take_event(token, readable);
+        stage.scheduler.take_event(token, Hint::READABLE);
         wires[token].borrow_mut().take_written()
     };
     let get = |name: &str| format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n");

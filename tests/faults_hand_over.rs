@@ -7,7 +7,6 @@ use std::{
     fs,
     io::{BufRead, BufReader, Error, ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    os::{fd::AsRawFd, unix::process::CommandExt},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -17,10 +16,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::{
-    io::FdFlags,
-    process::{Pid, Signal, kill_process},
-};
+use rustix::process::{Pid, Signal, kill_process};
 use support::{binary, connect_from, wait_until};
 
 /// A server's process; killed where a test fails.
@@ -61,22 +57,9 @@ impl Drop for Process {
     }
 }
 
-/// A server that shares `listener`, as a service manager starts it: its
-/// descriptor is number 3.
+/// A server that shares `listener`.
 fn activated(listener: &TcpListener, root: &Path) -> Process {
-    let descriptor = listener.as_raw_fd();
-    // A shell moves it: nothing but exec is left of it afterwards.
-    let script =
-        format!("exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" --threads 2 \"$1\"");
-    let flags = rustix::io::fcntl_getfd(listener).expect("its flags");
-    rustix::io::fcntl_setfd(listener, flags - FdFlags::CLOEXEC).expect("inherited");
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", &script])
-        .arg(binary().get_program())
-        .arg(root)
-        .process_group(0);
-    Process::start(&mut shell).0
+    Process::start(&mut support::process::activated(listener, root)).0
 }
 
 /// How a client asks.

@@ -2,31 +2,14 @@
 
 mod support;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{Client, Server};
+use support::{Client, Server, lift_descriptor_limit};
 
 const CONNECTIONS: usize = 2_000;
 
-/// Lets this process have as many descriptors as it may, and asserts that they
-/// suffice.
-fn raise_descriptor_limit(wanted: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).expect("the soft limit may rise");
-    let enough = limit.maximum.is_none_or(|maximum| maximum >= wanted);
-    assert!(
-        enough,
-        "needs `ulimit -Hn {wanted}`, has {:?}",
-        limit.maximum
-    );
-}
-
 #[test]
 fn one_worker_serves_thousands_of_open_connections() {
-    raise_descriptor_limit(CONNECTIONS as u64 + 200);
+    let descriptors = lift_descriptor_limit();
+    assert!(descriptors >= CONNECTIONS as u64 + 200, "{descriptors}");
     let server = Server::with_page("--threads 1");
     let mut clients: Vec<Client> = (0..CONNECTIONS)
         .map(|_| {

@@ -5,21 +5,19 @@ mod support;
 use std::{
     fs,
     io::Read,
-    os::{
-        fd::AsRawFd,
-        unix::{
-            fs::{MetadataExt, PermissionsExt},
-            net::{UnixListener, UnixStream},
-            process::CommandExt,
-        },
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Client, Kind, Server, binary, content, equal, run, server::Builder, wait_until};
+use support::{
+    Client, Kind, Server, binary, content, equal, process, run, server::Builder, wait_until,
+};
 
 const LARGE: usize = 9 << 20;
 
@@ -264,30 +262,15 @@ fn beside_other_listeners_and_told_of_in_the_status() {
     assert!(page.text().contains(&wanted[1]));
 }
 
-/// Its descriptor is number 3, as a service manager has it.
-fn activated(listener: &UnixListener, root: &Path) -> std::process::Child {
-    let descriptor = listener.as_raw_fd();
-    let script = format!("exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$1\"");
-    let flags = rustix::io::fcntl_getfd(listener).expect("its flags");
-    rustix::io::fcntl_setfd(listener, flags - rustix::io::FdFlags::CLOEXEC).expect("inherited");
-    Command::new("/bin/sh")
-        .args(["-c", &script])
-        .arg(env!("CARGO_BIN_EXE_stdhttpd"))
-        .arg(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .expect("a shell")
-}
-
 #[test]
 fn a_socket_that_was_handed_over_stays_its_makers() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("s");
     fs::write(folder.path().join("index.html"), "home\n").expect("a page");
     let listener = UnixListener::bind(&path).expect("a socket");
-    let mut child = activated(&listener, folder.path());
+    let mut command = process::activated(&listener, folder.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("a shell");
     let told = format!("listening on unix:{}\n", path.display());
     let mut line = vec![0; told.len()];
     let stdout = child.stdout.as_mut().expect("piped");

@@ -1,8 +1,20 @@
 //! What the kernel says of a server's process.
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::process::CommandExt,
+    },
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
-use super::Server;
+use rustix::io::FdFlags;
+
+use super::{Server, binary};
 
 /// A process, seen through /proc.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +144,24 @@ pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
 pub fn free_address() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address")
+}
+
+/// A server over `root` that shares `listener`, as a service manager starts it:
+/// its descriptor is number 3.
+pub fn activated(listener: &(impl AsFd + AsRawFd), root: &Path) -> Command {
+    let descriptor = listener.as_raw_fd();
+    // A shell moves it: nothing but exec is left of it afterwards.
+    let script =
+        format!("exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" --threads 2 \"$1\"");
+    let flags = rustix::io::fcntl_getfd(listener).expect("its flags");
+    rustix::io::fcntl_setfd(listener, flags - FdFlags::CLOEXEC).expect("inherited");
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &script])
+        .arg(binary().get_program())
+        .arg(root)
+        .process_group(0);
+    shell
 }
 
 /// A child that is killed when dropped.

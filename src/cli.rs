@@ -16,6 +16,7 @@ use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource
 use crate::{config::Config, server};
 use diagnostics::Diagnostics;
 use options::Options;
+use values::ADDED_FIELDS_BYTES_MAX;
 
 /// The exit code of a usage error: an option that is not one, or a value that
 /// cannot be.
@@ -100,7 +101,7 @@ where
 /// What no single `--header` can be judged by: a line end is a separator in
 /// the environment alone, and all of them share one bound.
 fn check_headers(options: &Options, from_command_line: bool) -> Result<(), String> {
-    let lines = || options.header().iter();
+    let lines = || options.header.iter();
     if from_command_line && lines().any(|lines| lines.0.len() > 1) {
         return Err("the value of '--header <NAME: VALUE>' holds a line end".into());
     }
@@ -108,18 +109,17 @@ fn check_headers(options: &Options, from_command_line: bool) -> Result<(), Strin
         .flat_map(|lines| &lines.0)
         .map(|(name, value)| name.len() + value.len() + ": \r\n".len())
         .sum();
-    if bytes > values::ADDED_FIELDS_BYTES_MAX {
-        return Err(format!(
-            "the fields of '--header <NAME: VALUE>' take {bytes} bytes, more than {}{}",
-            values::ADDED_FIELDS_BYTES_MAX,
-            if from_command_line {
-                ""
-            } else {
-                " (from STDHTTPD_HEADER)"
-            },
-        ));
+    if bytes <= ADDED_FIELDS_BYTES_MAX {
+        return Ok(());
     }
-    Ok(())
+    let origin = match from_command_line {
+        true => "",
+        false => " (from STDHTTPD_HEADER)",
+    };
+    Err(format!(
+        "the fields of '--header <NAME: VALUE>' take {bytes} bytes, more than \
+         {ADDED_FIELDS_BYTES_MAX}{origin}"
+    ))
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

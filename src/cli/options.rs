@@ -1,6 +1,6 @@
 //! The options as `clap` reads them: one field each, in the order of the help.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{
     ArgAction, Parser, ValueHint,
@@ -73,7 +73,7 @@ pub struct Options {
     /// Content-Security-Policy without 'unsafe-inline' leaves listings and error pages bare
     #[arg(long, value_name = "NAME: VALUE", env = "STDHTTPD_HEADER", help_heading = RESPONSES)]
     #[arg(value_parser = values::field_lines)]
-    header: Vec<FieldLines>,
+    pub header: Vec<FieldLines>,
 
     /// Add or change the media type of an extension; repeatable
     #[arg(long, value_name = "EXT=TYPE", env = "STDHTTPD_MIME", help_heading = RESPONSES)]
@@ -161,7 +161,7 @@ pub struct Options {
     /// Log each request to FILE, or to standard output with -; opened again on SIGHUP
     #[arg(long, value_name = "FILE|-", env = "STDHTTPD_ACCESS_LOG", help_heading = TELLING)]
     #[arg(value_hint = ValueHint::FilePath)]
-    #[arg(value_parser = OsStringValueParser::new().try_map(access_log))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(values::access_log))]
     access_log: Option<AccessLogTarget>,
 
     /// Form of a line of the access log
@@ -206,25 +206,9 @@ SIGTERM and SIGINT end the server when what is under way is done, a second one a
 opens the access log again. The exit code is 0 after an orderly end, 1 where the server cannot
 start or go on, 2 for a wrong option.";
 
-fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
-    match text.is_empty() {
-        true => Err("names no file"),
-        false => Ok(values::access_log(text)),
-    }
-}
-
-impl Options {
-    /// The fields of every `--header`, each as it was given: the command line
-    /// gives one a time.
-    pub fn header(&self) -> &[FieldLines] {
-        &self.header
-    }
-}
-
 impl From<Options> for Config {
     fn from(options: Options) -> Config {
         let defaults = Config::default();
-        let Timeouts { linger, .. } = defaults.timeouts;
         // It stands with the file it speaks of, in the place of ours.
         let (cache_control, headers): (Vec<_>, Vec<_>) = (options.header.into_iter())
             .flat_map(|lines| lines.0)
@@ -251,8 +235,8 @@ impl From<Options> for Config {
                 header: options.header_timeout.0,
                 body: options.body_timeout.0,
                 write: options.write_timeout.0,
-                linger,
                 shutdown: options.shutdown_timeout.0,
+                ..defaults.timeouts
             },
             site: SiteOptions {
                 root: options.root,
@@ -265,8 +249,8 @@ impl From<Options> for Config {
                 },
                 media_types: options.mime,
                 charset: options.charset.0,
-                descriptors_kept_max: SiteOptions::default().descriptors_kept_max,
                 cache_bytes_max: options.cache_size << 20,
+                ..defaults.site
             },
             headers,
             access_log: options.access_log,

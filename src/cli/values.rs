@@ -1,7 +1,7 @@
 //! One function a kind of value: the text of an option in, the type out, or
 //! the reason why not.
 
-use std::{fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use crate::{
     config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT, WAIT_MAX},
@@ -265,10 +265,11 @@ pub fn user(text: &str) -> Result<String, String> {
 }
 
 /// A file, or `-` for standard output.
-pub fn access_log(text: std::ffi::OsString) -> AccessLogTarget {
+pub fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
     match text.as_encoded_bytes() {
-        b"-" => AccessLogTarget::Stdout,
-        _ => AccessLogTarget::File(text.into()),
+        b"" => Err("names no file"),
+        b"-" => Ok(AccessLogTarget::Stdout),
+        _ => Ok(AccessLogTarget::File(text.into())),
     }
 }
 

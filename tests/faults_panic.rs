@@ -80,14 +80,7 @@ impl Transport for &mut Scripted {
 }
 
 fn identity(id: u64, accepted: Instant) -> Identity {
-    Identity {
-        id,
-        peer: None,
-        requests: 0,
-        accepted,
-        waited: Duration::ZERO,
-        story: None,
-    }
+    Identity::new(id, None, accepted, Duration::ZERO)
 }
 
 #[test]

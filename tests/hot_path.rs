@@ -113,14 +113,7 @@ fn allocations(requests: Vec<String>) -> u64 {
     let now = Instant::now();
     let mut desk = Desk::new(&config, 0, site.view(), counters, None, now);
     let mut input = vec![0; desk.input_bytes()];
-    let identity = Identity {
-        id: 1,
-        peer: None,
-        requests: 0,
-        accepted: now,
-        waited: Duration::ZERO,
-        story: None,
-    };
+    let identity = Identity::new(1, None, now, Duration::ZERO);
     let is_sent = Rc::new(Cell::new(true));
     let repeater = Repeater {
         requests,

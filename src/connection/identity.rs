@@ -25,6 +25,19 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// That of a connection just accepted, which has brought nothing yet and has
+    /// no story.
+    pub fn new(id: u64, peer: Option<SocketAddr>, accepted: Instant, waited: Duration) -> Identity {
+        Identity {
+            id,
+            peer,
+            requests: 0,
+            accepted,
+            waited,
+            story: None,
+        }
+    }
+
     /// When a client that is silent so far had its connection.
     pub(super) fn began_silent(&self) -> Instant {
         self.accepted

@@ -22,7 +22,7 @@ use super::{
     shutdown::{SIGHUP, Signals},
 };
 use crate::{
-    connection::socket::Stream,
+    connection::{Identity, socket::Stream},
     observe::{access_log::AccessLog, snapshot::Watch},
 };
 
@@ -279,15 +279,13 @@ impl Acceptor {
 
     fn hand_over(&mut self, arrival: Arrival) {
         self.last_id += 1;
+        let identity = Identity::new(self.last_id, arrival.peer, Instant::now(), arrival.waited);
         let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
             post.hand_over(Accepted {
                 token: arrival.stream.as_raw_fd() as usize,
                 stream: arrival.stream,
-                peer: arrival.peer,
-                at: Instant::now(),
-                waited: arrival.waited,
-                id: self.last_id,
+                identity,
             });
         }
     }

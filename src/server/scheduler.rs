@@ -15,7 +15,6 @@ pub use self::evict::SILENCE_MAX;
 use std::{
     collections::VecDeque,
     io,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -51,14 +50,8 @@ pub struct Accepted<T> {
     /// What events are told by: its descriptor, which no other connection has
     /// while this one is open.
     pub token: usize,
-    /// The peer; `None` where it has no address.
-    pub peer: Option<SocketAddr>,
-    /// When it was accepted.
-    pub at: Instant,
-    /// How long the kernel held it back if it came without a request.
-    pub waited: Duration,
-    /// Its number.
-    pub id: u64,
+    /// Who it is.
+    pub identity: Identity,
 }
 
 /// What a scheduler asks of the thread that runs it.
@@ -199,24 +192,18 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.arrivals = arrivals;
     }
 
-    fn adopt(&mut self, accepted: Accepted<T>) {
-        let (id, peer, at) = (accepted.id, accepted.peer, accepted.at);
-        let worker = self.desk.worker;
-        let watched = self.desk.counters.is_watched();
-        let identity = Identity {
-            id,
-            peer,
-            requests: 0,
-            accepted: at,
-            waited: accepted.waited,
-            story: watched.then(|| Story::begin(id, peer, worker, at)),
-        };
+    fn adopt(&mut self, mut accepted: Accepted<T>) {
+        let identity = &mut accepted.identity;
+        let (id, peer, worker) = (identity.id, identity.peer, self.desk.worker);
+        if self.desk.counters.is_watched() {
+            identity.story = Some(Story::begin(id, peer, worker, identity.accepted));
+        }
         match peer {
             Some(peer) => debug!("connection {id}: accepted from {peer} by worker {worker}"),
             None => debug!("connection {id}: accepted by worker {worker}"),
         }
         self.desk.counters.add(Count::Accepted, 1);
-        let connection = Connection::new(accepted.stream, identity);
+        let connection = Connection::new(accepted.stream, accepted.identity);
         let place = self.table.insert(accepted.token, connection);
         self.step(place, Hint::READABLE);
     }

@@ -122,14 +122,7 @@ pub fn connect(
     id: u64,
     now: Instant,
 ) -> Connection<Script> {
-    let identity = Identity {
-        id,
-        peer: None,
-        requests: 0,
-        accepted: now,
-        waited: std::time::Duration::ZERO,
-        story: None,
-    };
+    let identity = Identity::new(id, None, now, Duration::ZERO);
     Connection::new(Script::new(wire), identity)
 }
 

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use stdhttpd::{
-    connection::{Fate, Hint, desk::Clock},
+    connection::{Fate, Hint, Identity, desk::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
@@ -72,10 +72,7 @@ impl Crowd {
             let accepted = Accepted {
                 stream: Script::new(&wire),
                 token,
-                peer: None,
-                at: scheduler.desk.now,
-                waited: Duration::ZERO,
-                id: token as u64,
+                identity: Identity::new(token as u64, None, scheduler.desk.now, Duration::ZERO),
             };
             assert!(scheduler.outside.hand_over(accepted, &wire));
             wires.push(wire);

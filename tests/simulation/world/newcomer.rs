@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
-    connection::{Hint, desk::Clock},
+    connection::{Hint, Identity, desk::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
@@ -35,13 +35,11 @@ impl Stage {
     }
 
     fn connect(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
+        let now = self.scheduler.desk.now;
         let accepted = Accepted {
             stream: Script::new(wire),
             token,
-            peer: None,
-            at: self.scheduler.desk.now,
-            waited: Duration::ZERO,
-            id: token as u64,
+            identity: Identity::new(token as u64, None, now, Duration::ZERO),
         };
         assert!(self.scheduler.outside.hand_over(accepted, wire));
         self.scheduler.take_arrivals();

@@ -86,11 +86,11 @@ impl Outside {
 
     /// Hands a connection over, unless its client has too many.
     pub fn hand_over(&mut self, mut accepted: Accepted<Script>, wire: &Rc<RefCell<Wire>>) -> bool {
-        let peer = address(accepted.id);
+        let peer = address(accepted.identity.id);
         if !self.clients.admit(peer) {
             return false;
         }
-        accepted.peer = Some((peer, 1).into());
+        accepted.identity.peer = Some((peer, 1).into());
         let token = accepted.token;
         if self.watched.len() <= token {
             self.watched.resize_with(token + 1, || None);

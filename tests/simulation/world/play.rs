@@ -6,7 +6,7 @@ use std::{
 };
 
 use stdhttpd::{
-    connection::Hint,
+    connection::{Hint, Identity},
     observe::{close_reason::CloseReason, counters::Count},
     server::scheduler::{Accepted, SILENCE_MAX, SWEEP_INTERVAL, Scheduler},
 };
@@ -189,16 +189,14 @@ impl<'l> World<'l> {
         };
         let id = self.sum.connections + 1;
         let client = Client::new(id, stream, outcome, &mut self.random);
+        let waited = match self.random.once_in(4) {
+            true => Duration::from_secs(1),
+            false => Duration::ZERO,
+        };
         let accepted = Accepted {
             stream: Script::new(client.wire()),
             token,
-            peer: None,
-            at: self.scheduler.desk.now,
-            waited: match self.random.once_in(4) {
-                true => Duration::from_secs(1),
-                false => Duration::ZERO,
-            },
-            id,
+            identity: Identity::new(id, None, self.scheduler.desk.now, waited),
         };
         if self.scheduler.outside.hand_over(accepted, client.wire()) {
             self.sum.connections += 1;

@@ -12,11 +12,7 @@ use super::{
     state::State,
     transport::{Transport, uninterrupted},
 };
-use crate::{
-    files::{Refusal, listing},
-    handler::page::Page,
-    observe::close_reason::CloseReason,
-};
+use crate::{files::Refusal, handler::page::Page, observe::close_reason::CloseReason};
 
 impl<T: Transport> Connection<T> {
     /// [`State::ReadingFolder`].
@@ -33,10 +29,8 @@ impl<T: Transport> Connection<T> {
         desk.folder_pieces -= 1;
         let form = reading.listing.form();
         match reading.listing.advance() {
-            Ok(listing::Progress::Unfinished) => Break(Fate::Turn),
-            Ok(listing::Progress::Finished(chunks)) => {
-                self.folder_read(Ok(Page::listing(form, chunks)), desk)
-            }
+            Ok(None) => Break(Fate::Turn),
+            Ok(Some(chunks)) => self.folder_read(Ok(Page::listing(form, chunks)), desk),
             Err(refusal) => self.folder_read(Err(refusal), desk),
         }
     }

@@ -16,7 +16,7 @@ use super::media_type::extension;
 use crate::http::date::HttpDate;
 
 pub use self::{
-    build::{Listing, Progress},
+    build::Listing,
     order::{Sort, SortKey},
     room::{Chunk, Full, LISTINGS_BYTES_MAX, OWN_BYTES, Room},
 };

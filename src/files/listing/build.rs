@@ -47,15 +47,6 @@ pub struct Listing {
     is_first: bool,
 }
 
-/// How far a listing has come.
-#[derive(Debug)]
-pub enum Progress {
-    /// There is more to do.
-    Unfinished,
-    /// This is it.
-    Finished(Vec<Chunk>),
-}
-
 impl Listing {
     /// The listing of `folder`, which was asked for by the decoded `path`.
     pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
@@ -80,25 +71,26 @@ impl Listing {
     }
 
     /// Does a piece of the work: reads some entries and sorts them, or writes
-    /// some. A folder that is read in one piece is also written with it. Once
-    /// it is finished, or was refused, it is not to be called again.
-    pub fn advance(&mut self) -> Result<Progress, Refusal> {
+    /// some. A folder that is read in one piece is also written with it. `None`
+    /// while there is more to do; once it is finished, or was refused, it is not
+    /// to be called again.
+    pub fn advance(&mut self) -> Result<Option<Vec<Chunk>>, Refusal> {
         if let Some(folder) = &mut self.folder {
             let mut entries = Vec::new();
             let is_whole = folder.read(PIECE_ENTRIES, &mut entries)?;
             self.summary.is_cut = folder.is_cut;
             self.add(entries)?;
             if !is_whole {
-                return Ok(Progress::Unfinished);
+                return Ok(None);
             }
             self.begin();
             if self.runs.count() > 1 {
-                return Ok(Progress::Unfinished);
+                return Ok(None);
             }
         }
         for _ in 0..PIECE_ENTRIES {
             let Some(entry) = self.runs.take() else {
-                return Ok(Progress::Finished(self.finish()?));
+                return Ok(Some(self.finish()?));
             };
             self.entries_bytes -= entry_bytes(&entry);
             let is_first = mem::take(&mut self.is_first);
@@ -108,7 +100,7 @@ impl Listing {
             }
         }
         self.share_entries()?;
-        Ok(Progress::Unfinished)
+        Ok(None)
     }
 
     fn add(&mut self, entries: Vec<Entry>) -> Result<(), Full> {

@@ -27,7 +27,7 @@ fn listing(home: &tempfile::TempDir, room: &Room, form: Form, query: &str) -> Li
 /// The finished listing, and in how many pieces it was made.
 fn finish(mut listing: Listing) -> Result<(Vec<Chunk>, usize), Refusal> {
     for piece in 1.. {
-        if let Progress::Finished(chunks) = listing.advance()? {
+        if let Some(chunks) = listing.advance()? {
             return Ok((chunks, piece));
         }
     }
@@ -142,7 +142,7 @@ fn a_listing_that_is_given_up_gives_its_room_back() {
     let room = Room::new(u64::MAX);
     let mut listing = listing(&large, &room, Form::Html, "");
     for _ in 0..12 {
-        assert!(matches!(listing.advance(), Ok(Progress::Unfinished)));
+        assert!(matches!(listing.advance(), Ok(None)));
     }
     assert!(room.held() > 100_000, "{}", room.held());
     drop(listing);

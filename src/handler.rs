@@ -9,7 +9,6 @@ use log::warn;
 use rustix::io::Errno;
 
 use crate::{
-    config::SiteOptions,
     files::{
         Folder, Found, Refusal, Selected, Turn, View,
         listing::{self, Form, Listing},
@@ -119,10 +118,8 @@ pub enum Part {
 /// What an answer is made from, besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// The files.
+    /// The files, and how they are served.
     pub view: &'a View,
-    /// How they are served.
-    pub options: &'a SiteOptions,
     /// The turn of the poll.
     pub turn: Turn,
     /// The `Date` of the answer.
@@ -165,7 +162,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Pl
         Ok(Found::FolderWithoutSlash) => Answer::Page(Page::redirect_to_folder(
             &path,
             query,
-            &place.options.cache_control,
+            &place.view.options().cache_control,
         )),
         Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder),
         Err(refusal) => answer_refusal(request, &path, refusal, place),
@@ -290,7 +287,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<
             _ => None,
         }
     };
-    let spa = place.options.spa.as_ref();
+    let spa = place.view.options().spa.as_ref();
     let mut answer = if let Some(spa) = spa
         && page::asks_for_html(request.fields.accept)
         && may_be_a_page(path, place)

@@ -13,7 +13,7 @@ use super::{
     respond::{self, Frame, Queued},
 };
 use crate::{
-    config::{Config, Limits, Proxy, SiteOptions, Timeouts},
+    config::{Config, Limits, Proxy, Timeouts},
     files::{Turn, View},
     handler::{Answer, Place},
     http::{date::HttpDate, persistence::Persistence, response::CommonFields},
@@ -44,8 +44,6 @@ pub struct Desk {
     pub memo: Memo,
     /// The files.
     pub view: View,
-    /// How they are served.
-    pub site: Arc<SiteOptions>,
     /// Bounds.
     pub limits: Limits,
     /// Waits.
@@ -118,7 +116,6 @@ impl Desk {
             output: Output::default(),
             memo: Memo::default(),
             view,
-            site: Arc::new(config.site.clone()),
             limits: config.limits,
             timeouts: config.timeouts,
             draining: false,
@@ -189,7 +186,6 @@ impl Desk {
     pub fn place(&self) -> Place<'_> {
         Place {
             view: &self.view,
-            options: &self.site,
             turn: self.turn,
             date: self.common.date(),
         }

@@ -52,12 +52,10 @@ pub struct Site {
     /// The root as it was named, made absolute and no more: every link on the
     /// way is followed anew each time, so any of them may be swapped.
     path: PathBuf,
+    options: SiteOptions,
     descriptions: Descriptions,
-    listing: bool,
     /// Where listings take memory from.
     listing_room: Room,
-    cache_bytes_max: u64,
-    descriptors_kept_max: u64,
     tree: RwLock<Arc<Tree>>,
     /// The number of the tree that is current.
     generation: AtomicU64,
@@ -95,15 +93,12 @@ impl Site {
     /// Opens the root.
     pub fn open(options: &SiteOptions) -> io::Result<Arc<Site>> {
         let path = std::path::absolute(&options.root)?;
-        let cache = Cache::new(options.cache_bytes_max, options.descriptors_kept_max);
-        let tree = Tree::open(&path, cache)?;
+        let tree = Tree::open(&path, options)?;
         Ok(Arc::new(Site {
             path,
+            options: options.clone(),
             descriptions: Descriptions::new(options),
-            listing: options.listing,
             listing_room: Room::new(LISTINGS_BYTES_MAX),
-            cache_bytes_max: options.cache_bytes_max,
-            descriptors_kept_max: options.descriptors_kept_max,
             tree: RwLock::new(Arc::new(tree)),
             generation: AtomicU64::new(0),
             root_checked: AtomicU64::new(0),
@@ -166,8 +161,7 @@ impl Site {
         if FileIdentity::new(&stat(&self.path)?).inode == old.root.inode() {
             return Ok(());
         }
-        let cache = Cache::new(self.cache_bytes_max, self.descriptors_kept_max);
-        let mut new = Tree::open(&self.path, cache)?;
+        let mut new = Tree::open(&self.path, &self.options)?;
         if new.root.is_out_of_bounds() {
             return Err(Errno::ACCESS.into());
         }
@@ -184,11 +178,11 @@ impl Site {
 }
 
 impl Tree {
-    fn open(path: &Path, cache: Cache) -> io::Result<Tree> {
+    fn open(path: &Path, options: &SiteOptions) -> io::Result<Tree> {
         Ok(Tree {
             generation: 0,
             root: Arc::new(Root::open(path)?),
-            cache,
+            cache: Cache::new(options.cache_bytes_max, options.descriptors_kept_max),
         })
     }
 
@@ -285,6 +279,11 @@ impl View {
         }
     }
 
+    /// How the files are served.
+    pub fn options(&self) -> &SiteOptions {
+        &self.site.options
+    }
+
     /// The media type that a file of this name would have.
     pub fn media_type(&self, path: &RequestPath<'_>) -> Box<str> {
         self.site.descriptions.content_type(path.as_bytes())
@@ -322,7 +321,7 @@ impl View {
     }
 
     fn open_listing(&self, path: &[u8]) -> Result<Loaded, Refusal> {
-        if !self.site.listing {
+        if !self.site.options.listing {
             return Err(Refusal::NotFound);
         }
         let root = &self.tree.root;

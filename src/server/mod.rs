@@ -80,7 +80,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         user::become_user(name, files)?;
     }
     sandbox::confine(&config)?;
-    if let Some(trouble) = site.trouble(&config.site) {
+    if let Some(trouble) = site.trouble() {
         log::warn!("{trouble}");
     }
     let access_log = open_access_log(&config)?;

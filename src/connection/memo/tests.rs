@@ -15,7 +15,6 @@ use crate::{
 /// A site with every kind of file, and a worker's memo of it.
 struct Bench {
     home: tempfile::TempDir,
-    options: SiteOptions,
     view: View,
     memo: Memo,
     turn: Turn,
@@ -44,7 +43,6 @@ impl Bench {
         let view = Site::open(&options).unwrap().view();
         let mut bench = Bench {
             home,
-            options,
             view,
             memo: Memo::default(),
             turn: Turn(1),
@@ -98,7 +96,6 @@ impl Bench {
     fn served(&self) -> Served<'_> {
         Served {
             view: &self.view,
-            options: &self.options,
             turn: self.turn,
             date: HttpDate::from_unix_seconds(2_000_000_000),
         }

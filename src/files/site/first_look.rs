@@ -2,7 +2,7 @@
 //! in its answers alone.
 
 use super::Site;
-use crate::{config::SiteOptions, files::root::Opened, http::target::RequestPath};
+use crate::{files::root::Opened, http::target::RequestPath};
 
 impl Site {
     /// Why nothing, or not the FILE of `--spa`, can be served as things are; one
@@ -10,7 +10,7 @@ impl Site {
     /// later, so this is no reason not to start.
     ///
     /// To be called as the user, and as confined, as the site will be served.
-    pub fn trouble(&self, options: &SiteOptions) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         let root = &self.current().root;
         if let Err(error) = root.enter() {
             let path = self.path.display();
@@ -18,7 +18,7 @@ impl Site {
                 "{path} cannot be entered: {error}; nothing beneath it can be served"
             ));
         }
-        let spa = options.spa.as_deref()?;
+        let spa = self.options.spa.as_deref()?;
         let reason = match root.open_beneath(RequestPath::new(&format!("/{spa}")).ok()?.as_bytes())
         {
             Ok(Opened::File(..)) => return None,
@@ -35,6 +35,7 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
+    use crate::config::SiteOptions;
 
     #[test]
     fn a_file_of_spa_that_cannot_be_served_is_named() {
@@ -57,7 +58,7 @@ mod tests {
                 spa: spa.map(String::from),
                 ..SiteOptions::default()
             };
-            let told = Site::open(&options).unwrap().trouble(&options);
+            let told = Site::open(&options).unwrap().trouble();
             assert_eq!(told.is_some(), part.is_some(), "{told:?}");
             if let (Some(told), Some(part), Some(spa)) = (told, part, spa) {
                 let start = format!("--spa {spa} cannot be served: ");

@@ -17,13 +17,13 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
     listener::{AcceptError, BACKLOG, DEFER_ACCEPT, Listener},
-    pool::{Posts, Shared},
+    pool::{Post, Shared},
     scheduler::Accepted,
     shutdown::{SIGHUP, Signals},
 };
 use crate::{
     connection::{Identity, socket::Stream},
-    observe::{access_log::AccessLog, snapshot::Watch},
+    observe::access_log::AccessLog,
 };
 
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -49,13 +49,9 @@ pub struct Acceptor {
     /// What the process is told.
     pub signals: Signals,
     /// Where connections go.
-    pub posts: Posts,
+    pub posts: Vec<Arc<Post>>,
     /// What all threads share.
     pub shared: Arc<Shared>,
-    /// Open connections; at the limit the longest idle makes room.
-    pub connections_max: usize,
-    /// What is shown of the server.
-    pub watch: Arc<Watch>,
     /// The access log, to be opened again on SIGHUP.
     pub access_log: Option<Arc<AccessLog>>,
     /// The number of the last connection.
@@ -88,7 +84,7 @@ impl Acceptor {
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.tell_stopping();
-        let deadline = Instant::now() + self.watch.timeouts.shutdown + WORKERS_END_MAX;
+        let deadline = Instant::now() + self.shared.watch.timeouts.shutdown + WORKERS_END_MAX;
         while self.shared.workers.load(SeqCst) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -133,7 +129,7 @@ impl Acceptor {
     /// since who comes now cannot be told from them, no more than a backlog.
     fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
-        let deadline = Instant::now() + self.watch.timeouts.shutdown;
+        let deadline = Instant::now() + self.shared.watch.timeouts.shutdown;
         let last_id = self.last_id + BACKLOG as u64;
         let mut pause = self.accept_some();
         while pause.is_some() || self.held.is_some() {
@@ -216,7 +212,7 @@ impl Acceptor {
     fn hold(&mut self, index: usize, stream: Stream, peer: Option<SocketAddr>) {
         if let Some(peer) = peer.filter(|peer| !self.shared.clients.admit(peer.ip())) {
             debug!("refused: {peer} has as many connections as it may");
-            self.watch.refused.add(1);
+            self.shared.watch.refused.add(1);
             return;
         }
         let waited = match self.listeners[index].defers() {
@@ -235,12 +231,13 @@ impl Acceptor {
     /// one whose client is silent; with none of these what waits goes on waiting,
     /// behind it in the backlog.
     fn has_room(&self) -> bool {
-        if self.open() < self.connections_max {
+        let connections_max = self.shared.watch.connections_max;
+        if self.open() < connections_max {
             return true;
         }
         self.make_room();
         // One may have closed before the workers could know that we wait.
-        if self.open() < self.connections_max {
+        if self.open() < connections_max {
             self.shared.acceptor_waits.store(false, Relaxed);
             return true;
         }
@@ -267,8 +264,9 @@ impl Acceptor {
         }
     }
 
-    fn open(&self) -> usize {
-        self.posts.iter().map(|post| post.open.load(SeqCst)).sum()
+    fn open(&self) -> u64 {
+        let open = self.posts.iter().map(|post| post.open.load(SeqCst));
+        open.map(|open| open as u64).sum()
     }
 
     fn exhausted(&self, error: &io::Error) -> Duration {
@@ -291,12 +289,9 @@ impl Acceptor {
     }
 
     fn tell_stopping(&self) {
-        if !self.shared.stopping.swap(true, Relaxed) {
+        if !self.shared.watch.draining.swap(true, Relaxed) {
             info!("stopping: {} connections are open", self.open());
         }
-        self.watch.draining.store(true, Relaxed);
-        for post in self.posts.iter() {
-            post.wake();
-        }
+        self.posts.iter().for_each(|post| post.wake());
     }
 }

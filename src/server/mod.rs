@@ -88,23 +88,19 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let poll = Poll::new().map_err(system("poll"))?;
     let watch = watch(&config, connections_max, &listeners, access_log.as_deref());
     let waker = Waker::new(poll.registry(), WAKE).map_err(system("poll"))?;
-    let shared = Arc::new(Shared::new(
-        waker,
-        config.limits.connections_per_ip_max,
-        watch.started,
-    ));
+    let shared = Arc::new(Shared::new(waker, Arc::clone(&watch)));
     let (mut posts, mut workers) = (Vec::new(), Vec::new());
     for (number, counters) in watch.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
-        let desk = Desk::new(&config, number, site.view(), counters, log, shared.started);
+        let desk = Desk::new(&config, number, site.view(), counters, log, watch.started);
         let (post, worker) = spawn_worker(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
     }
     listener::announce("listening", &watch.listeners, "");
     if let Some(status) = status {
-        let started = status.start(Arc::clone(&watch), site);
+        let started = status.start(watch, site);
         started.map_err(system("thread"))?;
     }
     let running = Arc::clone(&shared);
@@ -112,10 +108,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         poll,
         listeners,
         signals,
-        posts: posts.into(),
+        posts,
         shared,
-        connections_max,
-        watch,
         access_log: access_log.clone(),
         last_id: 0,
         held: None,

@@ -10,14 +10,13 @@ use std::{
             Ordering::{Relaxed, SeqCst},
         },
     },
-    time::Instant,
 };
 
 use log::warn;
 use mio::{Poll, Token, Waker};
 
 use super::{clients::Clients, scheduler::Accepted};
-use crate::connection::socket::Stream;
+use crate::{connection::socket::Stream, observe::snapshot::Watch};
 
 /// The time between two warnings that the system is out of something.
 const EXHAUSTED_TOLD_SECONDS: u64 = 60;
@@ -86,8 +85,8 @@ impl Post {
 /// What all threads of the server share.
 #[derive(Debug)]
 pub struct Shared {
-    /// The server is stopping.
-    pub stopping: AtomicBool,
+    /// What is shown of the server; and that it is stopping.
+    pub watch: Arc<Watch>,
     /// Connections may still be handed over.
     pub accepting: AtomicBool,
     /// Workers whose threads have not ended.
@@ -101,33 +100,30 @@ pub struct Shared {
     /// A request waits for a descriptor, and its worker has no idle connection
     /// to close for it.
     pub starving: AtomicBool,
-    /// When exhaustion was last told of, in seconds since `started` and one
-    /// more; 0: never.
+    /// When exhaustion was last told of, in seconds since the server began and
+    /// one more; 0: never.
     pub exhausted_told: AtomicU64,
-    /// The instant from which turns are counted.
-    pub started: Instant,
 }
 
 impl Shared {
-    /// That of a server that begins, with so many connections for each client.
-    pub fn new(acceptor: Waker, connections_per_ip_max: usize, started: Instant) -> Shared {
+    /// That of a server that begins.
+    pub fn new(acceptor: Waker, watch: Arc<Watch>) -> Shared {
         Shared {
-            stopping: AtomicBool::new(false),
             accepting: AtomicBool::new(true),
             workers: AtomicUsize::new(0),
             acceptor_waits: AtomicBool::new(false),
             acceptor,
-            clients: Clients::new(connections_per_ip_max),
+            clients: Clients::new(watch.limits.connections_per_ip_max),
             starving: AtomicBool::new(false),
             exhausted_told: AtomicU64::new(0),
-            started,
+            watch,
         }
     }
 
     /// Warns that the system is out of something, once a while however often
     /// it is.
     pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
-        let now = self.started.elapsed().as_secs() + 1;
+        let now = self.watch.started.elapsed().as_secs() + 1;
         let told = self.exhausted_told.load(Relaxed);
         let is_due = told == 0 || now - told.min(now) >= EXHAUSTED_TOLD_SECONDS;
         if is_due
@@ -178,9 +174,6 @@ impl Drop for Presence {
     }
 }
 
-/// All workers, as the acceptor and whoever counts see them.
-pub type Posts = Arc<[Arc<Post>]>;
-
 #[cfg(test)]
 mod tests {
     use std::{thread, time::Duration};
@@ -188,12 +181,13 @@ mod tests {
     use mio::Events;
 
     use super::*;
+    use crate::observe::fixture;
 
     /// The acceptor is told when a worker ends, by a panic or not.
     fn check(panics: bool) {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), WAKE).unwrap();
-        let shared = Arc::new(Shared::new(waker, 0, Instant::now()));
+        let shared = Arc::new(Shared::new(waker, fixture::watch().0));
         let presence = Presence::new(Arc::clone(&shared));
         assert_eq!(shared.workers.load(SeqCst), 1);
         let worker = thread::spawn(move || {

@@ -117,7 +117,7 @@ pub enum Part {
 
 /// What an answer is made from, besides the request.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Basis<'a> {
     /// The files, and how they are served.
     pub view: &'a View,
     /// The turn of the poll.
@@ -127,13 +127,13 @@ pub struct Place<'a> {
 }
 
 /// Answers a request whose head and body are well-formed.
-pub fn answer(request: &Request<'_>, place: Place<'_>) -> Answer {
+pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
     if request.expectation == Expectation::Unknown {
         return Answer::Page(Page::of(Status::ExpectationFailed));
     }
     match request.method {
         Method::Get | Method::Head => match request.target {
-            Target::Path { path, query } => answer_path(request, path, query, place),
+            Target::Path { path, query } => answer_path(request, path, query, basis),
             Target::Authority | Target::Asterisk => Answer::Page(Page::refused(Status::BadRequest)),
         },
         // What a target must be does not depend on what is asked of it.
@@ -152,20 +152,20 @@ fn is_sound(target: Target<'_>) -> bool {
     }
 }
 
-fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, place: Place<'_>) -> Answer {
+fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, basis: Basis<'_>) -> Answer {
     let Ok(path) = RequestPath::new(path) else {
         return Answer::Page(Page::refused(Status::BadRequest));
     };
     let accept = AcceptEncoding::parse(request.fields.accept_encoding);
-    match place.view.find(&path, accept, place.turn) {
-        Ok(Found::File(selected)) => answer_file(request, selected, place.date),
+    match basis.view.find(&path, accept, basis.turn) {
+        Ok(Found::File(selected)) => answer_file(request, selected, basis.date),
         Ok(Found::FolderWithoutSlash) => Answer::Page(Page::redirect_to_folder(
             &path,
             query,
-            &place.view.options().cache_control,
+            &basis.view.options().cache_control,
         )),
         Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder),
-        Err(refusal) => answer_refusal(request, &path, refusal, place),
+        Err(refusal) => answer_refusal(request, &path, refusal, basis),
     }
 }
 
@@ -235,12 +235,12 @@ fn answer_folder(
 pub fn answer_listed(
     request: &Request<'_>,
     listed: Result<Page, Refusal>,
-    place: Place<'_>,
+    basis: Basis<'_>,
 ) -> Answer {
     match (listed, request.target) {
         (Ok(page), _) => Answer::Page(page),
         (Err(refusal), Target::Path { path, .. }) => match RequestPath::new(path) {
-            Ok(path) => answer_refusal(request, &path, refusal, place),
+            Ok(path) => answer_refusal(request, &path, refusal, basis),
             Err(_) => Answer::Page(Page::refused(Status::BadRequest)),
         },
         (Err(_), _) => Answer::Page(Page::refused(Status::BadRequest)),
@@ -252,10 +252,10 @@ fn answer_refusal(
     request: &Request<'_>,
     path: &RequestPath<'_>,
     refusal: Refusal,
-    place: Place<'_>,
+    basis: Basis<'_>,
 ) -> Answer {
     let (status, error) = match refusal {
-        Refusal::NotFound => return answer_not_found(request, path, place),
+        Refusal::NotFound => return answer_not_found(request, path, basis),
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
         Refusal::NoRoom => (Status::ServiceUnavailable, None),
@@ -279,23 +279,23 @@ fn is_no_descriptor(error: &io::Error) -> bool {
 
 /// The site's own page for what is not there: `--spa FILE` for a page, else
 /// its `404.html`, else ours. Where there is such a FILE, `Accept` decides.
-fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<'_>) -> Answer {
+fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<'_>) -> Answer {
     let own = |path: &str, accept| {
         let path = RequestPath::new(path).ok()?;
-        match place.view.find(&path, accept, place.turn) {
+        match basis.view.find(&path, accept, basis.turn) {
             Ok(Found::File(selected)) => Some(selected),
             _ => None,
         }
     };
-    let spa = place.view.options().spa.as_ref();
+    let spa = basis.view.options().spa.as_ref();
     let mut answer = if let Some(spa) = spa
         && page::asks_for_html(request.fields.accept)
-        && may_be_a_page(path, place)
+        && may_be_a_page(path, basis)
         && let Some(selected) = own(
             &format!("/{spa}"),
             AcceptEncoding::parse(request.fields.accept_encoding),
         ) {
-        answer_file(request, selected, place.date)
+        answer_file(request, selected, basis.date)
     } else if let Some(selected) = own("/404.html", AcceptEncoding::IDENTITY) {
         Chosen::answer(Status::NotFound, selected, Part::Whole)
     } else {
@@ -314,7 +314,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, place: Place<
 /// Whether a path that names no file could be a page of an application: it
 /// hides nothing, and does not end like what a page is made of. A picture
 /// asked for from the address bar is missing all the same.
-fn may_be_a_page(path: &RequestPath<'_>, place: Place<'_>) -> bool {
+fn may_be_a_page(path: &RequestPath<'_>, basis: Basis<'_>) -> bool {
     const MADE_OF: &[&str] = &[
         "image/",
         "audio/",
@@ -325,6 +325,6 @@ fn may_be_a_page(path: &RequestPath<'_>, place: Place<'_>) -> bool {
         "application/json",
         "application/wasm",
     ];
-    let media_type = place.view.media_type(path);
+    let media_type = basis.view.media_type(path);
     !path.is_hidden() && !MADE_OF.iter().any(|part| media_type.starts_with(part))
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::{Config, Limits, Proxy, Timeouts},
     files::{Turn, View},
-    handler::{Answer, Place},
+    handler::{Answer, Basis},
     http::{date::HttpDate, persistence::Persistence, response::CommonFields},
     observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
@@ -183,8 +183,8 @@ impl Desk {
     }
 
     /// What an answer is made from.
-    pub fn place(&self) -> Place<'_> {
-        Place {
+    pub fn basis(&self) -> Basis<'_> {
+        Basis {
             view: &self.view,
             turn: self.turn,
             date: self.common.date(),

@@ -110,7 +110,7 @@ impl<T: Transport> Connection<T> {
         }
         progress.at += request.head_bytes;
         let last = progress.at == input.len();
-        let answer = match handler::answer(&request, desk.place()) {
+        let answer = match handler::answer(&request, desk.basis()) {
             Answer::NoDescriptor => {
                 progress.at = begin;
                 return Ok(Judged::Starved);
@@ -258,8 +258,8 @@ impl<T: Transport> Connection<T> {
         };
         let asked = Asked::from(&request);
         let answer = match listed {
-            Some(listed) => handler::answer_listed(&request, listed, desk.place()),
-            None => handler::answer(&request, desk.place()),
+            Some(listed) => handler::answer_listed(&request, listed, desk.basis()),
+            None => handler::answer(&request, desk.basis()),
         };
         if let Answer::Listing(listing) = answer {
             progress.then = await_listing(head, listing, desk);

@@ -5,7 +5,7 @@ use crate::{
     config::SiteOptions,
     connection::respond::{self, Frame},
     files::{Content, Site},
-    handler::{self, Place as Served},
+    handler::{self, Basis},
     http::{
         persistence::Persistence,
         request::{self, FIELDS_MAX, HeadLimits},
@@ -88,13 +88,13 @@ impl Bench {
         let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
-        let answer = handler::answer(&request, self.served());
+        let answer = handler::answer(&request, self.basis());
         let shown = show(&answer, &Asked::from(&request));
         (answer, shown)
     }
 
-    fn served(&self) -> Served<'_> {
-        Served {
+    fn basis(&self) -> Basis<'_> {
+        Basis {
             view: &self.view,
             turn: self.turn,
             date: HttpDate::from_unix_seconds(2_000_000_000),
@@ -110,7 +110,7 @@ impl Bench {
         let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
-        let answer = handler::answer(&request, self.served());
+        let answer = handler::answer(&request, self.basis());
         let head = &input[..request.head_bytes];
         self.memo.note(head, &request, &answer, &self.view);
         None

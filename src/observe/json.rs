@@ -6,7 +6,7 @@ use super::{
     close_reason::CloseReason,
     counters::Count,
     histogram::{REQUESTS_BUCKETS, requests_bucket_span},
-    metrics::socket_states,
+    kernel::SOCKET_STATES,
     snapshot::{OpenConnections, Snapshot, Totals, Watch},
     story::Story,
 };
@@ -126,8 +126,9 @@ fn write_kernel(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         kernel.listen_queue
     )?;
     write!(out, ",\"listen_overflows\":{}", kernel.listen_overflows)?;
-    object(out, "server", socket_states(&kernel.server))?;
-    object(out, "clients", socket_states(&kernel.clients))?;
+    let states = SOCKET_STATES.map(|(state, _)| state);
+    object(out, "server", states.into_iter().zip(kernel.server))?;
+    object(out, "clients", states.into_iter().zip(kernel.clients))?;
     out.push('}');
     Ok(())
 }

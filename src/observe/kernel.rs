@@ -13,21 +13,27 @@ use std::{
 /// Bytes of each table that are read at most: some 100,000 sockets.
 const TABLE_BYTES_MAX: u64 = 16 << 20;
 
-/// Sockets by state (RFC 9293 section 3.3.2), of one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SocketCounts {
-    /// Open on both sides.
-    pub established: u64,
-    /// This side closed first, and the other has not closed yet.
-    pub fin_wait: u64,
-    /// The other side closed first, and this one has not: a server that lets
-    /// these grow forgets to close.
-    pub close_wait: u64,
-    /// This side closed first; the kernel keeps the port for a minute.
-    pub time_wait: u64,
-    /// On the way from one of the others to another.
-    pub other: u64,
-}
+/// The states of sockets that are told apart (RFC 9293 section 3.3.2): each by
+/// its name, as the kernel's tools write it, and one sentence for a learner.
+pub const SOCKET_STATES: [(&str, &str); 5] = [
+    ("established", "Open on both sides."),
+    (
+        "fin_wait",
+        "Closed first; the other side has not closed yet.",
+    ),
+    (
+        "close_wait",
+        "The other side closed, this one has not. A number that grows betrays a forgotten close.",
+    ),
+    (
+        "time_wait",
+        "Closed first and paid for it: the port is kept for a minute.",
+    ),
+    ("other", "On the way from one state to the next."),
+];
+
+/// Sockets of one side, in the order of [`SOCKET_STATES`].
+pub type SocketCounts = [u64; SOCKET_STATES.len()];
 
 /// The kernel's view of the addresses listened on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,10 +192,10 @@ impl KernelView {
         if is_ours(socket.local) {
             match socket.state {
                 LISTEN => self.listen_queue += socket.receive_queue,
-                state => self.server.add(state),
+                state => self.server[place_of(state)] += 1,
             }
         } else if is_ours(socket.remote) {
-            self.clients.add(socket.state);
+            self.clients[place_of(socket.state)] += 1;
         }
     }
 }
@@ -202,16 +208,14 @@ const TIME_WAIT: u8 = 6;
 const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
 
-impl SocketCounts {
-    fn add(&mut self, state: u8) {
-        let count = match state {
-            ESTABLISHED => &mut self.established,
-            FIN_WAIT_1 | FIN_WAIT_2 => &mut self.fin_wait,
-            TIME_WAIT => &mut self.time_wait,
-            CLOSE_WAIT => &mut self.close_wait,
-            _ => &mut self.other,
-        };
-        *count += 1;
+/// Where a state stands in [`SOCKET_STATES`].
+fn place_of(state: u8) -> usize {
+    match state {
+        ESTABLISHED => 0,
+        FIN_WAIT_1 | FIN_WAIT_2 => 1,
+        CLOSE_WAIT => 2,
+        TIME_WAIT => 3,
+        _ => 4,
     }
 }
 
@@ -237,22 +241,6 @@ mod tests {
    1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:9C41 06 00000000:00000000 00:00000000
 ";
 
-    fn counts(
-        established: u64,
-        fin_wait: u64,
-        close_wait: u64,
-        time_wait: u64,
-        other: u64,
-    ) -> SocketCounts {
-        SocketCounts {
-            established,
-            fin_wait,
-            close_wait,
-            time_wait,
-            other,
-        }
-    }
-
     #[test]
     fn sockets_are_counted_by_side_and_state() {
         let none = SocketCounts::default();
@@ -261,20 +249,14 @@ mod tests {
                 TCP,
                 &["127.0.0.1:8080"],
                 3,
-                counts(1, 1, 1, 1, 1),
-                counts(1, 0, 0, 1, 0),
+                [1, 1, 1, 1, 1],
+                [1, 0, 0, 1, 0],
             ),
-            (
-                TCP,
-                &["0.0.0.0:8080"],
-                3,
-                counts(2, 1, 1, 1, 1),
-                counts(1, 0, 0, 1, 0),
-            ),
-            (TCP, &["127.0.0.1:8081"], 0, counts(1, 0, 0, 0, 0), none),
+            (TCP, &["0.0.0.0:8080"], 3, [2, 1, 1, 1, 1], [1, 0, 0, 1, 0]),
+            (TCP, &["127.0.0.1:8081"], 0, [1, 0, 0, 0, 0], none),
             (TCP, &["127.0.0.1:80"], 0, none, none),
-            (TCP6, &["[::1]:8080"], 0, counts(1, 0, 0, 0, 0), none),
-            (TCP6, &["[::]:8080"], 0, counts(1, 0, 0, 1, 0), none),
+            (TCP6, &["[::1]:8080"], 0, [1, 0, 0, 0, 0], none),
+            (TCP6, &["[::]:8080"], 0, [1, 0, 0, 1, 0], none),
             (
                 "no table\n\n1: 00:11 22:33 zz\n",
                 &["[::]:0"],
@@ -326,6 +308,6 @@ mod tests {
         assert_eq!(kernel.view(&[address]).unwrap().listen_queue, 0);
         let _client = std::net::TcpStream::connect(address).unwrap();
         let view = kernel.view(&[address]).unwrap();
-        assert_eq!((view.listen_queue, view.clients.established), (1, 1));
+        assert_eq!((view.listen_queue, view.clients[0]), (1, 1));
     }
 }

@@ -6,7 +6,7 @@ use super::{
     close_reason::CloseReason,
     counters::Count,
     histogram::{REQUESTS_BUCKETS, requests_bucket_span},
-    kernel::{KernelView, SocketCounts},
+    kernel::{KernelView, SOCKET_STATES},
     snapshot::{Snapshot, Totals},
 };
 use crate::http::status::Status;
@@ -122,8 +122,8 @@ fn requests_per_connection(totals: &Totals, text: &mut Text) -> fmt::Result {
 fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
     let help = "The kernel's sockets of our addresses, by side (clients: those on this machine).";
     text.metric("sockets", "gauge", help)?;
-    for (side, counts) in [("server", &kernel.server), ("client", &kernel.clients)] {
-        for (state, count) in socket_states(counts) {
+    for (side, counts) in [("server", kernel.server), ("client", kernel.clients)] {
+        for ((state, _), count) in SOCKET_STATES.iter().zip(counts) {
             let labels = format_args!("{{side=\"{side}\",state=\"{state}\"}}");
             text.sample("sockets", &labels, count)?;
         }
@@ -137,17 +137,6 @@ fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
         help,
         kernel.listen_overflows,
     )
-}
-
-/// Each state's name, as the kernel's tools write it, and its count.
-pub(super) fn socket_states(counts: &SocketCounts) -> [(&'static str, u64); 5] {
-    [
-        ("established", counts.established),
-        ("fin_wait", counts.fin_wait),
-        ("close_wait", counts.close_wait),
-        ("time_wait", counts.time_wait),
-        ("other", counts.other),
-    ]
 }
 
 fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {

@@ -9,8 +9,7 @@ use super::{
 use crate::observe::{
     close_reason::CloseReason,
     counters::Count,
-    kernel::KernelView,
-    metrics::socket_states,
+    kernel::{KernelView, SOCKET_STATES},
     snapshot::{Snapshot, Totals},
 };
 
@@ -66,16 +65,8 @@ pub fn kernel(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
          <th class=\"n\"><span class=\"side server\">server's ends</span>\
          <th class=\"n\"><span class=\"side client\">clients' ends</span><th>Meaning</thead>\n",
     );
-    let sides = socket_states(&kernel.server)
-        .into_iter()
-        .zip(socket_states(&kernel.clients));
-    for (((state, ours), (_, theirs)), words) in sides.zip([
-        "Open on both sides.",
-        "Closed first; the other side has not closed yet.",
-        "The other side closed, this one has not. A number that grows betrays a forgotten close.",
-        "Closed first and paid for it: the port is kept for a minute.",
-        "On the way from one state to the next.",
-    ]) {
+    let sides = kernel.server.into_iter().zip(kernel.clients);
+    for ((state, words), (ours, theirs)) in SOCKET_STATES.iter().zip(sides) {
         let (state, ours, theirs) = (state.to_ascii_uppercase(), Grouped(ours), Grouped(theirs));
         writeln!(
             out,

@@ -15,6 +15,16 @@ pub const LATENCY_BUCKETS: usize = (TOP_BIT - SUB_BITS + 2) as usize * SUB;
 /// Buckets of a [`RequestsHistogram`].
 pub const REQUESTS_BUCKETS: usize = 23;
 
+/// The percentiles of latency that are told: the key in JSON, the words on the
+/// page, and the share of all.
+pub const PERCENTILES: [(&str, &str, f64); 5] = [
+    ("p50", "half of all within", 0.5),
+    ("p90", "90 % within", 0.9),
+    ("p99", "99 % within", 0.99),
+    ("p99_9", "99.9 % within", 0.999),
+    ("max", "the slowest", 1.0),
+];
+
 /// Durations, log-linear: the relative error of a percentile is below 6.25 %.
 #[derive(Debug)]
 pub struct LatencyHistogram {

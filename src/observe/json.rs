@@ -5,21 +5,12 @@ use std::fmt::{self, Display, Write};
 use super::{
     close_reason::CloseReason,
     counters::Count,
-    histogram::{REQUESTS_BUCKETS, requests_bucket_span},
+    histogram::{PERCENTILES, REQUESTS_BUCKETS, requests_bucket_span},
     kernel::SOCKET_STATES,
     snapshot::{OpenConnections, Snapshot, Totals, Watch},
     story::Story,
 };
 use crate::http::status::Status;
-
-/// The percentiles told, as key and share.
-pub(super) const PERCENTILES: [(&str, f64); 5] = [
-    ("p50", 0.5),
-    ("p90", 0.9),
-    ("p99", 0.99),
-    ("p99_9", 0.999),
-    ("max", 1.0),
-];
 
 /// The snapshot as one JSON object. Durations are in the unit their key ends
 /// in; a missing figure is `null`.
@@ -105,7 +96,7 @@ fn write_totals(totals: &Totals, out: &mut String) -> fmt::Result {
             write!(out, ",\"connections\":{count}}}")
         },
     )?;
-    let microseconds = PERCENTILES.map(|(key, share)| {
+    let microseconds = PERCENTILES.map(|(key, _, share)| {
         let nanoseconds = totals.latency.percentile(share);
         (
             key,

@@ -11,7 +11,7 @@ mod stories;
 use std::fmt::{self, Write};
 
 use self::figures::{Bytes, Grouped, Nanoseconds, reuse, share, uptime};
-use super::{counters::Count, history::History, snapshot::Snapshot};
+use super::{counters::Count, histogram::PERCENTILES, history::History, snapshot::Snapshot};
 use crate::http::status::Status;
 
 /// The style sheet, at `/status.css`.
@@ -156,14 +156,7 @@ fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         "</table></div><div class=\"scroll\"><table><thead><tr><th>From the head's last byte to \
          the answer's last byte<th class=\"n\">Since the start</thead>\n",
     );
-    let percentiles = [
-        ("half of all within", 0.5),
-        ("90 % within", 0.9),
-        ("99 % within", 0.99),
-        ("99.9 % within", 0.999),
-        ("the slowest", 1.0),
-    ];
-    for (name, part) in percentiles {
+    for (_, name, part) in PERCENTILES {
         let time = Nanoseconds(totals.latency.percentile(part));
         writeln!(out, "<tr><td>{name}<td class=\"n\">{time}")?;
     }

@@ -25,7 +25,8 @@ use crate::{
 pub struct Unfinished {
     line: Option<PendingLine>,
     story_line: Box<str>,
-    note: Note,
+    /// What was to be noted of it.
+    pub note: Note,
 }
 
 /// A response, as far as it is noted.
@@ -165,18 +166,6 @@ pub fn hold(
         story_line: String::from_utf8_lossy(said.line).into(),
         note,
     }))
-}
-
-/// Notes a response that was given up in a later turn, with `left` bytes unsent.
-pub fn abandoned(
-    identity: &mut Identity,
-    desk: &mut Desk,
-    mut unfinished: Unfinished,
-    reason: CloseReason,
-    left: u64,
-) {
-    unfinished.note = unfinished.note.cut_short(reason, left);
-    finished(identity, desk, unfinished);
 }
 
 /// Notes a response that ended in a later turn.

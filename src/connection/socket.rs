@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use socket2::SockRef;
 
 use super::transport::Transport;
 
@@ -87,17 +88,14 @@ impl Transport for Stream {
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
+        SockRef::from(&*self).shutdown(Shutdown::Write)
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn lift_unsent_bound(&mut self) {
         if let Stream::Tcp(stream) = self {
             // Failing leaves the bound of the listener: slower, and no worse.
-            let _ = socket2::SockRef::from(&*stream).set_tcp_notsent_lowat(u32::MAX);
+            let _ = SockRef::from(&*stream).set_tcp_notsent_lowat(u32::MAX);
         }
     }
 
@@ -105,7 +103,7 @@ impl Transport for Stream {
         // A Unix stream leaves nothing behind in our kernel's queues.
         if let Stream::Tcp(stream) = self {
             // Failing leaves an ordinary close, which is no worse than before.
-            let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
         }
     }
 }

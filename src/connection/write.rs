@@ -71,8 +71,9 @@ impl<T: Transport> Connection<T> {
     pub(super) fn abandon(&mut self, reason: CloseReason, desk: &mut Desk) {
         if let State::Writing(writing) = &mut self.state {
             let left = writing.output.left();
-            if let Some(unfinished) = writing.unfinished.take() {
-                note::abandoned(&mut self.identity, desk, *unfinished, reason, left);
+            if let Some(mut unfinished) = writing.unfinished.take() {
+                unfinished.note = unfinished.note.cut_short(reason, left);
+                note::finished(&mut self.identity, desk, *unfinished);
             }
         }
     }

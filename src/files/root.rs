@@ -53,9 +53,7 @@ impl FileIdentity {
             ctime: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
     }
-}
 
-impl FileIdentity {
     /// Whether this file is not older than `original`, which it is made from. A
     /// time without a fraction is compared in whole seconds: some programs,
     /// brotli(1) among them, hand the time of what they read on as that.

@@ -24,7 +24,7 @@ use rig::cpu::{Place, Processors};
 use rig::servers::{Running, Server, Setting};
 use rig::site::Site;
 use rig::summary::Spread;
-use rig::{interruption, limit, machine, servers};
+use rig::{interruption, machine, servers};
 use std::collections::HashSet;
 use std::io;
 use std::process::ExitCode;
@@ -57,28 +57,11 @@ pub struct Cell {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::of_this_process();
-    limit::serve_if_asked(&arguments);
-    if arguments.has("--help") {
-        println!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
-    if !arguments.ask_for_a_run() {
-        println!("connections: run by `cargo bench --bench connections`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("connections: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    rig::run("connections", HELP, run)
 }
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let begin = Instant::now();
-    interruption::end_on_signal()?;
     let quick = arguments.has("--quick");
     let rounds = arguments
         .count("--rounds", if quick { 1 } else { 3 })

@@ -15,12 +15,11 @@ mod report;
 #[path = "../rig/mod.rs"]
 mod rig;
 
-use measure::Effort;
 use rig::arguments::Arguments;
 use rig::cpu::Processors;
 use rig::servers::Server;
 use rig::site::Site;
-use rig::{idle, interruption, limit, load, machine, servers};
+use rig::{idle, load, machine, servers};
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,38 +40,12 @@ const SHOWN: [Server; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::of_this_process();
-    limit::serve_if_asked(&arguments);
-    if arguments.has("--help") {
-        println!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
-    if !arguments.ask_for_a_run() {
-        println!("curves: run by `cargo bench --bench curves`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("curves: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    rig::run("curves", HELP, run)
 }
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let begin = Instant::now();
-    interruption::end_on_signal()?;
-    let quick = arguments.has("--quick");
-    let effort = Effort {
-        rounds: arguments
-            .count("--rounds", if quick { 1 } else { 3 })
-            .max(1),
-        duration: arguments.seconds(
-            "--seconds",
-            Duration::from_millis(if quick { 200 } else { 1000 }),
-        ),
-    };
+    let effort = arguments.effort(3, Duration::from_secs(1));
     if load::version().is_none() {
         println!("curves: wrk is not installed: skipped");
         return Ok(());
@@ -96,7 +69,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let site = Site::new()?;
     let asked = arguments.list("--curve");
     let mut results = Vec::new();
-    for curve in curve::all(quick) {
+    for curve in curve::all(arguments.has("--quick")) {
         if asked
             .as_ref()
             .is_none_or(|asked| asked.iter().any(|name| name == curve.name))

@@ -1,6 +1,7 @@
 //! The points of a curve measured, all servers side by side.
 
 use crate::curve::{Curve, Point};
+use crate::rig::arguments::Effort;
 use crate::rig::client;
 use crate::rig::cpu::{self, Place, Processors, Usage};
 use crate::rig::idle::Idle;
@@ -11,18 +12,9 @@ use crate::rig::summary::Spread;
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 /// A file from this size on may be cut by the end of a run: its bytes are counted, not its answers.
 const COUNTED_IN_BYTES: usize = 100 << 10;
-
-/// How long and how often is measured.
-pub struct Effort {
-    /// Rounds of a point.
-    pub rounds: usize,
-    /// Length of one measurement.
-    pub duration: Duration,
-}
 
 /// What a server reached at a point.
 pub struct Value {
@@ -100,7 +92,7 @@ fn measure_point(
                 Ok(sample) => samples.push(sample),
                 Err(error) => println!("!! {} at {}: {error}", running.server.name(), point.step),
             }
-            crate::interruption::unless_interrupted()?;
+            crate::rig::interruption::unless_interrupted()?;
         }
     }
     let value = |(running, samples): (Running, Vec<[f64; 2]>)| {

@@ -15,12 +15,11 @@ mod report;
 mod rig;
 mod rows;
 
-use measure::Effort;
 use rig::arguments::Arguments;
 use rig::cpu::Processors;
 use rig::servers::Server;
 use rig::site::Site;
-use rig::{idle, interruption, limit, load, machine, servers};
+use rig::{idle, load, machine, servers};
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -34,44 +33,18 @@ const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
   --list            show the rows";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::of_this_process();
-    limit::serve_if_asked(&arguments);
-    if arguments.has("--help") {
-        println!("{HELP}");
-        return ExitCode::SUCCESS;
-    }
+    rig::run("peers", HELP, run)
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
     if arguments.has("--list") {
         rows::ROWS
             .iter()
             .for_each(|row| println!("{:16}{}", row.name, row.title));
-        return ExitCode::SUCCESS;
+        return Ok(());
     }
-    if !arguments.ask_for_a_run() {
-        println!("peers: run by `cargo bench --bench peers`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("peers: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(arguments: &Arguments) -> io::Result<()> {
     let begin = Instant::now();
-    interruption::end_on_signal()?;
-    let quick = arguments.has("--quick");
-    let effort = Effort {
-        rounds: arguments
-            .count("--rounds", if quick { 1 } else { 5 })
-            .max(1),
-        duration: arguments.seconds(
-            "--seconds",
-            Duration::from_millis(if quick { 200 } else { 2000 }),
-        ),
-    };
+    let effort = arguments.effort(5, Duration::from_secs(2));
     let Some(wrk) = load::version() else {
         println!("peers: wrk is not installed: skipped");
         return Ok(());

@@ -1,5 +1,6 @@
 //! One row measured: all its servers side by side, in alternating rounds.
 
+use crate::rig::arguments::Effort;
 use crate::rig::client::{self, Reply};
 use crate::rig::cpu::{Place, Processors, Usage};
 use crate::rig::idle::Idle;
@@ -8,15 +9,6 @@ use crate::rig::servers::{Running, Server, Setting};
 use crate::rig::site::Site;
 use crate::rows::{Expected, Row};
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
-
-/// How long and how often is measured.
-pub struct Effort {
-    /// Rounds of a row.
-    pub rounds: usize,
-    /// Length of one measurement.
-    pub duration: Duration,
-}
 
 /// One measurement of one server.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The result as text: a block for each row, a table of ratios, and a file of figures.
 
-use crate::measure::{Effort, Measured, Sample, Series};
+use crate::measure::{Measured, Sample, Series};
+use crate::rig::arguments::Effort;
 use crate::rig::picture;
 use crate::rig::servers::Server;
 use crate::rig::summary::{Spread, figure};

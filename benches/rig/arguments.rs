@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+/// How long and how often is measured.
+pub struct Effort {
+    /// Rounds of a row or of a point.
+    pub rounds: usize,
+    /// Length of one measurement.
+    pub duration: Duration,
+}
+
 /// The arguments a bench was started with.
 pub struct Arguments {
     words: Vec<String>,
@@ -57,6 +65,18 @@ impl Arguments {
         self.value(name).map_or(default, |text| {
             parse(text).unwrap_or_else(|| refuse(name, text))
         })
+    }
+
+    /// The effort asked for, so many rounds and so long unless it is to be quick.
+    pub fn effort(&self, rounds: usize, duration: Duration) -> Effort {
+        let (rounds, duration) = match self.has("--quick") {
+            true => (1, Duration::from_millis(200)),
+            false => (rounds, duration),
+        };
+        Effort {
+            rounds: self.count("--rounds", rounds).max(1),
+            duration: self.seconds("--seconds", duration),
+        }
     }
 
     /// The comma-separated values of `name`; `None` without it.

@@ -22,3 +22,28 @@ pub mod picture;
 pub mod servers;
 pub mod site;
 pub mod summary;
+
+use std::{io, process::ExitCode};
+
+use arguments::Arguments;
+
+/// Runs the bench of this name, if the arguments of the process ask for that.
+pub fn run(name: &str, help: &str, bench: fn(&Arguments) -> io::Result<()>) -> ExitCode {
+    let arguments = Arguments::of_this_process();
+    limit::serve_if_asked(&arguments);
+    if arguments.has("--help") {
+        println!("{help}");
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.ask_for_a_run() {
+        println!("{name}: run by `cargo bench --bench {name}`");
+        return ExitCode::SUCCESS;
+    }
+    match interruption::end_on_signal().and_then(|()| bench(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -258,13 +258,11 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         if let Fate::Closed(reason) = fate {
             return self.close(place, reason);
         }
-        self.watch(
-            place,
-            match fate {
-                Fate::Writing => Watched::ReadsAndWrites,
-                _ => Watched::Reads,
-            },
-        );
+        let wanted = match fate {
+            Fate::Writing => Watched::ReadsAndWrites,
+            _ => Watched::Reads,
+        };
+        self.watch(place, wanted);
         let Some(slot) = self.table.get_mut(place) else {
             return;
         };

@@ -165,15 +165,10 @@ impl Outside<Stream> for Process {
         };
         let descriptor = token as i32;
         let source = &mut SourceFd(&descriptor);
+        let registry = self.poll.registry();
         match before {
-            Watched::Nothing => self
-                .poll
-                .registry()
-                .register(source, Token(token), interest),
-            _ => self
-                .poll
-                .registry()
-                .reregister(source, Token(token), interest),
+            Watched::Nothing => registry.register(source, Token(token), interest),
+            _ => registry.reregister(source, Token(token), interest),
         }
     }
 

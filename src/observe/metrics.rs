@@ -40,20 +40,13 @@ fn write_all(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
 
 fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
     let totals = &snapshot.totals;
-    text.metric(
-        "connections",
-        "gauge",
-        "Open connections by what they wait for.",
-    )?;
+    let help = "Open connections by what they wait for.";
+    text.metric("connections", "gauge", help)?;
     for (state, count) in snapshot.open().states() {
         text.sample("connections", &format_args!("{{state=\"{state}\"}}"), count)?;
     }
-    text.single(
-        "connections_max",
-        "gauge",
-        "Open connections allowed.",
-        snapshot.watch.connections_max,
-    )?;
+    let help = "Open connections allowed.";
+    text.gauge("connections_max", help, snapshot.watch.connections_max)?;
     text.count(Count::Accepted, totals)?;
     let help = "Connections closed, by reason and by the side that closed first.";
     text.metric("connections_closed_total", "counter", help)?;
@@ -129,50 +122,22 @@ fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
         }
     }
     let help = "Connections that wait to be accepted.";
-    text.single("listen_queue", "gauge", help, kernel.listen_queue)?;
+    text.gauge("listen_queue", help, kernel.listen_queue)?;
     let help = "Connections dropped because a listen queue of this machine was full.";
-    text.single(
-        "listen_overflows_total",
-        "counter",
-        help,
-        kernel.listen_overflows,
-    )
+    text.counter("listen_overflows_total", help, kernel.listen_overflows)
 }
 
 fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
     let watch = &snapshot.watch;
-    let gauges = [
-        (
-            "cache_bytes",
-            "Bytes of files kept in memory.",
-            watch.cache_bytes.get(),
-        ),
-        (
-            "cache_bytes_max",
-            "Bytes of files that may be kept.",
-            watch.cache_bytes_max,
-        ),
-        (
-            "workers",
-            "Threads of the pool.",
-            watch.workers.len() as u64,
-        ),
-        (
-            "draining",
-            "1 while the server is stopping.",
-            u64::from(watch.is_draining()),
-        ),
-    ];
-    for (name, help, value) in gauges {
-        text.single(name, "gauge", help, value)?;
-    }
-    let uptime = snapshot.uptime.as_secs_f64();
-    text.single(
-        "uptime_seconds",
-        "gauge",
-        "How long the server has been serving.",
-        uptime,
-    )?;
+    let help = "Bytes of files kept in memory.";
+    text.gauge("cache_bytes", help, watch.cache_bytes.get())?;
+    let help = "Bytes of files that may be kept.";
+    text.gauge("cache_bytes_max", help, watch.cache_bytes_max)?;
+    text.gauge("workers", "Threads of the pool.", watch.workers.len())?;
+    let help = "1 while the server is stopping.";
+    text.gauge("draining", help, u8::from(watch.is_draining()))?;
+    let help = "How long the server has been serving.";
+    text.gauge("uptime_seconds", help, snapshot.uptime.as_secs_f64())?;
     text.metric("build_info", "gauge", "The version, as a label.")?;
     let labels = concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
     text.sample("build_info", &labels, 1)
@@ -192,14 +157,19 @@ impl Text {
         writeln!(self.0, "stdhttpd_{name}{suffix} {value}")
     }
 
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) -> fmt::Result {
-        self.metric(name, kind, help)?;
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) -> fmt::Result {
+        self.metric(name, "gauge", help)?;
+        self.sample(name, &"", value)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.metric(name, "counter", help)?;
         self.sample(name, &"", value)
     }
 
     fn count(&mut self, count: Count, totals: &Totals) -> fmt::Result {
         let (name, help) = count.metric();
-        self.single(name, "counter", help, totals[count])
+        self.counter(name, help, totals[count])
     }
 }
 

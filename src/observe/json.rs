@@ -88,20 +88,17 @@ fn write_totals(totals: &Totals, out: &mut String) -> fmt::Result {
         buckets,
         |out, (bucket, count)| {
             let (first, last) = requests_bucket_span(bucket);
-            write!(out, "{{\"from\":{first},\"to\":")?;
-            match last {
-                Some(last) => write!(out, "{last}")?,
-                None => out.push_str("null"),
-            }
-            write!(out, ",\"connections\":{count}}}")
+            let last = or_null(last);
+            write!(
+                out,
+                "{{\"from\":{first},\"to\":{last},\"connections\":{count}}}"
+            )
         },
     )?;
     let microseconds = PERCENTILES.map(|(key, _, share)| {
         let nanoseconds = totals.latency.percentile(share);
-        (
-            key,
-            nanoseconds.map_or("null".into(), |ns| format!("{:.1}", ns as f64 / 1e3)),
-        )
+        let microseconds = nanoseconds.map(|ns| format!("{:.1}", ns as f64 / 1e3));
+        (key, or_null(microseconds))
     });
     object(out, "latency_microseconds", microseconds)
 }
@@ -125,20 +122,11 @@ fn write_kernel(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
 }
 
 fn write_story(story: &Story, out: &mut String) -> fmt::Result {
-    write!(out, ",\"connection\":{},\"client\":", story.connection)?;
-    match story.client {
-        Some(client) => write!(out, "\"{client}\"")?,
-        None => out.push_str("null"),
-    }
-    write!(
-        out,
-        ",\"worker\":{},\"first_byte_microseconds\":",
-        story.worker
-    )?;
-    match story.first_byte {
-        Some(time) => write!(out, "{}", time.as_micros())?,
-        None => out.push_str("null"),
-    }
+    let client = or_null(story.client.map(|client| format!("\"{client}\"")));
+    let first_byte = or_null(story.first_byte.map(|time| time.as_micros()));
+    write!(out, ",\"connection\":{}", story.connection)?;
+    write!(out, ",\"client\":{client},\"worker\":{}", story.worker)?;
+    write!(out, ",\"first_byte_microseconds\":{first_byte}")?;
     write!(out, ",\"requests_count\":{}", story.requests_count)?;
     list(out, "requests", story.requests.iter(), |out, request| {
         out.push_str("{\"line\":");
@@ -187,6 +175,10 @@ fn write_limits(watch: &Watch, out: &mut String) -> fmt::Result {
         ("write_timeout_seconds", seconds(waits.write)),
     ];
     object(out, "limits", limits)
+}
+
+fn or_null(value: Option<impl Display>) -> String {
+    value.map_or("null".into(), |value| value.to_string())
 }
 
 /// `,"key":{"name":value,...}`

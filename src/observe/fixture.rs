@@ -10,7 +10,7 @@ use super::{
     close_reason::CloseReason,
     counters::{Count, Counter, Counters, Gauge},
     kernel::KernelView,
-    snapshot::{Snapshot, Watch},
+    snapshot::{Facts, Snapshot},
     story::Story,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Two workers that did the same, and the present.
-pub fn watch() -> (Arc<Watch>, Instant) {
+pub fn facts() -> (Arc<Facts>, Instant) {
     let started = Instant::now();
     let now = started + Duration::from_secs(3700);
     let worker = |number| {
@@ -28,7 +28,7 @@ pub fn watch() -> (Arc<Watch>, Instant) {
         tell(&counters, number, now);
         Arc::new(counters)
     };
-    let watch = Watch {
+    let facts = Facts {
         started,
         listeners: vec![SocketAddr::from(([127, 0, 0, 1], 8080)).into()],
         workers: vec![worker(0), worker(1)],
@@ -41,21 +41,21 @@ pub fn watch() -> (Arc<Watch>, Instant) {
         log_lines_lost: Arc::default(),
         draining: AtomicBool::new(false),
     };
-    watch.refused.add(5);
-    watch.cache_bytes.set(3 << 20);
-    (Arc::new(watch), now)
+    facts.refused.add(5);
+    facts.cache_bytes.set(3 << 20);
+    (Arc::new(facts), now)
 }
 
 /// The same, with what a kernel could say.
 pub fn snapshot() -> Snapshot {
-    let (watch, now) = watch();
+    let (facts, now) = facts();
     let kernel = KernelView {
         server: [74, 4, 0, 412, 1],
         clients: [74, 0, 0, 200, 0],
         listen_queue: 0,
         listen_overflows: 0,
     };
-    watch.snapshot(now, Some(kernel))
+    facts.snapshot(now, Some(kernel))
 }
 
 fn count(counters: &Counters) {

@@ -7,7 +7,7 @@ use super::{
     counters::Count,
     histogram::{PERCENTILES, REQUESTS_BUCKETS, requests_bucket_span},
     kernel::SOCKET_STATES,
-    snapshot::{OpenConnections, Snapshot, Totals, Watch},
+    snapshot::{Facts, OpenConnections, Snapshot, Totals},
     story::Story,
 };
 use crate::http::status::Status;
@@ -27,9 +27,9 @@ fn write_snapshot(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
     write!(
         out,
         ",\"uptime_seconds\":{uptime:.3},\"draining\":{}",
-        snapshot.watch.is_draining()
+        snapshot.facts.is_draining()
     )?;
-    let listeners = snapshot.watch.listeners.iter();
+    let listeners = snapshot.facts.listeners.iter();
     list(out, "listeners", listeners, |out, listener| {
         write!(out, "\"{listener}\"")
     })?;
@@ -49,7 +49,7 @@ fn write_snapshot(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
             write_story(story, out)
         },
     )?;
-    write_limits(&snapshot.watch, out)?;
+    write_limits(&snapshot.facts, out)?;
     out.push_str("}\n");
     Ok(())
 }
@@ -156,19 +156,19 @@ fn write_story(story: &Story, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn write_limits(watch: &Watch, out: &mut String) -> fmt::Result {
-    let (limits, waits) = (&watch.limits, &watch.timeouts);
+fn write_limits(facts: &Facts, out: &mut String) -> fmt::Result {
+    let (limits, waits) = (&facts.limits, &facts.timeouts);
     let seconds = |wait: std::time::Duration| wait.as_secs_f64().to_string();
     let limits = [
-        ("connections_max", watch.connections_max.to_string()),
+        ("connections_max", facts.connections_max.to_string()),
         (
             "connections_per_ip_max",
             limits.connections_per_ip_max.to_string(),
         ),
         ("requests_max", limits.requests_max.to_string()),
         ("body_bytes_max", limits.body_bytes_max.to_string()),
-        ("cache_bytes", watch.cache_bytes.get().to_string()),
-        ("cache_bytes_max", watch.cache_bytes_max.to_string()),
+        ("cache_bytes", facts.cache_bytes.get().to_string()),
+        ("cache_bytes_max", facts.cache_bytes_max.to_string()),
         ("keep_alive_seconds", seconds(waits.keep_alive)),
         ("header_timeout_seconds", seconds(waits.header)),
         ("body_timeout_seconds", seconds(waits.body)),

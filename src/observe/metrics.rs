@@ -46,7 +46,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
         text.sample("connections", &format_args!("{{state=\"{state}\"}}"), count)?;
     }
     let help = "Open connections allowed.";
-    text.gauge("connections_max", help, snapshot.watch.connections_max)?;
+    text.gauge("connections_max", help, snapshot.facts.connections_max)?;
     text.count(Count::Accepted, totals)?;
     let help = "Connections closed, by reason and by the side that closed first.";
     text.metric("connections_closed_total", "counter", help)?;
@@ -128,14 +128,14 @@ fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
 }
 
 fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
-    let watch = &snapshot.watch;
+    let facts = &snapshot.facts;
     let help = "Bytes of files kept in memory.";
-    text.gauge("cache_bytes", help, watch.cache_bytes.get())?;
+    text.gauge("cache_bytes", help, facts.cache_bytes.get())?;
     let help = "Bytes of files that may be kept.";
-    text.gauge("cache_bytes_max", help, watch.cache_bytes_max)?;
-    text.gauge("workers", "Threads of the pool.", watch.workers.len())?;
+    text.gauge("cache_bytes_max", help, facts.cache_bytes_max)?;
+    text.gauge("workers", "Threads of the pool.", facts.workers.len())?;
     let help = "1 while the server is stopping.";
-    text.gauge("draining", help, u8::from(watch.is_draining()))?;
+    text.gauge("draining", help, u8::from(facts.is_draining()))?;
     let help = "How long the server has been serving.";
     text.gauge("uptime_seconds", help, snapshot.uptime.as_secs_f64())?;
     text.metric("build_info", "gauge", "The version, as a label.")?;

@@ -57,7 +57,7 @@ fn write_page(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::
 fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Result {
     let lately = history.lately(snapshot);
     let (all, totals) = (&snapshot.totals, &lately.totals);
-    let state = match snapshot.watch.is_draining() {
+    let state = match snapshot.facts.is_draining() {
         true => "stopping",
         false => "serving",
     };
@@ -70,7 +70,7 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
         "<p><b class=\"state {state}\">{state}</b> for {}",
         uptime(snapshot.uptime)
     )?;
-    for listener in &snapshot.watch.listeners {
+    for listener in &snapshot.facts.listeners {
         let url = listener.url();
         write!(out, " <span class=\"wire\">{url}</span>")?;
     }
@@ -98,7 +98,7 @@ fn board(snapshot: &Snapshot, history: &History, out: &mut String) -> fmt::Resul
         out,
         "open connections",
         &Grouped(open.count()),
-        &format!("of {}", Grouped(snapshot.watch.connections_max)),
+        &format!("of {}", Grouped(snapshot.facts.connections_max)),
     )?;
     tile(
         out,
@@ -174,8 +174,8 @@ fn responses(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
 }
 
 fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
-    let watch = &snapshot.watch;
-    let (limits, waits) = (&watch.limits, &watch.timeouts);
+    let facts = &snapshot.facts;
+    let (limits, waits) = (&facts.limits, &facts.timeouts);
     out.push_str("<section><h2>Limits in force</h2><div class=\"pair\"><div>\n");
     let open = snapshot.open().count();
     let near = |out: &mut String, name, now: u64, max: u64, text: String| {
@@ -187,7 +187,7 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
             share(now, max)
         )
     };
-    let max = watch.connections_max;
+    let max = facts.connections_max;
     near(
         out,
         "Open connections",
@@ -195,7 +195,7 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         max,
         format!("{} of {}", Grouped(open), Grouped(max)),
     )?;
-    let (bytes, max) = (watch.cache_bytes.get(), watch.cache_bytes_max);
+    let (bytes, max) = (facts.cache_bytes.get(), facts.cache_bytes_max);
     near(
         out,
         "Files in memory",

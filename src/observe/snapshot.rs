@@ -27,7 +27,7 @@ pub const STORIES_SHOWN_MAX: usize = 16;
 /// What the whole server shows of itself: made once at the start, written by
 /// the server, read by whoever takes a [`Snapshot`].
 #[derive(Debug)]
-pub struct Watch {
+pub struct Facts {
     /// When the server began to serve.
     pub started: Instant,
     /// Where it listens.
@@ -59,7 +59,7 @@ pub struct Watch {
 pub struct Snapshot {
     /// What it was taken of. Its bounds stay as they are; whether it is
     /// stopping is read when it is told.
-    pub watch: Arc<Watch>,
+    pub facts: Arc<Facts>,
     /// How long the server has been serving.
     pub uptime: Duration,
     /// Open connections of each worker.
@@ -120,16 +120,16 @@ pub struct Totals {
     pub requests_of_closed: u64,
 }
 
-impl Watch {
+impl Facts {
     /// Whether the server is stopping.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
     }
 
     /// The server at `now`; `kernel` is passed through.
-    pub fn snapshot(self: &Arc<Watch>, now: Instant, kernel: Option<KernelView>) -> Snapshot {
+    pub fn snapshot(self: &Arc<Facts>, now: Instant, kernel: Option<KernelView>) -> Snapshot {
         Snapshot {
-            watch: Arc::clone(self),
+            facts: Arc::clone(self),
             uptime: now.saturating_duration_since(self.started),
             workers: self.workers.iter().map(|worker| open(worker)).collect(),
             totals: self.totals(),
@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn the_workers_are_summed() {
-        let (watch, now) = fixture::watch();
-        let snapshot = watch.snapshot(now, None);
+        let (facts, now) = fixture::facts();
+        let snapshot = facts.snapshot(now, None);
         let totals = &snapshot.totals;
         assert_eq!(totals[Count::Accepted], 2 * 340 + 5);
         assert_eq!(totals.closed_count(), 2 * 303 + 5);
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn the_newest_stories_come_first_and_are_bounded() {
-        let (watch, now) = fixture::watch();
-        let stories = watch.snapshot(now, None).stories;
+        let (facts, now) = fixture::facts();
+        let stories = facts.snapshot(now, None).stories;
         assert_eq!(stories.len(), STORIES_SHOWN_MAX);
         assert!(stories.is_sorted_by_key(|(age, _)| *age));
         let (age, story) = &stories[0];

@@ -84,7 +84,7 @@ impl Acceptor {
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.tell_stopping();
-        let deadline = Instant::now() + self.shared.watch.timeouts.shutdown + WORKERS_END_MAX;
+        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown + WORKERS_END_MAX;
         while self.shared.workers.load(SeqCst) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -129,7 +129,7 @@ impl Acceptor {
     /// since who comes now cannot be told from them, no more than a backlog.
     fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
-        let deadline = Instant::now() + self.shared.watch.timeouts.shutdown;
+        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
         let last_id = self.last_id + BACKLOG as u64;
         let mut pause = self.accept_some();
         while pause.is_some() || self.held.is_some() {
@@ -212,7 +212,7 @@ impl Acceptor {
     fn hold(&mut self, index: usize, stream: Stream, peer: Option<SocketAddr>) {
         if let Some(peer) = peer.filter(|peer| !self.shared.clients.admit(peer.ip())) {
             debug!("refused: {peer} has as many connections as it may");
-            self.shared.watch.refused.add(1);
+            self.shared.facts.refused.add(1);
             return;
         }
         let waited = match self.listeners[index].defers() {
@@ -231,7 +231,7 @@ impl Acceptor {
     /// one whose client is silent; with none of these what waits goes on waiting,
     /// behind it in the backlog.
     fn has_room(&self) -> bool {
-        let connections_max = self.shared.watch.connections_max;
+        let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {
             return true;
         }
@@ -289,7 +289,7 @@ impl Acceptor {
     }
 
     fn tell_stopping(&self) {
-        if !self.shared.watch.draining.swap(true, Relaxed) {
+        if !self.shared.facts.draining.swap(true, Relaxed) {
             info!("stopping: {} connections are open", self.open());
         }
         self.posts.iter().for_each(|post| post.wake());

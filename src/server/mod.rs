@@ -42,7 +42,7 @@ use crate::{
     observe::{
         access_log::AccessLog,
         counters::{Counter, Counters, Gauge},
-        snapshot::Watch,
+        snapshot::Facts,
     },
 };
 use acceptor::Acceptor;
@@ -86,21 +86,21 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let access_log = open_access_log(&config)?;
 
     let poll = Poll::new().map_err(system("poll"))?;
-    let watch = watch(&config, connections_max, &listeners, access_log.as_deref());
+    let facts = facts(&config, connections_max, &listeners, access_log.as_deref());
     let waker = Waker::new(poll.registry(), WAKE).map_err(system("poll"))?;
-    let shared = Arc::new(Shared::new(waker, Arc::clone(&watch)));
+    let shared = Arc::new(Shared::new(waker, Arc::clone(&facts)));
     let (mut posts, mut workers) = (Vec::new(), Vec::new());
-    for (number, counters) in watch.workers.iter().enumerate() {
+    for (number, counters) in facts.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
-        let desk = Desk::new(&config, number, site.view(), counters, log, watch.started);
+        let desk = Desk::new(&config, number, site.view(), counters, log, facts.started);
         let (post, worker) = spawn_worker(desk, &shared).map_err(system("thread"))?;
         posts.push(post);
         workers.push(worker);
     }
-    listener::announce("listening", &watch.listeners, "");
+    listener::announce("listening", &facts.listeners, "");
     if let Some(status) = status {
-        let started = status.start(watch, site);
+        let started = status.start(facts, site);
         started.map_err(system("thread"))?;
     }
     let running = Arc::clone(&shared);
@@ -167,14 +167,14 @@ fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
 }
 
 /// What is shown of a server that is about to begin.
-fn watch(
+fn facts(
     config: &Config,
     connections_max: usize,
     listeners: &[Listener],
     access_log: Option<&AccessLog>,
-) -> Arc<Watch> {
+) -> Arc<Facts> {
     let counters = || Arc::new(Counters::new(config.status.is_some()));
-    Arc::new(Watch {
+    Arc::new(Facts {
         started: Instant::now(),
         listeners: listeners.iter().map(Listener::endpoint).cloned().collect(),
         workers: (0..config.threads.get()).map(|_| counters()).collect(),

@@ -16,7 +16,7 @@ use log::warn;
 use mio::{Poll, Token, Waker};
 
 use super::{clients::Clients, scheduler::Accepted};
-use crate::{connection::socket::Stream, observe::snapshot::Watch};
+use crate::{connection::socket::Stream, observe::snapshot::Facts};
 
 /// The time between two warnings that the system is out of something.
 const EXHAUSTED_TOLD_SECONDS: u64 = 60;
@@ -86,7 +86,7 @@ impl Post {
 #[derive(Debug)]
 pub struct Shared {
     /// What is shown of the server; and that it is stopping.
-    pub watch: Arc<Watch>,
+    pub facts: Arc<Facts>,
     /// Connections may still be handed over.
     pub accepting: AtomicBool,
     /// Workers whose threads have not ended.
@@ -107,23 +107,23 @@ pub struct Shared {
 
 impl Shared {
     /// That of a server that begins.
-    pub fn new(acceptor: Waker, watch: Arc<Watch>) -> Shared {
+    pub fn new(acceptor: Waker, facts: Arc<Facts>) -> Shared {
         Shared {
             accepting: AtomicBool::new(true),
             workers: AtomicUsize::new(0),
             acceptor_waits: AtomicBool::new(false),
             acceptor,
-            clients: Clients::new(watch.limits.connections_per_ip_max),
+            clients: Clients::new(facts.limits.connections_per_ip_max),
             starving: AtomicBool::new(false),
             exhausted_told: AtomicU64::new(0),
-            watch,
+            facts,
         }
     }
 
     /// Warns that the system is out of something, once a while however often
     /// it is.
     pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
-        let now = self.watch.started.elapsed().as_secs() + 1;
+        let now = self.facts.started.elapsed().as_secs() + 1;
         let told = self.exhausted_told.load(Relaxed);
         let is_due = told == 0 || now - told.min(now) >= EXHAUSTED_TOLD_SECONDS;
         if is_due
@@ -187,7 +187,7 @@ mod tests {
     fn check(panics: bool) {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), WAKE).unwrap();
-        let shared = Arc::new(Shared::new(waker, fixture::watch().0));
+        let shared = Arc::new(Shared::new(waker, fixture::facts().0));
         let presence = Presence::new(Arc::clone(&shared));
         assert_eq!(shared.workers.load(SeqCst), 1);
         let worker = thread::spawn(move || {

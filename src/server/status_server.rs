@@ -41,7 +41,7 @@ use super::listener::announce;
 use crate::{
     config::Endpoint,
     files::Site,
-    observe::{kernel::Kernel, snapshot::Watch},
+    observe::{kernel::Kernel, snapshot::Facts},
 };
 
 /// The most connections at a time, and so descriptors beside the listener's.
@@ -92,18 +92,18 @@ impl StatusServer {
     }
 
     /// Says where it is and serves until the process ends, draining included.
-    pub fn start(self, watch: Arc<Watch>, site: Arc<Site>) -> io::Result<()> {
+    pub fn start(self, facts: Arc<Facts>, site: Arc<Site>) -> io::Result<()> {
         announce("status", &[self.address.into()], " (status)");
         let kernel = self
             .kernel
             .map(|kernel| {
-                let addresses = watch.listeners.iter().filter_map(Endpoint::tcp);
+                let addresses = facts.listeners.iter().filter_map(Endpoint::tcp);
                 KernelWatch::start(kernel, addresses.collect())
             })
             .transpose()?;
         let reception = Reception {
             listener: self.listener,
-            desk: Desk::new(watch, site, kernel),
+            desk: Desk::new(facts, site, kernel),
             visits: Vec::with_capacity(CONNECTIONS_MAX),
             rests_until: None,
         };

@@ -110,7 +110,7 @@ impl Scheduler<Stream, Process> {
     /// Does what the acceptor asked for.
     fn obey(&mut self) {
         self.take_arrivals();
-        if self.outside.shared.watch.is_draining() {
+        if self.outside.shared.facts.is_draining() {
             self.drain();
         }
     }
@@ -132,7 +132,7 @@ impl Scheduler<Stream, Process> {
         self.count();
         let Process { post, shared, .. } = &self.outside;
         let nanoseconds = |since: Instant| {
-            let nanoseconds = since.saturating_duration_since(shared.watch.started);
+            let nanoseconds = since.saturating_duration_since(shared.facts.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
         };
         let idle = self.longest_idle_since().map(nanoseconds);

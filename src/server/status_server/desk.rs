@@ -22,7 +22,7 @@ use crate::{
         history::History,
         json, metrics,
         page::{self, CONTENT_SECURITY_POLICY},
-        snapshot::{Snapshot, Watch},
+        snapshot::{Facts, Snapshot},
     },
 };
 
@@ -65,7 +65,7 @@ impl Asked {
 /// Where answers are made.
 #[derive(Debug)]
 pub(super) struct Desk {
-    watch: Arc<Watch>,
+    facts: Arc<Facts>,
     site: Arc<Site>,
     kernel: Option<Arc<KernelWatch>>,
     history: History,
@@ -75,12 +75,12 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(
-        watch: Arc<Watch>,
+        facts: Arc<Facts>,
         site: Arc<Site>,
         kernel: Option<Arc<KernelWatch>>,
     ) -> Desk {
         Desk {
-            watch,
+            facts,
             site,
             kernel,
             history: History::default(),
@@ -140,7 +140,7 @@ impl Desk {
                 let metrics = metrics::metrics(self.snapshot());
                 (Status::Ok, metrics::MEDIA_TYPE, metrics.into())
             }
-            Asked::Health if self.watch.is_draining() => {
+            Asked::Health if self.facts.is_draining() => {
                 (Status::ServiceUnavailable, TEXT, "draining\n".into())
             }
             Asked::Health => (Status::Ok, TEXT, "serving\n".into()),
@@ -162,9 +162,9 @@ impl Desk {
 
     fn snapshot(&mut self) -> &Snapshot {
         self.snapshot.get_or_insert_with(|| {
-            self.watch.cache_bytes.set(self.site.cache_bytes());
+            self.facts.cache_bytes.set(self.site.cache_bytes());
             let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
-            self.watch.snapshot(Instant::now(), kernel)
+            self.facts.snapshot(Instant::now(), kernel)
         })
     }
 }

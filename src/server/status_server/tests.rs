@@ -11,7 +11,7 @@ use crate::{
 
 struct Started {
     address: SocketAddr,
-    watch: Arc<Watch>,
+    facts: Arc<Facts>,
     site: Arc<Site>,
     _root: tempfile::TempDir,
 }
@@ -19,17 +19,17 @@ struct Started {
 fn start() -> Started {
     let server = StatusServer::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = server.address();
-    let watch = fixture::watch().0;
+    let facts = fixture::facts().0;
     let root = tempfile::tempdir().unwrap();
     let options = SiteOptions {
         root: root.path().into(),
         ..SiteOptions::default()
     };
     let site = Site::open(&options).unwrap();
-    server.start(Arc::clone(&watch), Arc::clone(&site)).unwrap();
+    server.start(Arc::clone(&facts), Arc::clone(&site)).unwrap();
     Started {
         address,
-        watch,
+        facts,
         site,
         _root: root,
     }
@@ -165,7 +165,7 @@ fn head_has_the_length_and_no_body() {
 #[test]
 fn health_turns_while_draining() {
     let server = start();
-    server.watch.draining.store(true, Relaxed);
+    server.facts.draining.store(true, Relaxed);
     let (head, body) = server.get("/healthz");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     assert_eq!(body, "draining\n");
@@ -257,7 +257,7 @@ fn a_client_has_its_time_and_no_more() {
 #[test]
 fn answers_made_together_are_of_one_look_and_the_next_of_another() {
     let server = start();
-    let mut desk = Desk::new(Arc::clone(&server.watch), Arc::clone(&server.site), None);
+    let mut desk = Desk::new(Arc::clone(&server.facts), Arc::clone(&server.site), None);
     let look = |desk: &mut Desk| {
         let reply = String::from_utf8(desk.reply(desk::Asked::Json, false)).unwrap();
         let (_, uptime) = reply.split_once("\"uptime_seconds\":").unwrap();

@@ -98,9 +98,9 @@ impl<T: Transport> Connection<T> {
     ) {
         let asks =
             request.expectation == Expectation::Continue && request.version == Version::Http11;
-        if asks
-            && matches!(request.framing, BodyFraming::Length(bytes) if bytes > desk.limits.body_bytes_max)
-        {
+        let bytes_max = desk.limits.body_bytes_max;
+        let too_much = matches!(request.framing, BodyFraming::Length(bytes) if bytes > bytes_max);
+        if asks && too_much {
             self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
             return;
         }

@@ -172,8 +172,8 @@ impl Watch {
     }
 }
 
-/// A value as a number, the same in every process of one build: another one gives another,
-/// but for a chance of one in 2^64.
+/// A value as a number, the same in every process of one build: another one
+/// gives another, but for a chance of one in 2^64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

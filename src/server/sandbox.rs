@@ -1,12 +1,12 @@
 //! The process confined to what it serves, once it listens.
 //!
 //! After [`confine`] the process can read beneath the folder in which the root
-//! stands, and where a link leads to it beneath that of its releases, append to the access log, and remove files from the folder of a Unix
-//! domain socket it made, as it does at the end. It can open nothing else, execute
-//! nothing, bind or connect no TCP socket, and signal no other process: as far
-//! as the kernel's Landlock knows these. The sockets that listen already go on
-//! accepting, and the kernel's tables that the status page tells from are open
-//! already.
+//! stands, and where a link leads to it beneath that of its releases, append to
+//! the access log, and remove files from the folder of a Unix domain socket it
+//! made, as it does at the end. It can open nothing else, execute nothing, bind
+//! or connect no TCP socket, and signal no other process: as far as the kernel's
+//! Landlock knows these. The sockets that listen already go on accepting, and the
+//! kernel's tables that the status page tells from are open already.
 
 use std::{
     fmt,

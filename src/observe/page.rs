@@ -188,27 +188,19 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
         )
     };
     let max = facts.connections_max;
-    near(
-        out,
-        "Open connections",
-        open,
-        max,
-        format!("{} of {}", Grouped(open), Grouped(max)),
-    )?;
+    let text = format!("{} of {}", Grouped(open), Grouped(max));
+    near(out, "Open connections", open, max, text)?;
     let (bytes, max) = (facts.cache_bytes.get(), facts.cache_bytes_max);
-    near(
-        out,
-        "Files in memory",
-        bytes,
-        max,
-        format!("{} of {}", Bytes(bytes), Bytes(max)),
-    )?;
+    let text = format!("{} of {}", Bytes(bytes), Bytes(max));
+    near(out, "Files in memory", bytes, max, text)?;
     out.push_str("</div><div class=\"scroll\"><table>\n");
     let number = |count: u64| match count {
         0 => "no limit".to_owned(),
         _ => Grouped(count).to_string(),
     };
+    let bytes = |count: usize| Bytes(count as u64).to_string();
     let seconds = |wait: std::time::Duration| format!("{} s", wait.as_secs_f64());
+    let connections_per_ip = number(limits.connections_per_ip_max as u64);
     let keep_alive = match waits.keep_alive.is_zero() {
         true => "off: short connections".to_owned(),
         false => seconds(waits.keep_alive),
@@ -216,21 +208,12 @@ fn limits(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
     for (name, value) in [
         ("Idle time kept alive", keep_alive),
         ("Requests a connection", number(limits.requests_max)),
-        (
-            "Connections an address",
-            number(limits.connections_per_ip_max as u64),
-        ),
+        ("Connections an address", connections_per_ip),
         ("Request head within", seconds(waits.header)),
         ("Request body within", seconds(waits.body)),
         ("Progress in writing within", seconds(waits.write)),
-        (
-            "Request line",
-            Bytes(limits.head.line_bytes_max as u64).to_string(),
-        ),
-        (
-            "Header fields",
-            Bytes(limits.head.fields_bytes_max as u64).to_string(),
-        ),
+        ("Request line", bytes(limits.head.line_bytes_max)),
+        ("Header fields", bytes(limits.head.fields_bytes_max)),
         ("Request body", Bytes(limits.body_bytes_max).to_string()),
     ] {
         writeln!(out, "<tr><td>{name}<td class=\"n\">{value}")?;

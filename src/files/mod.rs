@@ -45,7 +45,7 @@ pub use self::{
 
 /// The instant at which the current turn of the poll began, in nanoseconds
 /// since the process began. All that one turn asks of one file shares a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn(pub u64);
 
 /// What a path names.

@@ -20,22 +20,12 @@ enum Absence {
 }
 
 /// The paths of one turn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Absences {
     turn: Turn,
     /// The first `noted` are of this turn; the room of all is used again.
     paths: Vec<(Vec<u8>, Absence)>,
     noted: usize,
-}
-
-impl Default for Absences {
-    fn default() -> Absences {
-        Absences {
-            turn: Turn(0),
-            paths: Vec::new(),
-            noted: 0,
-        }
-    }
 }
 
 impl Absences {

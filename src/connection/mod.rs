@@ -9,8 +9,8 @@
 //! transport to input), `serve` (input to answers), [`memo`] and `again` (what need
 //! not be judged again), `folder` (an answer that takes several turns to find) and
 //! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
-//! `write` (output to the transport), `close` (the end), [`note`] (what is told
-//! of it).
+//! `write` (output to the transport), `leave` (who may go), `close` (the end),
+//! [`note`] (what is told of it).
 //!
 //! ```text
 //! read -> serve      for each request that lies there:
@@ -29,6 +29,7 @@ mod close;
 pub mod desk;
 mod folder;
 pub mod identity;
+mod leave;
 pub mod memo;
 pub mod note;
 pub mod output;
@@ -45,7 +46,6 @@ mod write;
 use std::{
     ops::ControlFlow::{self, Break},
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
 };
 
 use log::error;
@@ -53,6 +53,7 @@ use log::error;
 use crate::{files::Refusal, http::status::Status, observe::close_reason::CloseReason};
 use desk::Desk;
 pub use identity::Identity;
+pub use leave::DRAIN_IDLE_MAX;
 use state::State;
 use transport::Transport;
 
@@ -99,6 +100,8 @@ pub struct Connection<T> {
     /// that nothing is there, is the last word.
     read_closed: bool,
     reader: Reader,
+    /// Another waits for its place: its next response is its last.
+    evicted: bool,
 }
 
 /// What is known of the peer as a reader.
@@ -114,18 +117,6 @@ enum Reader {
 /// Bytes that a transport takes only if its peer reads: several times what it
 /// takes before it is blocked the first time.
 const PROVEN_BYTES: usize = 1 << 20;
-
-/// How long a connection may be idle once the server is stopping. A client that
-/// asks again within this time is answered and told to go; closed at once, its
-/// request would meet the close on the way and be lost.
-pub const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
-
-/// Requests of a client that asks one after another ...
-const STEADY_REQUESTS_MIN: u64 = 10;
-
-/// ... and how long it may be idle between two: longer than a busy machine keeps
-/// it from running.
-const STEADY_IDLE_MAX: Duration = Duration::from_millis(100);
 
 /// What the poll says. It is a hint to try: being wrong does no harm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,6 +211,7 @@ impl<T: Transport> Connection<T> {
             readable: false,
             read_closed: false,
             reader: Reader::Unproven(0),
+            evicted: false,
         }
     }
 
@@ -252,16 +244,6 @@ impl<T: Transport> Connection<T> {
         let id = self.identity.id;
         error!("connection {id}: closed, for a request caused a panic");
         Fate::Closed(CloseReason::Panicked)
-    }
-
-    /// Since when its client has had it without a word.
-    pub fn silent_since(&self) -> Option<Instant> {
-        match &self.state {
-            State::ReadingHead(reading) if self.identity.requests == 0 && !reading.has_begun() => {
-                Some(self.identity.began_silent())
-            }
-            _ => None,
-        }
     }
 
     /// Keeps what the poll says of reading for its next turn.
@@ -340,42 +322,6 @@ impl<T: Transport> Connection<T> {
     fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
         desk.budget = Budget::new(desk.share_bytes);
         fate(self.folder_read(Err(Refusal::NoRoom), desk))
-    }
-
-    /// The server is stopping at `now`: a connection that is not owed a response
-    /// ends; the others end with the one they are owed.
-    pub fn drain(&mut self, now: Instant) -> Option<CloseReason> {
-        match &self.state {
-            // Its next request may be on its way, the more so where it asks one
-            // after another.
-            State::Idle { since } => {
-                let idle_max = match self.identity.requests {
-                    ..STEADY_REQUESTS_MIN => DRAIN_IDLE_MAX,
-                    STEADY_REQUESTS_MIN.. => STEADY_IDLE_MAX,
-                };
-                let is_over = now.saturating_duration_since(*since) >= idle_max;
-                is_over.then_some(CloseReason::Draining)
-            }
-            // Its first request may be on its way: it has the header time-out,
-            // which is a short one by now.
-            State::ReadingHead(reading)
-                if reading.input.is_empty()
-                    && self.identity.requests == 0
-                    && self.identity.waited.is_zero() =>
-            {
-                None
-            }
-            // A whole request may lie there for which there was no descriptor:
-            // there may be one now, and at its time-out it is told.
-            State::ReadingHead(reading) if reading.unjudged => None,
-            State::ReadingHead(_) => Some(CloseReason::Draining),
-            // Closing under a client that still sends would take back the
-            // response it was given last; this wait is short as it is.
-            State::DiscardingBody(_)
-            | State::ReadingFolder(_)
-            | State::Writing(_)
-            | State::Lingering(_) => None,
-        }
     }
 }
 

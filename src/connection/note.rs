@@ -58,6 +58,7 @@ impl From<CloseCause> for CloseReason {
             CloseCause::KeepAliveOff => CloseReason::KeepAliveOff,
             CloseCause::MaxRequests => CloseReason::MaxRequests,
             CloseCause::Draining => CloseReason::Draining,
+            CloseCause::Evicted => CloseReason::Evicted,
             CloseCause::Refused => CloseReason::BadRequest,
         }
     }

@@ -166,6 +166,7 @@ impl<T: Transport> Connection<T> {
                 keep_alive_off: desk.timeouts.keep_alive.is_zero(),
                 last_request: self.identity.requests == desk.limits.requests_max,
                 draining: desk.draining,
+                evicted: self.evicted,
                 refused,
             },
         )

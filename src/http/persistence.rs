@@ -24,6 +24,8 @@ pub enum CloseCause {
     MaxRequests,
     /// The server is stopping.
     Draining,
+    /// Another client waits for its place.
+    Evicted,
     /// The request was refused in a way that leaves its framing in doubt.
     Refused,
 }
@@ -37,6 +39,8 @@ pub struct Circumstances {
     pub last_request: bool,
     /// The server is stopping.
     pub draining: bool,
+    /// Another client waits for the place of this one.
+    pub evicted: bool,
     /// The request was refused; what follows it is not parsed.
     pub refused: bool,
 }
@@ -60,6 +64,8 @@ pub fn decide(
         Persistence::Close(CloseCause::MaxRequests)
     } else if circumstances.draining {
         Persistence::Close(CloseCause::Draining)
+    } else if circumstances.evicted {
+        Persistence::Close(CloseCause::Evicted)
     } else if http10 {
         Persistence::KeepAnnounced
     } else {
@@ -112,6 +118,7 @@ mod tests {
             (with(|c| c.keep_alive_off = true), KeepAliveOff),
             (with(|c| c.last_request = true), MaxRequests),
             (with(|c| c.draining = true), Draining),
+            (with(|c| c.evicted = true), Evicted),
         ];
         for (circumstances, cause) in table {
             check(Version::Http11, "", circumstances, Close(cause));

@@ -92,6 +92,8 @@ pub struct Scheduler<T, O> {
     waiting: usize,
     /// What this turn's events have brought beyond a usual request each.
     excess: usize,
+    /// How many requests of this turn wait for a descriptor.
+    starving: usize,
     /// Since when the client is silent that has been so for the longest, where
     /// that is long enough, as of the last sweep.
     silent_since: Option<Instant>,
@@ -112,6 +114,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             ready: VecDeque::new(),
             waiting: 0,
             excess: 0,
+            starving: 0,
             silent_since: None,
             arrivals: Vec::new(),
             stop_at: None,
@@ -174,6 +177,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         if self.desk.now >= self.sweep_at {
             self.sweep();
         }
+        self.relieve();
         self.waiting = self.ready.len();
         self.excess = 0;
     }

@@ -4,13 +4,13 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use stdhttpd::{
     connection::{Fate, Hint, Identity, desk::Clock},
-    server::scheduler::{Accepted, Scheduler},
+    server::scheduler::{Accepted, SILENCE_MAX, Scheduler},
 };
 
 use crate::{
     run::Run,
     script::{Script, Wire},
-    site::Ground,
+    site::{self, Ground},
     world::outside::Outside,
 };
 
@@ -148,4 +148,32 @@ fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
     crowd.scheduler.desk.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[3..], [100; 17]);
+}
+
+#[test]
+fn who_has_asked_makes_room_with_the_answer() {
+    let check = |requests_before: usize| {
+        let mut crowd = Crowd::new(2, requests_before, None);
+        let later = crowd.scheduler.desk.now + SILENCE_MAX;
+        site::set_clock(&mut crowd.scheduler.desk, later);
+        crowd.scheduler.finish_turn();
+        crowd.wires[0]
+            .borrow_mut()
+            .arrive(HEAD.repeat(2).as_bytes());
+        assert!(crowd.scheduler.evict());
+        let answer = crowd.wires[0].borrow_mut().take_written();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        assert!(crowd.wires[0].borrow().shut);
+        // Nobody else has to, unless another waits; nobody is answered then.
+        assert!(!crowd.wires[1].borrow().closed);
+        assert!(crowd.scheduler.evict());
+        assert!(crowd.wires[1].borrow().closed);
+        assert_eq!(crowd.responses(), [0, 0]);
+        assert!(!crowd.scheduler.evict());
+    };
+    // Idle, and silent so far.
+    check(1);
+    check(0);
 }

@@ -25,19 +25,34 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.silent_since
     }
 
-    /// Closes the connection that has been idle the longest, or where none is
+    /// Has the connection end that has been idle the longest, or where none is
     /// idle the one whose client has been silent the longest; says whether there
     /// was one.
     pub fn evict(&mut self) -> bool {
         let idle = self.table.longest_idle();
         let evicted = idle.or_else(|| Some(self.longest_silent()?.1));
         if let Some(place) = evicted {
-            self.close(place, CloseReason::Evicted);
+            self.make_leave(place);
         }
         if idle.is_none() {
             self.look_for_silent();
         }
         evicted.is_some()
+    }
+
+    /// Ends a connection at once, or if a request of it has arrived with the
+    /// response to that: a close over it would be a reset, and it would be lost.
+    fn make_leave(&mut self, place: Place) {
+        let Some(slot) = self.table.get_mut(place) else {
+            return;
+        };
+        slot.connection.evict();
+        slot.is_queued = false;
+        self.step(place, Hint::READABLE);
+        let slot = self.table.get(place);
+        if slot.is_some_and(|slot| slot.connection.is_unused()) {
+            self.close(place, CloseReason::Evicted);
+        }
     }
 
     /// Of the clients that have been silent for long enough, the one that has
@@ -60,15 +75,22 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     /// A request waits for a descriptor: files kept open give theirs up, or
-    /// else an idle connection, of another worker if this one has none. What
-    /// waits is tried again with the next sweep, by when it has an effect.
+    /// else, when the turn ends, an idle connection. What waits is tried again
+    /// with the next sweep, by when it has an effect.
     pub(super) fn starve(&mut self) {
         self.outside.tell_exhausted();
-        if self.desk.view.close_kept_files() > 0 {
-            return;
+        if self.desk.view.close_kept_files() == 0 {
+            self.starving += 1;
         }
-        if !self.evict() {
-            self.outside.starve();
+    }
+
+    /// Makes room for those who starved in this turn: by connections of another
+    /// worker if this one has none.
+    pub(super) fn relieve(&mut self) {
+        for _ in 0..std::mem::take(&mut self.starving) {
+            if !self.evict() {
+                return self.outside.starve();
+            }
         }
     }
 

@@ -163,8 +163,9 @@ impl Client {
         };
     }
 
-    /// The server is stopping: its answers will say so, and soon.
-    pub fn drains(&mut self) {
+    /// The server is stopping, or another waits for its place: its answers will
+    /// say so, and soon.
+    pub fn leaves(&mut self) {
         self.is_disturbed = true;
         self.before = None;
     }
@@ -232,9 +233,9 @@ impl Client {
         assert_eq!(holders, 1, "{name}: the transport leaked");
         // A close over unread input is a reset, which takes the last response
         // along; it is meant only where nobody reads.
-        use CloseReason::{Evicted, TooSlow, WriteTimeout};
+        use CloseReason::{TooSlow, WriteTimeout};
         let is_unread = wire.unread() > 0 && !wire.is_reset();
-        let may_reset = by_force || matches!(reason, Evicted | TooSlow | WriteTimeout);
+        let may_reset = by_force || matches!(reason, TooSlow | WriteTimeout);
         assert!(
             may_reset || !is_unread,
             "{name}: reset by {}",

@@ -49,7 +49,8 @@ impl IdleOrder {
         );
         let first_still = now[..still].first();
         let first_still = first_still.and_then(|first| self.0.iter().position(|i| i == first));
-        for end in ends.iter().filter(|end| end.reason == CloseReason::Evicted) {
+        let is_evicted = |end: &&End| end.reason == CloseReason::Evicted && end.was_unused;
+        for end in ends.iter().filter(is_evicted) {
             let evicted = self.0.iter().position(|idle| idle.id == end.id);
             let is_longest = match (evicted, first_still) {
                 (_, None) => true,

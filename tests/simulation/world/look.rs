@@ -33,6 +33,9 @@ impl World<'_> {
         if self.no_descriptors.is_some() {
             client.may_be_refused();
         }
+        if end.was_evicted {
+            client.leaves();
+        }
         let by_force = self.drained_at.is_some_and(|at| now >= at + shutdown);
         assert!(
             !end.was_owed || by_force || end.reason != CloseReason::Draining,
@@ -62,6 +65,9 @@ impl World<'_> {
         if std::mem::take(&mut client.wire().borrow_mut().is_touched) {
             if self.no_descriptors.is_some() {
                 client.may_be_refused();
+            }
+            if slot.connection.is_evicted() {
+                client.leaves();
             }
             client.read();
         }

@@ -63,6 +63,10 @@ pub struct End {
     pub reason: CloseReason,
     /// A whole request lay there.
     pub was_owed: bool,
+    /// It was idle, or its client silent.
+    pub was_unused: bool,
+    /// Another waited for its place.
+    pub was_evicted: bool,
 }
 
 /// The address of the client with this number.
@@ -173,10 +177,10 @@ impl scheduler::Outside<Script> for Outside {
 
     fn closed(&mut self, connection: Connection<Script>, reason: CloseReason) {
         let state = connection.state();
-        let is_idle = matches!(state, State::Idle { .. });
-        let is_silent = connection.silent_since().is_some();
+        // Or it has sent its last response, which said so.
+        let may_be_evicted = connection.is_unused() || matches!(state, State::Lingering(_));
         assert!(
-            is_idle || is_silent || reason != CloseReason::Evicted,
+            (may_be_evicted && connection.is_evicted()) || reason != CloseReason::Evicted,
             "evicted while {}",
             state.name()
         );
@@ -187,6 +191,8 @@ impl scheduler::Outside<Script> for Outside {
             id: connection.identity().id,
             reason,
             was_owed: matches!(state, State::ReadingHead(reading) if reading.unjudged),
+            was_unused: connection.is_unused(),
+            was_evicted: connection.is_evicted(),
         });
     }
 

@@ -287,11 +287,26 @@ impl<'l> World<'l> {
 
     fn evict(&mut self) {
         let longest = self.idle_order.longest().or_else(|| self.longest_silent());
+        let token = longest.map(|id| self.tokens[&id]);
+        let client = token.and_then(|token| self.clients[token].as_ref());
+        // It is answered first.
+        let has_asked = client.is_some_and(|client| client.wire().borrow().has_input());
         self.scheduler.evict();
         let ends = &self.scheduler.outside.ends;
         let evicted: Vec<_> = ends.iter().map(|end| (end.id, end.reason)).collect();
-        let expected = longest.map(|id| (id, CloseReason::Evicted));
-        assert_eq!(evicted, Vec::from_iter(expected), "evicted");
+        if has_asked {
+            assert!(
+                evicted.iter().all(|(id, _)| Some(*id) == longest),
+                "evicted"
+            );
+            let place = token.and_then(|token| self.scheduler.table().find(token));
+            let slot = place.and_then(|place| self.scheduler.table().get(place));
+            let is_unused = slot.is_some_and(|slot| slot.connection.is_unused());
+            assert!(!is_unused, "not evicted");
+        } else {
+            let expected = longest.map(|id| (id, CloseReason::Evicted));
+            assert_eq!(evicted, Vec::from_iter(expected), "evicted");
+        }
         self.look();
     }
 
@@ -316,7 +331,7 @@ impl<'l> World<'l> {
         self.take_arrivals();
         self.scheduler.drain();
         let clients = self.clients.iter_mut().flatten();
-        clients.for_each(Client::drains);
+        clients.for_each(Client::leaves);
         self.look();
         for _ in 0..self.random.below(600) {
             let later = Duration::from_micros(self.random.below(20_000));

@@ -1,0 +1,81 @@
+//! Who may go, because the server is stopping or another waits for the place.
+
+use std::time::{Duration, Instant};
+
+use super::{Connection, state::State, transport::Transport};
+use crate::observe::close_reason::CloseReason;
+
+/// How long a connection may be idle once the server is stopping. A client that
+/// asks again within this time is answered and told to go; closed at once, its
+/// request would meet the close on the way and be lost.
+pub const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
+
+/// Requests of a client that asks one after another ...
+const STEADY_REQUESTS_MIN: u64 = 10;
+
+/// ... and how long it may be idle between two: longer than a busy machine keeps
+/// it from running.
+const STEADY_IDLE_MAX: Duration = Duration::from_millis(100);
+
+impl<T: Transport> Connection<T> {
+    /// Another waits for its place: its next response is its last.
+    pub fn evict(&mut self) {
+        self.evicted = true;
+    }
+
+    /// Whether another waits for its place.
+    pub fn is_evicted(&self) -> bool {
+        self.evicted
+    }
+
+    /// Since when its client has had it without a word.
+    pub fn silent_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::ReadingHead(reading) if self.identity.requests == 0 && !reading.has_begun() => {
+                Some(self.identity.began_silent())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is owed to its client, and nothing of it under way.
+    pub fn is_unused(&self) -> bool {
+        matches!(self.state, State::Idle { .. }) || self.silent_since().is_some()
+    }
+
+    /// The server is stopping at `now`: a connection that is not owed a response
+    /// ends; the others end with the one they are owed.
+    pub fn drain(&mut self, now: Instant) -> Option<CloseReason> {
+        match &self.state {
+            // Its next request may be on its way, the more so where it asks one
+            // after another.
+            State::Idle { since } => {
+                let idle_max = match self.identity.requests {
+                    ..STEADY_REQUESTS_MIN => DRAIN_IDLE_MAX,
+                    STEADY_REQUESTS_MIN.. => STEADY_IDLE_MAX,
+                };
+                let is_over = now.saturating_duration_since(*since) >= idle_max;
+                is_over.then_some(CloseReason::Draining)
+            }
+            // Its first request may be on its way: it has the header time-out,
+            // which is a short one by now.
+            State::ReadingHead(reading)
+                if reading.input.is_empty()
+                    && self.identity.requests == 0
+                    && self.identity.waited.is_zero() =>
+            {
+                None
+            }
+            // A whole request may lie there for which there was no descriptor:
+            // there may be one now, and at its time-out it is told.
+            State::ReadingHead(reading) if reading.unjudged => None,
+            State::ReadingHead(_) => Some(CloseReason::Draining),
+            // Closing under a client that still sends would take back the
+            // response it was given last; this wait is short as it is.
+            State::DiscardingBody(_)
+            | State::ReadingFolder(_)
+            | State::Writing(_)
+            | State::Lingering(_) => None,
+        }
+    }
+}

@@ -40,6 +40,14 @@ impl HttpDate {
     /// The two-digit year of the RFC 850 format is read as 1970 to 2069.
     pub fn parse(value: &[u8]) -> Option<HttpDate> {
         let text = std::str::from_utf8(value).ok()?;
+        // For the space before the time httpdate takes any byte, in the RFC 850
+        // format.
+        let time = text
+            .strip_suffix(" GMT")
+            .and_then(|rest| rest.rsplit(' ').next());
+        if time.is_some_and(|time| time.len() != LEAP_SECOND.len()) {
+            return None;
+        }
         if let Ok(time) = httpdate::parse_http_date(text) {
             return HttpDate::from_system_time(time);
         }
@@ -174,6 +182,8 @@ mod tests {
             "Mon, 06 Nov 1994 08:49:37 GMT",
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sunday, 06-Nov-94T08:49:37 GMT",
+            "Sunday, 06-Nov-94 008:49:37 GMT",
             "Sun, 06 Nov 1994 08:60:37 GMT",
             "Wed, 30 Feb 2024 12:00:00 GMT",
             "Wed, 29 Feb 2023 12:00:00 GMT",

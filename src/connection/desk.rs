@@ -139,23 +139,28 @@ impl Desk {
         desk
     }
 
-    /// Begins the turn of the poll: reads the clock, once. The wall clock is
-    /// read when its second is over, so that a step of it is noticed within a
-    /// second.
+    /// Begins the turn of the poll: reads the clock, once.
     pub fn begin_turn(&mut self) {
         self.read_clock();
-        if self.now >= self.next_second {
-            let wall = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
-            self.next_second = self.now + Duration::from_nanos(rest);
-            let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
-            self.common.set_date(date);
-            self.log_time.set(date.unix_seconds());
-        }
+        self.read_wall_clock(self.now);
         self.folder_pieces = TURN_FOLDER_PIECES_MAX;
         self.view.begin_turn(self.turn);
+    }
+
+    /// Reads the wall clock if its second is over at `now`, so that a step of it
+    /// is noticed within a second.
+    fn read_wall_clock(&mut self, now: Instant) {
+        if now < self.next_second {
+            return;
+        }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
+        self.next_second = now + Duration::from_nanos(rest);
+        let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
+        self.common.set_date(date);
+        self.log_time.set(date.unix_seconds());
     }
 
     /// Has files checked again: what is read from here on may have been sent
@@ -193,6 +198,12 @@ impl Desk {
 
     /// Queues the response that `answer` is.
     pub fn queue(&mut self, answer: &Answer, persistence: Persistence, head_only: bool) -> Queued {
+        // What was read from the disk in this turn may have been written in a
+        // second that began after it: no `Last-Modified` is later than its `Date`
+        // (RFC 9110 section 8.8.2.1).
+        if self.view.misses.get() > 0 && matches!(self.clock, Clock::System) {
+            self.read_wall_clock(Instant::now());
+        }
         let frame = Frame {
             common: &self.common,
             persistence,
@@ -207,5 +218,38 @@ impl Desk {
     pub fn input_bytes(&self) -> usize {
         let head = &self.limits.head;
         head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        files::{Found, Site},
+        handler::{Chosen, Part},
+        http::{content_coding::AcceptEncoding, status::Status, target::RequestPath},
+    };
+
+    #[test]
+    fn what_was_loaded_in_a_turn_is_not_dated_before_it() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        let mut config = Config::default();
+        config.site.root = root.path().into();
+        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+        let counters = Arc::new(Counters::new(false));
+        let mut desk = Desk::new(&config, 0, site.view(), counters, None, started);
+        // The second of the turn's begin is over.
+        desk.common.set_date(HttpDate::from_unix_seconds(0));
+        desk.next_second = started;
+        let path = RequestPath::new("/a").unwrap();
+        let found = desk.view.find(&path, AcceptEncoding::IDENTITY, desk.turn);
+        let Ok(Found::File(selected)) = found else {
+            panic!("{found:?}");
+        };
+        let modified = selected.last_modified;
+        let answer = Chosen::answer(Status::Ok, selected, Part::Whole);
+        desk.queue(&answer, Persistence::Keep, false);
+        assert!(Some(desk.common.date()) >= modified);
     }
 }

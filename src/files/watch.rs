@@ -1,16 +1,17 @@
 //! Whether what is kept of a file is still what lies on the disk.
 
 use std::{
+    ffi::CStr,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
-    Turn,
+    Refusal, Turn,
     paths::Paths,
     plain::Siblings,
-    root::{FileIdentity, Root},
+    root::{FileIdentity, Opened, Root},
 };
 use crate::http::content_coding::{ContentCoding, PerCoding};
 
@@ -35,6 +36,12 @@ const NAMES_NANOSECONDS: u64 = 1_000_000_000;
 /// turn a third of their requests.
 const UNASKED_NANOSECONDS: u64 = 60_000_000_000;
 
+/// How long a file may be served from behind a link that leads out of the root,
+/// in nanoseconds: 10 s. A folder that is moved out, a link to it in its place,
+/// leaves the file what it was; to walk the way to it costs three times the look
+/// that is enough for all else.
+const WAY_NANOSECONDS: u64 = 10_000_000_000;
+
 /// A file and its siblings as they were when they were read, and when that was
 /// last found to hold.
 ///
@@ -50,6 +57,8 @@ pub(super) struct Watch {
     file_checked: AtomicU64,
     /// The same for `siblings`.
     siblings_checked: AtomicU64,
+    /// The latest turn in which the way to them was found to lie beneath the root.
+    way_checked: AtomicU64,
     absence: Absence,
 }
 
@@ -74,6 +83,7 @@ impl Watch {
             siblings: found.iter().any(Option::is_some).then(|| Box::new(found)),
             file_checked: AtomicU64::new(turn.0),
             siblings_checked: AtomicU64::new(turn.0),
+            way_checked: AtomicU64::new(turn.0),
             absence: Absence {
                 folder: AtomicU64::new(folder),
                 named: AtomicU64::new(turn.0),
@@ -95,8 +105,36 @@ impl Watch {
             return true;
         }
         let holds = root.identity(self.paths.file()) == Some(self.file);
-        if holds {
+        if holds && self.way_holds(root, turn) {
             self.file_checked.fetch_max(turn.0, Relaxed);
+            return true;
+        }
+        false
+    }
+
+    /// Whether no link on the way to them leads out of the root, looked up every
+    /// few seconds. Where there is no descriptor to find out with, it is as good
+    /// as before.
+    fn way_holds(&self, root: &Root, turn: Turn) -> bool {
+        if turn.0.saturating_sub(self.way_checked.load(Relaxed)) < WAY_NANOSECONDS {
+            return true;
+        }
+        let is_beneath = |path: &CStr, expected: FileIdentity| {
+            let opened = root.open_beneath(path.to_bytes());
+            match opened.map_err(Refusal::from) {
+                Ok(opened) => matches!(opened, Opened::File(_, found) if found == expected),
+                Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
+            }
+        };
+        let mut siblings =
+            (self.siblings.iter()).flat_map(|all| ContentCoding::ALL.into_iter().zip(**all));
+        let are_beneath = siblings.all(|(coding, sibling)| {
+            let is = |expected| (self.paths).ask_sibling(coding, |path| is_beneath(path, expected));
+            sibling.is_none_or(is)
+        });
+        let holds = are_beneath && is_beneath(self.paths.file(), self.file);
+        if holds {
+            self.way_checked.fetch_max(turn.0, Relaxed);
         }
         holds
     }

@@ -103,6 +103,29 @@ fn a_link_turned_outwards_is_refused_at_once() {
 }
 
 #[test]
+fn what_is_moved_out_is_not_served_for_long_from_behind_a_link() {
+    let mut bench = bench(|_| {});
+    fs::create_dir(bench.at("d")).unwrap();
+    for (name, content) in [("d/x", "moved"), ("z", "original"), ("d/y", "variant")] {
+        bench.write(name, content);
+        bench.settle(name);
+    }
+    symlink("d/x", bench.at("x")).unwrap();
+    symlink("d/y", bench.at("z.gz")).unwrap();
+    let ask = |bench: &mut Bench| ["/d/x", "/x", "/z"].map(|path| bench.text(path, "gzip"));
+    let before = ["moved", "moved", "variant"];
+    assert_eq!(ask(&mut bench), before);
+    let outside = bench.home.path().join("outside");
+    fs::rename(bench.at("d"), &outside).unwrap();
+    symlink("../outside", bench.at("d")).unwrap();
+    bench.begin_turn(10_000_000_000);
+    assert_eq!(ask(&mut bench), ["NotFound", "NotFound", "original"]);
+    fs::remove_file(bench.at("d")).unwrap();
+    fs::rename(&outside, bench.at("d")).unwrap();
+    assert_eq!(ask(&mut bench)[..2], before[..2]);
+}
+
+#[test]
 fn an_index_is_as_fresh_as_a_file() {
     let mut bench = bench(|_| {});
     bench.write("index.html", "one");

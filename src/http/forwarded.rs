@@ -105,7 +105,7 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
-        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_digits);
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
         let address: Ipv6Addr = address.parse().ok()?;
         return is_port.then(|| IpAddr::V6(address).to_canonical());
     }
@@ -114,11 +114,17 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     }
     let (address, port) = text.split_once(':')?;
     let address: Ipv4Addr = address.parse().ok()?;
-    is_digits(port).then_some(IpAddr::V4(address))
+    is_port(port).then_some(IpAddr::V4(address))
 }
 
-fn is_digits(text: &str) -> bool {
-    digits(text.as_bytes()).is_some()
+/// A number of at most five digits, or a name that a proxy gives one (RFC 7239
+/// section 6.3).
+fn is_port(text: &str) -> bool {
+    let is_named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match text.strip_prefix('_') {
+        Some(name) => !name.is_empty() && name.bytes().all(is_named),
+        None => text.len() <= 5 && digits(text.as_bytes()).is_some(),
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +197,11 @@ mod tests {
             ("2001:db8::7", "2001:db8::7"),
             ("[2001:db8::7]:443, fd00::1", "2001:db8::7"),
             ("192.0.2.1:50000", "192.0.2.1"),
+            ("192.0.2.1:_hidden.1", "192.0.2.1"),
+            ("[2001:db8::7]:_a-b_c", "2001:db8::7"),
+            ("192.0.2.1:_", "10.0.0.1"),
+            ("192.0.2.1:_a b", "10.0.0.1"),
+            ("192.0.2.1:500000", "10.0.0.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("[::ffff:10.0.0.9]", "10.0.0.9"),
         ] {

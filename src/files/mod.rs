@@ -15,6 +15,7 @@
 //! | that a path names nothing | `site::absences` | for a turn |
 //! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
 //! | which folder the root is | `site` | 250 ms |
+//! | that no link on the way to a file leads out of the root | `watch` | 10 s |
 //!
 //! The response to a head that came before (`connection::memo`) stands on the
 //! first of these.

@@ -244,9 +244,9 @@ impl Acceptor {
         false
     }
 
-    /// Has the longest idle connection closed, if any is idle or silent, and wants
-    /// to be woken when one is closed or falls idle. While one is on its way out no
-    /// second is asked for: it is for one newcomer.
+    /// Has the longest idle connection end, if any is idle or silent, and wants to
+    /// be woken when one is closed or falls idle. Until its worker has seen to that
+    /// no second is asked for: it is for one newcomer.
     fn make_room(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);
         if self.posts.iter().any(|post| post.evict.load(SeqCst)) {

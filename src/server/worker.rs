@@ -115,7 +115,7 @@ impl Scheduler<Stream, Process> {
         }
     }
 
-    /// Closes the longest idle connection if the acceptor asked for that and
+    /// Has the longest idle connection end if the acceptor asked for that and
     /// still waits; gives whether it asked.
     fn evict_if_asked(&mut self) -> bool {
         let Process { post, shared, .. } = &self.outside;

@@ -40,8 +40,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         evicted.is_some()
     }
 
-    /// Ends a connection at once, or if a request of it has arrived with the
-    /// response to that: a close over it would be a reset, and it would be lost.
+    /// Ends a connection at once, or if a request of it has arrived, in part or
+    /// whole, with the response to that: a close over it would be a reset, and it
+    /// would be lost.
     fn make_leave(&mut self, place: Place) {
         let Some(slot) = self.table.get_mut(place) else {
             return;

@@ -93,6 +93,16 @@ fn not_modified_repeats_what_its_200_says() {
     ] {
         assert_eq!(short.field(name), whole.field(name), "{name}");
     }
+    // RFC 9110 section 15.4.5: no more than that, where an ETag is told.
+    for name in [
+        "last-modified",
+        "accept-ranges",
+        "content-type",
+        "content-length",
+    ] {
+        assert!(whole.field(name).is_some(), "{name}");
+        assert_eq!(short.field(name), None, "{name}");
+    }
 }
 
 #[test]

@@ -59,10 +59,10 @@ impl ReadyFields {
             false => 0,
         };
         line("ETag", etag.as_bytes());
+        let not_modified_end = line("Cache-Control", cache_control.as_bytes());
         if let Some(date) = last_modified {
             line("Last-Modified", &date.imf_fixdate());
         }
-        let not_modified_end = line("Cache-Control", cache_control.as_bytes());
         let mut multipart_end = line("Accept-Ranges", b"bytes");
         if let Some(coding) = content_coding {
             multipart_end = line("Content-Encoding", coding.name().as_bytes());
@@ -78,7 +78,8 @@ impl ReadyFields {
         }
     }
 
-    /// What a 304 repeats of its 200 (RFC 9110 section 15.4.5).
+    /// What a 304 repeats of its 200 (RFC 9110 section 15.4.5): not its
+    /// `Last-Modified`, for the `ETag` says which content is meant.
     pub fn not_modified(&self) -> &[u8] {
         &self.lines[..self.not_modified_end]
     }

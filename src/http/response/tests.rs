@@ -97,13 +97,12 @@ fn the_lines_of_a_representation_are_prefixes_of_one_another() {
             expected += "Vary: Accept-Encoding\r\n";
         }
         let vary_end = expected.len();
-        expected += &format!("ETag: {tag}\r\n");
+        expected += &format!("ETag: {tag}\r\nCache-Control: max-age=5\r\n");
+        // RFC 9110 section 15.4.5: nothing that describes the content.
+        assert_eq!(ready.not_modified(), expected.as_bytes());
         if dated {
             expected += "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         }
-        expected += "Cache-Control: max-age=5\r\n";
-        // RFC 9110 section 15.4.5: nothing that describes the content.
-        assert_eq!(ready.not_modified(), expected.as_bytes());
         expected += "Accept-Ranges: bytes\r\n";
         if let Some(coding) = coding {
             expected += &format!("Content-Encoding: {}\r\n", coding.name());

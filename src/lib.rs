@@ -36,6 +36,50 @@
 //! 7. [`config`]: every bound and every wait, with its default.
 //! 8. [`http`]: the protocol as values. Begin with [`http::request`].
 //!
+//! # One request, function by function
+//!
+//! | what happens | where |
+//! |---|---|
+//! | a connection is accepted and given to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
+//! | the worker takes it, in the next turn of its poll | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
+//! | it does all that it can without waiting | [`Connection::advance`](connection::Connection::advance) |
+//! | bytes are read into the worker's buffer | `read` in `connection/read.rs` |
+//! | the requests among them are judged one by one | `serve` and `judge` in `connection/serve.rs` |
+//! | a head is parsed, strictly | [`http::request::parse`] |
+//! | what answers it is decided | [`handler::answer`] |
+//! | the file is found, or found again and checked | [`View::find`](files::View::find) |
+//! | the connection is kept, or this was its last response | [`http::persistence::decide`] |
+//! | the head of the response is written | [`Head::write`](http::response::Head::write) |
+//! | it is sent, and the content behind it | [`Output::write_to`](connection::output::Output::write_to) |
+//! | it is counted and logged | [`connection::note`] |
+//! | what comes then: the next request, a wait, or the end | `follow` in `connection/serve.rs`, `end` and `linger` in `connection/close.rs` |
+//!
+//! # Words
+//!
+//! Those of HTTP are RFC 9110's: a *head* is a start line and its *fields*, the
+//! *content* follows it; a *representation* is one form of a resource. The code
+//! has some of its own:
+//!
+//! | word | means |
+//! |---|---|
+//! | room | a module of the list above |
+//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read once in it, and what is asked of one file in it shares one look at the disk |
+//! | desk | what a worker lends to the connection that it is serving: buffers, clock, files, counts |
+//! | budget, share | what one connection may do in one turn, so that nobody starves beside it |
+//! | step, fate | what trying one state came to; what the connection waits for after that |
+//! | short, kept | a connection closed after its first response; one that waits for a further request |
+//! | idle, silent | kept, with nothing under way; connected, and not a byte sent yet |
+//! | starved | a request that waits because the process has no descriptor left for its file |
+//! | evict | to end the longest idle connection for a newcomer, or where none is idle a silent one |
+//! | drain, linger | to stop a server; to end a connection: in both, who is owed a response still gets it |
+//! | sweep | the look at all deadlines, ten times a second |
+//! | post, place, slot | a worker as the acceptor sees it; where a connection stands in its worker's table; what stands there |
+//! | memo | heads that came before, with the response that they got |
+//! | variant, sibling | a representation of a file in a coding, such as `a.js.br` beside `a.js` |
+//! | plain | of a folder: no name in it can be that of a sibling, so none is looked for |
+//! | settled | of a file: changed last so long ago that every later change is certain to show |
+//! | story | what is remembered of one connection for the status page |
+//!
 //! # In a program of your own
 //!
 //! [`server::run`] serves until the process is told to stop by SIGTERM or

@@ -2,6 +2,14 @@
 //!
 //! The main thread becomes the [`acceptor`]; each [`worker`] is a thread of its
 //! own. What crosses between them is in [`pool`], and nothing else does.
+//!
+//! Reading order: [`listener`] (the sockets), [`acceptor`] (who comes in, and to
+//! which worker), [`pool`] (how), [`worker`] (a thread's loop), [`scheduler`]
+//! (who is served next, and who is let go), [`table`] (where connections
+//! stand). How many there may be: [`descriptors`], [`clients`], [`bounds`].
+//! What the process gives up before it serves: [`user`], [`sandbox`]. Apart from
+//! all this: [`shutdown`] (the signals), [`unix_socket`] (a listener's file) and
+//! [`status_server`], which has a thread of its own.
 
 pub mod acceptor;
 pub mod bounds;
@@ -56,6 +64,16 @@ const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 
 /// Runs a server until it is told to stop and what is under way is done. A wait
 /// beyond [`WAIT_MAX`](crate::config::WAIT_MAX) is one of that length.
+///
+/// The order of the start matters: the sockets are bound while the process may
+/// still have the privilege for it, then it becomes a lesser user, then it
+/// confines itself, and only then are there threads: each takes over the user,
+/// the sandbox and the scheduling of the thread that starts it.
+///
+/// # Errors
+///
+/// What could not be done at the start, and the system's reason; or, later,
+/// that a worker was lost or did not come to its end in time.
 pub fn run(config: Config) -> Result<(), StartError> {
     let system = |part| move |source| StartError::system(part, source);
     let mut config = config;

@@ -2,6 +2,20 @@
 //!
 //! What it does with them is the [`Scheduler`]'s; here is what that leaves to
 //! the system: waiting for events, and what crosses to other threads.
+//!
+//! ```text
+//! a turn
+//!   poll            wait for events, until the next sweep at the latest
+//!   begin_turn      read the clock, once
+//!   take            for each event: its connection does what it can; or, woken
+//!                   by another thread, those handed over are taken and served
+//!   finish_turn     serve_ready   those whose share of the last turn ran out
+//!                   sweep         ten times a second: whose time is up?
+//!                   relieve       make room where descriptors ran out
+//!   flush           hand the access log's lines to its writer
+//!   evict_if_asked  make room for a newcomer
+//!   publish         tell what the acceptor decides by, and what was counted
+//! ```
 
 use std::{
     io,

@@ -73,9 +73,9 @@ pub struct Arrival {
 }
 
 impl Acceptor {
-    /// Accepts until the process is told to stop, and then who waits already;
-    /// returns when the workers are done. An error is that one was lost, or does
-    /// not come to its end.
+    /// Accepts until the process is told to stop, and then those who wait already;
+    /// returns when the workers are done. An error is that a worker was lost, or
+    /// does not come to its end.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(self.listeners.len() + 2);
         let ended = self.accept_until_stopped(&mut events);
@@ -124,9 +124,10 @@ impl Acceptor {
         }
     }
 
-    /// Accepts who is in the backlog when the server is told to stop. At the
-    /// limit they wait until others are done, for the shutdown time-out; and
-    /// since who comes now cannot be told from them, no more than a backlog.
+    /// Accepts those who are in the backlog when the server is told to stop: a
+    /// listener that is closed over them would reset them. At the limit they wait
+    /// until others are done, for the shutdown time-out at most. Newcomers cannot
+    /// be told from them, so no more are accepted than a backlog holds.
     fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
         let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
@@ -207,8 +208,9 @@ impl Acceptor {
         pause
     }
 
-    /// Holds a stream that came from a listener until there is room for it,
-    /// unless its client has as many as it may: nobody makes room for that one.
+    /// Holds a stream that came from a listener until there is room for it. Where
+    /// its client has as many connections as it may it is closed at once: nobody
+    /// else makes room for it.
     fn hold(&mut self, index: usize, stream: Stream, peer: Option<SocketAddr>) {
         if let Some(peer) = peer.filter(|peer| !self.shared.clients.admit(peer.ip())) {
             debug!("refused: {peer} has as many connections as it may");
@@ -226,10 +228,10 @@ impl Acceptor {
         });
     }
 
-    /// Whether a stream that waits can be handed over. At the limit, asks the
-    /// worker with the longest idle connection to close it, or with none idle the
-    /// one whose client is silent; with none of these what waits goes on waiting,
-    /// behind it in the backlog.
+    /// Whether the stream that is held can be handed over. At the limit, asks the
+    /// worker with the longest idle connection to close that, or where none is
+    /// idle the worker with the longest silent one. Where there is neither, the
+    /// stream is held on, and those behind it wait in the backlog.
     fn has_room(&self) -> bool {
         let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {
@@ -244,9 +246,9 @@ impl Acceptor {
         false
     }
 
-    /// Has the longest idle connection end, if any is idle or silent, and wants to
-    /// be woken when one is closed or falls idle. Until its worker has seen to that
-    /// no second is asked for: it is for one newcomer.
+    /// Has one connection end, if any is idle or silent, and asks to be woken when
+    /// one is closed or falls idle. One newcomer costs one connection: until the
+    /// worker that was asked has closed it no other is asked for.
     fn make_room(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);
         if self.posts.iter().any(|post| post.evict.load(SeqCst)) {

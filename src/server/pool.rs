@@ -31,12 +31,13 @@ pub struct Post {
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
-    /// Since when that of them is idle, or silent, that would make room, as of the
-    /// worker's last turn, in nanoseconds of the process; `u64::MAX` where there
-    /// is none.
+    /// Which of them would make room for a newcomer, as of the worker's last
+    /// turn: since when the longest idle one is idle, in nanoseconds since the
+    /// server began; where none is idle the same of the longest silent one, with
+    /// bit 62 set, so that the smallest of all workers' numbers is the one to go;
+    /// `u64::MAX` where there is none.
     pub idle_since: AtomicU64,
-    /// The acceptor wants that one closed; true until the worker has seen to
-    /// it.
+    /// The acceptor wants that one closed. True until the worker has done so.
     pub evict: AtomicBool,
 }
 

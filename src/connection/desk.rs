@@ -30,9 +30,11 @@ pub const READ_BYTES: usize = 16 << 10;
 /// a fraction of a millisecond, and everybody else is served between two.
 const TURN_FOLDER_PIECES_MAX: usize = 1;
 
-/// What is sent, in bytes, before what was found of a file in a turn is not told
-/// any more to connections that are read later in it. By bytes and not by time,
-/// for reading the clock for each request costs more than it brings.
+/// Bytes sent in a turn after which what was found of a file in it is looked up
+/// again for connections that are read later in it: sending takes time, in which
+/// the file may have changed and a client may have asked for what it is now. By
+/// bytes and not by time, for to read the clock for each request costs more than
+/// it brings.
 const CHECK_BYTES_MAX: usize = 256 << 10;
 
 /// A worker's own things. All of it is reused from connection to connection.
@@ -40,13 +42,13 @@ const CHECK_BYTES_MAX: usize = 256 << 10;
 pub struct Desk {
     /// Output under way; empty between connections.
     pub output: Output,
-    /// What came before, to be answered at once.
+    /// Heads that came before and what answered them.
     pub memo: Memo,
     /// The files.
     pub view: View,
-    /// Bounds.
+    /// The bounds of what clients can use.
     pub limits: Limits,
-    /// Waits.
+    /// The bounds of every wait; shorter once the server is stopping.
     pub timeouts: Timeouts,
     /// Whether the server is stopping.
     pub draining: bool,
@@ -58,13 +60,13 @@ pub struct Desk {
     pub log: Option<LogBuffer>,
     /// Proxies whose word about the client's address the log takes.
     pub trusted_proxies: Box<[Proxy]>,
-    /// The second, for the log.
+    /// The second of wall time, as the access log writes it.
     pub log_time: LogTime,
-    /// The lines of every response.
+    /// The lines that every response carries, its `Date` among them.
     pub common: CommonFields,
     /// What the time is read from.
     pub clock: Clock,
-    /// The instant at which this turn began.
+    /// When this turn began, or the clock was read again in it.
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
@@ -73,7 +75,7 @@ pub struct Desk {
     /// Bytes that one connection may send in this turn: see
     /// [`share_bytes`](super::share_bytes).
     pub share_bytes: usize,
-    /// What the connection being served may still do in it.
+    /// What the connection being served may still do in this turn.
     pub(super) budget: Budget,
     /// Pieces of listings that may still be made in this turn.
     pub folder_pieces: usize,
@@ -163,8 +165,10 @@ impl Desk {
         self.log_time.set(date.unix_seconds());
     }
 
-    /// Has files checked again: what is read from here on may have been sent
-    /// after what has been answered in this turn.
+    /// Reads the clock again in the middle of a turn, which makes it another
+    /// [`Turn`] to the files, so that they are checked again: a request that is
+    /// read from here on may have been sent after a response of this turn, and
+    /// after a change of the file since.
     pub fn read_clock(&mut self) {
         self.sent_since = 0;
         self.now = self.clock.now();

@@ -253,8 +253,9 @@ fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
     head.get(at..at + length).unwrap_or_default()
 }
 
-/// A number for the request line at the start of `head`. Who finds lines with
-/// the same one gains nothing but that they are judged each time.
+/// A hash of the request line at the start of `head`. It is not a strong one,
+/// and need not be: a client that finds two lines with the same hash gains only
+/// that their heads take each other's place, and are parsed each time.
 fn print(head: &[u8]) -> u64 {
     let line = &head[..head.len().min(HEAD_BYTES_MAX)];
     let mut print = 0_u64;

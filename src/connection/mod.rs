@@ -61,22 +61,26 @@ use transport::Transport;
 /// others have theirs.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes of requests that it may have judged in one turn, the last of which may
-/// go beyond: a head that is long can take a hundred times as long to judge as
-/// a short one, and its answer may be short all the same.
+/// Bytes of requests that one connection may have judged in one turn; the last
+/// request may go beyond. The number of responses alone would not bound the
+/// time: a long head can take a hundred times as long to judge as a short one,
+/// and its answer may be short all the same.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
-/// A request of more bytes is as much work as two.
+/// Bytes of requests that count as one response more in [`Budget::excess`].
 const USUAL_REQUEST_BYTES: usize = 4 << 10;
 
-/// Bytes that those who are being written to may send together in one turn, as
-/// long as each has the least share: what that takes, everybody else waits.
+/// Bytes that all connections that are being written to may send together in
+/// one turn, for everybody else waits as long as that takes. It is exceeded only
+/// where they are so many that [`SHARE_BYTES_MIN`] each comes to more.
 const TURN_BYTES_MAX: usize = 6 << 20;
 
-/// What one of them may send at the least: less would cost more than it brings.
+/// Bytes that one of them may send in a turn at the least: for less, the system
+/// call and the turn would cost more than the bytes.
 const SHARE_BYTES_MIN: usize = (256 << 10) + HEAD_BYTES;
 
-/// What one of them may send at the most, of a large file with one call.
+/// Bytes that one of them may send in a turn at the most: of a large file with
+/// one `sendfile`.
 pub const SHARE_BYTES_MAX: usize = (2 << 20) + HEAD_BYTES;
 
 /// Room for the head, so that a file as large as a share goes out in one turn.
@@ -107,8 +111,8 @@ pub struct Connection<T> {
 /// What is known of the peer as a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
-    /// The transport has taken so many bytes for it: few enough to have been
-    /// put aside unread.
+    /// The transport has taken so many bytes for it: so few that they may lie in
+    /// the buffers of both kernels, unread.
     Unproven(usize),
     /// It reads what it is sent.
     Proven,

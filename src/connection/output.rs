@@ -11,14 +11,15 @@ use crate::files::{Content, FileIdentity, Selected, listing::Chunk};
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
-/// Bytes that a client's kernel takes, by default, of what its program has not
-/// read. Who sends more at once fills that, and the rest goes out as the program
-/// reads, piece by piece and in the client's own time.
+/// Bytes that a client's kernel takes by default before its program reads any:
+/// its first receive window. If more is sent at once, the window is full, and the
+/// rest goes out in small pieces, each of which waits until the program has read.
 const WINDOW_BYTES: u64 = 64 << 10;
 
-/// Half of the largest file that goes out in two pieces for that, each of which
-/// the client takes with its head: the second with the next turn, by when it
-/// has read. Of a larger file the second would fill the window as well.
+/// A file that exceeds that window (64 KiB) but not twice this goes out in two pieces,
+/// the first of this size: each fits into the window together with the head. The
+/// second leaves with the next turn, by when the client has read the first. Of a
+/// larger file the second piece would fill the window as well, so it is not cut.
 pub const WINDOW_PIECE_BYTES: u64 = 56 << 10;
 
 /// Room for bytes that is kept from one output to the next. A long listing may
@@ -370,7 +371,8 @@ fn send_piece<T: Transport>(
     }
 }
 
-/// How much of a file of `length` bytes is sent with its head.
+/// How much of a file of `length` bytes is sent with its head: see
+/// [`WINDOW_PIECE_BYTES`].
 fn first_piece_bytes(length: u64) -> u64 {
     if length > WINDOW_BYTES && length <= 2 * WINDOW_PIECE_BYTES {
         WINDOW_PIECE_BYTES

@@ -80,7 +80,8 @@ impl<T: Transport> Connection<T> {
         let mut progress = Progress::begin(desk.now);
         progress.then = Then::Close(reason);
         desk.budget = Budget::new(usize::MAX);
-        // Something unread may be there: a byte behind it says so.
+        // More of the request may come, or lie there unread, so the close has to
+        // linger: a byte left over says so.
         fate(self.go_on(b"\n", progress, desk))
     }
 

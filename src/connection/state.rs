@@ -22,10 +22,19 @@
 //!             closed <----------+
 //! ```
 //!
-//! A response that goes out in one write never enters `Writing`. Every state
-//! ends by itself: [`State::deadline`] is the only place that says when. What
-//! leads from one to the next stands where it happens: in `read`, `serve`,
-//! `folder`, `write` and `close`.
+//! A response that goes out in one write never enters `Writing`: its state
+//! leads straight to where `Writing` would. Not drawn are:
+//!
+//! - the ways to `closed` that every state has: the peer's end, a reset, a
+//!   deadline, the end of the server;
+//! - what a refused request, or one that did not come in time, leads to: its
+//!   answer is the last response;
+//! - `Writing` to `DiscardingBody` or `ReadingFolder`, where a 100 (Continue), or
+//!   responses to requests before it, could not be sent at once ([`Then`]).
+//!
+//! Every state ends by itself: [`State::deadline`] is the only place that says
+//! when. What leads from one to the next stands where it happens: in `read`,
+//! `serve`, `folder`, `write` and `close`.
 
 use std::time::Instant;
 

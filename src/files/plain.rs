@@ -2,9 +2,24 @@
 //!
 //! For every file that is not kept, three names beside it are looked up, nearly
 //! always in vain: three of the eight system calls that loading a small file
-//! takes. A folder of which many are asked for is read once, a few names with
-//! each of them. As long as it is what it was then, nothing beside its files
-//! needs to be looked up.
+//! takes. A folder of which many files are asked for is read once, a few names
+//! with each of them. As long as it is what it was then, nothing beside its
+//! files needs to be looked up.
+//!
+//! ```text
+//!                 ASKED_MIN files             read to its end,
+//!                 with no sibling             nothing found
+//!   Counting ----------------------> Reading ------------------> Plain
+//!    ^   ^                              | a name like that         |
+//!    |   |  after TRUSTED_NANOSECONDS   v of a sibling             |
+//!    |   +--------------------------- Mixed                        |
+//!    +-------------------------------------------------------------+
+//!                 the folder has changed, or after TRUSTED_NANOSECONDS
+//! ```
+//!
+//! Not drawn: a sibling that is found leads to `Mixed` at once; a reading begins
+//! anew, from `Counting`, where the folder has changed meanwhile or where it is
+//! not finished within `TRUSTED_NANOSECONDS`.
 
 use std::{fs::File, io};
 
@@ -18,25 +33,25 @@ use super::{
 };
 use crate::http::content_coding::{ContentCoding, PerCoding};
 
-/// Folders of which something is noted.
+/// The most folders of which a worker knows something.
 const FOLDERS_MAX: usize = 8;
 
-/// The longest path of one, in bytes.
+/// The longest path of such a folder, in bytes.
 const PATH_BYTES_MAX: usize = 256;
 
-/// Files looked beside in vain before their folder is read.
+/// Files of one folder beside which nothing was found before its names are read.
 const ASKED_MIN: u32 = 64;
 
 /// Names read with each file that is asked for: less than three lookups take.
 const PIECE_NAMES: usize = 32;
 
-/// Names of the largest folder read.
+/// The most names of a folder that is read; a larger one is left alone.
 const NAMES_MAX: usize = 1_000_000;
 
 /// How long the identity of a folder is trusted to tell that no name has come
-/// to it, in nanoseconds: 10 s, after which it is read again. There are file
-/// systems on which it does not tell. A folder that is not such is left alone
-/// for as long.
+/// to it, in nanoseconds: 10 s, after which the folder is read again. There are
+/// file systems on which it does not tell. A folder that is not plain is not
+/// read again for as long.
 const TRUSTED_NANOSECONDS: u64 = 10_000_000_000;
 
 /// What lies beside a file.
@@ -44,8 +59,8 @@ const TRUSTED_NANOSECONDS: u64 = 10_000_000_000;
 pub(super) struct Siblings {
     /// Their identities, where there are any.
     pub(super) found: PerCoding<Option<FileIdentity>>,
-    /// What the folder is, in short, where that alone says that there are none;
-    /// else 0.
+    /// The [`fingerprint`] of the folder's identity, where that alone says that
+    /// there are none; else 0.
     pub(super) folder: u64,
 }
 
@@ -61,24 +76,25 @@ pub(super) struct PlainFolders {
 struct Folder {
     path: Vec<u8>,
     state: State,
-    /// How often it was asked for of late, against those that have no place.
+    /// How often it was asked for of late. Others that want its place count
+    /// it down, and have the place once it is 0.
     weight: u32,
 }
 
 #[derive(Debug)]
 enum State {
-    /// So many files were looked beside in vain.
+    /// Beside so many files nothing was found.
     Counting(u32),
     /// Being read since a turn.
     Reading(Box<Reading>),
-    /// Plain as long as it is this, in short; read in a turn, and last found to
-    /// be so in another.
+    /// Plain as long as its identity has the fingerprint `known`: it was read
+    /// in one turn, and last found to be the same in another.
     Plain {
         known: u64,
         read: Turn,
         checked: Turn,
     },
-    /// Not plain, or not to be read: found in a turn.
+    /// Not plain, or it cannot be read, as was found in that turn.
     Mixed(Turn),
 }
 
@@ -128,8 +144,8 @@ impl PlainFolders {
         }
     }
 
-    /// The place of the folder at `path`, which a folder that is asked for more
-    /// often does not lose to it.
+    /// The place of the folder at `path`; `None` where the one whose turn it is
+    /// to lose its place is asked for more often.
     fn place_of(&mut self, path: &[u8]) -> Option<usize> {
         if let Some(at) = self.folders.iter().position(|folder| folder.path == path) {
             let weight = &mut self.folders[at].weight;
@@ -191,8 +207,8 @@ impl Folder {
 }
 
 impl State {
-    /// What the folder is, in short, if it is known to be plain: looked up at
-    /// most once a turn.
+    /// The fingerprint of the folder's identity, if it is known to be plain:
+    /// looked up at most once a turn.
     fn known(&mut self, root: &Root, paths: &Paths, turn: Turn) -> Option<u64> {
         let State::Plain {
             known,

@@ -32,14 +32,14 @@ const SETTLED_COARSE_NANOSECONDS: i128 = 2_100_000_000;
 const NAMES_NANOSECONDS: u64 = 1_000_000_000;
 
 /// How long siblings may come or go unnoticed as long as no client accepts one,
-/// in nanoseconds: a minute. Each second would cost 10,000 files asked for in
-/// turn a third of their requests.
+/// in nanoseconds: a minute. To look every second would cost 10,000 files that
+/// are asked for one after another a third of their requests.
 const UNASKED_NANOSECONDS: u64 = 60_000_000_000;
 
 /// How long a file may be served from behind a link that leads out of the root,
-/// in nanoseconds: 10 s. A folder that is moved out, a link to it in its place,
-/// leaves the file what it was; to walk the way to it costs three times the look
-/// that is enough for all else.
+/// in nanoseconds: 10 s. If a folder is moved out of the root and a link to it
+/// put in its place, the identity of a file in it stays what it was, so that one
+/// `stat` shows nothing; to walk the way to the file costs three times as much.
 const WAY_NANOSECONDS: u64 = 10_000_000_000;
 
 /// A file and its siblings as they were when they were read, and when that was
@@ -66,8 +66,9 @@ pub(super) struct Watch {
 /// folder instead of one at each name.
 #[derive(Debug)]
 struct Absence {
-    /// What the folder was, in short, when nothing lay at these names and any
-    /// later change was certain to show; 0 where that is not known.
+    /// The [`fingerprint`] of the folder's identity when nothing lay at these
+    /// names and any later change was certain to show; 0 where that is not
+    /// known.
     folder: AtomicU64,
     /// The turn in which the names themselves were last looked up.
     named: AtomicU64,
@@ -92,8 +93,8 @@ impl Watch {
     }
 
     /// Whether the file, and where asked for its siblings, are what they were:
-    /// looked up at most once a turn. The siblings are every minute even where
-    /// nobody accepts one, for their being there is told, by `Vary`.
+    /// looked up at most once a turn. The siblings are looked up every minute
+    /// even where nobody accepts one, for `Vary` tells that they are there.
     pub(super) fn holds(&self, root: &Root, with_siblings: bool, turn: Turn) -> bool {
         let age = turn.0.saturating_sub(self.siblings_checked.load(Relaxed));
         self.file_holds(root, turn)
@@ -210,8 +211,8 @@ impl Watch {
     }
 }
 
-/// A value as a number, the same in every process of one build: another one
-/// gives another, but for a chance of one in 2^64.
+/// A value as a number, the same in every process of one build. Two values give
+/// the same number with a chance of one in 2^64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -45,7 +45,7 @@ pub struct Config {
     pub status: Option<SocketAddr>,
     /// Whether the process confines itself once it listens. Default: yes.
     pub sandbox: bool,
-    /// The user to become once it listens, when started as root.
+    /// The user to become once it listens, when started as root. Default: none.
     pub user: Option<String>,
 }
 
@@ -99,7 +99,8 @@ pub struct SiteOptions {
     pub root: PathBuf,
     /// Whether folders without an index are listed. Default: no.
     pub listing: bool,
-    /// The file that answers a page request which matches none.
+    /// The file that answers a page request which matches none, as a path
+    /// beneath the root. Default: none; such a request is answered 404.
     pub spa: Option<String>,
     /// The value of `Cache-Control`. Default: `no-cache`.
     pub cache_control: String,
@@ -146,13 +147,13 @@ pub struct Timeouts {
     /// Idle time of a kept-alive connection; zero makes all connections
     /// short. Default 75 s.
     pub keep_alive: Duration,
-    /// From the first byte awaited to the end of a head, not extended by a
-    /// byte. Default 10 s.
+    /// From the accept, or from the first byte of a later request, to the end of
+    /// the head: bytes that come do not extend it. Default 10 s.
     pub header: Duration,
     /// From the head's end to the body's. Default 30 s.
     pub body: Duration,
-    /// Without progress in writing; and for a folder to be listed, from the end
-    /// of its request. Default 30 s.
+    /// Without progress in writing; and for the listing of a folder, from the end
+    /// of its request until it is made. Default 30 s.
     pub write: Duration,
     /// For discarding what still comes once our side is shut. Default 1.8 s:
     /// with the worker's coarse look at deadlines the end comes within 2 s.

@@ -99,7 +99,8 @@ close_reasons! {
     Reset "reset" Client
         "The client broke the connection off with a reset instead of closing it, so no side is \
          left in TIME_WAIT.",
-    /// A file shrank while it was being sent: its length was already promised.
+    /// A file was changed in place while it was being sent, so that it is no
+    /// longer what its head said: the length was already promised.
     FileChanged "file_changed" Server
         "The file was changed while it was sent, so its promised length could not be kept; the \
          server cut the answer short.",
@@ -121,7 +122,8 @@ close_reasons! {
     Draining "draining" Server
         "The server is stopping: it finished the request under way, closed first and holds \
          TIME_WAIT.",
-    /// The client's address has its number of connections already.
+    /// The client's address has as many connections as
+    /// `--max-connections-per-ip` allows.
     Refused "refused" Server
         "The client's address already had as many connections as one address may; the server \
          closed this one at once.",

@@ -80,7 +80,7 @@ pub struct Options {
     #[arg(value_delimiter = ',', value_parser = values::media_type)]
     mime: Vec<(String, String)>,
 
-    /// Charset said of text, or none
+    /// Charset named in the Content-Type of text; none names none
     #[arg(long, value_name = "NAME", env = "STDHTTPD_CHARSET", help_heading = RESPONSES)]
     #[arg(default_value_t = Charset(SiteOptions::default().charset), value_parser = values::charset)]
     charset: Charset,

@@ -38,15 +38,18 @@ impl Identity {
         }
     }
 
-    /// When a client that is silent so far had its connection.
+    /// When a client that has been silent so far had its connection: by the time
+    /// it is accepted the kernel has held it back for [`Identity::waited`].
     pub(super) fn began_silent(&self) -> Instant {
         self.accepted
             .checked_sub(self.waited)
             .unwrap_or(self.accepted)
     }
 
-    /// When the client's first request began, its first byte coming `now`:
-    /// when it was accepted, or earlier if the kernel held it back meanwhile.
+    /// When the client's first request began, of which the first byte is read
+    /// `now`. A client that is read soon after the accept came with its request
+    /// and was not held back; one that is read later was silent, and its time
+    /// began when the kernel began to hold it back.
     pub(super) fn began(&self, now: Instant) -> Instant {
         if now.saturating_duration_since(self.accepted) < self.waited / 2 {
             self.accepted

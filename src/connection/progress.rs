@@ -29,7 +29,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// None yet of the requests, of which the first was whole at `received`.
+    /// The begin: no request is answered yet, and the first was whole at
+    /// `received`.
     pub(super) fn begin(received: Instant) -> Progress {
         Progress {
             at: 0,

@@ -8,26 +8,26 @@ use crate::config::Config;
 /// The most connections, whatever the system allows.
 pub const CONNECTIONS_MAX: usize = 1 << 20;
 
-/// Descriptors held by what there is one of: the three standard streams, the
-/// acceptor's poll, both ends of the signals' pipe, the access log, the root
-/// and the folder it stands in; the status listener and the kernel's tables it
-/// tells from.
+/// Descriptors held by what the process has once, rounded up: the three standard
+/// streams, the acceptor's poll, both ends of the signals' pipe, the access log,
+/// the root and the folder it stands in, the status listener and the kernel's
+/// tables it tells from.
 const DESCRIPTORS_ONCE: u64 = 20;
 
 /// Descriptors held by each worker: its poll, the acceptor's handle on that,
 /// its waker, and a folder that it reads.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
-/// The descriptors kept for files, so that an existing file is not refused for
-/// want of one while every connection is taken: one a connection, up to this
-/// many ...
+/// The descriptors set aside for files, so that an existing file is not refused
+/// for want of one while every connection is taken: as many as connections, up
+/// to this number ...
 const FILES_MAX: u64 = 512;
 
-/// ... or, where there are many, one in so many of them.
+/// ... or, where that is more, the system's limit divided by this.
 const FILES_SHARE: u64 = 32;
 
-/// The share of the files' descriptors that is kept between requests: one in so
-/// many.
+/// The descriptors set aside for files divided by this may stay open between
+/// requests.
 const KEPT_SHARE: u64 = 2;
 
 /// Raises the soft limit of open files to the hard one and gives the limit

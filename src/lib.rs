@@ -63,7 +63,7 @@
 //! | word | means |
 //! |---|---|
 //! | room | a module of the list above |
-//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read once in it, and what is asked of one file in it shares one look at the disk |
+//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read when it begins, and what is asked of one file in it shares one look at the disk; both are done again in it where much was sent since |
 //! | desk | what a worker lends to the connection that it is serving: buffers, clock, files, counts |
 //! | budget, share | what one connection may do in one turn, so that nobody starves beside it |
 //! | step, fate | what trying one state came to; what the connection waits for after that |
@@ -116,8 +116,9 @@
 //!
 //! # What is not here
 //!
-//! - No lock is held while doing I/O, and none is taken for a request beyond
-//!   the file cache's own shard.
+//! - No lock of ours is held while doing I/O, and none is taken for a request
+//!   beyond the file cache's own shard. A connection takes a few when it comes
+//!   and goes, a turn one for the lines of the access log.
 //! - `http` knows no socket, file or clock: every rule is a function of bytes.
 //! - No timer thread and no timer structure: a connection has one deadline
 //!   ([`connection::state::State::deadline`]), looked at ten times a second.

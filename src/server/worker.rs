@@ -6,7 +6,7 @@
 //! ```text
 //! a turn
 //!   poll            wait for events, until the next sweep at the latest
-//!   begin_turn      read the clock, once
+//!   begin_turn      read the clock
 //!   take            for each event: its connection does what it can; or, woken
 //!                   by another thread, those handed over are taken and served
 //!   finish_turn     serve_ready   those whose share of the last turn ran out

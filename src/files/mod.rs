@@ -3,15 +3,25 @@
 //!
 //! Reading order: [`Site`] and [`View::find`] (what a path names), `root`
 //! (how it is opened, and what a failure means), `resource` (a file with its
-//! variants), `watch` (whether what is kept still holds), `plain` (beside which
-//! files nothing needs to be looked up), `cache`.
+//! variants), `representation` (one of these, with `content`, its bytes, and
+//! [`media_type`], its type), `watch` (whether what is kept still holds), `plain`
+//! (beside which files nothing needs to be looked up), `cache`. Apart from these,
+//! `folder` and [`listing`]: what is shown of a folder.
+//!
+//! ```text
+//! View::find
+//!   cache     kept? -> watch: does it still hold? -> answered from memory
+//!   absences  found missing in this turn already? -> 404
+//!   root      opened beneath the root, links followed within it
+//!   resource  read, with its variants; watched and kept where that is lasting
+//! ```
 //!
 //! What is known of the disk, and for how long it is believed:
 //!
 //! | what | where | believed |
 //! |---|---|---|
 //! | a file, its variants and their content | `cache`, of all workers | for a turn after a `stat` |
-//! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all |
+//! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all; for a minute where no client accepts a coding |
 //! | that a path names nothing | `site::absences` | for a turn |
 //! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
 //! | which folder the root is | `site` | 250 ms |
@@ -44,8 +54,9 @@ pub use self::{
     site::{Remembered, Site, View},
 };
 
-/// The instant at which the current turn of the poll began, in nanoseconds
-/// since the process began. All that one turn asks of one file shares a check.
+/// The instant at which the current turn of the poll began, or at which the
+/// clock was read again in it, in nanoseconds since the server began. All that
+/// one turn asks of one file shares a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn(pub u64);
 

@@ -6,9 +6,10 @@
 //!
 //! Reading order: [`close_reason`] (why a connection ended), [`counters`] and
 //! [`histogram`] (what a worker counts), [`story`] (single connections),
-//! [`log_line`] and [`access_log`] (a line a request), [`kernel`] (what the
-//! kernel says of our ports), [`snapshot`] (all of it at one moment), and its
-//! three forms [`page`], [`json`] and [`metrics`].
+//! [`log_line`], [`access_log`] and `log_writer` (a line a request), [`kernel`]
+//! (what the kernel says of our ports), [`snapshot`] (all of it at one moment),
+//! [`history`] (the last minute), and the three forms [`page`], [`json`] and
+//! [`metrics`].
 
 pub mod access_log;
 pub mod close_reason;

@@ -1,4 +1,6 @@
-//! Preconditions, in the order of RFC 9110 section 13.2.2.
+//! Preconditions, in the order of RFC 9110 section 13.2.2: the telling rows, on
+//! one small file. `preconditions.rs` has them all, on small, large and coded
+//! files.
 
 mod support;
 

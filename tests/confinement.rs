@@ -1,5 +1,6 @@
 //! Nothing outside of the root is served, whatever leads there, and nothing
-//! that is no file holds anybody up.
+//! that is no file holds anybody up: link by link. `faults_confinement.rs` tries
+//! thousands of spellings, and links that are swapped meanwhile.
 
 mod support;
 

@@ -1,4 +1,6 @@
-//! Paths, folders, media types, confinement, error pages.
+//! A file server at a glance: a few rows each of paths, folders, media types,
+//! confinement and error pages, which have files of their own beside this one
+//! (`paths.rs`, `media_types.rs`, `confinement.rs`, `pages.rs`).
 
 mod support;
 

@@ -1,4 +1,6 @@
-//! What changes on disk is seen by the very next request.
+//! What changes on disk is seen by the very next request: changes of a file and
+//! of its siblings. `changes.rs` has those by which a path becomes something
+//! else, `deploy.rs` those of the root.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Preconditions (RFC 9110 section 13), row by row.
+//! Preconditions (RFC 9110 section 13), row by row. `If-Range` has a file of its
+//! own.
 
 mod support;
 

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! View::find
-//!   cache     kept? -> watch: does it still hold? -> answered from memory
+//!   cache     kept? -> watch: does it still hold? -> answered from it
 //!   absences  found missing in this turn already? -> 404
 //!   root      opened beneath the root, links followed within it
 //!   resource  read, with its variants; watched and kept where that is lasting

@@ -34,8 +34,12 @@ const TURN_FOLDER_PIECES_MAX: usize = 1;
 /// again for connections that are read later in it: sending takes time, in which
 /// the file may have changed and a client may have asked for what it is now. By
 /// bytes and not by time, for to read the clock for each request costs more than
-/// it brings.
-const CHECK_BYTES_MAX: usize = 256 << 10;
+/// it brings; with small responses it is some 0.3 ms.
+const CHECK_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes that a send counts for there besides those that are sent: it takes as
+/// long as they do.
+pub(super) const CHECK_SEND_BYTES: usize = 16 << 10;
 
 /// A worker's own things. All of it is reused from connection to connection.
 #[derive(Debug)]
@@ -70,7 +74,8 @@ pub struct Desk {
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
-    /// Bytes sent since the clock was read.
+    /// Bytes sent since the clock was read, and [`CHECK_SEND_BYTES`] for each
+    /// send.
     pub(super) sent_since: usize,
     /// Bytes that one connection may send in this turn: see
     /// [`share_bytes`](super::share_bytes).
@@ -176,9 +181,9 @@ impl Desk {
         self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
-    /// The same where much was sent since, or a file read: a connection that was
-    /// readable when the turn began may have been sent the end of its request
-    /// only now.
+    /// The same where much was sent since, or a file read: a connection of which
+    /// the poll said that its request has begun to come may have been sent the
+    /// end of it only now.
     pub fn read_clock_if_old(&mut self) {
         if self.sent_since > CHECK_BYTES_MAX || self.view.misses.get() > 0 {
             self.read_clock();

@@ -39,8 +39,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Has files looked at again for what is about to be read, where it may have
-    /// been sent after they were.
+    /// Has files looked at again for what is about to be read, where that took
+    /// long enough for it to have been sent after they were.
     fn look_anew(&self, desk: &mut Desk) {
         if self.readable {
             match desk.budget.responses < TURN_RESPONSES_MAX {
@@ -77,6 +77,11 @@ impl<T: Transport> Connection<T> {
             true => held,
             false => held + self.receive(input, held)?,
         };
+        if held < filled && held > 0 {
+            // The poll told of its beginning: its end may have been sent after a
+            // file was looked at in this turn, and after it was changed.
+            desk.read_clock();
+        }
         let (before, new) = input[..filled].split_at(held);
         if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
             self.state = State::reading(since, input[..filled].to_vec(), false);
@@ -90,8 +95,9 @@ impl<T: Transport> Connection<T> {
 
     /// [`State::DiscardingBody`].
     pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
-        self.look_anew(desk);
         let count = self.receive(input, 0)?;
+        // As with a head: the poll told of what came before.
+        desk.read_clock();
         desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
         self.continue_body(&input[..count], desk)
     }

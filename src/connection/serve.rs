@@ -10,7 +10,7 @@ use std::{
 use super::{
     Connection, Fate, Step,
     body::Body,
-    desk::Desk,
+    desk::{CHECK_SEND_BYTES, Desk},
     note::{self, Note},
     output::{Flow, WriteError},
     progress::{Judged, Progress},
@@ -300,7 +300,7 @@ impl<T: Transport> Connection<T> {
     /// Notes that the transport took so many bytes.
     pub(super) fn count_sent(&mut self, bytes: usize, desk: &mut Desk) {
         self.reader.takes(bytes);
-        desk.sent_since = desk.sent_since.saturating_add(bytes);
+        desk.sent_since = desk.sent_since.saturating_add(bytes + CHECK_SEND_BYTES);
         desk.counters.add(Count::BytesSent, bytes as u64);
     }
 

@@ -174,3 +174,29 @@ fn a_client_that_still_sends_reads_its_answer_and_the_end_comes() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// What came while the server was kept from looking is no later for that.
+#[test]
+fn what_came_in_time_is_answered_by_a_server_that_was_kept_waiting() {
+    let whole = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n12";
+    let waits = "--threads 1 --keep-alive 3 --header-timeout 3 --body-timeout 3";
+    let server = Server::with_page(waits);
+    let cuts = [0, 20, whole.len() - 1].repeat(5);
+    let mut clients: Vec<_> = cuts.iter().map(|_| server.connect()).collect();
+    for (client, &at) in clients.iter_mut().zip(&cuts) {
+        client.get("/");
+        client.send(&whole[..at]);
+    }
+    // Answered behind the beginnings of the others, which are read by then.
+    server.connect().get("/");
+    server.signal(rustix::process::Signal::STOP);
+    for (client, &at) in clients.iter_mut().zip(&cuts) {
+        client.send(&whole[at..]);
+    }
+    std::thread::sleep(Duration::from_millis(3_100));
+    server.signal(rustix::process::Signal::CONT);
+    for (client, at) in clients.iter_mut().zip(cuts) {
+        assert_eq!(client.reply().status, 200, "cut at {at}");
+        client.assert_open();
+    }
+}

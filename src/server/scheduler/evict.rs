@@ -95,14 +95,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    /// Ends a connection whose time is up. One that waits for its turn has that
-    /// first: what it was waited for may be there.
+    /// Ends a connection whose time is up. It has a turn first: what it was waited
+    /// for may be there, and untold yet, where the worker itself was kept waiting.
     pub(super) fn expire(&mut self, place: Place) {
         if let Some(slot) = self.table.get_mut(place)
             && !slot.is_starved
-            && std::mem::take(&mut slot.is_queued)
         {
-            self.step(place, Hint::WRITABLE);
+            let hint = match std::mem::take(&mut slot.is_queued) {
+                true => Hint::WRITABLE,
+                false => Hint::READABLE,
+            };
+            self.step(place, hint);
         }
         let Some(slot) = self.table.get_mut(place) else {
             return;

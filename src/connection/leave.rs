@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, state::State, transport::Transport};
+use super::{Connection, Fate, desk::Desk, state::State, transport::Transport};
 use crate::observe::close_reason::CloseReason;
 
 /// How long a connection may be idle once the server is stopping. A client that
@@ -77,5 +77,13 @@ impl<T: Transport> Connection<T> {
             | State::Writing(_)
             | State::Lingering(_) => None,
         }
+    }
+
+    /// Ends for `reason`, which is not that its last response was announced as
+    /// that: part of it may still be on its way, and a close would take it back if
+    /// a further request crossed it.
+    pub fn leave(&mut self, reason: CloseReason, desk: &Desk) -> Fate {
+        let ended = self.end(reason, false, desk);
+        ended.break_value().unwrap_or(Fate::Reading)
     }
 }

@@ -26,7 +26,8 @@
 //! leads straight to where `Writing` would. Not drawn are:
 //!
 //! - the ways to `closed` that every state has: the peer's end, a reset, a
-//!   deadline, the end of the server;
+//!   deadline, the end of the server, which `Idle` and `ReadingHead` await in
+//!   `Lingering`;
 //! - what a refused request, or one that did not come in time, leads to: its
 //!   answer is the last response;
 //! - `Writing` to `DiscardingBody` or `ReadingFolder`, where a 100 (Continue), or

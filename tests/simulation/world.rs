@@ -5,6 +5,7 @@
 //! `STDHTTPD_SIMULATION_SEED` replays one seed.
 
 mod client;
+mod dismissed;
 mod idle_order;
 mod look;
 mod newcomer;

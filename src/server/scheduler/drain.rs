@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Outside, Scheduler};
+use super::{Outside, Scheduler, idle_since};
 use crate::connection::{DRAIN_IDLE_MAX, Hint, transport::Transport};
 
 /// The most a last reader is waited for once the server is stopping: its
@@ -31,9 +31,13 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         for place in 0..self.table.end() {
             // What has arrived already is answered.
             self.step(place, Hint::READABLE);
-            let (slot, now) = (self.table.get_mut(place), self.desk.now);
-            if let Some(reason) = slot.and_then(|slot| slot.connection.drain(now)) {
-                self.close(place, reason);
+            let Some(slot) = self.table.get_mut(place) else {
+                continue;
+            };
+            let before = idle_since(slot.connection.state());
+            if let Some(reason) = slot.connection.drain(self.desk.now) {
+                let fate = slot.connection.leave(reason, &self.desk);
+                self.settle(place, fate, before);
             }
         }
     }

@@ -1,70 +1,56 @@
 //! Figures as people read them.
 
-use std::{
-    fmt::{self, Display},
-    time::Duration,
-};
+use std::time::Duration;
 
 use crate::observe::{counters::Count, snapshot::Totals};
 
 /// A count in groups of three digits: `12 345`, with thin spaces.
-pub struct Grouped(pub u64);
-
-impl Display for Grouped {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
-                out.write_str("\u{202f}")?;
-            }
-            write!(out, "{digit}")?;
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
         }
-        Ok(())
+        text.push(digit);
     }
+    text
 }
 
 /// Bytes in the unit that leaves one to four digits: `14.2 MiB`.
-pub struct Bytes(pub u64);
-
-impl Display for Bytes {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut value = self.0 as f64;
-        for unit in ["B", "KiB", "MiB", "GiB"] {
-            if value < 1000.0 {
-                let digits = usize::from(unit != "B" && value.fract() > 0.0 && value < 100.0);
-                return write!(out, "{value:.digits$}\u{a0}{unit}");
-            }
-            value /= 1024.0;
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1000.0 {
+            let digits = usize::from(unit != "B" && value.fract() > 0.0 && value < 100.0);
+            return format!("{value:.digits$}\u{a0}{unit}");
         }
-        write!(out, "{value:.1}\u{a0}TiB")
+        value /= 1024.0;
     }
+    format!("{value:.1}\u{a0}TiB")
 }
 
 /// A duration in nanoseconds: `83 µs`; unknown is a dash.
-pub struct Nanoseconds(pub Option<u64>);
-
-impl Display for Nanoseconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(nanoseconds) = self.0 else {
-            return out.write_str("–");
-        };
-        let (value, unit) = match nanoseconds as f64 {
-            value if value < 1e6 => (value / 1e3, "µs"),
-            value if value < 1e9 => (value / 1e6, "ms"),
-            value => (value / 1e9, "s"),
-        };
-        let digits = match value {
-            ..10.0 => 2,
-            10.0..100.0 => 1,
-            _ => 0,
-        };
-        write!(out, "{value:.digits$}\u{a0}{unit}")
-    }
+pub fn nanoseconds(nanoseconds: Option<u64>) -> String {
+    let Some(nanoseconds) = nanoseconds else {
+        return "–".to_owned();
+    };
+    let (value, unit) = match nanoseconds as f64 {
+        value if value < 1e6 => (value / 1e3, "µs"),
+        value if value < 1e9 => (value / 1e6, "ms"),
+        value => (value / 1e9, "s"),
+    };
+    let digits = match value {
+        ..10.0 => 2,
+        10.0..100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}\u{a0}{unit}")
 }
 
 /// The same of a [`Duration`].
-pub fn time(duration: Duration) -> Nanoseconds {
-    Nanoseconds(Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+pub fn time(duration: Duration) -> String {
+    nanoseconds(Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 /// A part of a whole in per cent, as text of a page; of nothing it is a dash.
@@ -97,22 +83,16 @@ pub fn uptime(duration: Duration) -> String {
 }
 
 /// Bytes of a peer as text of a page: what is not plain ASCII is a `\xHH`.
-pub struct Escaped<'a>(pub &'a [u8]);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &byte in self.0 {
-            match byte {
-                b'<' => out.write_str("&lt;")?,
-                b'>' => out.write_str("&gt;")?,
-                b'&' => out.write_str("&amp;")?,
-                b'"' => out.write_str("&quot;")?,
-                0x20..0x7f => write!(out, "{}", char::from(byte))?,
-                _ => write!(out, "\\x{byte:02X}")?,
-            }
-        }
-        Ok(())
-    }
+pub fn escaped(bytes: &[u8]) -> String {
+    let each = |&byte: &u8| match byte {
+        b'<' => "&lt;".to_owned(),
+        b'>' => "&gt;".to_owned(),
+        b'&' => "&amp;".to_owned(),
+        b'"' => "&quot;".to_owned(),
+        0x20..0x7f => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02X}"),
+    };
+    bytes.iter().map(each).collect()
 }
 
 #[cfg(test)]
@@ -122,17 +102,17 @@ mod tests {
     #[test]
     fn figures() {
         let rows = [
-            (Grouped(0).to_string(), "0"),
-            (Grouped(999).to_string(), "999"),
-            (Grouped(1_234_567).to_string(), "1\u{202f}234\u{202f}567"),
-            (Bytes(0).to_string(), "0\u{a0}B"),
-            (Bytes(1024).to_string(), "1\u{a0}KiB"),
-            (Bytes(1_500_000).to_string(), "1.4\u{a0}MiB"),
-            (Bytes(u64::MAX).to_string(), "16777216.0\u{a0}TiB"),
-            (Nanoseconds(None).to_string(), "–"),
-            (Nanoseconds(Some(950)).to_string(), "0.95\u{a0}µs"),
-            (Nanoseconds(Some(83_000)).to_string(), "83.0\u{a0}µs"),
-            (Nanoseconds(Some(1_250_000_000)).to_string(), "1.25\u{a0}s"),
+            (grouped(0), "0"),
+            (grouped(999), "999"),
+            (grouped(1_234_567), "1\u{202f}234\u{202f}567"),
+            (bytes(0), "0\u{a0}B"),
+            (bytes(1024), "1\u{a0}KiB"),
+            (bytes(1_500_000), "1.4\u{a0}MiB"),
+            (bytes(u64::MAX), "16777216.0\u{a0}TiB"),
+            (nanoseconds(None), "–"),
+            (nanoseconds(Some(950)), "0.95\u{a0}µs"),
+            (nanoseconds(Some(83_000)), "83.0\u{a0}µs"),
+            (nanoseconds(Some(1_250_000_000)), "1.25\u{a0}s"),
             (share(0, 0), "–"),
             (share(0, 5), "0\u{a0}%"),
             (share(5, 5), "100\u{a0}%"),
@@ -144,7 +124,7 @@ mod tests {
             (uptime(Duration::from_secs(7261)), "2\u{a0}h 1\u{a0}min"),
             (uptime(Duration::from_secs(90_000)), "1\u{a0}d 1\u{a0}h"),
             (
-                Escaped(b"<a href=\"&\">\xff").to_string(),
+                escaped(b"<a href=\"&\">\xff"),
                 "&lt;a href=&quot;&amp;&quot;&gt;\\xFF",
             ),
         ];

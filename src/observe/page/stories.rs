@@ -1,113 +1,90 @@
 //! The newest closed connections, each with its story.
 
-use std::{
-    fmt::{self, Write},
-    time::Duration,
-};
+use std::time::Duration;
 
-use super::figures::{Bytes, Escaped, Grouped, time, uptime};
+use super::figures::{bytes, escaped, grouped, time, uptime};
 use crate::observe::{close_reason::CloseReason, snapshot::Snapshot, story::Story};
 
 /// The stories, the newest first.
-pub fn stories(snapshot: &Snapshot, out: &mut String) -> fmt::Result {
-    out.push_str(
+pub fn stories(snapshot: &Snapshot) -> String {
+    let stories: String = (snapshot.stories.iter())
+        .filter_map(|(age, story)| {
+            let (closed, reason) = story.end?;
+            Some(one(*age, story, closed, reason))
+        })
+        .collect();
+    let nothing = match snapshot.stories.is_empty() {
+        true => "<p class=\"nothing\">None has ended yet.</p>\n",
+        false => "",
+    };
+    format!(
         "<section><h2>The newest closed connections</h2><p>From accept to close, drawn to scale; \
          <span class=\"side server\">the server's answers</span> take their time in between, the \
-         rest is waiting.</p>\n",
-    );
-    if snapshot.stories.is_empty() {
-        out.push_str("<p class=\"nothing\">None has ended yet.</p>\n");
-    }
-    for (age, story) in &snapshot.stories {
-        if let Some((closed, reason)) = story.end {
-            one(*age, story, closed, reason, out)?;
-        }
-    }
-    out.push_str("</section>\n");
-    Ok(())
-}
-
-fn one(
-    age: Duration,
-    story: &Story,
-    closed: Duration,
-    reason: CloseReason,
-    out: &mut String,
-) -> fmt::Result {
-    let first = reason.first().name();
-    write!(
-        out,
-        "<details id=\"c{}\"><summary><b>#{}</b>",
-        story.connection, story.connection
-    )?;
-    let plural = if story.requests_count == 1 { "" } else { "s" };
-    write!(
-        out,
-        "<span>{} request{plural}</span>",
-        Grouped(story.requests_count)
-    )?;
-    scale(story, closed, first, out)?;
-    write!(out, "<span class=\"n\">{}</span>", time(closed))?;
-    let name = reason.name().replace('_', " ");
-    writeln!(
-        out,
-        "<span class=\"side {first}\">{name}</span></summary><ol>"
-    )?;
-    write!(out, "<li><time>0</time>accepted by worker {}", story.worker)?;
-    if let Some(client) = story.client {
-        write!(out, " from <span class=\"wire\">{client}</span>")?;
-    }
-    if let Some(at) = story.first_byte {
-        writeln!(out, "<li><time>{}</time>first byte", time(at))?;
-    }
-    for request in &story.requests {
-        let (at, took, line) = (
-            time(request.received),
-            time(request.took),
-            Escaped(request.line()),
-        );
-        let (code, bytes) = (request.status.code(), Bytes(request.bytes));
-        write!(
-            out,
-            "<li><time>{at}</time><span class=\"wire\">{line}</span> "
-        )?;
-        writeln!(out, "answered {code}, {bytes} in {took}")?;
-    }
-    let untold = story.requests_count - story.requests.len() as u64;
-    if untold > 0 {
-        writeln!(
-            out,
-            "<li><time>…</time>and {} requests more",
-            Grouped(untold)
-        )?;
-    }
-    let (at, ago) = (time(closed), uptime(age));
-    writeln!(
-        out,
-        "<li><time>{at}</time>{} <em>{ago} ago</em></ol></details>",
-        reason.explain()
+         rest is waiting.</p>\n{nothing}{stories}</section>\n"
     )
 }
 
+fn one(age: Duration, story: &Story, closed: Duration, reason: CloseReason) -> String {
+    let id = story.connection;
+    let (name, first) = (reason.name().replace('_', " "), reason.first().name());
+    let plural = if story.requests_count == 1 { "" } else { "s" };
+    format!(
+        "<details id=\"c{id}\"><summary><b>#{id}</b><span>{} request{plural}</span>{}\
+         <span class=\"n\">{at}</span><span class=\"side {first}\">{name}</span></summary><ol>\n\
+         {}<li><time>{at}</time>{} <em>{} ago</em></ol></details>\n",
+        grouped(story.requests_count),
+        scale(story, closed, first),
+        events(story),
+        reason.explain(),
+        uptime(age),
+        at = time(closed)
+    )
+}
+
+/// What happened before the end.
+fn events(story: &Story) -> String {
+    let client = story.client.map_or_else(String::new, |client| {
+        format!(" from <span class=\"wire\">{client}</span>")
+    });
+    let first_byte = story.first_byte.map_or_else(String::new, |at| {
+        format!("<li><time>{}</time>first byte\n", time(at))
+    });
+    let requests: String = (story.requests.iter())
+        .map(|request| {
+            let (at, line) = (time(request.received), escaped(request.line()));
+            let (bytes, took) = (bytes(request.bytes), time(request.took));
+            format!(
+                "<li><time>{at}</time><span class=\"wire\">{line}</span> \
+                 answered {}, {bytes} in {took}\n",
+                request.status.code()
+            )
+        })
+        .collect();
+    let untold = match story.requests_count - story.requests.len() as u64 {
+        0 => String::new(),
+        more => format!("<li><time>…</time>and {} requests more\n", grouped(more)),
+    };
+    let worker = story.worker;
+    format!("<li><time>0</time>accepted by worker {worker}{client}{first_byte}{requests}{untold}")
+}
+
 /// The life of a connection as a line, with its answers on it.
-fn scale(story: &Story, closed: Duration, first: &str, out: &mut String) -> fmt::Result {
+fn scale(story: &Story, closed: Duration, first: &str) -> String {
     const WIDTH: f64 = 600.0;
     let unit = WIDTH / closed.as_secs_f64().max(1e-6);
     let at = |moment: Duration| (moment.as_secs_f64() * unit).min(WIDTH);
-    write!(
-        out,
-        "<svg viewBox=\"-2 0 606 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"life\" d=\"M0 7H{WIDTH}\"/>"
-    )?;
-    for request in &story.requests {
-        let width = at(request.took).max(2.0);
-        let x = at(request.received).min(WIDTH - width);
-        write!(
-            out,
-            "<rect class=\"answer\" x=\"{x:.1}\" y=\"2\" width=\"{width:.1}\" height=\"10\"/>"
-        )?;
-    }
-    write!(
-        out,
-        "<path class=\"end\" d=\"M0 0V14\"/><path class=\"end {first}\" d=\"M{WIDTH} 0V14\"/></svg>"
+    let answers: String = (story.requests.iter())
+        .map(|request| {
+            let width = at(request.took).max(2.0);
+            let x = at(request.received).min(WIDTH - width);
+            format!(
+                "<rect class=\"answer\" x=\"{x:.1}\" y=\"2\" width=\"{width:.1}\" height=\"10\"/>"
+            )
+        })
+        .collect();
+    format!(
+        "<svg viewBox=\"-2 0 606 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <path class=\"life\" d=\"M0 7H{WIDTH}\"/>{answers}\
+         <path class=\"end\" d=\"M0 0V14\"/><path class=\"end {first}\" d=\"M{WIDTH} 0V14\"/></svg>"
     )
 }

@@ -1,11 +1,11 @@
 //! A snapshot as Prometheus text (exposition format 0.0.4), base units only.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::Display;
 
 use super::{
     close_reason::CloseReason,
     counters::Count,
-    histogram::{REQUESTS_BUCKETS, requests_bucket_span},
+    histogram::requests_bucket_span,
     kernel::{KernelView, SOCKET_STATES},
     snapshot::{Snapshot, Totals},
 };
@@ -21,155 +21,151 @@ const DURATION_BITS: std::ops::RangeInclusive<u32> = 13..=34;
 /// The snapshot, every metric with its HELP and TYPE. Every label value that
 /// can occur is always present, so that rates have no gaps.
 pub fn metrics(snapshot: &Snapshot) -> String {
-    let mut text = Text(String::with_capacity(16 << 10));
-    // Writing to a String does not fail.
-    let _ = write_all(snapshot, &mut text);
+    let mut text = Text::default();
+    connections(snapshot, &mut text);
+    requests(&snapshot.totals, &mut text);
+    duration(&snapshot.totals, &mut text);
+    requests_per_connection(&snapshot.totals, &mut text);
+    if let Some(kernel) = &snapshot.kernel {
+        sockets(kernel, &mut text);
+    }
+    process(snapshot, &mut text);
     text.0
 }
 
-fn write_all(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
-    connections(snapshot, text)?;
-    requests(&snapshot.totals, text)?;
-    duration(&snapshot.totals, text)?;
-    requests_per_connection(&snapshot.totals, text)?;
-    if let Some(kernel) = &snapshot.kernel {
-        sockets(kernel, text)?;
-    }
-    process(snapshot, text)
-}
-
-fn connections(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+fn connections(snapshot: &Snapshot, text: &mut Text) {
     let totals = &snapshot.totals;
     let help = "Open connections by what they wait for.";
-    text.metric("connections", "gauge", help)?;
+    text.metric("connections", "gauge", help);
     for (state, count) in snapshot.open().states() {
-        text.sample("connections", &format_args!("{{state=\"{state}\"}}"), count)?;
+        text.sample("connections", format_args!("{{state=\"{state}\"}}"), count);
     }
     let help = "Open connections allowed.";
-    text.gauge("connections_max", help, snapshot.facts.connections_max)?;
-    text.count(Count::Accepted, totals)?;
+    text.gauge("connections_max", help, snapshot.facts.connections_max);
+    text.count(Count::Accepted, totals);
     let help = "Connections closed, by reason and by the side that closed first.";
-    text.metric("connections_closed_total", "counter", help)?;
+    text.metric("connections_closed_total", "counter", help);
     for (reason, count) in CloseReason::ALL.iter().zip(totals.closed) {
         let (name, first) = (reason.name(), reason.first().name());
         let labels = format_args!("{{reason=\"{name}\",first=\"{first}\"}}");
-        text.sample("connections_closed_total", &labels, count)?;
+        text.sample("connections_closed_total", labels, count);
     }
-    Ok(())
 }
 
-fn requests(totals: &Totals, text: &mut Text) -> fmt::Result {
+fn requests(totals: &Totals, text: &mut Text) {
     // Those accepted stand with the connections.
     let counts = Count::ALL.iter().filter(|&&count| count != Count::Accepted);
     for &count in counts {
-        text.count(count, totals)?;
+        text.count(count, totals);
     }
-    text.metric("responses_total", "counter", "Responses by status code.")?;
+    text.metric("responses_total", "counter", "Responses by status code.");
     for (status, count) in Status::ALL.iter().zip(totals.statuses) {
         let labels = format_args!("{{code=\"{}\"}}", status.code());
-        text.sample("responses_total", &labels, count)?;
+        text.sample("responses_total", labels, count);
     }
-    Ok(())
 }
 
-fn duration(totals: &Totals, text: &mut Text) -> fmt::Result {
-    let name = "request_duration_seconds";
+fn duration(totals: &Totals, text: &mut Text) {
+    let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
     let help = "From the last byte of a request's head to the last byte of its response written.";
-    text.metric(name, "histogram", help)?;
-    for bit in DURATION_BITS {
+    let buckets = DURATION_BITS.map(|bit| {
         let end = seconds(1 << bit);
-        let labels = format_args!("_bucket{{le=\"{end}\"}}");
-        text.sample(name, &labels, totals.latency.count_below(bit))?;
-    }
+        (end.to_string(), totals.latency.count_below(bit))
+    });
+    let sum = seconds(totals.latency.nanoseconds);
     let count = totals.latency.count();
-    text.sample(name, &"_bucket{le=\"+Inf\"}", count)?;
-    text.sample(name, &"_sum", seconds(totals.latency.nanoseconds))?;
-    text.sample(name, &"_count", count)
+    text.histogram("request_duration_seconds", help, buckets, sum, count);
 }
 
-fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
-}
-
-fn requests_per_connection(totals: &Totals, text: &mut Text) -> fmt::Result {
-    let name = "connection_requests";
-    text.metric(
-        name,
-        "histogram",
-        "Requests that closed connections had carried.",
-    )?;
+fn requests_per_connection(totals: &Totals, text: &mut Text) {
+    let help = "Requests that closed connections had carried.";
     let mut count = 0;
-    for (bucket, connections) in (0..REQUESTS_BUCKETS).zip(totals.requests_per_connection) {
+    let mut buckets = Vec::new();
+    for (bucket, connections) in totals.requests_per_connection.iter().enumerate() {
         count += connections;
-        match requests_bucket_span(bucket) {
-            (_, Some(last)) => {
-                text.sample(name, &format_args!("_bucket{{le=\"{last}\"}}"), count)?;
-            }
-            (_, None) => text.sample(name, &"_bucket{le=\"+Inf\"}", count)?,
-        }
+        let (_, last) = requests_bucket_span(bucket);
+        buckets.extend(last.map(|last| (last.to_string(), count)));
     }
-    text.sample(name, &"_sum", totals.requests_of_closed)?;
-    text.sample(name, &"_count", count)
+    let sum = totals.requests_of_closed;
+    text.histogram("connection_requests", help, buckets, sum, count);
 }
 
-fn sockets(kernel: &KernelView, text: &mut Text) -> fmt::Result {
+fn sockets(kernel: &KernelView, text: &mut Text) {
     let help = "The kernel's sockets of our addresses, by side (clients: those on this machine).";
-    text.metric("sockets", "gauge", help)?;
+    text.metric("sockets", "gauge", help);
     for (side, counts) in [("server", kernel.server), ("client", kernel.clients)] {
         for ((state, _), count) in SOCKET_STATES.iter().zip(counts) {
             let labels = format_args!("{{side=\"{side}\",state=\"{state}\"}}");
-            text.sample("sockets", &labels, count)?;
+            text.sample("sockets", labels, count);
         }
     }
     let help = "Connections that wait to be accepted.";
-    text.gauge("listen_queue", help, kernel.listen_queue)?;
+    text.gauge("listen_queue", help, kernel.listen_queue);
     let help = "Connections dropped because a listen queue of this machine was full.";
-    text.counter("listen_overflows_total", help, kernel.listen_overflows)
+    text.counter("listen_overflows_total", help, kernel.listen_overflows);
 }
 
-fn process(snapshot: &Snapshot, text: &mut Text) -> fmt::Result {
+fn process(snapshot: &Snapshot, text: &mut Text) {
     let facts = &snapshot.facts;
     let help = "Bytes of files kept in memory.";
-    text.gauge("cache_bytes", help, facts.cache_bytes.get())?;
+    text.gauge("cache_bytes", help, facts.cache_bytes.get());
     let help = "Bytes of files that may be kept.";
-    text.gauge("cache_bytes_max", help, facts.cache_bytes_max)?;
-    text.gauge("workers", "Threads of the pool.", facts.workers.len())?;
+    text.gauge("cache_bytes_max", help, facts.cache_bytes_max);
+    text.gauge("workers", "Threads of the pool.", facts.workers.len());
     let help = "1 while the server is stopping.";
-    text.gauge("draining", help, u8::from(facts.is_draining()))?;
+    text.gauge("draining", help, u8::from(facts.is_draining()));
     let help = "How long the server has been serving.";
-    text.gauge("uptime_seconds", help, snapshot.uptime.as_secs_f64())?;
-    text.metric("build_info", "gauge", "The version, as a label.")?;
+    text.gauge("uptime_seconds", help, snapshot.uptime.as_secs_f64());
+    text.metric("build_info", "gauge", "The version, as a label.");
     let labels = concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
-    text.sample("build_info", &labels, 1)
+    text.sample("build_info", labels, 1);
 }
 
 /// The text so far.
+#[derive(Default)]
 struct Text(String);
 
 impl Text {
-    fn metric(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
-        writeln!(self.0, "# HELP stdhttpd_{name} {help}")?;
-        writeln!(self.0, "# TYPE stdhttpd_{name} {kind}")
+    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+        self.0 += &format!("# HELP stdhttpd_{name} {help}\n# TYPE stdhttpd_{name} {kind}\n");
     }
 
     /// `suffix` is what follows the metric's name: labels, or `_sum`.
-    fn sample(&mut self, name: &str, suffix: &dyn Display, value: impl Display) -> fmt::Result {
-        writeln!(self.0, "stdhttpd_{name}{suffix} {value}")
+    fn sample(&mut self, name: &str, suffix: impl Display, value: impl Display) {
+        self.0 += &format!("stdhttpd_{name}{suffix} {value}\n");
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) -> fmt::Result {
-        self.metric(name, "gauge", help)?;
-        self.sample(name, &"", value)
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.metric(name, "gauge", help);
+        self.sample(name, "", value);
     }
 
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.metric(name, "counter", help)?;
-        self.sample(name, &"", value)
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.metric(name, "counter", help);
+        self.sample(name, "", value);
     }
 
-    fn count(&mut self, count: Count, totals: &Totals) -> fmt::Result {
+    fn count(&mut self, count: Count, totals: &Totals) {
         let (name, help) = count.metric();
-        self.counter(name, help, totals[count])
+        self.counter(name, help, totals[count]);
+    }
+
+    /// `buckets` are their upper ends, each with how many are not above it.
+    fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        buckets: impl IntoIterator<Item = (String, u64)>,
+        sum: impl Display,
+        count: u64,
+    ) {
+        self.metric(name, "histogram", help);
+        let all = [("+Inf".to_owned(), count)];
+        for (end, count) in buckets.into_iter().chain(all) {
+            self.sample(name, format_args!("_bucket{{le=\"{end}\"}}"), count);
+        }
+        self.sample(name, "_sum", sum);
+        self.sample(name, "_count", count);
     }
 }
 

@@ -9,9 +9,14 @@ mod order;
 mod room;
 mod text;
 
-use std::{collections::HashMap, io::Write, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    iter,
+    sync::LazyLock,
+};
 
-use self::text::{Unseen, push_exact, push_href, push_html, push_json, push_size};
+use self::text::{Unseen, exact, href, html, json, size};
 use super::media_type::extension;
 use crate::http::date::HttpDate;
 
@@ -87,32 +92,29 @@ impl Form {
     /// Writes what stands before the entries. `path` is the decoded path of the
     /// request.
     fn push_begin(self, out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
-        match self {
-            Form::Html => push_page_begin(out, path, sort, summary),
-            Form::Json => out.push(b'['),
-        }
+        // Writing to a Vec does not fail.
+        let _ = match self {
+            Form::Html => write_page_begin(out, path, sort, summary),
+            Form::Json => write!(out, "["),
+        };
     }
 
     fn push_entry(self, out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
-        match self {
-            Form::Html => push_row(out, entry),
-            Form::Json => push_object(out, entry, is_first),
-        }
+        let _ = match self {
+            Form::Html => write_row(out, entry),
+            Form::Json => write_object(out, entry, is_first),
+        };
     }
 
     /// Writes what stands behind the entries.
     fn push_end(self, out: &mut Vec<u8>) {
-        match self {
-            Form::Html => push_all(
+        let _ = match self {
+            Form::Html => write!(
                 out,
-                &[
-                    "</tbody>\n</table>\n</main>\n<script>",
-                    SCRIPT,
-                    "</script>\n</body>\n</html>\n",
-                ],
+                "</tbody>\n</table>\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
             ),
-            Form::Json => push_all(out, &["\n]\n"]),
-        }
+            Form::Json => write!(out, "\n]\n"),
+        };
     }
 
     /// Bytes to begin with for so many entries: most are no longer.
@@ -124,123 +126,106 @@ impl Form {
     }
 }
 
-fn push_page_begin(out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
-    let names = segments(path);
-    out.extend_from_slice(
-        b"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-          <meta name=\"color-scheme\" content=\"light dark\">\n<title>Index of /",
-    );
-    for name in &names {
-        push_html(out, name, Unseen::Plain);
-        out.push(b'/');
-    }
-    push_all(
+fn write_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) -> io::Result<()> {
+    let comma = if is_first { "" } else { "," };
+    let kind = match entry.is_folder {
+        true => "\"directory\"".to_owned(),
+        false => format!("\"file\",\"size\":{}", entry.size),
+    };
+    write!(
         out,
-        &["</title>\n<style>", STYLE, "</style>\n</head>\n<body>\n"],
-    );
-    push_all(out, &[ICONS, "<header>\n"]);
-    push_breadcrumbs(out, &names);
-    push_summary(out, summary);
-    push(
-        out,
-        "<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n</header>\n<main>\n",
-    );
-    push_table_begin(out, !names.is_empty(), sort, summary);
+        "{comma}\n{{\"name\":\"{}\",\"type\":{kind},\"mtime\":\"{}\",\"href\":\"{}\"}}",
+        json(&entry.name),
+        time(entry),
+        href(&entry.name, entry.is_folder)
+    )
 }
 
-fn push_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
-    let is_folder = entry.is_folder;
-    push_all(out, &[if is_first { "\n" } else { ",\n" }, "{\"name\":"]);
-    push_json(out, &entry.name);
-    if is_folder {
-        push(out, ",\"type\":\"directory\"");
-    } else {
-        let _ = write!(out, ",\"type\":\"file\",\"size\":{}", entry.size);
-    }
-    push(out, ",\"mtime\":\"");
-    out.extend_from_slice(&HttpDate::from_unix_seconds(entry.mtime).iso_8601());
-    push(out, "\",\"href\":\"");
-    push_href(out, &entry.name, is_folder);
-    push(out, "\"}");
+/// As ISO 8601 has it.
+fn time(entry: &Entry) -> String {
+    let text = HttpDate::from_unix_seconds(entry.mtime).iso_8601();
+    String::from_utf8_lossy(&text).into_owned()
 }
 
-fn push_all(out: &mut Vec<u8>, pieces: &[&str]) {
-    pieces.iter().for_each(|piece| push(out, piece));
-}
-
-fn push(out: &mut Vec<u8>, piece: &str) {
-    out.extend_from_slice(piece.as_bytes());
-}
-
-fn segments(path: &[u8]) -> Vec<&[u8]> {
+fn write_page_begin(
+    out: &mut Vec<u8>,
+    path: &[u8],
+    sort: Sort,
+    summary: Summary,
+) -> io::Result<()> {
     let segments = path.split(|&byte| byte == b'/');
-    segments.filter(|segment| !segment.is_empty()).collect()
+    let names: Vec<&[u8]> = segments.filter(|name| !name.is_empty()).collect();
+    let title: String = (names.iter())
+        .map(|name| format!("{}/", html(name, Unseen::Plain)))
+        .collect();
+    let columns = [
+        column(sort, SortKey::Name, "name", "Name"),
+        column(sort, SortKey::Size, "size", "Size"),
+        column(sort, SortKey::Time, "time", "Modified (UTC)"),
+    ]
+    .concat();
+    let parent = match names.is_empty() {
+        true => "",
+        false => {
+            "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#up\"/></svg>Parent folder</a>\
+             </td><td></td><td></td></tr>\n"
+        }
+    };
+    let nothing = match summary.entries() {
+        0 => "<tr class=\"up\"><td class=\"none\" colspan=\"3\">This folder is empty.</td></tr>\n",
+        _ => "",
+    };
+    write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Index of /{title}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n{ICONS}<header>\n{}{}\
+         <input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n\
+         </header>\n<main>\n<table>\n<thead>\n<tr>{columns}</tr>\n</thead>\n<tbody>\n\
+         {parent}{nothing}",
+        breadcrumbs(&names),
+        summary_line(summary)
+    )
 }
 
 /// The folders from the root to this one, each a link but the last.
-fn push_breadcrumbs(out: &mut Vec<u8>, names: &[&[u8]]) {
-    push(out, "<h1>");
-    for depth in 0..=names.len() {
-        let above = names.len() - depth;
-        if above > 0 {
-            push_all(out, &["<a href=\"", &"../".repeat(above), "\">"]);
-        }
-        match depth.checked_sub(1).and_then(|index| names.get(index)) {
-            Some(name) => {
-                push(out, "<bdi>");
-                push_html(out, name, Unseen::Marked);
-                push(out, "</bdi>");
-            }
-            None => push_all(out, &["Index"]),
-        }
-        push_all(out, &[if above > 0 { "</a><i>/</i>" } else { "</h1>\n" }]);
-    }
+fn breadcrumbs(names: &[&[u8]]) -> String {
+    let named = names.iter();
+    let named = named.map(|name| format!("<bdi>{}</bdi>", html(name, Unseen::Marked)));
+    let mut folders: Vec<String> = iter::once("Index".to_owned()).chain(named).collect();
+    let last = folders.pop().unwrap_or_default();
+    let links: String = (folders.iter().enumerate())
+        .map(|(depth, folder)| {
+            let above = "../".repeat(names.len() - depth);
+            format!("<a href=\"{above}\">{folder}</a><i>/</i>")
+        })
+        .collect();
+    format!("<h1>{links}{last}</h1>\n")
 }
 
-fn push_summary(out: &mut Vec<u8>, summary: Summary) {
-    push(out, "<p role=\"status\">");
-    push_count(out, summary.folders, "folder");
-    push(out, ", ");
-    push_count(out, summary.files, "file");
-    if summary.files > 0 {
-        push(out, ", ");
-        push_size(out, summary.bytes);
-    }
-    if summary.is_cut {
-        push(out, "; there are more, which are not shown");
-    }
-    push(out, "</p>\n");
+fn summary_line(summary: Summary) -> String {
+    let folders = counted(summary.folders, "folder");
+    let files = counted(summary.files, "file");
+    let bytes = match summary.files {
+        0 => String::new(),
+        _ => format!(", {}", size(summary.bytes)),
+    };
+    let more = match summary.is_cut {
+        true => "; there are more, which are not shown",
+        false => "",
+    };
+    format!("<p role=\"status\">{folders}, {files}{bytes}{more}</p>\n")
 }
 
-fn push_count(out: &mut Vec<u8>, count: u64, noun: &str) {
-    push_exact(out, count);
-    push_all(out, &[" ", noun, if count == 1 { "" } else { "s" }]);
-}
-
-fn push_table_begin(out: &mut Vec<u8>, has_parent: bool, sort: Sort, summary: Summary) {
-    push(out, "<table>\n<thead>\n<tr>");
-    push_column(out, sort, SortKey::Name, "name", "Name");
-    push_column(out, sort, SortKey::Size, "size", "Size");
-    push_column(out, sort, SortKey::Time, "time", "Modified (UTC)");
-    push(out, "</tr>\n</thead>\n<tbody>\n");
-    if has_parent {
-        push(
-            out,
-            "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#up\"/></svg>Parent folder</a></td><td></td><td></td></tr>\n",
-        );
-    }
-    if summary.entries() == 0 {
-        push(
-            out,
-            "<tr class=\"up\"><td class=\"none\" colspan=\"3\">This folder is empty.</td></tr>\n",
-        );
-    }
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", exact(count))
 }
 
 /// A column's head: a link that sorts by it, or turns the order round. A
 /// first sort by size or time shows the greatest and the newest on top.
-fn push_column(out: &mut Vec<u8>, sort: Sort, key: SortKey, value: &str, title: &str) {
+fn column(sort: Sort, key: SortKey, value: &str, title: &str) -> String {
     let is_current = sort.key == key;
     let aria = match (is_current, sort.descending) {
         (false, _) => "",
@@ -253,44 +238,28 @@ fn push_column(out: &mut Vec<u8>, sort: Sort, key: SortKey, value: &str, title: 
         key != SortKey::Name
     };
     let order = if descending { "desc" } else { "asc" };
-    let _ = write!(
-        out,
-        "<th scope=\"col\"{aria}><a href=\"?sort={value}&amp;order={order}\">{title}</a></th>"
-    );
+    format!("<th scope=\"col\"{aria}><a href=\"?sort={value}&amp;order={order}\">{title}</a></th>")
 }
 
-fn push_row(out: &mut Vec<u8>, entry: &Entry) {
-    let is_folder = entry.is_folder;
-    let icon = icon(entry);
-    push(out, "<tr><td><a href=\"");
-    push_href(out, &entry.name, is_folder);
-    let _ = write!(
+fn write_row(out: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
+    let (icon, time) = (icon(entry), time(entry));
+    let (slash, cell) = match entry.is_folder {
+        true => ("/", "<td>".to_owned()),
+        false => {
+            let (bytes, size) = (counted(entry.size, "byte"), size(entry.size));
+            ("", format!("<td title=\"{bytes}\">{size}"))
+        }
+    };
+    writeln!(
         out,
-        "\"><svg class=\"{icon}\"><use href=\"#{icon}\"/></svg><bdi>"
-    );
-    push_html(out, &entry.name, Unseen::Marked);
-    push_all(
-        out,
-        &[if is_folder { "/" } else { "" }, "</bdi></a></td><td"],
-    );
-    if !is_folder {
-        push(out, " title=\"");
-        push_exact(out, entry.size);
-        let plural = if entry.size == 1 { "" } else { "s" };
-        push_all(out, &[" byte", plural, "\""]);
-    }
-    push(out, ">");
-    if !is_folder {
-        push_size(out, entry.size);
-    }
-    let time = HttpDate::from_unix_seconds(entry.mtime).iso_8601();
-    push(out, "</td><td><time datetime=\"");
-    out.extend_from_slice(&time);
-    push(out, "\">");
-    out.extend_from_slice(&time[..10]);
-    out.push(b' ');
-    out.extend_from_slice(&time[11..16]);
-    push(out, "</time></td></tr>\n");
+        "<tr><td><a href=\"{}\"><svg class=\"{icon}\"><use href=\"#{icon}\"/></svg>\
+         <bdi>{}{slash}</bdi></a></td>{cell}</td>\
+         <td><time datetime=\"{time}\">{} {}</time></td></tr>",
+        href(&entry.name, entry.is_folder),
+        html(&entry.name, Unseen::Marked),
+        &time[..10],
+        &time[11..16]
+    )
 }
 
 /// The icon of an entry, and the class that colours it.

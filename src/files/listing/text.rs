@@ -1,6 +1,6 @@
 //! Names and numbers as a page and JSON may hold them.
 
-use std::io::Write;
+use std::fmt::{self, Display, Formatter};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -12,16 +12,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Writes a name as a link relative to its folder. The dot segment before it
-/// keeps a colon from making it a scheme (RFC 3986 section 4.2).
-pub fn push_href(out: &mut Vec<u8>, name: &[u8], is_folder: bool) {
-    out.extend_from_slice(b"./");
-    for piece in percent_encode(name, SEGMENT) {
-        out.extend_from_slice(piece.as_bytes());
-    }
-    if is_folder {
-        out.push(b'/');
-    }
+/// A name as a link relative to its folder. The dot segment before it keeps a
+/// colon from making it a scheme (RFC 3986 section 4.2).
+pub fn href(name: &[u8], is_folder: bool) -> impl Display {
+    let slash = if is_folder { "/" } else { "" };
+    fmt::from_fn(move |out| write!(out, "./{}{slash}", percent_encode(name, SEGMENT)))
 }
 
 /// How characters that cannot be seen are shown.
@@ -33,44 +28,38 @@ pub enum Unseen {
     Plain,
 }
 
-/// Writes a name as the text of an element. Bytes that are not UTF-8 become
+/// A name as the text of an element. Bytes that are not UTF-8 become
 /// replacement characters.
-pub fn push_html(out: &mut Vec<u8>, name: &[u8], unseen: Unseen) {
-    for chunk in name.utf8_chunks() {
-        let mut rest = chunk.valid();
-        while let Some(at) = rest.find(is_special) {
-            let (before, from) = rest.split_at(at);
-            out.extend_from_slice(before.as_bytes());
-            let mut characters = from.chars();
-            if let Some(special) = characters.next() {
-                push_special(out, special, unseen);
-            }
-            rest = characters.as_str();
+pub fn html(name: &[u8], unseen: Unseen) -> impl Display {
+    escaped(name, is_special, move |out, special| {
+        match (special, unseen) {
+            ('&', _) => out.write_str("&amp;"),
+            ('<', _) => out.write_str("&lt;"),
+            ('>', _) => out.write_str("&gt;"),
+            ('"', _) => out.write_str("&quot;"),
+            ('\'', _) => out.write_str("&#39;"),
+            (_, Unseen::Marked) => write!(out, "<b>{}</b>", special.escape_default()),
+            (_, Unseen::Plain) => write!(out, "{}", special.escape_default()),
         }
-        out.extend_from_slice(rest.as_bytes());
-        if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{FFFD}".as_bytes());
-        }
-    }
+    })
 }
 
-fn push_special(out: &mut Vec<u8>, special: char, unseen: Unseen) {
-    let entity = match special {
-        '&' => "&amp;",
-        '<' => "&lt;",
-        '>' => "&gt;",
-        '"' => "&quot;",
-        '\'' => "&#39;",
-        _ => {
-            let escape = special.escape_default();
-            let _ = match unseen {
-                Unseen::Marked => write!(out, "<b>{escape}</b>"),
-                Unseen::Plain => write!(out, "{escape}"),
-            };
-            return;
+/// A name of which `write` writes the characters that are `special`.
+fn escaped(
+    name: &[u8],
+    special: impl Fn(char) -> bool,
+    write: impl Fn(&mut Formatter<'_>, char) -> fmt::Result,
+) -> impl Display {
+    fmt::from_fn(move |out| {
+        let name = String::from_utf8_lossy(name);
+        let mut begin = 0;
+        for (at, character) in name.char_indices().filter(|(_, c)| special(*c)) {
+            out.write_str(&name[begin..at])?;
+            write(out, character)?;
+            begin = at + character.len_utf8();
         }
-    };
-    out.extend_from_slice(entity.as_bytes());
+        out.write_str(&name[begin..])
+    })
 }
 
 fn is_special(character: char) -> bool {
@@ -96,26 +85,21 @@ fn is_unseen(character: char) -> bool {
     )
 }
 
-/// Writes a name as a JSON string (RFC 8259 section 7). Bytes that are not
-/// UTF-8 become replacement characters.
-pub fn push_json(out: &mut Vec<u8>, name: &[u8]) {
-    out.push(b'"');
-    for character in String::from_utf8_lossy(name).chars() {
-        match character {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            _ if character.is_control() || is_unseen(character) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    out.push(b'"');
+/// A name as the inside of a JSON string (RFC 8259 section 7). Bytes that are
+/// not UTF-8 become replacement characters.
+pub fn json(name: &[u8]) -> impl Display {
+    let is_special = |character: char| {
+        matches!(character, '"' | '\\') || character.is_control() || is_unseen(character)
+    };
+    escaped(name, is_special, |out, special| match special {
+        '"' | '\\' => write!(out, "\\{special}"),
+        _ => write!(out, "\\u{:04x}", u32::from(special)),
+    })
 }
 
-/// Writes a size as people read it: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`;
-/// in powers of 1000, cut and not rounded.
-pub fn push_size(out: &mut Vec<u8>, bytes: u64) {
+/// A size as people read it: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`; in powers
+/// of 1000, cut and not rounded.
+pub fn size(bytes: u64) -> String {
     let mut unit = 1_u64;
     let mut names = ["B", "kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
     let mut name = names.next().unwrap_or_default();
@@ -127,20 +111,18 @@ pub fn push_size(out: &mut Vec<u8>, bytes: u64) {
         name = larger;
     }
     let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
-    let _ = if unit == 1 || whole >= 100 {
-        write!(out, "{whole} {name}")
+    if unit == 1 || whole >= 100 {
+        format!("{whole} {name}")
     } else {
-        write!(out, "{whole}.{tenth} {name}")
-    };
+        format!("{whole}.{tenth} {name}")
+    }
 }
 
-/// Writes a number with a comma before every three digits.
-pub fn push_exact(out: &mut Vec<u8>, number: u64) {
-    if number >= 1000 {
-        push_exact(out, number / 1000);
-        let _ = write!(out, ",{:03}", number % 1000);
-    } else {
-        let _ = write!(out, "{number}");
+/// A number with a comma before every three digits.
+pub fn exact(number: u64) -> String {
+    match number {
+        ..1000 => number.to_string(),
+        _ => format!("{},{:03}", exact(number / 1000), number % 1000),
     }
 }
 
@@ -148,23 +130,20 @@ pub fn push_exact(out: &mut Vec<u8>, number: u64) {
 mod tests {
     use super::*;
 
-    fn check<const N: usize>(write: impl Fn(&mut Vec<u8>, &[u8]), cases: [(&[u8], &str); N]) {
+    fn check<'n, const N: usize, T: Display>(
+        text: impl Fn(&'n [u8]) -> T,
+        cases: [(&'n [u8], &str); N],
+    ) {
         for (name, expected) in cases {
-            let mut out = Vec::new();
-            write(&mut out, name);
-            assert_eq!(
-                str::from_utf8(&out),
-                Ok(expected),
-                "{}",
-                name.escape_ascii()
-            );
+            let name_text = name.escape_ascii();
+            assert_eq!(text(name).to_string(), expected, "{name_text}");
         }
     }
 
     #[test]
     fn hrefs() {
         check(
-            |out, name| push_href(out, name, false),
+            |name| href(name, false),
             [
                 (b"a.txt", "./a.txt"),
                 (b"javascript:alert(1)", "./javascript%3Aalert%281%29"),
@@ -176,13 +155,13 @@ mod tests {
                 (b"-_.~", "./-_.~"),
             ],
         );
-        check(|out, name| push_href(out, name, true), [(b"d", "./d/")]);
+        check(|name| href(name, true), [(b"d", "./d/")]);
     }
 
     #[test]
     fn html_text() {
         check(
-            |out, name| push_html(out, name, Unseen::Marked),
+            |name| html(name, Unseen::Marked),
             [
                 (b"a b.txt", "a b.txt"),
                 (b"<script>", "&lt;script&gt;"),
@@ -205,7 +184,7 @@ mod tests {
             ],
         );
         check(
-            |out, name| push_html(out, name, Unseen::Plain),
+            |name| html(name, Unseen::Plain),
             [(b"a\n<b>", "a\\n&lt;b&gt;")],
         );
     }
@@ -213,20 +192,20 @@ mod tests {
     #[test]
     fn json_strings() {
         check(
-            push_json,
+            json,
             [
-                (b"a b", r#""a b""#),
-                (b"\"\\/", r#""\"\\/""#),
-                (b"\n\x1F\x7F", r#""\u000a\u001f\u007f""#),
-                ("é\u{202E}".as_bytes(), r#""é\u202e""#),
-                (b"\xFF", "\"\u{FFFD}\""),
+                (b"a b", "a b"),
+                (b"\"\\/", r#"\"\\/"#),
+                (b"\n\x1F\x7F", r"\u000a\u001f\u007f"),
+                ("é\u{202E}".as_bytes(), r"é\u202e"),
+                (b"\xFF", "\u{FFFD}"),
             ],
         );
     }
 
     #[test]
     fn sizes() {
-        for (bytes, human, exact) in [
+        for (bytes, human, whole) in [
             (0, "0 B", "0"),
             (999, "999 B", "999"),
             (1_000, "1.0 kB", "1,000"),
@@ -238,11 +217,8 @@ mod tests {
             (5_368_709_120, "5.3 GB", "5,368,709,120"),
             (u64::MAX, "18.4 EB", "18,446,744,073,709,551,615"),
         ] {
-            let (mut first, mut second) = (Vec::new(), Vec::new());
-            push_size(&mut first, bytes);
-            push_exact(&mut second, bytes);
-            assert_eq!(str::from_utf8(&first), Ok(human));
-            assert_eq!(str::from_utf8(&second), Ok(exact));
+            assert_eq!(size(bytes), human);
+            assert_eq!(exact(bytes), whole);
         }
     }
 }

@@ -114,9 +114,7 @@ fn count_sockets(
 ) -> io::Result<()> {
     let mut line = String::new();
     while table.read_line(&mut line)? > 0 {
-        if let Some(socket) = Socket::parse(&line) {
-            view.add(socket, listeners);
-        }
+        view.add(&line, listeners);
         line.clear();
     }
     Ok(())
@@ -132,32 +130,6 @@ fn listen_overflows(netstat: &str) -> Option<u64> {
         .zip(values.split_ascii_whitespace())
         .find(|(name, _)| *name == "ListenOverflows")?;
     value.parse().ok()
-}
-
-/// One line of /proc/net/tcp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Socket {
-    local: SocketAddr,
-    remote: SocketAddr,
-    state: u8,
-    receive_queue: u64,
-}
-
-impl Socket {
-    /// `None` for the heading and anything else that is no socket.
-    fn parse(line: &str) -> Option<Socket> {
-        let mut columns = line.split_ascii_whitespace().skip(1);
-        let local = parse_address(columns.next()?)?;
-        let remote = parse_address(columns.next()?)?;
-        let state = u8::from_str_radix(columns.next()?, 16).ok()?;
-        let (_, receive_queue) = columns.next()?.split_once(':')?;
-        Some(Socket {
-            local,
-            remote,
-            state,
-            receive_queue: u64::from_str_radix(receive_queue, 16).ok()?,
-        })
-    }
 }
 
 /// An address as hexadecimal words in the machine's byte order, and a port.
@@ -182,21 +154,28 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
 }
 
 impl KernelView {
-    fn add(&mut self, socket: Socket, listeners: &[SocketAddr]) {
+    /// Adds the socket on a line of /proc/net/tcp; `None` where that is the
+    /// heading, or anything else that is no socket.
+    fn add(&mut self, line: &str, listeners: &[SocketAddr]) -> Option<()> {
+        let mut columns = line.split_ascii_whitespace().skip(1);
+        let local = parse_address(columns.next()?)?;
+        let remote = parse_address(columns.next()?)?;
+        let state = u8::from_str_radix(columns.next()?, 16).ok()?;
+        let (_, receive_queue) = columns.next()?.split_once(':')?;
         let is_ours = |address: SocketAddr| {
             listeners.iter().any(|listener| {
                 listener.port() == address.port()
                     && (listener.ip().is_unspecified() || listener.ip() == address.ip())
             })
         };
-        if is_ours(socket.local) {
-            match socket.state {
-                LISTEN => self.listen_queue += socket.receive_queue,
-                state => self.server[place_of(state)] += 1,
-            }
-        } else if is_ours(socket.remote) {
-            self.clients[place_of(socket.state)] += 1;
+        if is_ours(local) && state == LISTEN {
+            self.listen_queue += u64::from_str_radix(receive_queue, 16).ok()?;
+        } else if is_ours(local) {
+            self.server[place_of(state)] += 1;
+        } else if is_ours(remote) {
+            self.clients[place_of(state)] += 1;
         }
+        Some(())
     }
 }
 

@@ -5,6 +5,7 @@
 //! that two cores fight for. Whoever looks sums over the workers.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -15,7 +16,7 @@ use std::{
 use super::{
     close_reason::CloseReason,
     histogram::{LatencyHistogram, RequestsHistogram},
-    story::{Story, StoryRing},
+    story::{STORIES_MAX, Story},
 };
 use crate::http::status::Status;
 
@@ -131,7 +132,8 @@ pub struct Counters {
     pub(super) counts: [Counter; Count::ALL.len()],
     pub(super) closed: [Counter; CloseReason::ALL.len()],
     pub(super) statuses: [Counter; Status::ALL.len()],
-    stories: Option<Mutex<StoryRing>>,
+    /// The last [`STORIES_MAX`], the newest behind.
+    stories: Option<Mutex<VecDeque<Box<Story>>>>,
 }
 
 impl Counters {
@@ -171,17 +173,18 @@ impl Counters {
         self.requests_per_connection.record(requests);
     }
 
-    /// Keeps the story of a connection that closed at `now`. It takes the
-    /// ring's lock, which is contended only while somebody looks.
+    /// Keeps the story of a connection that closed at `now`. It takes their
+    /// lock, which is contended only while somebody looks; the oldest, which
+    /// makes room, is freed outside it.
     pub fn tell(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
         story.end(reason, now);
-        if let Some(stories) = &self.stories {
-            let oldest = match stories.lock() {
-                Ok(mut ring) => ring.push(story),
-                Err(_) => None,
-            };
-            drop(oldest);
-        }
+        let stories = self.stories.as_ref();
+        let oldest = stories.and_then(|stories| {
+            let mut kept = stories.lock().ok()?;
+            kept.push_back(story);
+            (kept.len() > STORIES_MAX).then(|| kept.pop_front())
+        });
+        drop(oldest);
     }
 
     /// The count so far.
@@ -196,10 +199,10 @@ impl Counters {
 
     /// The stories kept, the newest last.
     pub fn stories(&self) -> Vec<Story> {
-        self.stories
-            .as_ref()
-            .and_then(|stories| stories.lock().ok().map(|ring| ring.to_vec()))
-            .unwrap_or_default()
+        let kept = self.stories.as_ref().and_then(|kept| kept.lock().ok());
+        kept.map_or_else(Vec::new, |kept| {
+            kept.iter().map(|story| (**story).clone()).collect()
+        })
     }
 }
 
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn stories_are_kept_only_when_watched_and_only_the_newest() {
         let now = Instant::now();
-        for (watched, kept) in [(false, 0), (true, super::super::story::STORIES_MAX)] {
+        for (watched, kept) in [(false, 0), (true, STORIES_MAX)] {
             let counters = Counters::new(watched);
             for number in 0..100 {
                 let story = Story::begin(number, None, 0, now);

@@ -1,7 +1,6 @@
 //! The life of a single connection, as it is shown to a learner.
 
 use std::{
-    collections::VecDeque,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -120,30 +119,5 @@ impl Story {
     /// Notes the end.
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
         self.end = Some((now.saturating_duration_since(self.accepted), reason));
-    }
-}
-
-/// The last [`STORIES_MAX`] stories of a worker.
-#[derive(Debug, Default)]
-pub struct StoryRing {
-    stories: VecDeque<Box<Story>>,
-}
-
-impl StoryRing {
-    /// Adds the newest and gives the oldest back once there are too many, so
-    /// that it is freed outside the lock.
-    pub fn push(&mut self, story: Box<Story>) -> Option<Box<Story>> {
-        let oldest = if self.stories.len() >= STORIES_MAX {
-            self.stories.pop_front()
-        } else {
-            None
-        };
-        self.stories.push_back(story);
-        oldest
-    }
-
-    /// All of them, the newest last.
-    pub fn to_vec(&self) -> Vec<Story> {
-        self.stories.iter().map(|story| (**story).clone()).collect()
     }
 }

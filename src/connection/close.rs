@@ -69,7 +69,7 @@ impl<T: Transport> Connection<T> {
         debug!(
             "connection {}: closed first by the {}: {} after {requests} request{}",
             self.identity.id,
-            reason.first().name(),
+            reason.first(),
             reason.name(),
             if requests == 1 { "" } else { "s" },
         );

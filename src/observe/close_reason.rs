@@ -1,26 +1,7 @@
 //! Why a connection ended, and which side ended it first.
 
-/// One of the two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The peer.
-    Client,
-    /// This server.
-    Server,
-}
-
-impl Side {
-    /// The word for logs and labels.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Side::Client => "client",
-            Side::Server => "server",
-        }
-    }
-}
-
 macro_rules! close_reasons {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $side:ident $words:literal,)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $side:literal $words:literal,)*) => {
         /// Why a connection was closed. Every connection ends with exactly
         /// one of these; it is counted, logged and shown.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,11 +17,11 @@ macro_rules! close_reasons {
                 match self { $(CloseReason::$variant => $name,)* }
             }
 
-            /// Which side closed first. It is the one whose socket stays
-            /// behind in TIME_WAIT (RFC 9293 section 3.6.1), unless the
-            /// connection was reset: then nobody's does.
-            pub const fn first(self) -> Side {
-                match self { $(CloseReason::$variant => Side::$side,)* }
+            /// Which side closed first, `client` or `server`. It is the one
+            /// whose socket stays behind in TIME_WAIT (RFC 9293 section
+            /// 3.6.1), unless the connection was reset: then nobody's does.
+            pub const fn first(self) -> &'static str {
+                match self { $(CloseReason::$variant => $side,)* }
             }
 
             /// One sentence for a learner: who closed, why, and which side
@@ -54,81 +35,81 @@ macro_rules! close_reasons {
 
 close_reasons! {
     /// The peer ended its side between two requests, or before the first.
-    ClientClosed "client_closed" Client
+    ClientClosed "client_closed" "client"
         "The client had no more to ask and closed first, so TIME_WAIT is held by the client.",
     /// The peer ended its side in the middle of a head or a body.
-    ClientGaveUp "client_gave_up" Client
+    ClientGaveUp "client_gave_up" "client"
         "The client closed in the middle of a request, which could not be answered, so TIME_WAIT \
          is held by the client.",
     /// The last request said `Connection: close`, or was HTTP/1.0 without
     /// `keep-alive` (RFC 9112 section 9.3).
-    ClientAsked "client_asked" Server
+    ClientAsked "client_asked" "server"
         "The client asked for a short connection; the server answered and closed first, so it \
          holds TIME_WAIT.",
     /// The server runs with `--keep-alive 0`.
-    KeepAliveOff "keep_alive_off" Server
+    KeepAliveOff "keep_alive_off" "server"
         "The server is set to short connections: it closed after the answer and holds TIME_WAIT.",
     /// The connection had its `--max-requests`.
-    MaxRequests "max_requests" Server
+    MaxRequests "max_requests" "server"
         "The connection had carried as many requests as the server allows; the server closed and \
          holds TIME_WAIT.",
     /// Kept alive, but no further request came within `--keep-alive`.
-    IdleTimeout "idle_timeout" Server
+    IdleTimeout "idle_timeout" "server"
         "No further request came within the keep-alive time; the server closed first and holds \
          TIME_WAIT.",
     /// No whole head within `--header-timeout`.
-    HeaderTimeout "header_timeout" Server
+    HeaderTimeout "header_timeout" "server"
         "The request head did not arrive in time; the server gave up first and holds TIME_WAIT.",
     /// No whole body within `--body-timeout`.
-    BodyTimeout "body_timeout" Server
+    BodyTimeout "body_timeout" "server"
         "The request body did not arrive in time; the server gave up first and holds TIME_WAIT.",
     /// The peer read nothing for `--write-timeout`.
-    WriteTimeout "write_timeout" Server
+    WriteTimeout "write_timeout" "server"
         "The client stopped reading the answer; the server gave up first and, unless it had to \
          reset, holds TIME_WAIT.",
     /// The peer read, but slower than the least rate.
-    TooSlow "too_slow" Server
+    TooSlow "too_slow" "server"
         "The client was slower than the least rate allowed; the server gave up first and, unless \
          it had to reset, holds TIME_WAIT.",
     /// The request broke a rule of HTTP or a limit; it was answered with
     /// a 4xx or 5xx and what follows was not parsed.
-    BadRequest "bad_request" Server
+    BadRequest "bad_request" "server"
         "The request was malformed or too large; the server said so, closed first and holds \
          TIME_WAIT.",
     /// The peer reset the connection, or it broke.
-    Reset "reset" Client
+    Reset "reset" "client"
         "The client broke the connection off with a reset instead of closing it, so no side is \
          left in TIME_WAIT.",
     /// A file was changed in place while it was being sent, so that it is no
     /// longer what its head said: the length was already promised.
-    FileChanged "file_changed" Server
+    FileChanged "file_changed" "server"
         "The file was changed while it was sent, so its promised length could not be kept; the \
          server cut the answer short.",
     /// A file could not be read to its end.
-    FileFailed "file_failed" Server
+    FileFailed "file_failed" "server"
         "The file could not be read to its end, so its promised length could not be kept; the \
          server cut the answer short.",
     /// The connection limit was reached, or the descriptors were, and this was
     /// the longest idle one, or its client had been silent the longest.
-    Evicted "evicted" Server
+    Evicted "evicted" "server"
         "The server had as many connections or open files as it may; this one was idle or \
          silent the longest and made room, so the server holds TIME_WAIT.",
     /// The system had no descriptor for its request within `--header-timeout`,
     /// which was answered with a 503; or the poll could not watch it.
-    OutOfResources "out_of_resources" Server
+    OutOfResources "out_of_resources" "server"
         "The system had no descriptor or memory left for what this connection asked; the server \
          closed first and holds TIME_WAIT.",
     /// The server is stopping.
-    Draining "draining" Server
+    Draining "draining" "server"
         "The server is stopping: it finished the request under way, closed first and holds \
          TIME_WAIT.",
     /// The client's address has as many connections as
     /// `--max-connections-per-ip` allows.
-    Refused "refused" Server
+    Refused "refused" "server"
         "The client's address already had as many connections as one address may; the server \
          closed this one at once.",
     /// A defect of this server: the connection was given up, the others live.
-    Panicked "panicked" Server
+    Panicked "panicked" "server"
         "A defect in the server ended this connection; the others were not touched. Please \
          report it.",
 }
@@ -148,7 +129,7 @@ mod tests {
             );
             let words = reason.explain();
             assert!(words.ends_with('.') && !words.contains("  "), "{words}");
-            let side = reason.first().name();
+            let side = reason.first();
             assert!(words.contains(side), "{words} names the {side}");
         }
     }

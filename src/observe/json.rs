@@ -103,7 +103,7 @@ fn story((age, story): &(Duration, Story)) -> String {
         members.extend([
             ("closed_microseconds", closed.as_micros().to_string()),
             ("reason", quoted(reason.name())),
-            ("first", quoted(reason.first().name())),
+            ("first", quoted(reason.first())),
         ]);
     }
     object(members)

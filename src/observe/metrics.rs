@@ -46,7 +46,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) {
     let help = "Connections closed, by reason and by the side that closed first.";
     text.metric("connections_closed_total", "counter", help);
     for (reason, count) in CloseReason::ALL.iter().zip(totals.closed) {
-        let (name, first) = (reason.name(), reason.first().name());
+        let (name, first) = (reason.name(), reason.first());
         let labels = format_args!("{{reason=\"{name}\",first=\"{first}\"}}");
         text.sample("connections_closed_total", labels, count);
     }

@@ -21,7 +21,7 @@ pub fn reasons(totals: &Totals) -> String {
         .collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let item = |(reason, count): (&CloseReason, u64)| {
-        let (name, first) = (reason.name().replace('_', " "), reason.first().name());
+        let (name, first) = (reason.name().replace('_', " "), reason.first());
         format!(
             "<li><div><b>{name}</b> <span class=\"side {first}\">{first} first</span>\
              <span class=\"n\">{} · {}</span></div>{}<p>{}</p>\n",

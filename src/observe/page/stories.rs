@@ -26,7 +26,7 @@ pub fn stories(snapshot: &Snapshot) -> String {
 
 fn one(age: Duration, story: &Story, closed: Duration, reason: CloseReason) -> String {
     let id = story.connection;
-    let (name, first) = (reason.name().replace('_', " "), reason.first().name());
+    let (name, first) = (reason.name().replace('_', " "), reason.first());
     let plural = if story.requests_count == 1 { "" } else { "s" };
     format!(
         "<details id=\"c{id}\"><summary><b>#{id}</b><span>{} request{plural}</span>{}\

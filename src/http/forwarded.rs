@@ -60,15 +60,17 @@ pub fn client(
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     for pair in unquoted_split(element, b';').map(trim_blanks) {
-        let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
+        if pair.is_empty() {
             continue;
-        };
-        let (name, value) = (&pair[..equals], &pair[equals + 1..]);
+        }
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        // Of every parameter: in one whose quote is left open anything may stand.
+        let (name, value) = (&pair[..equals], unquoted(&pair[equals + 1..])?);
         if name.eq_ignore_ascii_case(b"for") {
             if found.is_some() {
                 return None;
             }
-            found = Some(node(unquoted(value)?)?);
+            found = Some(node(value)?);
         }
     }
     found
@@ -253,6 +255,15 @@ mod tests {
             ("for=\"192.0.2.1, for=203.0.113.9", "10.0.0.1"),
             ("for=\"192.0.2.1, for=\"[2001:db8::1]\"", "10.0.0.1"),
             ("for=192.0.2.1, for=\"\\\", for=203.0.113.9", "10.0.0.1"),
+            ("for=192.0.2.1;x=\", for=203.0.113.9", "10.0.0.1"),
+            ("for=192.0.2.1;x=\", for=\"[2001:db8::9]\"", "10.0.0.1"),
+            ("for=192.0.2.1;proto=\"x\\\", for=203.0.113.9", "10.0.0.1"),
+            (
+                "for=192.0.2.1;by=\"a, for=203.0.113.9;proto=http",
+                "10.0.0.1",
+            ),
+            ("for=192.0.2.1;;by=\"a,b\";", "192.0.2.1"),
+            ("for=192.0.2.1;secret", "10.0.0.1"),
         ] {
             check_standard(value, expected);
         }

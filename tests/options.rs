@@ -144,11 +144,6 @@ const EFFECTS: &[Row] = &[
         effect: |server| field(server, "/a.txt", "content-type", "text/plain"),
     },
     Row {
-        option: "cache-size",
-        value: "0",
-        effect: |server| equal("the status", server.connect().get("/").status, 200),
-    },
-    Row {
         option: "shutdown-timeout",
         value: "0.2",
         effect: |server| {

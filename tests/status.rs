@@ -66,6 +66,17 @@ fn without_the_option_nothing_is_told() {
 }
 
 #[test]
+fn the_size_of_the_cache_is_told() {
+    let check = |builder: support::server::Builder| {
+        let server = builder.args("--status 127.0.0.1:0").start();
+        let status = status_address(&server.next_output());
+        assert_eq!(number(status, "/limits/cache_bytes_max"), 3 << 20);
+    };
+    check(Server::build().args("--cache-size 3"));
+    check(Server::build().env("STDHTTPD_CACHE_SIZE", "3"));
+}
+
+#[test]
 fn the_page_is_a_snapshot_that_needs_no_script_and_no_other_site() {
     let (server, status) = watched("");
     server.connect().get("/?a=<script>");

@@ -164,8 +164,10 @@ impl KernelView {
         let (_, receive_queue) = columns.next()?.split_once(':')?;
         let is_ours = |address: SocketAddr| {
             listeners.iter().any(|listener| {
-                listener.port() == address.port()
-                    && (listener.ip().is_unspecified() || listener.ip() == address.ip())
+                // `[::]` may be for both families, `0.0.0.0` is for one.
+                let is_any =
+                    listener.ip().is_unspecified() && (listener.is_ipv6() || address.is_ipv4());
+                listener.port() == address.port() && (is_any || listener.ip() == address.ip())
             })
         };
         if is_ours(local) && state == LISTEN {
@@ -223,7 +225,7 @@ mod tests {
     #[test]
     fn sockets_are_counted_by_side_and_state() {
         let none = SocketCounts::default();
-        let rows: [(&str, &[&str], u64, SocketCounts, SocketCounts); 7] = [
+        let rows: [(&str, &[&str], u64, SocketCounts, SocketCounts); 8] = [
             (
                 TCP,
                 &["127.0.0.1:8080"],
@@ -236,6 +238,7 @@ mod tests {
             (TCP, &["127.0.0.1:80"], 0, none, none),
             (TCP6, &["[::1]:8080"], 0, [1, 0, 0, 0, 0], none),
             (TCP6, &["[::]:8080"], 0, [1, 0, 0, 1, 0], none),
+            (TCP6, &["0.0.0.0:8080"], 0, [0, 0, 0, 1, 0], none),
             (
                 "no table\n\n1: 00:11 22:33 zz\n",
                 &["[::]:0"],

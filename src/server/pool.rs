@@ -168,9 +168,6 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.0.workers.fetch_sub(1, SeqCst);
-        if self.0.accepting.load(SeqCst) {
-            log::error!("a worker has ended");
-        }
         self.0.wake_acceptor_now();
     }
 }

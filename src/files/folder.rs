@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The number of entries shown of one folder; of a larger one the rest is left
-/// out, and the page and the log say so.
+/// out, and the page and the log say so; JSON has no place for it.
 pub const ENTRIES_MAX: usize = 100_000;
 
 /// An open folder, to be listed.

@@ -119,7 +119,8 @@ impl Site {
         }
     }
 
-    /// Bytes of files now kept in memory.
+    /// Bytes taken in the cache: those of small files, and for each large one that
+    /// is kept open the share of a descriptor.
     pub fn cache_bytes(&self) -> u64 {
         self.current().cache.bytes()
     }

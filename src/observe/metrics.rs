@@ -107,9 +107,10 @@ fn sockets(kernel: &KernelView, text: &mut Text) {
 
 fn process(snapshot: &Snapshot, text: &mut Text) {
     let facts = &snapshot.facts;
-    let help = "Bytes of files kept in memory.";
+    let help =
+        "Room taken in the cache: bytes of small files, and a share for each large one kept open.";
     text.gauge("cache_bytes", help, facts.cache_bytes.get());
-    let help = "Bytes of files that may be kept.";
+    let help = "Room in the cache.";
     text.gauge("cache_bytes_max", help, facts.cache_bytes_max);
     text.gauge("workers", "Threads of the pool.", facts.workers.len());
     let help = "1 while the server is stopping.";

@@ -163,7 +163,7 @@ fn limits(snapshot: &Snapshot) -> String {
     let open = snapshot.open().count();
     let connections = near("Open connections", open, facts.connections_max, grouped);
     let kept = facts.cache_bytes.get();
-    let files = near("Files in memory", kept, facts.cache_bytes_max, bytes);
+    let files = near("Cache of files", kept, facts.cache_bytes_max, bytes);
     let number = |count: u64| match count {
         0 => "no limit".to_owned(),
         _ => grouped(count),

@@ -43,9 +43,10 @@ pub struct Facts {
     pub timeouts: Timeouts,
     /// Open connections allowed in all.
     pub connections_max: u64,
-    /// Bytes of files that may be kept in memory.
+    /// Room in the cache of files, in bytes.
     pub cache_bytes_max: u64,
-    /// Bytes of files now kept in memory.
+    /// What is taken of it: the bytes of small files, and for each large one that
+    /// is kept open the share of a descriptor.
     pub cache_bytes: Gauge,
     /// Lines the access log lost; shared with it.
     pub log_lines_lost: Arc<Counter>,

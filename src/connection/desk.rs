@@ -148,7 +148,7 @@ impl Desk {
 
     /// Begins the turn of the poll: reads the clock, once.
     pub fn begin_turn(&mut self) {
-        self.read_clock();
+        self.renew_turn();
         self.read_wall_clock(self.now);
         self.folder_pieces = TURN_FOLDER_PIECES_MAX;
         self.view.begin_turn(self.turn);
@@ -174,7 +174,7 @@ impl Desk {
     /// [`Turn`] to the files, so that they are checked again: a request that is
     /// read from here on may have been sent after a response of this turn, and
     /// after a change of the file since.
-    pub fn read_clock(&mut self) {
+    pub fn renew_turn(&mut self) {
         self.sent_since = 0;
         self.now = self.clock.now();
         let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
@@ -184,9 +184,9 @@ impl Desk {
     /// The same where much was sent since, or a file read: a connection of which
     /// the poll said that its request has begun to come may have been sent the
     /// end of it only now.
-    pub fn read_clock_if_old(&mut self) {
+    pub fn renew_turn_if_old(&mut self) {
         if self.sent_since > CHECK_BYTES_MAX || self.view.misses.get() > 0 {
-            self.read_clock();
+            self.renew_turn();
         }
     }
 

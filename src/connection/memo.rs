@@ -125,7 +125,7 @@ impl Memo {
     /// The request at the start of `input`, if its head is known and the answer
     /// still holds. Does not allocate.
     pub fn recall(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Recalled> {
-        let index = place_of(print(input));
+        let index = place_of(hash(input));
         let place = &mut self.places[index];
         let known = place.known.as_ref()?;
         if !input.starts_with(&place.head) {
@@ -172,7 +172,7 @@ impl Memo {
     /// Notes that the request of `head` is given `answer`. One of several such
     /// is remembered, so that heads which come once cost next to nothing.
     pub fn note(&mut self, head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) {
-        let place = &mut self.places[place_of(print(head))];
+        let place = &mut self.places[place_of(hash(head))];
         place.misses += 1;
         if place.misses < MISSES_MAX {
             return;
@@ -256,18 +256,18 @@ fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
 /// A hash of the request line at the start of `head`. It is not a strong one,
 /// and need not be: a client that finds two lines with the same hash gains only
 /// that their heads take each other's place, and are parsed each time.
-fn print(head: &[u8]) -> u64 {
+fn hash(head: &[u8]) -> u64 {
     let line = &head[..head.len().min(HEAD_BYTES_MAX)];
-    let mut print = 0_u64;
+    let mut hash = 0_u64;
     // The word in which the line ends holds nothing but a part of its version.
     for word in line.as_chunks::<8>().0 {
         let word = u64::from_le_bytes(*word);
         if has_line_feed(word) {
             break;
         }
-        print = (print.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
-    print
+    hash
 }
 
 /// Whether one of the eight bytes is a line feed: the lowest that is one turns
@@ -279,8 +279,8 @@ fn has_line_feed(word: u64) -> bool {
 }
 
 /// The high bits of a product depend on all bits of its factors.
-fn place_of(print: u64) -> usize {
-    (print >> (u64::BITS - HEADS_MAX.ilog2())) as usize
+fn place_of(hash: u64) -> usize {
+    (hash >> (u64::BITS - HEADS_MAX.ilog2())) as usize
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ impl<T: Transport> Connection<T> {
     fn look_anew(&self, desk: &mut Desk) {
         if self.readable {
             match desk.budget.responses < TURN_RESPONSES_MAX {
-                true => desk.read_clock(),
-                false => desk.read_clock_if_old(),
+                true => desk.renew_turn(),
+                false => desk.renew_turn_if_old(),
             }
         }
     }
@@ -80,7 +80,7 @@ impl<T: Transport> Connection<T> {
         if held < filled && held > 0 {
             // The poll told of its beginning: its end may have been sent after a
             // file was looked at in this turn, and after it was changed.
-            desk.read_clock();
+            desk.renew_turn();
         }
         let (before, new) = input[..filled].split_at(held);
         if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
@@ -97,7 +97,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
         let count = self.receive(input, 0)?;
         // As with a head: the poll told of what came before.
-        desk.read_clock();
+        desk.renew_turn();
         desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
         self.continue_body(&input[..count], desk)
     }

@@ -189,7 +189,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.outside.take_arrivals(&mut arrivals);
         // They may have come after a file was looked at in this turn, and after
         // it was changed.
-        self.desk.read_clock();
+        self.desk.renew_turn();
         for accepted in arrivals.drain(..) {
             self.adopt(accepted);
         }

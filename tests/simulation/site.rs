@@ -111,7 +111,7 @@ impl Ground {
 /// Sets the clock of a desk, which begins a turn.
 pub fn set_clock(desk: &mut Desk, now: Instant) {
     desk.clock = Clock::Stepped(now);
-    desk.read_clock();
+    desk.renew_turn();
     desk.view.begin_turn(desk.turn);
     desk.folder_pieces = 1;
 }

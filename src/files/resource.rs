@@ -6,7 +6,7 @@ use super::{
     Found, Refusal, Turn,
     content::{Body, Content},
     paths::Paths,
-    plain::PlainFolders,
+    plain::{PlainFolders, Siblings},
     representation::{Circumstances, Descriptions, Representation},
     root::{FileIdentity, Opened, Root},
     watch::{Watch, is_settled},
@@ -19,13 +19,11 @@ pub(super) struct Resource {
     original: Representation,
     /// `None` where there is none: most files have none, and many files are
     /// kept.
-    variants: Option<Box<Variants>>,
+    variants: Option<Box<PerCoding<Option<Representation>>>>,
     watch: Watch,
-    /// Whether files are kept, and any later change of it is certain to show.
+    /// Whether any later change of it is certain to show.
     settled: bool,
 }
-
-type Variants = PerCoding<Option<Representation>>;
 
 /// A representation chosen for one answer; holds its resource alive.
 #[derive(Clone, Debug)]
@@ -124,9 +122,19 @@ pub(super) struct Loader<'a> {
     pub(super) plain: &'a RefCell<PlainFolders>,
 }
 
+/// A file that is being loaded.
+struct Loading {
+    paths: Paths,
+    content_type: Box<str>,
+    /// The original as it was opened.
+    identity: FileIdentity,
+    /// What lay beside it before anything was read.
+    siblings: Siblings,
+}
+
 impl Loader<'_> {
-    /// Reads the file at `path`, opened as `file`, and all its variants into
-    /// memory, or opens those that are too large for it.
+    /// Loads the file at `path`, opened as `file`, and what lies beside it.
+    /// At most two descriptors are open at a time.
     pub(super) fn load(
         &self,
         path: &[u8],
@@ -137,31 +145,40 @@ impl Loader<'_> {
         let mut plain = self.plain.borrow_mut();
         let siblings = plain.look_beside(self.root, &paths, self.turn, self.now);
         drop(plain);
-        let original = Body::read(file, identity)?;
+        let loading = Loading {
+            content_type: self.descriptions.content_type(path),
+            paths,
+            identity,
+            siblings,
+        };
+        if self.keeps {
+            self.load_whole(loading, file)
+        } else {
+            self.load_chosen(loading, file)
+        }
+    }
+
+    /// Reads the original and all variants into memory, or opens those that
+    /// are too large for it.
+    fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let original = Body::read(file, loading.identity)?;
         // It may have changed since it was opened.
-        let identity = original.identity;
+        let loading = Loading {
+            identity: original.identity,
+            ..loading
+        };
         let mut bodies = PerCoding::<Option<Body>>::default();
         for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
-            let sibling = siblings.found[coding as usize];
-            if sibling.is_some_and(|sibling| sibling.is_as_new_as(&identity))
-                && let Some((file, identity)) = self.open_sibling(&paths, coding, &identity)?
-            {
+            if let Some((file, identity)) = self.open_sibling(&loading, coding)? {
                 *body = Some(Body::read(file, identity)?);
             }
         }
-        let are_settled = bodies
+        let settled = bodies
             .iter()
             .flatten()
             .chain([&original])
             .all(|body| is_settled(&body.identity, self.now));
-        let settled = self.keeps && are_settled;
-        let (original, variants) = self.describe(path, original, bodies);
-        let resource = Arc::new(Resource {
-            original,
-            variants,
-            watch: Watch::new(paths, identity, siblings, self.turn),
-            settled,
-        });
+        let resource = Arc::new(self.assemble(loading, original, bodies, settled));
         if settled {
             Ok(Loaded::Lasting(resource))
         } else {
@@ -170,18 +187,62 @@ impl Loader<'_> {
         }
     }
 
+    /// Reads or opens the one representation that is chosen, for one answer. The
+    /// others are not: descriptors are scarce.
+    fn load_chosen(&self, mut loading: Loading, file: File) -> Result<Loaded, Refusal> {
+        let mut chosen = (file, loading.identity);
+        let mut chosen_coding = None;
+        while let Some(coding) = self.choose(&loading)? {
+            if let Some(sibling) = self.open_sibling(&loading, coding)? {
+                chosen = sibling;
+                chosen_coding = Some(coding);
+                break;
+            }
+            // There, but not to be served: choose again as if it were not.
+            loading.siblings.found[coding as usize] = None;
+        }
+        let (file, identity) = chosen;
+        let mut codings = ContentCoding::ALL.into_iter();
+        let representation = self.descriptions.describe(
+            Body::read(file, identity)?,
+            Circumstances {
+                content_type: &loading.content_type,
+                coding: chosen_coding,
+                varies: codings.any(|coding| loading.has(coding)),
+                now: self.now,
+            },
+        );
+        let resource = Arc::new(Resource {
+            original: representation,
+            variants: None,
+            watch: loading.watch(self.turn),
+            settled: false,
+        });
+        let coding = None;
+        Ok(Loaded::Once(Found::File(Selected { resource, coding })))
+    }
+
+    fn choose(&self, loading: &Loading) -> Result<Option<ContentCoding>, Refusal> {
+        self.accept
+            .choose(|coding| loading.has(coding))
+            .map_err(|NoneAcceptable| Refusal::NotAcceptable)
+    }
+
     /// Opens the sibling in `coding`: a regular file beneath the root, not
-    /// older than the `original`. One that may not or cannot be read is as good
+    /// older than its original. One that may not or cannot be read is as good
     /// as absent; only want of descriptors or memory is an error.
     fn open_sibling(
         &self,
-        paths: &Paths,
+        loading: &Loading,
         coding: ContentCoding,
-        original: &FileIdentity,
     ) -> Result<Option<(File, FileIdentity)>, Refusal> {
+        if !loading.has(coding) {
+            return Ok(None);
+        }
+        let paths = &loading.paths;
         let opened = paths.ask_sibling(coding, |path| self.root.open_beneath(path.to_bytes()));
         match opened {
-            Ok(Opened::File(file, identity)) if identity.is_as_new_as(original) => {
+            Ok(Opened::File(file, identity)) if identity.is_as_new_as(&loading.identity) => {
                 Ok(Some((file, identity)))
             }
             Ok(_) => Ok(None),
@@ -197,19 +258,19 @@ impl Loader<'_> {
         }
     }
 
-    fn describe(
+    fn assemble(
         &self,
-        path: &[u8],
+        loading: Loading,
         original: Body,
         bodies: PerCoding<Option<Body>>,
-    ) -> (Representation, Option<Box<Variants>>) {
-        let content_type = self.descriptions.content_type(path);
+        settled: bool,
+    ) -> Resource {
         let varies = bodies.iter().any(Option::is_some);
         let describe = |body, coding| {
             self.descriptions.describe(
                 body,
                 Circumstances {
-                    content_type: &content_type,
+                    content_type: &loading.content_type,
                     coding,
                     varies,
                     now: self.now,
@@ -217,11 +278,29 @@ impl Loader<'_> {
             )
         };
         let original = describe(original, None);
-        let mut variants = Variants::default();
+        let mut variants = PerCoding::<Option<Representation>>::default();
         let each = ContentCoding::ALL.into_iter().zip(bodies);
         for ((coding, body), variant) in each.zip(&mut variants) {
             *variant = body.map(|body| describe(body, Some(coding)));
         }
-        (original, varies.then(|| Box::new(variants)))
+        Resource {
+            original,
+            variants: varies.then(|| Box::new(variants)),
+            watch: loading.watch(self.turn),
+            settled,
+        }
+    }
+}
+
+impl Loading {
+    /// Whether a sibling in `coding` lies there that is not older than the
+    /// original.
+    fn has(&self, coding: ContentCoding) -> bool {
+        self.siblings.found[coding as usize]
+            .is_some_and(|sibling| sibling.is_as_new_as(&self.identity))
+    }
+
+    fn watch(self, turn: Turn) -> Watch {
+        Watch::new(self.paths, self.identity, self.siblings, turn)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::headers::{Fields, digits, trim_blanks};
+use super::headers::{Fields, digits, is_token_byte, trim_blanks};
 
 /// The client's address: the right-most one that `is_trusted` does not know
 /// as a proxy of ours. A peer may have none (`None`): one that came by a socket
@@ -64,16 +64,34 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
             continue;
         }
         let equals = pair.iter().position(|byte| *byte == b'=')?;
-        // Of every parameter: in one whose quote is left open anything may stand.
-        let (name, value) = (&pair[..equals], unquoted(&pair[equals + 1..])?);
+        let (name, value) = (&pair[..equals], &pair[equals + 1..]);
         if name.eq_ignore_ascii_case(b"for") {
             if found.is_some() {
                 return None;
             }
-            found = Some(node(value)?);
+            found = Some(node(unquoted(value)?)?);
+        } else if !is_value(value) {
+            return None;
         }
     }
     found
+}
+
+/// Whether a parameter has a value: `token / quoted-string`, where many a proxy
+/// leaves the quotes of an address out. In one whose quote is left open anything
+/// may stand, what was appended behind it included.
+fn is_value(value: &[u8]) -> bool {
+    let Some(quoted) = value.strip_prefix(b"\"") else {
+        let is_plain = |&byte: &u8| is_token_byte(byte) || b":[]".contains(&byte);
+        return !value.is_empty() && value.iter().all(is_plain);
+    };
+    let mut is_escaped = false;
+    let close = quoted.iter().position(|&byte| {
+        let was_escaped = is_escaped;
+        is_escaped = byte == b'\\' && !was_escaped;
+        byte == b'"' && !was_escaped
+    });
+    close.is_some_and(|close| close + 1 == quoted.len())
 }
 
 /// The parts between the separators that stand outside quoted strings (RFC 9110
@@ -264,6 +282,12 @@ mod tests {
             ),
             ("for=192.0.2.1;;by=\"a,b\";", "192.0.2.1"),
             ("for=192.0.2.1;secret", "10.0.0.1"),
+            ("for=192.0.2.1;host=\"a\\\"b\\\\\"", "192.0.2.1"),
+            ("for=192.0.2.1;by=[2001:db8::1]:80", "192.0.2.1"),
+            ("for=192.0.2.1;by=", "10.0.0.1"),
+            ("for=192.0.2.1;host=a b", "10.0.0.1"),
+            ("for=192.0.2.1;host=\"a\"b", "10.0.0.1"),
+            ("for=192.0.2.1;host=\"\\\"", "10.0.0.1"),
         ] {
             check_standard(value, expected);
         }

@@ -112,7 +112,7 @@ fn urgent_data_in_between_is_passed_over() {
         let mut client = server.connect();
         client.get("/");
         // All of it lies there before the server reads any of it.
-        server.signal(rustix::process::Signal::STOP);
+        server.halt();
         client.send(&request[..at]);
         send(client.stream(), b"!", SendFlags::OOB).expect("urgent data");
         client.send(&request[at..]).send(request);

@@ -189,7 +189,7 @@ fn what_came_in_time_is_answered_by_a_server_that_was_kept_waiting() {
     }
     // Answered behind the beginnings of the others, which are read by then.
     server.connect().get("/");
-    server.signal(rustix::process::Signal::STOP);
+    server.halt();
     for (client, &at) in clients.iter_mut().zip(&cuts) {
         client.send(&whole[at..]);
     }

@@ -283,6 +283,18 @@ impl Server {
         kill_process(pid, signal).expect("the process takes signals");
     }
 
+    /// Stops it until SIGCONT, and waits until all of its threads stand still.
+    pub fn halt(&self) {
+        self.signal(Signal::STOP);
+        super::wait_until("each thread to stand still", || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+            tasks.expect("threads").all(|task| {
+                let status = std::fs::read_to_string(task.expect("a thread").path().join("status"));
+                status.expect("a status").contains("State:\tT")
+            })
+        });
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();

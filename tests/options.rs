@@ -34,7 +34,7 @@ fn threads_of(server: &Server) -> usize {
     fs::read_dir(tasks).map_or(0, |tasks| tasks.count())
 }
 
-/// Every option whose effect a client or the system can see.
+/// Options whose effect a client or the system can see.
 const EFFECTS: &[Row] = &[
     Row {
         option: "threads",
@@ -362,6 +362,7 @@ fn help_tells_every_option_and_version_the_version() {
         );
     }
     for option in [
+        "--cache-size",
         "--listen",
         "--listing",
         "--spa",

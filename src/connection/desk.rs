@@ -207,11 +207,15 @@ impl Desk {
 
     /// Queues the response that `answer` is.
     pub fn queue(&mut self, answer: &Answer, persistence: Persistence, head_only: bool) -> Queued {
-        // What was read from the disk in this turn may have been written in a
-        // second that began after it: no `Last-Modified` is later than its `Date`
-        // (RFC 9110 section 8.8.2.1).
-        if self.view.misses.get() > 0 && matches!(self.clock, Clock::System) {
-            self.read_wall_clock(Instant::now());
+        // Reading from the disk takes time, which is not the client's. And what
+        // was read in this turn may have been written in a second that began after
+        // it: no `Last-Modified` is later than its `Date` (RFC 9110 section
+        // 8.8.2.1).
+        if self.view.misses.get() > 0 {
+            self.now = self.clock.now();
+            if matches!(self.clock, Clock::System) {
+                self.read_wall_clock(self.now);
+            }
         }
         let frame = Frame {
             common: &self.common,
@@ -257,8 +261,11 @@ mod tests {
             panic!("{found:?}");
         };
         let modified = selected.last_modified;
+        let before = desk.now;
         let answer = Chosen::answer(Status::Ok, selected, Part::Whole);
         desk.queue(&answer, Persistence::Keep, false);
         assert!(Some(desk.common.date()) >= modified);
+        // Who is idle after it is so from here on.
+        assert!(desk.now > before);
     }
 }

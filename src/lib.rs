@@ -63,7 +63,7 @@
 //! | word | means |
 //! |---|---|
 //! | room | a module of the list above |
-//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read when it begins, and what is asked of one file in it shares one look at the disk; both are done again in it where much was sent since |
+//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read when it begins, and what is asked of one file in it shares one look at the disk; both are done again in it where that may be too old for what is read |
 //! | desk | what a worker lends to the connection that it is serving: buffers, clock, files, counts |
 //! | budget, share | what one connection may do in one turn, so that nobody starves beside it |
 //! | step, fate | what trying one state came to; what the connection waits for after that |

@@ -45,7 +45,7 @@ impl<T: Transport> Connection<T> {
 
     /// The server is stopping at `now`: a connection that is not owed a response
     /// ends; the others end with the one they are owed.
-    pub fn drain(&mut self, now: Instant) -> Option<CloseReason> {
+    pub fn drain(&self, now: Instant) -> Option<CloseReason> {
         match &self.state {
             // Its next request may be on its way, the more so where it asks one
             // after another.

@@ -164,7 +164,8 @@ impl KernelView {
         let (_, receive_queue) = columns.next()?.split_once(':')?;
         let is_ours = |address: SocketAddr| {
             listeners.iter().any(|listener| {
-                // `[::]` may be for both families, `0.0.0.0` is for one.
+                // `0.0.0.0` is for one family; `[::]`, where it is inherited, may
+                // be for both.
                 let is_any =
                     listener.ip().is_unspecified() && (listener.is_ipv6() || address.is_ipv4());
                 listener.port() == address.port() && (is_any || listener.ip() == address.ip())

@@ -33,9 +33,9 @@ use crate::{
 /// than this after its own.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long those may take together who go on from the turn before, in a turn:
-/// what the others wait for them. Who has had no turn by then is the first in
-/// the next.
+/// How long those may take together who go on from the turn before, in a turn,
+/// and those whose time is up: what the others wait for them. Who has had no turn
+/// by then is the first in the next.
 const READY_MAX: Duration = Duration::from_millis(2);
 
 /// Responses, beyond one each, that the events of a turn may bring before who is
@@ -308,7 +308,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
 
     /// Ends the connections whose time is up.
     fn sweep(&mut self) {
-        self.sweep_at = self.desk.now + SWEEP_INTERVAL;
+        self.desk.renew_turn();
+        let begun = self.desk.now;
+        self.sweep_at = begun + self.sweep_interval();
         self.look_for_silent();
         if self.has_evictable() && self.outside.is_starving() {
             self.evict();
@@ -335,8 +337,14 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 State::Lingering(_) => lingering += 1,
                 State::Idle { .. } => {}
             }
-            if state.deadline(&self.desk.timeouts) <= now {
+            if state.deadline(&self.desk.timeouts) > now {
+                continue;
+            }
+            if now.saturating_duration_since(begun) <= READY_MAX {
                 self.expire(place);
+            } else {
+                // In the next turn, which is at once.
+                self.sweep_at = now;
             }
         }
         self.count_busy(reading, writing, lingering);

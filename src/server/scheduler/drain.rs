@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Outside, Scheduler, idle_since};
-use crate::connection::{DRAIN_IDLE_MAX, Hint, transport::Transport};
+use super::{Outside, SWEEP_INTERVAL, Scheduler, idle_since};
+use crate::{
+    connection::{DRAIN_IDLE_MAX, Hint, transport::Transport},
+    server::table::Slot,
+};
 
-/// The most a last reader is waited for once the server is stopping: its
-/// response is sent, only its own close is still to come.
-const DRAIN_LINGER_MAX: Duration = Duration::from_millis(150);
+/// The most a client is waited for once the server is stopping and our side of
+/// its connection is shut: only its own close is still to come.
+const DRAIN_LINGER_MAX: Duration = Duration::from_millis(100);
+
+/// The time between two sweeps once the server is stopping: how much longer than
+/// its waits the stop may take.
+const DRAIN_SWEEP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The most a connection just accepted is waited for once the server is
 /// stopping: its request may be on its way.
@@ -29,7 +36,12 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Lets those go who are not owed a response.
     pub(super) fn dismiss(&mut self) {
         for place in 0..self.table.end() {
+            let ends = |slot: &Slot<T>| slot.connection.drain(self.desk.now).is_some();
+            if !self.table.get(place).is_some_and(ends) {
+                continue;
+            }
             // What has arrived already is answered.
+            self.desk.renew_turn();
             self.step(place, Hint::READABLE);
             let Some(slot) = self.table.get_mut(place) else {
                 continue;
@@ -39,6 +51,14 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 let fate = slot.connection.leave(reason, &self.desk);
                 self.settle(place, fate, before);
             }
+        }
+    }
+
+    /// The time between two sweeps.
+    pub(super) fn sweep_interval(&self) -> Duration {
+        match self.is_draining() {
+            true => DRAIN_SWEEP_INTERVAL,
+            false => SWEEP_INTERVAL,
         }
     }
 

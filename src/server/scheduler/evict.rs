@@ -49,6 +49,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         };
         slot.connection.evict();
         slot.is_queued = false;
+        self.desk.renew_turn();
         self.step(place, Hint::READABLE);
         let slot = self.table.get(place);
         if slot.is_some_and(|slot| slot.connection.is_unused()) {
@@ -105,6 +106,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 true => Hint::WRITABLE,
                 false => Hint::READABLE,
             };
+            self.desk.renew_turn();
             self.step(place, hint);
         }
         let Some(slot) = self.table.get_mut(place) else {

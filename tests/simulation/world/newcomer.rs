@@ -1,9 +1,10 @@
-//! A connection that comes, or is read, in the middle of a turn.
+//! A connection that comes, or is read, in the middle of a turn or at its end.
 
 use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
-    connection::{Hint, Identity, desk::Clock},
+    config::Config,
+    connection::{DRAIN_IDLE_MAX, Hint, Identity, desk::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
@@ -148,4 +149,46 @@ fn what_was_seen_of_a_file_does_not_hold_for_a_request_that_ends_later() {
         };
         check_late(late, "\r\n\r\nomega\n");
     }
+}
+
+/// What the server reads of an idle client that it is about to let go, `waited`
+/// after its response, no poll has told of.
+#[track_caller]
+fn check_untold(stops: bool, waited: Duration, let_go: impl Fn(&mut Scheduler<Script, Outside>)) {
+    const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    let mut stage = Stage::new();
+    let wires = [0, 1].map(|token| {
+        let wire = Wire::new(1 << 20);
+        wire.borrow_mut().arrive(GET);
+        stage.connect(token, &wire);
+        written(&wire);
+        wire
+    });
+    stage.scheduler.finish_turn();
+    stage.scheduler.count();
+    if stops {
+        stage.scheduler.drain();
+    }
+    let waited = u64::try_from(waited.as_micros()).expect("a while");
+    stage.set_clock(waited);
+    stage.scheduler.desk.begin_turn();
+    wires[1].borrow_mut().arrive(GET);
+    stage.scheduler.take_event(1, Hint::READABLE);
+    assert!(written(&wires[1]).ends_with("\r\n\r\nalpha\n"));
+    stage.change_file();
+    stage.set_clock(waited + 1);
+    wires[0].borrow_mut().arrive(GET);
+    let_go(&mut stage.scheduler);
+    let reply = written(&wires[0]);
+    assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
+}
+
+#[test]
+fn who_is_let_go_is_not_answered_by_what_was_seen_of_a_file_before_it_asked() {
+    let keep_alive = Config::default().timeouts.keep_alive;
+    check_untold(false, keep_alive, Scheduler::finish_turn);
+    check_untold(false, Duration::from_secs(1), |scheduler| {
+        scheduler.evict();
+    });
+    check_untold(true, DRAIN_IDLE_MAX, Scheduler::finish_turn);
 }

@@ -70,6 +70,11 @@ impl Resource {
         self.watch.holds(root, accept.accepts_any(), turn)
     }
 
+    /// The turn in which it was last found fresh.
+    pub(super) fn checked(&self) -> Turn {
+        self.watch.checked()
+    }
+
     /// Whether it may serve later turns, as long as it is fresh.
     pub(super) fn is_settled(&self) -> bool {
         self.settled

@@ -87,6 +87,8 @@ pub struct View {
     pub misses: Cell<u64>,
     absences: RefCell<Absences>,
     plain: RefCell<PlainFolders>,
+    /// The turn in which it last looked whether the root was swapped.
+    root_looked: Cell<Turn>,
 }
 
 impl Site {
@@ -116,6 +118,7 @@ impl Site {
             misses: Cell::default(),
             absences: RefCell::default(),
             plain: RefCell::default(),
+            root_looked: Cell::default(),
         }
     }
 
@@ -187,10 +190,13 @@ impl Tree {
         })
     }
 
-    /// Closes the files kept open that are no longer what is served.
+    /// Closes the files kept open that are no longer what is served, or that
+    /// nobody has asked for since the last time: their file system may be one
+    /// that is to be unmounted.
     fn release(&self, turn: Turn) {
         for (key, resource) in self.cache.keys_with_descriptors() {
-            if !resource.is_fresh(&self.root, AcceptEncoding::IDENTITY, turn) {
+            let is_asked_for = turn.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
+            if !is_asked_for || !resource.is_fresh(&self.root, AcceptEncoding::IDENTITY, turn) {
                 self.cache.remove(&key, &resource);
             }
         }
@@ -242,9 +248,23 @@ impl View {
         if let Some(absence) = self.absences.borrow().find(key, turn) {
             return absence;
         }
-        let found = self.find_on_disk(path, accept, turn, kept.as_ref());
+        let mut found = self.find_on_disk(path, accept, turn, kept.as_ref());
+        // It may be missing because the root was swapped, and the old one removed.
+        if found.is_err() && !path.is_hidden() && self.is_outdated(turn) {
+            found = self.site.view().find(path, accept, turn);
+        }
         self.absences.borrow_mut().note(key, turn, found.as_ref());
         found
+    }
+
+    /// Whether the root was swapped, looked up at most once a turn.
+    fn is_outdated(&self, turn: Turn) -> bool {
+        let is_outdated = || self.site.generation.load(Relaxed) != self.tree.generation;
+        if !is_outdated() && self.root_looked.replace(turn) != turn {
+            // Where it cannot be opened `check_root` says so.
+            let _ = self.site.reopen_if_swapped();
+        }
+        is_outdated()
     }
 
     /// The same for what is not kept, or is no longer what was kept.

@@ -101,6 +101,11 @@ impl Watch {
             && ((!with_siblings && age < UNASKED_NANOSECONDS) || self.siblings_hold(root, turn))
     }
 
+    /// The turn in which the file was last looked at.
+    pub(super) fn checked(&self) -> Turn {
+        Turn(self.file_checked.load(Relaxed))
+    }
+
     fn file_holds(&self, root: &Root, turn: Turn) -> bool {
         if self.file_checked.load(Relaxed) >= turn.0 {
             return true;

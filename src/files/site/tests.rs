@@ -319,6 +319,14 @@ fn a_swapped_root_is_served_within_the_second_by_all() {
     bench.begin_turn(ROOT_CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "1");
     assert!(!bench.view.site.root_missed.load(Relaxed));
+
+    // What is gone with the old one is looked for in the new one at once.
+    link("2");
+    fs::remove_dir_all(home.join("1")).unwrap();
+    bench.begin_turn(1);
+    assert_eq!(bench.text("/x", ""), "2");
+    let missing = bench.find_again("/y", "");
+    assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
 }
 
 #[test]
@@ -374,9 +382,17 @@ fn few_large_files_are_kept_open_and_none_that_is_gone() {
     let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors();
     assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
     assert!(!open(&bench).is_empty());
-    for n in 0..20 {
-        fs::remove_file(bench.at(&format!("x{n}"))).unwrap();
+    // All are asked for just before it is looked which can be closed.
+    bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
+    let names: Vec<String> = (open(&bench).into_iter())
+        .map(|(key, _)| String::from_utf8(key.to_vec()).unwrap())
+        .collect();
+    for name in &names {
+        assert!(bench.find_again(&format!("/{name}"), "").is_ok());
     }
+    fs::remove_file(bench.at(&names[0])).unwrap();
+    bench.begin_turn(1);
+    assert_eq!(open(&bench).len(), names.len() - 1);
     bench.begin_turn(RELEASE_NANOSECONDS);
-    assert!(open(&bench).is_empty());
+    assert!(open(&bench).is_empty(), "nobody asked for them");
 }

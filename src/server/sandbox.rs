@@ -90,7 +90,8 @@ impl fmt::Display for Grants {
 /// and make it anew, and that is another folder to the kernel; and where a link
 /// leads to it, the folder in which releases stand, so that a deploy can swap
 /// the link: that of the target, or, where the target lies deeper beneath the
-/// folder of the link, the first on the way to it. Not where such a folder is
+/// folder of the link, the first on the way to it. So it is with each link on the
+/// way, but that the target of an outer one has to lie there. Not where such a folder is
 /// the root of the whole system.
 fn readable(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
@@ -110,15 +111,21 @@ fn readable(root: &Path) -> Vec<PathBuf> {
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
     // Without its last slash, for that would follow a link.
     let path = absolute.components().as_path();
-    let link = path.ancestors().find(|path| path.is_symlink());
-    if let Some(link) = link
-        && let Ok(target) = link.canonicalize()
-        && let Some(Ok(place)) = link.parent().map(Path::canonicalize)
-    {
+    let links = path.ancestors().filter(|path| path.is_symlink());
+    for (outer, link) in links.enumerate() {
+        let Ok(target) = link.canonicalize() else {
+            continue;
+        };
+        let Some(Ok(place)) = link.parent().map(Path::canonicalize) else {
+            continue;
+        };
         let mut way = target.strip_prefix(&place).into_iter().flatten();
         let releases = match (way.next(), way.next()) {
             (Some(first), Some(_)) if place.parent().is_some() => Some(place.join(first)),
-            _ => parent(&target),
+            // One that leads elsewhere counts only where it is the innermost: the
+            // others may well be the system's own.
+            _ if outer == 0 => parent(&target),
+            _ => None,
         };
         releases.iter().for_each(|folder| add(folder));
     }

@@ -12,6 +12,11 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 fn what_can_be_read_follows_the_links_of_the_root() {
     let (_guard, at) = folder();
     fs::create_dir_all(at.join("releases/1/public")).unwrap();
+    fs::create_dir_all(at.join("app/releases/1/b1")).unwrap();
+    symlink("b1", at.join("app/releases/1/dist")).unwrap();
+    symlink("releases/1", at.join("app/current")).unwrap();
+    symlink("app/releases/1", at.join("outer")).unwrap();
+    symlink("../app/releases/1", at.join("releases/app")).unwrap();
     symlink("releases/1", at.join("www")).unwrap();
     symlink("www", at.join("chain")).unwrap();
     symlink("/", at.join("system")).unwrap();
@@ -29,6 +34,18 @@ fn what_can_be_read_follows_the_links_of_the_root() {
         ("chain", vec!["releases/1", "releases"]),
         ("deep", vec!["releases/1/public", "releases/1", "releases"]),
         ("links/aside", vec!["releases/1/public", "releases/1"]),
+        (
+            "app/current/dist",
+            vec!["app/releases/1/b1", "app/releases/1", "app/releases"],
+        ),
+        (
+            "outer/dist",
+            vec!["app/releases/1/b1", "app/releases/1", "app"],
+        ),
+        (
+            "releases/app/dist",
+            vec!["app/releases/1/b1", "app/releases/1"],
+        ),
         ("system", vec!["/"]),
         ("missing", vec![]),
     ] {

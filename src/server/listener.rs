@@ -89,6 +89,13 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
             Listen::Unix { path, mode } => listeners.push(bind_unix(path, *mode)?),
         }
     }
+    if listeners.is_empty() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "no address is given");
+        return Err(StartError {
+            what: "cannot listen".to_owned(),
+            source,
+        });
+    }
     Ok(listeners)
 }
 

@@ -88,7 +88,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         descriptors::kept_max(descriptors, fit).min(config.site.descriptors_kept_max);
     let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
     log::info!("{bounds}");
-    let signals = shutdown::signals().map_err(system("signals"))?;
+    let (signals, _hold) = shutdown::signals().map_err(system("signals"))?;
     let site = Site::open(&config.site).map_err(|source| StartError {
         what: format!("cannot serve {}", config.site.root.display()),
         source,

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 pub use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,20 +16,67 @@ pub use signal_hook_mio::v1_0::Signals;
 /// signal's number, as shells have it.
 const EXIT_SIGNALLED: i32 = 128;
 
-/// Takes over SIGTERM, SIGINT and SIGHUP, as a source for a poll. To be called
-/// once a process.
+/// What the handlers share, once they are there: they are never taken away again.
+static HANDLED: Mutex<Option<Handled>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Handled {
+    /// Whether the next SIGTERM or SIGINT ends the process within its handler.
+    is_armed: Arc<AtomicBool>,
+    /// Servers that are told of signals.
+    servers: usize,
+}
+
+/// The signals are a server's from here on, as a source for a poll, until the
+/// [`Hold`] is dropped. Where no server is left the next SIGTERM or SIGINT ends
+/// the process, as it does without one.
 ///
-/// The first SIGTERM or SIGINT is told as the others are; the second ends
-/// the process within the handler, whatever the threads are doing.
-pub fn signals() -> io::Result<Signals> {
-    let stopping = Arc::new(AtomicBool::new(false));
+/// The first SIGTERM or SIGINT is told as SIGHUP is; the second ends the process
+/// within the handler, whatever the threads are doing.
+pub fn signals() -> io::Result<(Signals, Hold)> {
+    let mut handled = lock();
+    if handled.is_none() {
+        *handled = Some(handle()?);
+    }
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    if let Some(handled) = &mut *handled {
+        handled.servers += 1;
+        handled.is_armed.store(false, SeqCst);
+    }
+    Ok((signals, Hold(())))
+}
+
+fn handle() -> io::Result<Handled> {
+    let is_armed = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         // In this order, so that the first signal only arms the second.
         let exit_code = EXIT_SIGNALLED + signal;
-        flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&stopping))?;
-        flag::register(signal, Arc::clone(&stopping))?;
+        flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&is_armed))?;
+        flag::register(signal, Arc::clone(&is_armed))?;
     }
-    Signals::new([SIGTERM, SIGINT, SIGHUP])
+    Ok(Handled {
+        is_armed,
+        servers: 0,
+    })
+}
+
+fn lock() -> MutexGuard<'static, Option<Handled>> {
+    HANDLED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server that is told of signals: see [`signals`].
+#[derive(Debug)]
+pub struct Hold(());
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(handled) = &mut *lock() {
+            handled.servers -= 1;
+            if handled.servers == 0 {
+                handled.is_armed.store(true, SeqCst);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -39,7 +89,13 @@ mod tests {
 
     #[test]
     fn a_signal_wakes_the_poll_and_is_told_once() {
-        let mut signals = signals().unwrap();
+        // A server that was told to stop is no reason to end the next at once.
+        for _ in 0..2 {
+            let (mut signals, _hold) = signals().unwrap();
+            signal_hook::low_level::raise(SIGTERM).unwrap();
+            assert_eq!(signals.pending().collect::<Vec<_>>(), [SIGTERM]);
+        }
+        let (mut signals, _hold) = signals().unwrap();
         let mut poll = mio::Poll::new().unwrap();
         poll.registry()
             .register(&mut signals, Token(7), Interest::READABLE)

@@ -13,6 +13,7 @@
 //!   cache     kept? -> watch: does it still hold? -> answered from it
 //!   absences  found missing in this turn already? -> 404
 //!   root      opened beneath the root, links followed within it
+//!             missing? -> site: is the root another by now? -> looked for there
 //!   resource  read, with its variants; watched and kept where that is lasting
 //! ```
 //!
@@ -24,7 +25,7 @@
 //! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all; for a minute where no client accepts a coding |
 //! | that a path names nothing | `site::absences` | for a turn |
 //! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
-//! | which folder the root is | `site` | 250 ms |
+//! | which folder the root is | `site` | 250 ms; for a turn where something is missing |
 //! | that no link on the way to a file leads out of the root | `watch` | 10 s |
 //!
 //! The response to a head that came before (`connection::memo`) stands on the

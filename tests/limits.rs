@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{Client, Server, Strace, check, equal, wait_until};
+use support::{Client, Server, Strace, check, equal, process::is_received, wait_until};
 
 const LINE_BYTES_MAX: usize = 8 << 10;
 const FIELDS_BYTES_MAX: usize = 32 << 10;
@@ -218,10 +218,14 @@ fn at_the_limit_the_listeners_take_turns() {
         .file("index.html", "home")
         .args("--threads 1 --max-connections 1 --header-timeout 60")
         .listen(&["127.0.0.1:0", "127.0.0.1:0"])
+        .debug()
         .start();
     let begin = |address| {
         let mut client = Client::connect(address);
         client.send("GET / HTTP/1.1\r\n");
+        wait_until("its place in the queue", || {
+            is_received(client.local_address())
+        });
         client
     };
     let [first, second] = server.addresses() else {

@@ -140,6 +140,15 @@ pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
     })
 }
 
+/// Whether what the client at this address has sent has been received: it stands
+/// in its queue of the server's listener, behind who was received before.
+pub fn is_received(client: SocketAddr) -> bool {
+    sockets_of(client).iter().all(|line| {
+        let queues = line.split_whitespace().nth(4);
+        queues.is_some_and(|queues| queues.starts_with("00000000:"))
+    })
+}
+
 /// An address that is free now.
 pub fn free_address() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

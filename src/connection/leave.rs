@@ -79,8 +79,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Ends for `reason`, which is not that its last response was announced as
-    /// that: part of it may still be on its way, and a close would take it back if
+    /// Ends for `reason`, though its last response did not say that it is the
+    /// last: part of it may still be on its way, and a close would take it back if
     /// a further request crossed it.
     pub fn leave(&mut self, reason: CloseReason, desk: &Desk) -> Fate {
         let ended = self.end(reason, false, desk);

@@ -91,8 +91,8 @@ impl fmt::Display for Grants {
 /// leads to it, the folder in which releases stand, so that a deploy can swap
 /// the link: that of the target, or, where the target lies deeper beneath the
 /// folder of the link, the first on the way to it. So it is with each link on the
-/// way, but that the target of an outer one has to lie there. Not where such a folder is
-/// the root of the whole system.
+/// way, but that the target of an outer one has to lie there. Not where such a
+/// folder is the root of the whole system.
 fn readable(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut add = |folder: &Path| {

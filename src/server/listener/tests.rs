@@ -110,6 +110,16 @@ fn an_address_in_use_is_an_error_with_its_name() {
 }
 
 #[test]
+fn to_listen_nowhere_is_an_error() {
+    let config = Config {
+        listen: Vec::new(),
+        ..Config::default()
+    };
+    let error = open(&config).unwrap_err().to_string();
+    assert_eq!(error, "cannot listen: no address is given");
+}
+
+#[test]
 fn a_port_is_shared_when_both_ask_for_it() {
     let sharing = Config {
         reuse_port: true,

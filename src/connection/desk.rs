@@ -37,6 +37,10 @@ const TURN_FOLDER_PIECES_MAX: usize = 1;
 /// it brings; with small responses it is some 0.3 ms.
 const CHECK_BYTES_MAX: usize = 512 << 10;
 
+/// Nanoseconds that reading files may take in a turn before the same is done:
+/// 0.3 ms. Whoever reads one reads the clock after it.
+const CHECK_NANOSECONDS_MAX: u64 = 300_000;
+
 /// Bytes that a send counts for there besides those that are sent: it takes as
 /// long as they do.
 pub(super) const CHECK_SEND_BYTES: usize = 16 << 10;
@@ -177,15 +181,21 @@ impl Desk {
     pub fn renew_turn(&mut self) {
         self.sent_since = 0;
         self.now = self.clock.now();
-        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
-        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        self.turn = self.turn_at(self.now);
     }
 
-    /// The same where much was sent since, or a file read: a connection of which
-    /// the poll said that its request has begun to come may have been sent the
-    /// end of it only now.
+    fn turn_at(&self, now: Instant) -> Turn {
+        let nanoseconds = now.saturating_duration_since(self.started).as_nanos();
+        Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// The same where much was sent since, or files were read for long: a
+    /// connection of which the poll said that its request has begun to come may
+    /// have been sent the end of it only now.
     pub fn renew_turn_if_old(&mut self) {
-        if self.sent_since > CHECK_BYTES_MAX || self.view.misses.get() > 0 {
+        if self.sent_since > CHECK_BYTES_MAX
+            || self.turn_at(self.now).0 > self.turn.0 + CHECK_NANOSECONDS_MAX
+        {
             self.renew_turn();
         }
     }
@@ -239,7 +249,7 @@ mod tests {
     use super::*;
     use crate::{
         files::{Found, Site},
-        handler::{Chosen, Part},
+        handler::{Chosen, Part, page::Page},
         http::{content_coding::AcceptEncoding, status::Status, target::RequestPath},
     };
 
@@ -267,5 +277,30 @@ mod tests {
         assert!(Some(desk.common.date()) >= modified);
         // Who is idle after it is so from here on.
         assert!(desk.now > before);
+    }
+
+    #[test]
+    fn what_was_found_is_looked_up_again_once_reading_files_took_long() {
+        let root = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.site.root = root.path().into();
+        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+        let counters = Arc::new(Counters::new(false));
+        let mut desk = Desk::new(&config, 0, site.view(), counters, None, started);
+        for (nanoseconds, is_old) in [
+            (0, false),
+            (CHECK_NANOSECONDS_MAX, false),
+            (CHECK_NANOSECONDS_MAX + 1, true),
+        ] {
+            desk.clock = Clock::Stepped(started);
+            desk.begin_turn();
+            let turn = desk.turn;
+            desk.clock = Clock::Stepped(started + Duration::from_nanos(nanoseconds));
+            desk.view.misses.set(1);
+            let refused = Answer::Page(Page::of(Status::NotFound));
+            desk.queue(&refused, Persistence::Keep, false);
+            desk.renew_turn_if_old();
+            assert_eq!(desk.turn != turn, is_old, "{nanoseconds}");
+        }
     }
 }

@@ -80,6 +80,8 @@ struct Late<'a> {
     is_warm: bool,
     /// The other file, and how often it was sent.
     sent: (&'a str, usize),
+    /// How long that took, in microseconds.
+    took: u64,
     /// What was there of the request when the turn began, and the rest.
     request: [&'a str; 2],
 }
@@ -108,7 +110,7 @@ fn check_late(late: Late<'_>, expected: &str) {
     stage.scheduler.desk.begin_turn();
     assert!(send(&mut stage, 1, &get("a.txt")).ends_with(b"\r\n\r\nalpha\n"));
     stage.change_file();
-    stage.set_clock(2);
+    stage.set_clock(1 + late.took);
     for _ in 0..late.sent.1 {
         assert!(!send(&mut stage, 2, &get(late.sent.0)).is_empty());
     }
@@ -120,16 +122,18 @@ fn check_late(late: Late<'_>, expected: &str) {
 #[test]
 fn what_was_seen_of_a_file_holds_until_much_was_done_in_the_turn() {
     let (new, old) = ("\r\n\r\nomega\n", "\r\n\r\nalpha\n");
-    let late = |is_warm, sent| Late {
+    let late = |is_warm, sent, took| Late {
         is_warm,
         sent,
+        took,
         request: ["", "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n"],
     };
-    check_late(late(true, ("cached.bin", 1)), old);
-    check_late(late(true, ("nothing.txt", 10)), old);
-    check_late(late(true, ("nothing.txt", 40)), new);
-    check_late(late(true, ("large.bin", 1)), new);
-    check_late(late(false, ("cached.bin", 1)), new);
+    check_late(late(true, ("cached.bin", 1), 1), old);
+    check_late(late(true, ("nothing.txt", 10), 1), old);
+    check_late(late(true, ("nothing.txt", 40), 1), new);
+    check_late(late(true, ("large.bin", 1), 1), new);
+    check_late(late(false, ("cached.bin", 1), 300), old);
+    check_late(late(false, ("cached.bin", 1), 301), new);
 }
 
 /// The poll told of its beginning; its end may be younger than any look.
@@ -145,6 +149,7 @@ fn what_was_seen_of_a_file_does_not_hold_for_a_request_that_ends_later() {
         let late = Late {
             is_warm: true,
             sent: ("cached.bin", 0),
+            took: 1,
             request,
         };
         check_late(late, "\r\n\r\nomega\n");

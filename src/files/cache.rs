@@ -1,6 +1,13 @@
 //! The small files kept in memory, shared by all workers.
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{
+    hash::BuildHasher,
+    num::NonZeroU64,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
 
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
 
@@ -25,17 +32,52 @@ const ENTRY_BYTES: u64 = 128;
 /// which the cache remembers that they were asked for.
 const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 
+/// Eighths of its room from which on a cache counts as full: its parts are never
+/// filled evenly, nor to the last byte.
+const FULL_EIGHTHS: u64 = 7;
+
 /// Resources by request path, bounded in bytes.
 ///
 /// What is asked for once makes room for what is asked for again: an entry is
 /// admitted among the lasting ones only when it is asked for a second time, so
-/// a walk through all files drives out none of the hot ones.
+/// a walk through all files drives out none of the hot ones. Where there is no
+/// room left it is not even kept the first time: to make it ready to be kept,
+/// and to drop another for it, costs half as much as to send it.
 ///
 /// The hash is seeded: nobody can choose paths that collide.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// `None` keeps nothing.
     entries: Option<Entries>,
+    /// Bytes from which on it counts as full.
+    full_bytes: u64,
+    newcomers: Newcomers,
+}
+
+/// The paths asked for of late that were not kept, by a part of their hash. Two
+/// of the same are taken for one: then a file is kept that was asked for once.
+#[derive(Debug)]
+struct Newcomers {
+    marks: Box<[AtomicU32]>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Newcomers {
+    /// Remembers some `count` of them.
+    fn new(count: u64) -> Newcomers {
+        Newcomers {
+            marks: (0..count).map(|_| AtomicU32::new(0)).collect(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// Whether `key` came before; from now on it has.
+    fn know(&self, key: &[u8]) -> bool {
+        let hash = self.hasher.hash_one(key);
+        let mark = (hash >> 32) as u32;
+        let place = ((hash & u64::from(u32::MAX)) * self.marks.len() as u64) >> 32;
+        self.marks[place as usize].swap(mark, Relaxed) == mark
+    }
 }
 
 type Entries = sync::Cache<Box<[u8]>, Arc<Resource>, ByBytes, DefaultHashBuilder>;
@@ -58,6 +100,7 @@ impl Cache {
     /// A cache of at most `bytes_max` bytes, zero of which keep nothing, and at
     /// most `descriptors_max` descriptors.
     pub(super) fn new(bytes_max: u64, descriptors_max: u64) -> Cache {
+        let typical_entries = bytes_max / TYPICAL_ENTRY_BYTES;
         let entries = NonZeroU64::new(bytes_max).and_then(|bytes_max| {
             let bytes_max = bytes_max.get();
             // Each part has room for a few descriptors.
@@ -65,7 +108,7 @@ impl Cache {
                 .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
                 .clamp(1, SHARDS_MAX);
             // Enough for the parts not to be merged, whatever their size.
-            let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
+            let entries = typical_entries.max(64 * shards);
             let options = OptionsBuilder::new()
                 .weight_capacity(bytes_max)
                 .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
@@ -81,12 +124,20 @@ impl Cache {
                 sync::DefaultLifecycle::default(),
             ))
         });
-        Cache { entries }
+        Cache {
+            entries,
+            full_bytes: bytes_max / 8 * FULL_EIGHTHS,
+            newcomers: Newcomers::new(typical_entries.max(1)),
+        }
     }
 
-    /// Whether it keeps anything at all.
-    pub(super) fn keeps(&self) -> bool {
-        self.entries.is_some()
+    /// Whether what `key` names, which is not kept, is worth it: where there is
+    /// no room left, only if it was asked for a short while ago.
+    pub(super) fn admits(&self, key: &[u8]) -> bool {
+        let Some(entries) = &self.entries else {
+            return false;
+        };
+        entries.weight() < self.full_bytes || self.newcomers.know(key)
     }
 
     /// What is kept of `key`. Neither allocates nor writes, an `Arc` aside.

@@ -280,10 +280,13 @@ impl View {
         // from the time taken.
         let loaded = if path.is_hidden() {
             Err(Refusal::NotFound)
-        } else if path.is_folder() {
-            self.open_index(key, &self.loader(accept, turn))
         } else {
-            self.open_file(key, &self.loader(accept, turn))
+            let keeps = stale.is_some() || self.tree.cache.admits(key);
+            let loader = self.loader(keeps, accept, turn);
+            match path.is_folder() {
+                true => self.open_index(key, &loader),
+                false => self.open_file(key, &loader),
+            }
         };
         if let Ok(Loaded::Lasting(resource)) = &loaded {
             self.tree.cache.insert(key, Arc::clone(resource));
@@ -360,11 +363,11 @@ impl View {
         Ok(Loaded::Once(Found::Folder(folder)))
     }
 
-    fn loader(&self, accept: AcceptEncoding, turn: Turn) -> Loader<'_> {
+    fn loader(&self, keeps: bool, accept: AcceptEncoding, turn: Turn) -> Loader<'_> {
         Loader {
             root: &self.tree.root,
             descriptions: &self.site.descriptions,
-            keeps: self.tree.cache.keeps(),
+            keeps,
             accept,
             now: watch::now(),
             turn,

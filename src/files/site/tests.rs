@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod freshness;
+mod keeping;
 
 /// A root, a site over it, and the view of one worker whose turns go by.
 struct Bench {
@@ -327,72 +328,4 @@ fn a_swapped_root_is_served_within_the_second_by_all() {
     assert_eq!(bench.text("/x", ""), "2");
     let missing = bench.find_again("/y", "");
     assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
-}
-
-#[test]
-fn a_walk_through_all_files_drives_out_no_hot_one() {
-    const HOT: usize = 50;
-    const ONCE: usize = 2000;
-    let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
-    let content = "c".repeat(4000);
-    for n in 0..HOT {
-        bench.write(&format!("hot-{n}"), &content);
-    }
-    for n in 0..ONCE {
-        bench.write(&format!("once-{n}"), &content);
-    }
-    bench.settle(&format!("once-{}", ONCE - 1));
-    for _ in 0..3 {
-        for n in 0..HOT {
-            bench.file(&format!("/hot-{n}"), "");
-        }
-    }
-    for n in 0..ONCE {
-        bench.file(&format!("/once-{n}"), "");
-    }
-    assert!(bench.view.tree.cache.bytes() <= 1 << 20);
-    let kept = (0..HOT).filter(|n| bench.keeps(&format!("/hot-{n}")));
-    assert_eq!(kept.count(), HOT);
-}
-
-#[test]
-fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
-    for cache_bytes_max in [0, 1, 1000, 15_000] {
-        let mut bench = bench(|options| options.cache_bytes_max = cache_bytes_max);
-        let content = "c".repeat(30_000);
-        bench.write("x", &content);
-        bench.settle("x");
-        for _ in 0..3 {
-            assert!(bench.text("/x", "br") == content);
-        }
-        assert!(!bench.keeps("/x"));
-        assert!(bench.view.tree.cache.bytes() <= cache_bytes_max);
-    }
-}
-
-#[test]
-fn few_large_files_are_kept_open_and_none_that_is_gone() {
-    let mut bench = bench(|options| options.descriptors_kept_max = 4);
-    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
-    for n in 0..20 {
-        bench.write(&format!("x{n}"), &content);
-        bench.settle(&format!("x{n}"));
-        assert!(bench.text(&format!("/x{n}"), "") == content);
-    }
-    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors();
-    assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
-    assert!(!open(&bench).is_empty());
-    // All are asked for just before it is looked which can be closed.
-    bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
-    let names: Vec<String> = (open(&bench).into_iter())
-        .map(|(key, _)| String::from_utf8(key.to_vec()).unwrap())
-        .collect();
-    for name in &names {
-        assert!(bench.find_again(&format!("/{name}"), "").is_ok());
-    }
-    fs::remove_file(bench.at(&names[0])).unwrap();
-    bench.begin_turn(1);
-    assert_eq!(open(&bench).len(), names.len() - 1);
-    bench.begin_turn(RELEASE_NANOSECONDS);
-    assert!(open(&bench).is_empty(), "nobody asked for them");
 }

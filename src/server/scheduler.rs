@@ -38,8 +38,8 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// by then is the first in the next.
 const READY_MAX: Duration = Duration::from_millis(2);
 
-/// Responses, beyond one each, that the events of a turn may bring before who is
-/// told of after that waits for the next.
+/// Responses, beyond one each, that the events and the newcomers of a turn may
+/// bring before who is told of, or comes, after that waits for the next.
 const EXCESS_MAX: usize = 256;
 
 /// A connection on its way to its worker.
@@ -151,9 +151,13 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// The poll says something of the connection with this token. It may be
     /// wrong, or mean one that had the token before.
     pub fn take_event(&mut self, token: usize, hint: Hint) {
-        let Some(place) = self.table.find(token) else {
-            return;
-        };
+        if let Some(place) = self.table.find(token) {
+            self.serve(place, hint);
+        }
+    }
+
+    /// Advances a connection in its share of this turn, or has it wait for one.
+    fn serve(&mut self, place: Place, hint: Hint) {
         // Who waits for a turn has it after the events: one, not two.
         match self.table.get_mut(place) {
             Some(slot) if slot.is_queued => slot.connection.note_hint(hint),
@@ -209,7 +213,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.desk.counters.add(Count::Accepted, 1);
         let connection = Connection::new(accepted.stream, accepted.identity);
         let place = self.table.insert(accepted.token, connection);
-        self.step(place, Hint::READABLE);
+        self.serve(place, Hint::READABLE);
     }
 
     /// Gives those in the ready queue who had no share in this turn their next.
@@ -220,7 +224,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
         let begun = self.desk.clock.now();
         for _ in 0..self.waiting {
-            if self.desk.clock.now().saturating_duration_since(begun) > READY_MAX {
+            // A newcomer may have asked after a file was looked at in this turn.
+            self.desk.renew_turn();
+            if self.desk.now.saturating_duration_since(begun) > READY_MAX {
                 return;
             }
             let Some(place) = self.ready.pop_front() else {

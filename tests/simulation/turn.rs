@@ -87,7 +87,10 @@ impl Crowd {
             scheduler,
             wires,
         };
-        let first = vec![requests.min(128); count];
+        // As with events: so many until there are more than 256 beyond one each.
+        let share = requests.min(128);
+        let served = if share < 100 { count } else { count.min(3) };
+        let first = [vec![share; served], vec![0; count - served]].concat();
         assert_eq!(crowd.responses(), first, "of the first turn");
         crowd
     }
@@ -135,6 +138,9 @@ fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
 #[test]
 fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
     let mut crowd = Crowd::new(20, 100, None);
+    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.finish_turn();
+    assert_eq!(crowd.responses()[3..], [100; 17]);
     crowd.scheduler.desk.begin_turn();
     for (token, wire) in crowd.wires.iter().enumerate() {
         wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());

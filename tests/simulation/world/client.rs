@@ -177,7 +177,9 @@ impl Client {
         let connection = &slot.connection;
         let state = connection.state();
         let is_first = matches!(state, State::ReadingHead(reading) if reading.input.is_empty());
-        assert!(slot.watched >= Watched::Reads, "{name}: unwatched");
+        let is_to_come = is_first && slot.is_queued;
+        let is_watched = slot.watched >= Watched::Reads;
+        assert!(is_watched || is_to_come, "{name}: unwatched");
         match state {
             _ if slot.is_queued => {}
             State::Writing(writing) => {

@@ -72,6 +72,33 @@ fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 
+#[test]
+fn a_newcomer_that_waits_for_its_turn_is_not_either() {
+    const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    let mut stage = Stage::new();
+    let wires = [0, 1, 2, 3].map(|_| Wire::new(1 << 20));
+    for (token, wire) in wires.iter().enumerate() {
+        if token < 3 {
+            wire.borrow_mut().arrive(&GET.repeat(128));
+        }
+        stage.connect(token, wire);
+        written(wire);
+    }
+    stage.scheduler.finish_turn();
+    stage.scheduler.count();
+    stage.set_clock(1);
+    stage.scheduler.desk.begin_turn();
+    wires[0].borrow_mut().arrive(GET);
+    stage.scheduler.take_event(0, Hint::READABLE);
+    assert!(written(&wires[0]).ends_with("\r\n\r\nalpha\n"));
+    stage.change_file();
+    stage.set_clock(2);
+    wires[3].borrow_mut().arrive(GET);
+    stage.scheduler.finish_turn();
+    let reply = written(&wires[3]);
+    assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
+}
+
 /// The end of the request for a file that comes late in a turn: after the file
 /// was looked at, it changed, and another file was sent some times.
 #[derive(Clone, Copy, Debug)]

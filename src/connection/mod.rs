@@ -260,10 +260,10 @@ impl<T: Transport> Connection<T> {
     /// `input` is the worker's buffer, of [`Desk::input_bytes`].
     pub fn advance(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
         self.note_hint(hint);
+        desk.budget = Budget::new(desk.share_bytes);
         if matches!(self.state, State::Writing(_)) && !hint.writable {
             return Fate::Writing;
         }
-        desk.budget = Budget::new(desk.share_bytes);
         loop {
             let step = match &self.state {
                 State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk),

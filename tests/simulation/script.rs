@@ -94,6 +94,11 @@ impl Wire {
         self.wants_room = false;
     }
 
+    /// The client takes nothing more for now.
+    pub fn take_room(&mut self) {
+        self.room = 0;
+    }
+
     /// The client takes `bytes` more, too few for the poll to tell of it.
     pub fn make_room_untold(&mut self, bytes: usize) {
         self.room = self.room.saturating_add(bytes);

@@ -157,6 +157,29 @@ fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
 }
 
 #[test]
+fn what_one_was_given_is_not_counted_for_another() {
+    let mut crowd = Crowd::new(6, 1, None);
+    let ask = |crowd: &mut Crowd, token: usize, requests: &str| {
+        crowd.wires[token].borrow_mut().arrive(requests.as_bytes());
+        crowd.scheduler.take_event(token, Hint::READABLE);
+        crowd.responses()[token]
+    };
+    let download = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";
+    let readers = 1..5;
+    for token in readers.clone() {
+        crowd.wires[token].borrow_mut().take_room();
+        assert_eq!(ask(&mut crowd, token, download), 0);
+    }
+    crowd.scheduler.finish_turn();
+    crowd.scheduler.desk.begin_turn();
+    assert_eq!(ask(&mut crowd, 0, &HEAD.repeat(128)), 128);
+    for token in readers {
+        assert_eq!(ask(&mut crowd, token, HEAD), 0);
+    }
+    assert_eq!(ask(&mut crowd, 5, HEAD), 1);
+}
+
+#[test]
 fn who_has_asked_makes_room_with_the_answer() {
     let check = |requests_before: usize| {
         let mut crowd = Crowd::new(2, requests_before, None);

@@ -34,8 +34,8 @@ use crate::{
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long those may take together who go on from the turn before, in a turn,
-/// and those whose time is up: what the others wait for them. Who has had no turn
-/// by then is the first in the next.
+/// and those whose time is up or whom a stop lets go: what the others wait for
+/// them. Who has had no turn by then is the first in the next.
 const READY_MAX: Duration = Duration::from_millis(2);
 
 /// Responses, beyond one each, that the events and the newcomers of a turn may
@@ -324,7 +324,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         // Before their time is up, which is shorter by now for those whose request
         // may be on its way: half a head is let go, not told of its time-out.
         if self.stop_at.is_some() {
-            self.dismiss();
+            self.dismiss(begun);
         }
         let (mut reading, mut writing, mut lingering) = (0, 0, 0);
         for place in 0..self.table.end() {

@@ -13,6 +13,7 @@ use std::{
     io::{self, IoSlice},
     os::unix::fs::FileExt,
     rc::Rc,
+    time::Duration,
 };
 
 use stdhttpd::connection::{Hint, transport::Transport};
@@ -44,6 +45,8 @@ pub struct Wire {
     pub reset_on_close: bool,
     /// The transport was dropped.
     pub closed: bool,
+    /// How long each read takes.
+    pub read_time: Duration,
     /// The next read or write is interrupted by a signal.
     pub interrupt: bool,
     /// The connection has done something since the test last looked.
@@ -184,6 +187,7 @@ impl Wire {
 
     fn receive(&mut self, wanted: usize, mut take: impl FnMut(usize, &[u8])) -> io::Result<usize> {
         self.is_touched = true;
+        std::thread::sleep(self.read_time);
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }

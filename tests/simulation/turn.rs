@@ -180,6 +180,35 @@ fn what_one_was_given_is_not_counted_for_another() {
 }
 
 #[test]
+fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
+    const COUNT: usize = 20;
+    for stops in [false, true] {
+        let mut crowd = Crowd::new(COUNT, 1, None);
+        for wire in &crowd.wires {
+            wire.borrow_mut().read_time = Duration::from_millis(1);
+        }
+        crowd.scheduler.desk.timeouts.keep_alive = Duration::ZERO;
+        if stops {
+            crowd.scheduler.drain();
+        }
+        // Until the next sweep.
+        std::thread::sleep(crowd.scheduler.patience().expect("a sweep"));
+        crowd.scheduler.desk.clock = Clock::System;
+        let mut before = 0;
+        while before < COUNT {
+            crowd.scheduler.desk.begin_turn();
+            crowd.scheduler.finish_turn();
+            let is_let_go = |wire: &&Rc<RefCell<Wire>>| wire.borrow().shut || wire.borrow().closed;
+            let after = crowd.wires.iter().filter(is_let_go).count();
+            assert!((before + 1..before + COUNT).contains(&after), "{after}");
+            let goes_on = crowd.scheduler.patience() == Some(Duration::ZERO);
+            assert!(goes_on || after == COUNT, "{after}");
+            before = after;
+        }
+    }
+}
+
+#[test]
 fn who_has_asked_makes_room_with_the_answer() {
     let check = |requests_before: usize| {
         let mut crowd = Crowd::new(2, requests_before, None);

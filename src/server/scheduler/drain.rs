@@ -1,8 +1,8 @@
 //! The end of a worker: who is owed a response gets it, the others are let go.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Outside, SWEEP_INTERVAL, Scheduler, idle_since};
+use super::{Outside, READY_MAX, SWEEP_INTERVAL, Scheduler, idle_since};
 use crate::{
     connection::{DRAIN_IDLE_MAX, Hint, transport::Transport},
     server::table::Slot,
@@ -33,12 +33,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.sweep_at = self.desk.now + DRAIN_IDLE_MAX;
     }
 
-    /// Lets those go who are not owed a response.
-    pub(super) fn dismiss(&mut self) {
+    /// Lets those go who are not owed a response, in a sweep that has `begun`.
+    pub(super) fn dismiss(&mut self, begun: Instant) {
         for place in 0..self.table.end() {
             let ends = |slot: &Slot<T>| slot.connection.drain(self.desk.now).is_some();
             if !self.table.get(place).is_some_and(ends) {
                 continue;
+            }
+            if self.desk.now.saturating_duration_since(begun) > READY_MAX {
+                // In the next turn, which is at once.
+                self.sweep_at = self.desk.now;
+                return;
             }
             // What has arrived already is answered.
             self.desk.renew_turn();

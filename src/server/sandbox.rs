@@ -122,6 +122,7 @@ fn readable(root: &Path) -> Vec<PathBuf> {
         let mut way = target.strip_prefix(&place).into_iter().flatten();
         let releases = match (way.next(), way.next()) {
             (Some(first), Some(_)) if place.parent().is_some() => Some(place.join(first)),
+            (Some(_), None) => parent(&target),
             // One that leads elsewhere counts only where it is the innermost: the
             // others may well be the system's own.
             _ if outer == 0 => parent(&target),

@@ -17,6 +17,7 @@ fn what_can_be_read_follows_the_links_of_the_root() {
     symlink("releases/1", at.join("app/current")).unwrap();
     symlink("app/releases/1", at.join("outer")).unwrap();
     symlink("../app/releases/1", at.join("releases/app")).unwrap();
+    symlink("1", at.join("app/releases/now")).unwrap();
     symlink("releases/1", at.join("www")).unwrap();
     symlink("www", at.join("chain")).unwrap();
     symlink("/", at.join("system")).unwrap();
@@ -36,6 +37,10 @@ fn what_can_be_read_follows_the_links_of_the_root() {
         ("links/aside", vec!["releases/1/public", "releases/1"]),
         (
             "app/current/dist",
+            vec!["app/releases/1/b1", "app/releases/1", "app/releases"],
+        ),
+        (
+            "app/releases/now/dist",
             vec!["app/releases/1/b1", "app/releases/1", "app/releases"],
         ),
         (

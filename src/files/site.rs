@@ -251,7 +251,10 @@ impl View {
         let mut found = self.find_on_disk(path, accept, turn, kept.as_ref());
         // It may be missing because the root was swapped, and the old one removed.
         if found.is_err() && !path.is_hidden() && self.is_outdated(turn) {
-            found = self.site.view().find(path, accept, turn);
+            let other = self.site.view();
+            found = other.find(path, accept, turn);
+            self.hits.update(|hits| hits + other.hits.get());
+            self.misses.update(|misses| misses + other.misses.get());
         }
         self.absences.borrow_mut().note(key, turn, found.as_ref());
         found

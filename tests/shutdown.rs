@@ -3,12 +3,14 @@
 mod support;
 
 use std::{
+    fs,
     net::TcpStream,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
-use support::{Client, DEADLINE, Server, content};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Client, DEADLINE, Server, binary, content, process::Guard};
 
 const LARGE: usize = 20 << 20;
 
@@ -175,4 +177,37 @@ fn the_port_is_free_again_at_once() {
         .start();
     assert_eq!(again.address(), address);
     assert_eq!(again.connect().get("/").text(), "again");
+}
+
+/// As a supervisor's may that thinks better of it.
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_that_comes_while_the_server_starts_is_obeyed() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new("strace");
+    // The server is our child, and waits wherever it takes a signal over.
+    command.args(["-D", "-qq", "-o/dev/null", "--trace=rt_sigaction"]);
+    command.arg("--inject=rt_sigaction:delay_exit=200000");
+    command
+        .arg(binary().get_program())
+        .arg("--listen=127.0.0.1:0");
+    let server = command.arg(root.path()).stdout(Stdio::null()).spawn();
+    let mut server = Guard(server.expect("strace"));
+    let pid = server.0.id();
+    support::wait_until("SIGINT to be taken over", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:\t"));
+        let caught = u64::from_str_radix(caught.expect("signals"), 16).expect("a mask");
+        let is_caught = caught & 1 << (Signal::INT.as_raw() - 1) != 0;
+        status.starts_with("Name:\tstdhttpd\n") && is_caught
+    });
+    kill_process(Pid::from_child(&server.0), Signal::TERM).expect("the process is there");
+    let mut ended = None;
+    support::wait_until("its end", || {
+        ended = server.0.try_wait().expect("a child");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(0));
 }

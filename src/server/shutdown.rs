@@ -35,14 +35,16 @@ struct Handled {
 /// within the handler, whatever the threads are doing.
 pub fn signals() -> io::Result<(Signals, Hold)> {
     let mut handled = lock();
-    if handled.is_none() {
-        *handled = Some(handle()?);
-    }
+    // Before the others, so that a signal that comes meanwhile is told.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    if let Some(handled) = &mut *handled {
-        handled.servers += 1;
-        handled.is_armed.store(false, SeqCst);
-    }
+    let handled = match &mut *handled {
+        Some(handled) => {
+            handled.is_armed.store(false, SeqCst);
+            handled
+        }
+        none => none.insert(handle()?),
+    };
+    handled.servers += 1;
     Ok((signals, Hold(())))
 }
 

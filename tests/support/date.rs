@@ -51,34 +51,6 @@ pub fn imf_fixdate(text: &str) -> Result<SystemTime, String> {
     Ok(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// The IMF-fixdate of a moment.
-pub fn to_imf_fixdate(moment: SystemTime) -> String {
-    let seconds = moment
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
-    let (mut days, clock) = (seconds / 86_400, seconds % 86_400);
-    let weekday = DAYS[(days % 7) as usize];
-    let mut year = 1970;
-    while days >= if leap(year) { 366 } else { 365 } {
-        days -= if leap(year) { 366 } else { 365 };
-        year += 1;
-    }
-    let mut month = 0;
-    while days >= month_days(year, month) {
-        days -= month_days(year, month);
-        month += 1;
-    }
-    format!(
-        "{weekday}, {:02} {} {year:04} {:02}:{:02}:{:02} GMT",
-        days + 1,
-        MONTHS[month],
-        clock / 3_600,
-        clock / 60 % 60,
-        clock % 60
-    )
-}
-
 fn leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }

@@ -29,6 +29,7 @@ fn an_error_page_is_exact_and_echoes_nothing() {
         ("GET", "/", "If-Match: \"echo-me\"\r\n", 412),
         ("GET", "/", "Range: bytes=90-\r\nX: echo-me\r\n", 416),
         ("GET", "/", "Expect: echo-me\r\n", 417),
+        ("GET", "/", "Host: echo-me\r\n", 400),
         (
             "GET",
             "/",
@@ -47,6 +48,7 @@ fn an_error_page_is_exact_and_echoes_nothing() {
         let text = reply.text();
         equal("the echo", text.contains("echo-me"), false)?;
         equal("a page", text.starts_with("<!doctype html>"), true)?;
+        equal("small", text.len() < 4_096, true)?;
         equal(
             "its title",
             text.contains(&format!("<title>{status} ")),

@@ -131,6 +131,8 @@ fn what_is_not_there_is_404_and_keeps_the_connection() {
         .file("...", "begins with a dot")
         .file("..a", "begins with a dot")
         .file("d/.x/y", "hidden")
+        .file(".git/config", "hidden")
+        .file(".env", "hidden")
         .file("a\\b", "a backslash is no slash")
         .start();
     check(
@@ -173,7 +175,9 @@ fn what_is_not_there_is_404_and_keeps_the_connection() {
             "/under/.well-known/x",
             "/.git",
             "/.git/",
+            "/.git/config",
             "/.env",
+            "/%2eenv",
             long.as_str(),
             longest.as_str(),
             deep.as_str(),
@@ -293,13 +297,16 @@ fn a_folder_redirects_to_its_slash_and_never_elsewhere() {
             ("/f?", "/f/?"),
             ("/f?a=b&c=d", "/f/?a=b&c=d"),
             ("/f?a=%20?&/../x", "/f/?a=%20?&/../x"),
+            ("/f?a=//host.example", "/f/?a=//host.example"),
             // What is no query (RFC 3986 section 3.4) is not handed on as one.
             ("/f?a={b}[c]|^`", "/f/?a=%7Bb%7D%5Bc%5D%7C%5E%60"),
             ("/f?%zz%2f%a%", "/f/?%25zz%2f%25a%25"),
             ("//f", "/f/"),
             ("///f", "/f/"),
             ("/./f", "/f/"),
+            ("/.//f", "/f/"),
             ("//host.example/../f", "/f/"),
+            ("/f/..//host.example", "/host.example/"),
             ("//host.example", "/host.example/"),
             ("/%5chost", "/%5Chost/"),
             ("/%5Chost?x", "/%5Chost/?x"),
@@ -340,6 +347,7 @@ fn a_folder_redirects_to_its_slash_and_never_elsewhere() {
             "//host.example/",
             "/f/..",
             "/%5chost/..",
+            "/a%0d%0aX:%20y/..",
         ],
         |target| {
             let reply = server.connect().get(target);

@@ -62,12 +62,6 @@ fn refused(status: u16, bytes: impl AsRef<[u8]>) {
     assert_eq!(check_cuts(&followed, &HeadLimits::DEFAULT), verdict);
 }
 
-fn incomplete(bytes: impl AsRef<[u8]>) {
-    let bytes = bytes.as_ref();
-    let verdict = check_cuts(bytes, &HeadLimits::DEFAULT);
-    assert_eq!(verdict, Verdict::Incomplete, "{}", bytes.escape_ascii());
-}
-
 /// Taken, cut or whole, with or without something behind it; `look` sees it.
 fn accepted(bytes: impl AsRef<[u8]>, look: impl Fn(Request<'_>)) {
     let bytes = bytes.as_ref();

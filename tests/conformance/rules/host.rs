@@ -16,6 +16,8 @@ pub fn rules() -> Vec<Rule> {
                 bad(get("host: a\r\n")),
                 bad(get("Host: b\r\n")),
                 bad(get("A: b\r\nHost:\r\n")),
+                bad("GET /a.txt HTTP/1.2\r\n\r\n"),
+                bad(head("GET /a.txt HTTP/1.2", "Host: a\r\n")),
                 bad(head("GET /a.txt HTTP/1.0", "Host: a\r\n")),
                 closed(200, "GET /a.txt HTTP/1.0\r\n\r\n"),
                 bad("OPTIONS * HTTP/1.1\r\n\r\n"),
@@ -82,6 +84,7 @@ pub fn rules() -> Vec<Rule> {
                 bad(host("\u{e9}.org")),
                 bad(host("a\0")),
                 bad("GET /a.txt HTTP/1.0\r\nHost: a b\r\n\r\n"),
+                bad("GET /a.txt HTTP/1.5\r\nHost: a b\r\n\r\n"),
             ],
         ),
         rule(

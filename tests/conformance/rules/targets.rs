@@ -116,6 +116,8 @@ fn forms() -> Vec<Rule> {
                 bad(target("/\x01")),
                 bad(target("/\x1b[0m")),
                 bad(target("/a\x7f")),
+                bad(line("GET /\x1f HTTP/1.2")),
+                bad(line("GET /\\ HTTP/1.2")),
                 bad(target("http://b/\u{e9}")),
                 fine(target("/a.txt?f[x]={1|2}^`")),
             ],

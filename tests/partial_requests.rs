@@ -87,19 +87,6 @@ fn a_malformed_request_cut_at_every_byte_gets_the_same_refusal() {
     );
 }
 
-#[test]
-fn a_request_sent_byte_by_byte_is_answered() {
-    let server = Server::with_page("--threads 1");
-    let mut neighbour = server.connect();
-    let mut client = server.connect();
-    for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" {
-        client.send([*byte]);
-        neighbour.get("/");
-    }
-    assert_eq!(client.reply().status, 200);
-    client.assert_open();
-}
-
 /// Urgent data is no part of the stream; a read stops short at it.
 #[test]
 #[cfg(target_os = "linux")]

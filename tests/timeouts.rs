@@ -1,11 +1,12 @@
 //! The five time-outs. None fires early; how late is bounded by the deadline of
-//! the tests alone, which is twenty times what each is set to.
+//! the tests alone, which is twenty times what each is set to. How close to it a
+//! client is cut that dribbles, or does not read, `faults_slow` measures.
 
 mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{DEADLINE, Server, client::End};
+use support::{DEADLINE, Server};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -40,26 +41,6 @@ fn an_unfinished_head_after_a_whole_request_is_answered_408() {
     assert_not_before(start, SHORT);
     assert_eq!((reply.status, reply.is_last()), (408, true));
     client.assert_closed();
-}
-
-#[test]
-fn a_dribbled_head_gains_no_time() {
-    let server = Server::with_page("--header-timeout 0.5");
-    let start = Instant::now();
-    let mut client = server.connect();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n");
-    // A field of a second's letters, forty times over.
-    while client.is_silent_for(Duration::from_millis(50)) {
-        assert!(
-            start.elapsed() < DEADLINE / 2,
-            "each byte extends the time-out"
-        );
-        if client.try_send(b"a").is_err() {
-            break;
-        }
-    }
-    assert_not_before(start, Duration::from_millis(500));
-    assert_eq!(client.reply().status, 408);
 }
 
 #[test]
@@ -111,28 +92,6 @@ fn an_unfinished_body_ends_its_connection() {
             client.assert_closed();
         }
     }
-}
-
-#[test]
-fn a_client_that_does_not_read_is_reset() {
-    let builder = Server::build()
-        .file("large.bin", "")
-        .args("--write-timeout 0.5");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(builder.root().join("large.bin"));
-    file.and_then(|f| f.set_len(256 << 20))
-        .expect("a sparse file");
-    let server = builder.start();
-    let start = Instant::now();
-    let mut client = server.connect();
-    client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(
-        client.wait_for_reset(start).is_some(),
-        "still open after {DEADLINE:?}"
-    );
-    assert_not_before(start, Duration::from_millis(500));
-    assert_eq!(client.read_to_any_end().1, End::Reset);
 }
 
 #[test]

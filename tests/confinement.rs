@@ -61,6 +61,9 @@ const LEAVING: &[&str] = &[
     "/direct",
     "/direct-absolute",
     "/etc-passwd",
+    "/relative-passwd",
+    "/home-absolute/secret",
+    "/home-absolute/www/d/x.txt",
     "/folder/secret",
     "/folder/",
     "/folder/index.html",
@@ -106,6 +109,8 @@ fn leaving_home() -> Home {
     home.link("direct", "../secret");
     home.link("direct-absolute", home.absolute("secret"));
     home.link("etc-passwd", "/etc/passwd");
+    home.link("relative-passwd", "../../../../../../../../etc/passwd");
+    home.link("home-absolute", home.absolute(""));
     home.link("folder", "../out");
     home.link("folder-absolute", home.absolute("out"));
     home.link("slash", "/");

@@ -1,13 +1,13 @@
 //! A snapshot as JSON, for scripts and tests.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, iter, time::Duration};
 
 use super::{
     close_reason::CloseReason,
     counters::Count,
     histogram::{PERCENTILES, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
-    snapshot::{Facts, OpenConnections, Snapshot, Totals},
+    snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot, Totals},
     story::{Story, ToldRequest},
 };
 use crate::http::status::Status;
@@ -38,8 +38,10 @@ pub fn json(snapshot: &Snapshot) -> String {
     object(members) + "\n"
 }
 
-fn open(open: &OpenConnections) -> String {
-    object([("count", open.count())].into_iter().chain(open.states()))
+fn open(open: &OpenCounts) -> String {
+    let states = OPEN_STATES.map(|(state, _)| state);
+    let count = open.iter().sum();
+    object(iter::once(("count", count)).chain(states.into_iter().zip(*open)))
 }
 
 fn totals(totals: &Totals) -> Vec<Member> {

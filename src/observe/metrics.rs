@@ -7,7 +7,7 @@ use super::{
     counters::Count,
     histogram::requests_bucket_span,
     kernel::{KernelView, SOCKET_STATES},
-    snapshot::{Snapshot, Totals},
+    snapshot::{OPEN_STATES, Snapshot, Totals},
 };
 use crate::http::status::Status;
 
@@ -37,7 +37,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) {
     let totals = &snapshot.totals;
     let help = "Open connections by what they wait for.";
     text.metric("connections", "gauge", help);
-    for (state, count) in snapshot.open().states() {
+    for ((state, _), count) in OPEN_STATES.iter().zip(snapshot.open()) {
         text.sample("connections", format_args!("{{state=\"{state}\"}}"), count);
     }
     let help = "Open connections allowed.";

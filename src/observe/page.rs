@@ -80,7 +80,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
         ),
         (
             "open connections",
-            grouped(snapshot.open().count()),
+            grouped(snapshot.open().iter().sum()),
             format!("of {}", grouped(snapshot.facts.connections_max)),
         ),
         (
@@ -160,7 +160,7 @@ fn limits(snapshot: &Snapshot) -> String {
             part.min(1.0)
         )
     };
-    let open = snapshot.open().count();
+    let open = snapshot.open().iter().sum();
     let connections = near("Open connections", open, facts.connections_max, grouped);
     let kept = facts.cache_bytes.get();
     let files = near("Cache of files", kept, facts.cache_bytes_max, bytes);

@@ -64,7 +64,7 @@ pub struct Snapshot {
     /// How long the server has been serving.
     pub uptime: Duration,
     /// Open connections of each worker.
-    pub workers: Vec<OpenConnections>,
+    pub workers: Vec<OpenCounts>,
     /// What was counted since the start.
     pub totals: Totals,
     /// The kernel's view, where it can be had.
@@ -74,35 +74,17 @@ pub struct Snapshot {
     pub stories: Vec<(Duration, Story)>,
 }
 
-/// Open connections by what they wait for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenConnections {
-    /// For a next request.
-    pub idle: u64,
-    /// For the rest of a request, or for the first one.
-    pub reading: u64,
-    /// For the client to take the response.
-    pub writing: u64,
-    /// For the client to close its side too.
-    pub lingering: u64,
-}
+/// What an open connection may be waited for: each by its name, and one sentence
+/// for a learner.
+pub const OPEN_STATES: [(&str, &str); 4] = [
+    ("idle", "kept alive, waiting for a next request"),
+    ("reading", "a request is on its way in"),
+    ("writing", "a response is on its way out"),
+    ("lingering", "closed by us, until the client closes too"),
+];
 
-impl OpenConnections {
-    /// All of them.
-    pub fn count(&self) -> u64 {
-        self.idle + self.reading + self.writing + self.lingering
-    }
-
-    /// Each state's name and count.
-    pub fn states(&self) -> [(&'static str, u64); 4] {
-        [
-            ("idle", self.idle),
-            ("reading", self.reading),
-            ("writing", self.writing),
-            ("lingering", self.lingering),
-        ]
-    }
-}
+/// Open connections, in the order of [`OPEN_STATES`].
+pub type OpenCounts = [u64; OPEN_STATES.len()];
 
 /// What was counted since the start, over all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -166,26 +148,21 @@ impl Facts {
     }
 }
 
-fn open(worker: &Counters) -> OpenConnections {
-    OpenConnections {
-        idle: worker.idle.get(),
-        reading: worker.reading.get(),
-        writing: worker.writing.get(),
-        lingering: worker.lingering.get(),
-    }
+fn open(worker: &Counters) -> OpenCounts {
+    let gauges = [
+        &worker.idle,
+        &worker.reading,
+        &worker.writing,
+        &worker.lingering,
+    ];
+    gauges.map(Gauge::get)
 }
 
 impl Snapshot {
     /// Open connections of all workers.
-    pub fn open(&self) -> OpenConnections {
-        let mut all = OpenConnections::default();
-        for worker in &self.workers {
-            all.idle += worker.idle;
-            all.reading += worker.reading;
-            all.writing += worker.writing;
-            all.lingering += worker.lingering;
-        }
-        all
+    pub fn open(&self) -> OpenCounts {
+        let of_all = |state| self.workers.iter().map(|open| open[state]).sum();
+        std::array::from_fn(of_all)
     }
 }
 
@@ -255,7 +232,7 @@ mod tests {
         let first = totals[Count::Requests] - totals[Count::RequestsReused];
         assert_eq!(first, 2 * 303);
         assert_eq!(totals.since(totals), Totals::default());
-        assert_eq!(snapshot.open().count(), 2 * 37);
+        assert_eq!(snapshot.open().iter().sum::<u64>(), 2 * 37);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::figures::{grouped, reuse, share};
 use crate::observe::{
     histogram::requests_bucket_span,
     history::History,
-    snapshot::{OpenConnections, Snapshot},
+    snapshot::{OPEN_STATES, OpenCounts, Snapshot},
 };
 
 /// Squares in the row of a worker; with more connections a square stands for
@@ -16,27 +16,22 @@ const SQUARE: u64 = 10;
 
 /// One square a connection, a row a worker.
 pub fn open_connections(snapshot: &Snapshot) -> String {
-    let most = snapshot.workers.iter().map(OpenConnections::count).max();
+    let count = |worker: &OpenCounts| worker.iter().sum::<u64>();
+    let most = snapshot.workers.iter().map(count).max();
     let each = most.unwrap_or(0).div_ceil(SQUARES_MAX).max(1);
     let a_square = match each {
         1 => "a square a connection".to_owned(),
         _ => format!("a square for {} connections", grouped(each)),
     };
-    let words = [
-        "kept alive, waiting for a next request",
-        "a request is on its way in",
-        "a response is on its way out",
-        "closed by us, until the client closes too",
-    ];
-    let legend: String = (snapshot.open().states().into_iter().zip(words))
-        .map(|((state, count), words)| {
+    let legend: String = (OPEN_STATES.iter().zip(snapshot.open()))
+        .map(|((state, words), count)| {
             let count = grouped(count);
             format!("<li><i class=\"{state}\"></i><b>{count} {state}</b> {words}")
         })
         .collect();
     let rows: String = (snapshot.workers.iter().enumerate())
         .map(|(number, worker)| {
-            let (count, squares) = (grouped(worker.count()), squares(worker, each));
+            let (count, squares) = (grouped(count(worker)), squares(worker, each));
             format!(
                 "<div class=\"worker\"><span>worker {number}</span><b>{count}</b>{squares}</div>\n"
             )
@@ -48,15 +43,11 @@ pub fn open_connections(snapshot: &Snapshot) -> String {
     )
 }
 
-fn squares(worker: &OpenConnections, each: u64) -> String {
+fn squares(worker: &OpenCounts, each: u64) -> String {
     // Rounded up, so that a single connection is always seen.
-    let runs = worker
-        .states()
-        .map(|(state, count)| (state, count.div_ceil(each)));
-    let squares = runs
-        .into_iter()
-        .rev()
-        .flat_map(|(state, count)| (0..count).map(move |_| state));
+    let runs = worker.map(|count| count.div_ceil(each));
+    let squares = (OPEN_STATES.iter().zip(runs).rev())
+        .flat_map(|((state, _), count)| (0..count).map(move |_| state));
     let rects: String = (squares.zip(0..))
         .map(|(state, place)| {
             let x = place % LINE_SQUARES * SQUARE + 1;
@@ -64,7 +55,7 @@ fn squares(worker: &OpenConnections, each: u64) -> String {
             format!("<rect class=\"{state}\" x=\"{x}\" y=\"{y}\" width=\"8\" height=\"8\"/>")
         })
         .collect();
-    let lines = runs.map(|(_, count)| count).iter().sum::<u64>();
+    let lines = runs.iter().sum::<u64>();
     let lines = lines.div_ceil(LINE_SQUARES).max(1);
     let (width, height) = (LINE_SQUARES * SQUARE, lines * SQUARE);
     format!("<svg viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{rects}</svg>")

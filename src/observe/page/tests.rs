@@ -76,7 +76,7 @@ fn rates_are_those_of_the_last_seconds() {
 fn a_picture_of_many_connections_stays_small() {
     let mut snapshot = fixture::snapshot();
     for worker in &mut snapshot.workers {
-        worker.idle = 1_000_000;
+        worker[0] = 1_000_000;
     }
     let html = page(&snapshot, &History::default());
     assert!(html.len() < 150_000, "{}", html.len());

@@ -46,6 +46,8 @@ mod watch;
 
 use std::io;
 
+use crate::http::content_coding::NoneAcceptable;
+
 pub use self::{
     content::{Content, MEMORY_BYTES_MAX},
     folder::{ENTRIES_MAX, Folder},
@@ -88,6 +90,12 @@ pub enum Refusal {
     Exhausted(io::Error),
     /// The system failed: 500.
     Failed(io::Error),
+}
+
+impl From<NoneAcceptable> for Refusal {
+    fn from(_: NoneAcceptable) -> Refusal {
+        Refusal::NotAcceptable
+    }
 }
 
 impl From<listing::Full> for Refusal {

@@ -11,7 +11,7 @@ use super::{
     root::{FileIdentity, Opened, Root},
     watch::{Watch, is_settled},
 };
-use crate::http::content_coding::{AcceptEncoding, ContentCoding, NoneAcceptable, PerCoding};
+use crate::http::content_coding::{AcceptEncoding, ContentCoding, PerCoding};
 
 /// A file with the variants that lie beside it.
 #[derive(Debug)]
@@ -55,9 +55,7 @@ impl Resource {
 
     /// The best representation that is accepted.
     pub(super) fn select(self: Arc<Self>, accept: AcceptEncoding) -> Result<Selected, Refusal> {
-        let coding = accept
-            .choose(|coding| self.variant(coding).is_some())
-            .map_err(|NoneAcceptable| Refusal::NotAcceptable)?;
+        let coding = accept.choose(|coding| self.variant(coding).is_some())?;
         Ok(Selected {
             resource: self,
             coding,
@@ -178,12 +176,21 @@ impl Loader<'_> {
                 *body = Some(Body::read(file, identity)?);
             }
         }
-        let settled = bodies
-            .iter()
-            .flatten()
-            .chain([&original])
-            .all(|body| is_settled(&body.identity, self.now));
-        let resource = Arc::new(self.assemble(loading, original, bodies, settled));
+        let is_settled = |body: &Body| is_settled(&body.identity, self.now);
+        let settled = bodies.iter().flatten().all(is_settled) && is_settled(&original);
+        let varies = bodies.iter().any(Option::is_some);
+        let original = self.describe(&loading, original, None, varies);
+        let mut variants = PerCoding::<Option<Representation>>::default();
+        let each = ContentCoding::ALL.into_iter().zip(bodies);
+        for ((coding, body), variant) in each.zip(&mut variants) {
+            *variant = body.map(|body| self.describe(&loading, body, Some(coding), varies));
+        }
+        let resource = Arc::new(Resource {
+            original,
+            variants: varies.then(|| Box::new(variants)),
+            watch: loading.watch(self.turn),
+            settled,
+        });
         if settled {
             Ok(Loaded::Lasting(resource))
         } else {
@@ -197,7 +204,7 @@ impl Loader<'_> {
     fn load_chosen(&self, mut loading: Loading, file: File) -> Result<Loaded, Refusal> {
         let mut chosen = (file, loading.identity);
         let mut chosen_coding = None;
-        while let Some(coding) = self.choose(&loading)? {
+        while let Some(coding) = self.accept.choose(|coding| loading.has(coding))? {
             if let Some(sibling) = self.open_sibling(&loading, coding)? {
                 chosen = sibling;
                 chosen_coding = Some(coding);
@@ -208,29 +215,17 @@ impl Loader<'_> {
         }
         let (file, identity) = chosen;
         let mut codings = ContentCoding::ALL.into_iter();
-        let representation = self.descriptions.describe(
-            Body::read(file, identity)?,
-            Circumstances {
-                content_type: &loading.content_type,
-                coding: chosen_coding,
-                varies: codings.any(|coding| loading.has(coding)),
-                now: self.now,
-            },
-        );
+        let varies = codings.any(|coding| loading.has(coding));
+        let body = Body::read(file, identity)?;
+        let original = self.describe(&loading, body, chosen_coding, varies);
         let resource = Arc::new(Resource {
-            original: representation,
+            original,
             variants: None,
             watch: loading.watch(self.turn),
             settled: false,
         });
         let coding = None;
         Ok(Loaded::Once(Found::File(Selected { resource, coding })))
-    }
-
-    fn choose(&self, loading: &Loading) -> Result<Option<ContentCoding>, Refusal> {
-        self.accept
-            .choose(|coding| loading.has(coding))
-            .map_err(|NoneAcceptable| Refusal::NotAcceptable)
     }
 
     /// Opens the sibling in `coding`: a regular file beneath the root, not
@@ -263,37 +258,20 @@ impl Loader<'_> {
         }
     }
 
-    fn assemble(
+    fn describe(
         &self,
-        loading: Loading,
-        original: Body,
-        bodies: PerCoding<Option<Body>>,
-        settled: bool,
-    ) -> Resource {
-        let varies = bodies.iter().any(Option::is_some);
-        let describe = |body, coding| {
-            self.descriptions.describe(
-                body,
-                Circumstances {
-                    content_type: &loading.content_type,
-                    coding,
-                    varies,
-                    now: self.now,
-                },
-            )
+        loading: &Loading,
+        body: Body,
+        coding: Option<ContentCoding>,
+        varies: bool,
+    ) -> Representation {
+        let about = Circumstances {
+            content_type: &loading.content_type,
+            coding,
+            varies,
+            now: self.now,
         };
-        let original = describe(original, None);
-        let mut variants = PerCoding::<Option<Representation>>::default();
-        let each = ContentCoding::ALL.into_iter().zip(bodies);
-        for ((coding, body), variant) in each.zip(&mut variants) {
-            *variant = body.map(|body| describe(body, Some(coding)));
-        }
-        Resource {
-            original,
-            variants: varies.then(|| Box::new(variants)),
-            watch: loading.watch(self.turn),
-            settled,
-        }
+        self.descriptions.describe(body, about)
     }
 }
 

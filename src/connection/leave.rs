@@ -43,9 +43,9 @@ impl<T: Transport> Connection<T> {
         matches!(self.state, State::Idle { .. }) || self.silent_since().is_some()
     }
 
-    /// The server is stopping at `now`: a connection that is not owed a response
-    /// ends; the others end with the one they are owed.
-    pub fn drain(&self, now: Instant) -> Option<CloseReason> {
+    /// Whether it ends, the server being told to stop, `now`: who is owed a
+    /// response ends with that.
+    pub fn is_dismissed(&self, now: Instant) -> bool {
         match &self.state {
             // Its next request may be on its way, the more so where it asks one
             // after another.
@@ -54,8 +54,7 @@ impl<T: Transport> Connection<T> {
                     ..STEADY_REQUESTS_MIN => DRAIN_IDLE_MAX,
                     STEADY_REQUESTS_MIN.. => STEADY_IDLE_MAX,
                 };
-                let is_over = now.saturating_duration_since(*since) >= idle_max;
-                is_over.then_some(CloseReason::Draining)
+                now.saturating_duration_since(*since) >= idle_max
             }
             // Its first request may be on its way: it has the header time-out,
             // which is a short one by now.
@@ -64,26 +63,26 @@ impl<T: Transport> Connection<T> {
                     && self.identity.requests == 0
                     && self.identity.waited.is_zero() =>
             {
-                None
+                false
             }
             // A whole request may lie there for which there was no descriptor:
             // there may be one now, and at its time-out it is told.
-            State::ReadingHead(reading) if reading.unjudged => None,
-            State::ReadingHead(_) => Some(CloseReason::Draining),
+            State::ReadingHead(reading) if reading.unjudged => false,
+            State::ReadingHead(_) => true,
             // Closing under a client that still sends would take back the
             // response it was given last; this wait is short as it is.
             State::DiscardingBody(_)
             | State::ReadingFolder(_)
             | State::Writing(_)
-            | State::Lingering(_) => None,
+            | State::Lingering(_) => false,
         }
     }
 
-    /// Ends for `reason`, though its last response did not say that it is the
-    /// last: part of it may still be on its way, and a close would take it back if
-    /// a further request crossed it.
-    pub fn leave(&mut self, reason: CloseReason, desk: &Desk) -> Fate {
-        let ended = self.end(reason, false, desk);
+    /// Ends, though its last response did not say that it is the last: part of it
+    /// may still be on its way, and a close would take it back if a further request
+    /// crossed it.
+    pub fn leave(&mut self, desk: &Desk) -> Fate {
+        let ended = self.end(CloseReason::Draining, false, desk);
         ended.break_value().unwrap_or(Fate::Reading)
     }
 }

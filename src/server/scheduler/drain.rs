@@ -36,7 +36,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Lets those go who are not owed a response, in a sweep that has `begun`.
     pub(super) fn dismiss(&mut self, begun: Instant) {
         for place in 0..self.table.end() {
-            let ends = |slot: &Slot<T>| slot.connection.drain(self.desk.now).is_some();
+            let ends = |slot: &Slot<T>| slot.connection.is_dismissed(self.desk.now);
             if !self.table.get(place).is_some_and(ends) {
                 continue;
             }
@@ -52,8 +52,8 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
                 continue;
             };
             let before = idle_since(slot.connection.state());
-            if let Some(reason) = slot.connection.drain(self.desk.now) {
-                let fate = slot.connection.leave(reason, &self.desk);
+            if slot.connection.is_dismissed(self.desk.now) {
+                let fate = slot.connection.leave(&self.desk);
                 self.settle(place, fate, before);
             }
         }

@@ -61,7 +61,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> io::Result<()> {
-    let begin = Instant::now();
     let quick = arguments.has("--quick");
     let rounds = arguments
         .count("--rounds", if quick { 1 } else { 3 })
@@ -111,11 +110,6 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     }
     report::write_figures(&head, &cells)?;
     picture::draw(&head, &cells)?;
-    println!(
-        "took {:.0} s, load average {}",
-        begin.elapsed().as_secs_f64(),
-        machine::load_average()
-    );
     Ok(())
 }
 

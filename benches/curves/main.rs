@@ -22,7 +22,7 @@ use rig::site::Site;
 use rig::{idle, load, machine, servers};
 use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const HELP: &str = "cargo bench --bench curves -- [OPTIONS]
   --quick           one short round: under a minute, and only a hint
@@ -44,7 +44,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> io::Result<()> {
-    let begin = Instant::now();
     let effort = arguments.effort(3, Duration::from_secs(1));
     if load::version().is_none() {
         println!("curves: wrk is not installed: skipped");
@@ -86,10 +85,5 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let head = format!("{}; {}", machine::description(), versions.join(", "));
     report::write_figures(&head, &results)?;
     report::draw(&head, &results)?;
-    println!(
-        "took {:.0} s, load average {}",
-        begin.elapsed().as_secs_f64(),
-        machine::load_average()
-    );
     Ok(())
 }

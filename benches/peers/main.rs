@@ -22,7 +22,7 @@ use rig::site::Site;
 use rig::{idle, load, machine, servers};
 use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
   --quick           one short round: under a minute, and only a hint
@@ -43,7 +43,6 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             .for_each(|row| println!("{:16}{}", row.name, row.title));
         return Ok(());
     }
-    let begin = Instant::now();
     let effort = arguments.effort(5, Duration::from_secs(2));
     let Some(wrk) = load::version() else {
         println!("peers: wrk is not installed: skipped");
@@ -83,10 +82,5 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     };
     report::write_figures(&head, &results)?;
     picture::draw(&head, &results)?;
-    println!(
-        "took {:.0} s, load average {}",
-        begin.elapsed().as_secs_f64(),
-        machine::load_average()
-    );
     Ok(())
 }

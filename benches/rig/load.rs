@@ -4,7 +4,7 @@ use crate::rig::cpu::{Place, Processors};
 use crate::rig::interruption;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -88,21 +88,13 @@ pub fn run(
     let script = state.join("load.lua");
     fs::write(&script, script_for(load))?;
     let mut command = Command::new("wrk");
-    command
-        .arg("-t")
-        .arg(load.threads.to_string())
-        .arg("-c")
-        .arg(load.connections.to_string());
     // wrk counts whole seconds; a shorter run is ended by the signal it takes for that.
+    let seconds = format!("{}s", duration.as_secs_f64().ceil() + 1.0);
     command
-        .arg("-d")
-        .arg(format!("{}s", duration.as_secs_f64().ceil() + 1.0))
-        .arg("--timeout")
-        .arg(REQUEST_TIMEOUT);
-    load.lines.iter().for_each(|line| {
-        command.arg("-H").arg(line);
-    });
-    command
+        .args(["-t", &load.threads.to_string()])
+        .args(["-c", &load.connections.to_string()])
+        .args(["-d", &seconds, "--timeout", REQUEST_TIMEOUT])
+        .args(load.lines.iter().flat_map(|line| ["-H", line]))
         .arg("-s")
         .arg(&script)
         .arg(format!("http://{address}{}", load.path));
@@ -115,24 +107,15 @@ pub fn run(
     } else {
         Place::Anywhere
     };
-    let mut child = processors.within(place, || command.spawn())?;
+    let child = processors.within(place, || command.spawn())?;
     std::thread::sleep(duration);
     if let Some(pid) = Pid::from_raw(child.id() as i32) {
         let _ = kill_process(pid, Signal::INT);
     }
-    let (mut said, mut complained) = (String::new(), String::new());
-    child
-        .stdout
-        .take()
-        .map(|mut pipe| pipe.read_to_string(&mut said))
-        .transpose()?;
-    child
-        .stderr
-        .take()
-        .map(|mut pipe| pipe.read_to_string(&mut complained))
-        .transpose()?;
-    child.wait()?;
+    let output = child.wait_with_output()?;
     interruption::unless_interrupted()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
     read_outcome(&said).ok_or_else(|| io::Error::other(format!("wrk failed: {complained}{said}")))
 }
 

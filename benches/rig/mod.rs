@@ -23,11 +23,12 @@ pub mod servers;
 pub mod site;
 pub mod summary;
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Instant};
 
 use arguments::Arguments;
 
-/// Runs the bench of this name, if the arguments of the process ask for that.
+/// Runs the bench of this name, if the arguments of the process ask for that, and
+/// says how long it took.
 pub fn run(name: &str, help: &str, bench: fn(&Arguments) -> io::Result<()>) -> ExitCode {
     let arguments = Arguments::of_this_process();
     limit::serve_if_asked(&arguments);
@@ -39,8 +40,16 @@ pub fn run(name: &str, help: &str, bench: fn(&Arguments) -> io::Result<()>) -> E
         println!("{name}: run by `cargo bench --bench {name}`");
         return ExitCode::SUCCESS;
     }
+    let begin = Instant::now();
     match interruption::end_on_signal().and_then(|()| bench(&arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            let seconds = begin.elapsed().as_secs_f64();
+            println!(
+                "took {seconds:.0} s, load average {}",
+                machine::load_average()
+            );
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("{name}: {error}");
             ExitCode::FAILURE

@@ -73,28 +73,6 @@ fn the_date_follows_the_clock() {
 }
 
 #[test]
-fn head_has_the_head_of_get() {
-    let server = Server::build()
-        .file("a.html", "a")
-        .file("large.bin", vec![7; 2 << 20])
-        .file("folder/index.html", "")
-        .start();
-    check(
-        &["/a.html", "/large.bin", "/folder", "/folder/", "/none"],
-        |target| {
-            let mut client = server.connect();
-            let get = client.get(target);
-            let head = client.request("HEAD", target, "");
-            equal("the body", head.body.len(), 0)?;
-            equal("the status", head.status, get.status)?;
-            equal("the fields", head.timeless().1, get.timeless().1)?;
-            client.assert_open();
-            Ok(())
-        },
-    );
-}
-
-#[test]
 fn fields_of_the_operator_stand_in_every_response() {
     let server = Server::build()
         .file("index.html", "home")

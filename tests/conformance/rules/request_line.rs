@@ -138,6 +138,11 @@ pub fn rules() -> Vec<Rule> {
                     head("GET /a.txt HTTP/1.0", "Connection: keep-alive\r\n"),
                 )
                 .says("connection", "keep-alive"),
+                kept(
+                    200,
+                    head("GET /a.txt HTTP/1.0", "Connection: Keep-Alive\r\n"),
+                ),
+                closed(200, head("GET /a.txt HTTP/1.0", "Connection: close\r\n")),
                 closed(
                     200,
                     head("GET /a.txt HTTP/1.0", "Connection: keep-alive, close\r\n"),

@@ -30,17 +30,9 @@ pub struct Outcome {
     pub waited_in: Option<&'static str>,
 }
 
-/// How much the client takes at a time.
-pub trait Appetite {
-    /// Room to be made once nothing more can be written; 0 is a stall.
-    fn bytes(&mut self) -> usize;
-}
-
-impl<F: FnMut() -> usize> Appetite for F {
-    fn bytes(&mut self) -> usize {
-        self()
-    }
-}
+/// How much the client takes at a time: the room to be made once nothing more can
+/// be written; 0 is a stall.
+pub type Appetite<'a> = dyn FnMut() -> usize + 'a;
 
 /// A connection under way, and its poll.
 pub struct Run<'d> {
@@ -67,15 +59,14 @@ impl Run<'_> {
     }
 
     /// Serves until nothing more happens, for a client that goes on reading.
-    pub fn rest(&mut self, appetite: &mut dyn Appetite) -> Fate {
+    pub fn rest(&mut self, appetite: &mut Appetite<'_>) -> Fate {
         let mut fate = Fate::Reading;
         for _ in 0..TURNS_MAX {
             fate = self.settle(fate);
             if fate != Fate::Writing {
                 return fate;
             }
-            let bytes = appetite.bytes();
-            self.wire.borrow_mut().make_room(bytes);
+            self.wire.borrow_mut().make_room(appetite());
         }
         panic!("no rest after {TURNS_MAX} turns");
     }
@@ -115,9 +106,9 @@ impl Run<'_> {
 pub fn run<'p>(
     desk: &mut Desk,
     pieces: impl Iterator<Item = &'p [u8]>,
-    appetite: &mut dyn Appetite,
+    appetite: &mut Appetite<'_>,
 ) -> Outcome {
-    let mut run = Run::new(desk, appetite.bytes());
+    let mut run = Run::new(desk, appetite());
     let mut fate = Fate::Reading;
     for piece in pieces {
         run.wire.borrow_mut().arrive(piece);

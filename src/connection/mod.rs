@@ -280,6 +280,7 @@ impl<T: Transport> Connection<T> {
 
     /// Its time is up: says so where the client waits for an answer.
     pub fn expire(&mut self, desk: &mut Desk) -> Fate {
+        desk.budget = Budget::new(desk.share_bytes);
         let reason = match &self.state {
             State::ReadingHead(reading) if !reading.has_begun() => {
                 return Fate::Closed(CloseReason::HeaderTimeout);
@@ -294,7 +295,11 @@ impl<T: Transport> Connection<T> {
             }
             State::ReadingHead(_) => CloseReason::HeaderTimeout,
             State::DiscardingBody(_) => CloseReason::BodyTimeout,
-            State::ReadingFolder(_) => return self.expire_folder(desk),
+            // It was not finished in time: too many others are being made. The
+            // client may ask again.
+            State::ReadingFolder(_) => {
+                return fate(self.folder_read(Err(Refusal::NoRoom), desk));
+            }
             State::Writing(_) => return self.expire_writing(desk),
             State::Idle { .. } => return Fate::Closed(CloseReason::IdleTimeout),
             State::Lingering(lingering) => return Fate::Closed(lingering.reason),
@@ -310,7 +315,6 @@ impl<T: Transport> Connection<T> {
     /// a default receive buffer and less than some 2,000 bytes a second ends
     /// here, even if that is more than the least rate.
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
-        desk.budget = Budget::new(desk.share_bytes);
         match (fate(self.write(desk)), &self.state) {
             (Fate::Closed(reason), _) => Fate::Closed(reason),
             (_, State::Writing(writing)) if writing.progress_at < desk.now => {
@@ -319,13 +323,6 @@ impl<T: Transport> Connection<T> {
             }
             (fate, _) => fate,
         }
-    }
-
-    /// The listing of a large folder was not finished in time: too many others
-    /// are being made. The client may ask again.
-    fn expire_folder(&mut self, desk: &mut Desk) -> Fate {
-        desk.budget = Budget::new(desk.share_bytes);
-        fate(self.folder_read(Err(Refusal::NoRoom), desk))
     }
 }
 

@@ -5,9 +5,9 @@ mod support;
 
 use std::{io::Write, net::TcpStream};
 
+use stdhttpd::server::descriptors::raise_limit;
 use support::{
-    Process, Server, connect_from, content, lift_descriptor_limit,
-    process::receive_queues_are_empty, wait_until,
+    Process, Server, connect_from, content, process::receive_queues_are_empty, wait_until,
 };
 
 const IDLE: usize = 1_000;
@@ -25,7 +25,7 @@ fn numbers(line: &str) -> Vec<usize> {
 
 #[test]
 fn with_every_term_filled_it_stays_below_its_bounds() {
-    if lift_descriptor_limit() < 8_000 {
+    if raise_limit() < 8_000 {
         println!("not tried: too few descriptors");
         return;
     }

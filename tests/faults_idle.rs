@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Process, Server, lift_descriptor_limit, wait_until};
+use stdhttpd::server::descriptors::raise_limit;
+use support::{Process, Server, wait_until};
 
 /// So many where 20,000 descriptors may be had, here and in the server, ...
 const CONNECTIONS: usize = 19_000;
@@ -64,7 +65,7 @@ fn newcomers_p99(server: &Server) -> Duration {
 
 #[test]
 fn thousands_of_idle_connections_cost_next_to_nothing() {
-    let limit = lift_descriptor_limit();
+    let limit = raise_limit();
     let fits = |count: &usize| (count + DESCRIPTORS_BESIDE) as u64 <= limit;
     let Some(connections) = [CONNECTIONS, CONNECTIONS_FEWER].into_iter().find(fits) else {
         println!("not tried: only {limit} descriptors");

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Client, Process, Server, client::End, connect_from, content, lift_descriptor_limit};
+use stdhttpd::server::descriptors::raise_limit;
+use support::{Client, Process, Server, client::End, connect_from, content};
 
 /// How far behind its deadline a connection may be cut. The aim is 0.25 s; the
 /// rest is for a machine that is busy with other tests.
@@ -171,7 +172,7 @@ fn crowd(server: &Server, host: u8, count: usize, start: &str) -> Vec<TcpStream>
 
 #[test]
 fn nobody_else_notices_a_crowd_of_slow_clients() {
-    let limit = lift_descriptor_limit();
+    let limit = raise_limit();
     if limit < 8_000 {
         println!("not tried: only {limit} descriptors");
         return;

@@ -2,13 +2,14 @@
 
 mod support;
 
-use support::{Client, Server, lift_descriptor_limit};
+use stdhttpd::server::descriptors::raise_limit;
+use support::{Client, Server};
 
 const CONNECTIONS: usize = 2_000;
 
 #[test]
 fn one_worker_serves_thousands_of_open_connections() {
-    let descriptors = lift_descriptor_limit();
+    let descriptors = raise_limit();
     assert!(descriptors >= CONNECTIONS as u64 + 200, "{descriptors}");
     let server = Server::with_page("--threads 1");
     let mut clients: Vec<Client> = (0..CONNECTIONS)

@@ -19,10 +19,11 @@ use rig::arguments::Arguments;
 use rig::cpu::Processors;
 use rig::servers::Server;
 use rig::site::Site;
-use rig::{idle, load, machine, servers};
+use rig::{load, machine, servers};
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
+use stdhttpd::server::descriptors;
 
 const HELP: &str = "cargo bench --bench curves -- [OPTIONS]
   --quick           one short round: under a minute, and only a hint
@@ -54,7 +55,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         machine::description(),
         machine::load_average()
     );
-    idle::raise_descriptor_limit();
+    descriptors::raise_limit();
     let shown: Vec<String> = SHOWN
         .iter()
         .map(|server| server.name().to_owned())

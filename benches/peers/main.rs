@@ -19,10 +19,11 @@ use rig::arguments::Arguments;
 use rig::cpu::Processors;
 use rig::servers::Server;
 use rig::site::Site;
-use rig::{idle, load, machine, servers};
+use rig::{load, machine, servers};
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
+use stdhttpd::server::descriptors;
 
 const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
   --quick           one short round: under a minute, and only a hint
@@ -53,7 +54,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         machine::description(),
         machine::load_average()
     );
-    let descriptors = idle::raise_descriptor_limit();
+    let descriptors = descriptors::raise_limit();
     let found = servers::present(arguments.list("--only").as_deref());
     found
         .iter()

@@ -1,7 +1,6 @@
 //! Connections that are open, answered once, and silent since.
 
 use crate::rig::client::Connection;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -44,19 +43,4 @@ impl Drop for Idle {
             let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
     }
-}
-
-/// Raises this process's limit of open files, which its children inherit, to the hard one. Returns the new limit.
-pub fn raise_descriptor_limit() -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let now = if setrlimit(Resource::Nofile, raised).is_ok() {
-        limit.maximum
-    } else {
-        limit.current
-    };
-    now.unwrap_or(u64::MAX)
 }

@@ -17,7 +17,7 @@ pub mod strace;
 use std::time::{Duration, Instant};
 
 pub use client::Client;
-pub use crowd::{connect_from, lift_descriptor_limit};
+pub use crowd::connect_from;
 pub use process::Process;
 pub use reply::{Kind, Reply};
 pub use server::{Server, binary, run};

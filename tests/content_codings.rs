@@ -213,11 +213,7 @@ fn a_sibling_older_than_its_file_is_not_used() {
             .file("a.txt.gz", "GZIP")
             .args(args)
             .start();
-        let touch = |name: &str, time: SystemTime| {
-            let path = server.root().join(name);
-            let file = fs::File::options().write(true).open(path).expect("opened");
-            file.set_modified(time).expect("a time");
-        };
+        let touch = |name: &str, time| support::touch(server.root().join(name), time);
         let mut client = server.connect();
         for (file, sibling, used) in [
             (now, now + Duration::from_nanos(1), true),

@@ -24,14 +24,9 @@ const TIME: Duration = Duration::from_secs(3);
 fn small_requests_are_not_starved_by_downloads() {
     let server = Server::build()
         .file("small.bin", content(1_024))
-        .file("large.bin", "")
+        .sparse_file("large.bin", LARGE)
         .args("--threads 1")
         .start();
-    let large = std::fs::File::options()
-        .write(true)
-        .open(server.root().join("large.bin"))
-        .expect("a file");
-    large.set_len(LARGE).expect("a length");
     let address = server.address();
     let stop = Arc::new(AtomicBool::new(false));
     let received = Arc::new(AtomicU64::new(0));

@@ -125,9 +125,7 @@ fn kernel_bytes() -> usize {
 #[test]
 fn two_hundred_stuck_readers_pin_less_than_a_hundred_mebibytes() {
     const STUCK: usize = 200;
-    let server = Server::build().start();
-    let large = std::fs::File::create(server.root().join("large.bin")).expect("a file");
-    large.set_len(100 << 20).expect("a size");
+    let server = Server::build().sparse_file("large.bin", 100 << 20).start();
     let before = kernel_bytes();
     let stuck: Vec<TcpStream> = (0..STUCK)
         .map(|_| {
@@ -179,10 +177,9 @@ fn nobody_else_notices_a_crowd_of_slow_clients() {
     }
     let server = Server::build()
         .file("index.html", "home")
+        .sparse_file("large.bin", 100 << 20)
         .args("--threads 2 --header-timeout 60 --body-timeout 60 --write-timeout 60")
         .start();
-    let large = std::fs::File::create(server.root().join("large.bin")).expect("a file");
-    large.set_len(100 << 20).expect("a size");
     let mut heads = crowd(&server, 2, HEADS, "GET / HTTP/1.1\r\nHost: a\r\n");
     let silent = crowd(&server, 3, SILENT, "");
     let body = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n";

@@ -61,11 +61,7 @@ fn check_same_time(args: &str, size: usize, seconds: u64, also_dates: bool) {
     let server = Server::build().file("a.txt", &old).args(args).start();
     let path = server.root().join("a.txt");
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-    let touch = |path: &Path| {
-        let file = fs::File::options().write(true).open(path).expect("opened");
-        file.set_modified(time).expect("a time");
-    };
-    touch(&path);
+    support::touch(&path, time);
     let mut client = server.connect();
     let first = client.get("/a.txt");
     let tag = first.must("etag").to_owned();
@@ -80,7 +76,7 @@ fn check_same_time(args: &str, size: usize, seconds: u64, also_dates: bool) {
         (metadata.ctime(), metadata.ctime_nsec())
     };
     support::wait_until("the clock of the file system", || {
-        touch(&beside);
+        support::touch(&beside, time);
         changed(&beside) != changed(&path)
     });
     fs::rename(&beside, &path).expect("renamed");
@@ -165,11 +161,7 @@ fn a_file_replaced_with_its_old_size_and_time_is_seen() {
     assert_eq!(client.get("/a.txt").text(), "old content");
     let beside = server.root().join("beside");
     fs::write(&beside, "new content").expect("written");
-    let file = fs::File::options()
-        .write(true)
-        .open(&beside)
-        .expect("opened");
-    file.set_modified(time).expect("an old time");
+    support::touch(&beside, time);
     fs::rename(&beside, &path).expect("renamed");
     assert_eq!(client.get("/a.txt").text(), "new content");
 }

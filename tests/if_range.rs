@@ -3,9 +3,9 @@
 
 mod support;
 
-use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
-use support::{Server, check, content, equal};
+use support::{Server, check, content, equal, touch};
 
 /// The length of the file.
 const LENGTH: usize = 10_000;
@@ -13,10 +13,8 @@ const LENGTH: usize = 10_000;
 #[test]
 fn if_range_guards_a_part() {
     let server = Server::build().file("a.png", content(LENGTH)).start();
-    let path = server.root().join("a.png");
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(784_111_777);
-    let file = fs::File::options().write(true).open(path).expect("opened");
-    file.set_modified(time).expect("a time");
+    let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
+    touch(server.root().join("a.png"), time);
     let tag = server.connect().get("/a.png").must("etag").to_owned();
     let bare = tag.trim_matches('"');
     let rows = [

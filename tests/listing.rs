@@ -64,10 +64,8 @@ fn site() -> support::server::Builder {
         .file("d/.git/config", "hidden")
         .args("--listing");
     for (name, age) in [("b.txt", 1), ("A.png", 4), ("c10.js", 2), ("c9.js", 3)] {
-        let path = builder.root().join("d").join(name);
-        let file = fs::File::options().write(true).open(path).expect("opened");
         let time = UNIX_EPOCH + Duration::from_secs(784_111_777 - age * 86_400);
-        file.set_modified(time).expect("a time");
+        support::touch(builder.root().join("d").join(name), time);
     }
     builder
 }

@@ -157,16 +157,10 @@ const EFFECTS: &[Row] = &[
 ];
 
 fn site() -> support::server::Builder {
-    let builder = Server::build()
+    Server::build()
         .file("index.html", "home")
         .file("a.txt", "text")
-        .file("large.bin", "");
-    let file = fs::File::options()
-        .write(true)
-        .open(builder.root().join("large.bin"));
-    file.and_then(|f| f.set_len(256 << 20))
-        .expect("a sparse file");
-    builder
+        .sparse_file("large.bin", 256 << 20)
 }
 
 #[test]

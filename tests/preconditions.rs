@@ -3,13 +3,9 @@
 
 mod support;
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use support::{Reply, Server, check, date::imf_fixdate, equal};
+use support::{Reply, Server, check, date::imf_fixdate, equal, touch};
 
 /// Sunday, 6 November 1994, 08:49:37, which RFC 9110 writes in three ways.
 const MODIFIED: u64 = 784_111_777;
@@ -17,11 +13,6 @@ const MODIFIED: u64 = 784_111_777;
 const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
-
-fn touch(path: &Path, time: SystemTime) {
-    let file = fs::File::options().write(true).open(path).expect("opened");
-    file.set_modified(time).expect("a time");
-}
 
 /// A small file, a large one and one with a variant, all of the same time.
 fn site() -> Server {
@@ -32,7 +23,7 @@ fn site() -> Server {
         .file("coded.txt.gz", "variant");
     for name in ["a.txt", "large.bin", "coded.txt", "coded.txt.gz"] {
         let time = UNIX_EPOCH + Duration::from_secs(MODIFIED);
-        touch(&builder.root().join(name), time);
+        touch(builder.root().join(name), time);
     }
     builder.start()
 }
@@ -311,7 +302,7 @@ fn files_of_any_time_are_dated_well() {
         let mut builder = Server::build().args(args);
         for (name, time, _) in rows {
             builder = builder.file(name, name);
-            touch(&builder.root().join(name), time);
+            touch(builder.root().join(name), time);
         }
         let server = builder.start();
         for (name, time, expected) in rows {

@@ -96,15 +96,10 @@ fn an_unfinished_body_ends_its_connection() {
 
 #[test]
 fn a_slow_but_steady_reader_is_served() {
-    let builder = Server::build()
-        .file("large.bin", "")
-        .args("--write-timeout 2");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(builder.root().join("large.bin"));
-    file.and_then(|f| f.set_len(80 << 20))
-        .expect("a sparse file");
-    let server = builder.start();
+    let server = Server::build()
+        .sparse_file("large.bin", 80 << 20)
+        .args("--write-timeout 2")
+        .start();
     let mut client = server.connect();
     client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
     // Half as long again as the time-out, in steps of a twentieth of it.

@@ -14,7 +14,11 @@ pub mod reply;
 pub mod server;
 pub mod strace;
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
 
 pub use client::Client;
 pub use crowd::connect_from;
@@ -55,6 +59,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Sets the time at which a file was modified.
+#[track_caller]
+pub fn touch(path: impl AsRef<Path>, time: SystemTime) {
+    let file = File::options().write(true).open(path).expect("opened");
+    file.set_modified(time).expect("a time");
 }
 
 /// Bytes without a pattern that a misplaced piece could hide in.

@@ -72,6 +72,14 @@ impl Builder {
         self
     }
 
+    /// Puts a file of zeros beneath the root, which takes no room on the disk.
+    pub fn sparse_file(self, path: &str, bytes: u64) -> Builder {
+        let file = std::fs::File::create(self.root.path().join(path));
+        let sized = file.and_then(|file| file.set_len(bytes));
+        sized.expect("a file beneath the root");
+        self
+    }
+
     /// Adds arguments, separated by blanks.
     pub fn args(mut self, args: &str) -> Builder {
         self.args

@@ -67,7 +67,7 @@ fn what_cannot_be_read_is_answered_500_until_it_can() {
     check("/small.txt", "openat2:error=EIO", &small);
     check("/small.txt", "fstat:error=EIO", &small);
     check("/small.txt", "fstat:error=EIO:when=2", &small);
-    check("/small.txt", "preadv:error=EIO", &small);
+    check("/small.txt", "pread64:error=EIO", &small);
     check("/large.bin", "openat2:error=EIO", &large);
     check("/large.bin", "fstat:error=EIO:when=1", &large);
     // A folder: at once, between two of its pieces, and at one of its files.

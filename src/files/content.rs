@@ -1,13 +1,11 @@
 //! The content of a file: read into memory, or sent from its descriptor.
 
-use std::{
-    fs::File,
-    io::{self, IoSliceMut},
-};
+use std::{fs::File, io};
 
 use rustix::{
+    buffer::spare_capacity,
     fs::fstat,
-    io::{preadv, retry_on_intr},
+    io::{pread, retry_on_intr},
 };
 
 use super::root::FileIdentity;
@@ -91,11 +89,8 @@ fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(size)?;
-    bytes.resize(size, 0);
-    let mut more = [0];
-    let buffers = &mut [IoSliceMut::new(&mut bytes), IoSliceMut::new(&mut more)];
-    let read = retry_on_intr(|| preadv(file, buffers, 0))?;
+    bytes.try_reserve_exact(size + 1)?;
+    let read = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), 0))?;
     Ok((read == size).then(|| bytes.into_boxed_slice()))
 }
 

@@ -178,6 +178,8 @@ mod tests {
         check(r#""a, "b""#, &[Malformed]);
         check(r#""a, "b", "c""#, &[Malformed, tag(false, r#""c""#)]);
         check(r#""x,"b",y""#, &[Malformed, Malformed]);
+        // A tag ends with its quote alone.
+        check(r#""a ,"b""#, &[Malformed, tag(false, r#""b""#)]);
     }
 
     proptest! {

@@ -288,6 +288,9 @@ mod tests {
             ("for=192.0.2.1;host=a b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"a\"b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"\\\"", "10.0.0.1"),
+            // An empty element, and a backslash that escapes nothing.
+            (",for=192.0.2.1", "192.0.2.1"),
+            ("by=\\,for=192.0.2.1", "192.0.2.1"),
         ] {
             check_standard(value, expected);
         }

@@ -99,6 +99,8 @@ fn malformed_sets_are_ignored() {
 fn several_ranges() {
     check("bytes=0-1,4-5", several(&[(0, 1), (4, 5)]));
     check("bytes=4-5,0-1", several(&[(4, 5), (0, 1)]));
+    check("bytes=0-1,3-4", several(&[(0, 1), (3, 4)]));
+    check("bytes=3-4,0-1", several(&[(3, 4), (0, 1)]));
     check("bytes= 0-1 ,\t4-5 ", several(&[(0, 1), (4, 5)]));
     check("bytes=,0-1,,4-5,", several(&[(0, 1), (4, 5)]));
     check("bytes=0-0,-1", several(&[(0, 0), (9, 9)]));

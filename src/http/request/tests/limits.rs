@@ -125,6 +125,12 @@ fn fields() {
             head(&format!("X:{}\x01", "b".repeat(100))),
             Err(RequestError::FieldsTooLarge),
         );
+        // The byte that passes the limit, and the one after it.
+        check(head(&format!("X:{}\x01", "b".repeat(19))), Err(MALFORMED));
+        check(
+            head(&format!("X:{}\x01", "b".repeat(20))),
+            Err(RequestError::FieldsTooLarge),
+        );
         check(head("X:\n\r\n"), Err(MALFORMED));
         check(
             head(&format!("X:\n{}", value(40))),

@@ -175,6 +175,23 @@ fn the_kernel_tells_who_paid_for_the_close_though_the_process_is_confined() {
 }
 
 #[test]
+fn a_request_that_is_refused_is_counted_with_its_answer() {
+    let (server, status) = watched("");
+    let (sent, _) = server.connect().send("GET /\r\n\r\n").read_to_any_end();
+    wait_until("the close", || number(status, "/closed") == 1);
+    let now = json(status);
+    for (pointer, wanted) in [
+        ("/requests", 1),
+        ("/responses/400", 1),
+        ("/closed_by_reason/bad_request", 1),
+        ("/bytes_sent", sent.len() as u64),
+    ] {
+        let got = now.pointer(pointer).and_then(Value::as_u64);
+        assert_eq!(got, Some(wanted), "{pointer} in {now}");
+    }
+}
+
+#[test]
 fn a_refused_connection_is_counted() {
     let (server, status) = watched("--max-connections-per-ip 1");
     let mut first = server.connect();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use stdhttpd::{
-    connection::{Fate, state::State},
+    connection::{Fate, Hint, state::State},
     observe::close_reason::CloseReason,
 };
 
@@ -232,4 +232,15 @@ fn a_server_that_stops_keeps_what_it_owes() {
     check(100, LARGE, true);
     check(100, &LARGE.repeat(2), true);
     check(ALL, "GET\r\n\r\n", true);
+    // So it keeps whole requests that wait for another turn.
+    let ground = Ground::new(|_| {});
+    let mut desk = ground.desk();
+    let mut run = Run::new(&mut desk, ALL);
+    run.wire.borrow_mut().arrive(GET.repeat(500).as_bytes());
+    let fate = run
+        .connection
+        .advance(Hint::READABLE, &mut run.input, run.desk);
+    assert_eq!(fate, Fate::Turn);
+    assert_eq!(run.connection.state().name(), "reading a head");
+    assert!(!run.connection.is_dismissed(run.desk.now));
 }

@@ -54,6 +54,7 @@ fn an_error_page_is_exact_and_echoes_nothing() {
             text.contains(&format!("<title>{status} ")),
             true,
         )?;
+        equal("a word of help", text.contains("<p></p>"), false)?;
         equal("the end", text.trim_end().ends_with("</html>"), true)?;
         equal(
             "a policy",
@@ -65,13 +66,32 @@ fn an_error_page_is_exact_and_echoes_nothing() {
             reply.field("x-content-type-options"),
             Some("nosniff"),
         )?;
-        for field in ["etag", "last-modified", "accept-ranges"] {
+        for field in ["etag", "last-modified", "accept-ranges", "retry-after"] {
             equal(field, reply.field(field), None)?;
         }
         if !reply.is_last() {
             client.assert_open();
         }
         Ok(())
+    });
+}
+
+#[test]
+fn who_speaks_another_protocol_is_told_which_this_is() {
+    let server = Server::build().start();
+    let rows: &[(&[u8], &str, &str)] = &[
+        (b"\x16\x03\x01\x00", "400", "use http://, not https://"),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "505",
+            "speaks HTTP/1.1, not HTTP/2.",
+        ),
+    ];
+    check(rows, |(bytes, status, told)| {
+        let (reply, _) = server.connect().send(bytes).read_to_any_end();
+        let text = String::from_utf8_lossy(&reply);
+        equal("the status", text.get(9..12), Some(*status))?;
+        equal("the page", text.contains(told), true)
     });
 }
 

@@ -301,6 +301,7 @@ fn a_folder_redirects_to_its_slash_and_never_elsewhere() {
             // What is no query (RFC 3986 section 3.4) is not handed on as one.
             ("/f?a={b}[c]|^`", "/f/?a=%7Bb%7D%5Bc%5D%7C%5E%60"),
             ("/f?%zz%2f%a%", "/f/?%25zz%2f%25a%25"),
+            ("/f?%2g%g2", "/f/?%252g%25g2"),
             ("//f", "/f/"),
             ("///f", "/f/"),
             ("/./f", "/f/"),

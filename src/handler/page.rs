@@ -318,6 +318,8 @@ mod tests {
             ("application/json;q=0.5, text/html", true, false),
             ("text/html;q=0.5, application/json", true, true),
             ("text/html;q=0, application/json;q=0.1", false, true),
+            ("text/html;q=0, application/xhtml+xml", true, false),
+            ("application/json;q=0.001, text/html;q=0.001", true, true),
         ] {
             let fields = [Field {
                 name: "Accept",

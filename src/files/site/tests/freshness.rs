@@ -139,6 +139,27 @@ fn an_index_is_as_fresh_as_a_file() {
     assert!(!bench.keeps("/"));
 }
 
+/// The next change of it might not show, and the file is kept with what lies
+/// beside it.
+#[test]
+fn what_was_written_just_now_beside_a_file_keeps_it_from_being_kept() {
+    let mut bench = bench(|_| {});
+    bench.write("x", "original");
+    bench.settle("x");
+    for _ in 0..1_000 {
+        bench.write("x.gz", "gz");
+        assert_eq!(bench.text("/x", "gzip"), "gz");
+        let is_kept = bench.keeps("/x");
+        let sibling = bench.view.tree.root.identity(c"x.gz").unwrap();
+        // Else it was found so late that it may be kept.
+        if !is_settled(&sibling, now()) {
+            assert!(!is_kept);
+            return;
+        }
+    }
+    panic!("never found in time");
+}
+
 #[test]
 fn one_turn_shares_one_check() {
     let mut bench = bench(|_| {});

@@ -205,5 +205,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+        assert_eq!(text.matches(r#""closed":"#).count(), 1, "{text}");
     }
 }

@@ -216,6 +216,39 @@ mod tests {
     }
 
     #[test]
+    fn they_are_the_figures() {
+        let text = metrics(&fixture::snapshot());
+        for sample in [
+            "connections{state=\"idle\"} 60",
+            "connections_max 1000",
+            "connections_accepted_total 685",
+            "connections_closed_total{reason=\"client_asked\",first=\"server\"} 400",
+            "requests_total 5454",
+            "requests_reused_total 4848",
+            "sent_bytes_total 10800000",
+            "cache_misses_total 24",
+            "access_log_lines_lost_total 0",
+            "responses_total{code=\"404\"} 206",
+            "request_duration_seconds_bucket{le=\"0.000016384\"} 1018",
+            "request_duration_seconds_bucket{le=\"+Inf\"} 5454",
+            "connection_requests_bucket{le=\"1\"} 400",
+            "connection_requests_bucket{le=\"32\"} 606",
+            "connection_requests_sum 5454",
+            "sockets{side=\"client\",state=\"time_wait\"} 200",
+            "listen_queue 0",
+            "listen_overflows_total 0",
+            "cache_bytes 3145728",
+            "cache_bytes_max 67108864",
+            "workers 2",
+            "draining 0",
+            "uptime_seconds 3700",
+        ] {
+            let line = format!("\nstdhttpd_{sample}\n");
+            assert!(text.contains(&line), "{sample} in {text}");
+        }
+    }
+
+    #[test]
     fn only_final_responses_are_told() {
         let text = metrics(&fixture::snapshot());
         let families = families(&text);

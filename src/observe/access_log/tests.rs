@@ -167,6 +167,17 @@ fn finish_does_not_wait_for_a_pipe_nobody_reads() {
 }
 
 #[test]
+fn the_queue_takes_as_much_as_it_may_hold() {
+    let queue = Queue::default();
+    let half = vec![b'x'; QUEUE_BYTES_MAX / 2];
+    queue.push(&half, 5);
+    queue.push(&half, 5);
+    assert_eq!(queue.lost.get(), 0);
+    queue.push(b"x", 3);
+    assert_eq!(queue.lost.get(), 3);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn lines_a_failing_log_has_not_taken_at_the_end_are_lost_and_counted() {
     // Fewer than the writer takes at once, and so many that some are queued.

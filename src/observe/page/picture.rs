@@ -131,3 +131,61 @@ pub fn requests_line(rates: &[f64]) -> String {
          {rects}</svg>\n"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squares_fill_line_after_line() {
+        let worker: OpenCounts = [117, 1, 0, 3];
+        // Two connections a square: 59, 1 and 2 of them, the last ones first.
+        let svg = squares(&worker, 2);
+        assert!(svg.starts_with("<svg viewBox=\"0 0 600 20\""), "{svg}");
+        let rects: Vec<_> = svg.split("<rect class=").skip(1).collect();
+        assert_eq!(rects.len(), 62);
+        for (place, begin) in [
+            (0, "\"lingering\" x=\"1\" y=\"1\" "),
+            (1, "\"lingering\" x=\"11\" y=\"1\" "),
+            (2, "\"reading\" x=\"21\" y=\"1\" "),
+            (3, "\"idle\" x=\"31\" y=\"1\" "),
+            (59, "\"idle\" x=\"591\" y=\"1\" "),
+            (60, "\"idle\" x=\"1\" y=\"11\" "),
+        ] {
+            assert!(rects[place].starts_with(begin), "{}", rects[place]);
+        }
+        let nobody = squares(&OpenCounts::default(), 1);
+        assert!(
+            nobody.starts_with("<svg viewBox=\"0 0 600 10\""),
+            "{nobody}"
+        );
+    }
+
+    #[test]
+    fn bars_are_as_long_as_their_part_and_never_unseen() {
+        for (part, whole, width) in [
+            (0, 0, "0.00"),
+            (0, 9, "0.00"),
+            (1, 4, "25.00"),
+            (4, 4, "100.00"),
+            (1, 100_000, "0.40"),
+        ] {
+            let svg = bar("kept", part, whole);
+            let drawn = format!("<rect class=\"kept\" width=\"{width}\"");
+            assert!(svg.contains(&drawn), "{part} of {whole}: {svg}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_requests_ends_at_the_right() {
+        let svg = requests_line(&[0.0, 5.0, 10.0]);
+        for drawn in [
+            "<rect x=\"57.1\" y=\"20.00\" width=\"0.8\" height=\"0.00\"/>",
+            "<rect x=\"58.1\" y=\"10.50\" width=\"0.8\" height=\"9.50\"/>",
+            "<rect x=\"59.1\" y=\"1.00\" width=\"0.8\" height=\"19.00\"/>",
+            "highest 10\"",
+        ] {
+            assert!(svg.contains(drawn), "{drawn} in {svg}");
+        }
+    }
+}

@@ -62,6 +62,7 @@ fn events(story: &Story) -> String {
         .collect();
     let untold = match story.requests_count - story.requests.len() as u64 {
         0 => String::new(),
+        1 => "<li><time>…</time>and 1 request more\n".to_owned(),
         more => format!("<li><time>…</time>and {} requests more\n", grouped(more)),
     };
     let worker = story.worker;

@@ -28,9 +28,17 @@ fn the_page_is_whole_and_says_the_figures() {
         "200 OK",
         "no limit",
         "75 s",
+        "<time>…</time>and 1 request more",
+        // 83 of 2,200 microseconds, of a line of 600.
+        "y=\"2\" width=\"22.6\"",
     ] {
         assert!(html.contains(text), "{text}");
     }
+    // No more rows than have connections, and the most frequent reason first.
+    assert!(!html.contains("33 to 64"));
+    let reasons = ["client asked", "client closed", "idle timeout"];
+    let at = reasons.map(|name| html.find(&format!("<li><div><b>{name}</b>")));
+    assert!(at.is_sorted() && at[0].is_some(), "{at:?}");
 }
 
 #[test]

@@ -201,3 +201,120 @@ impl<T> Table<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{self, IoSlice},
+        time::{Duration, Instant},
+    };
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::connection::{Identity, transport::Transport};
+
+    /// Nobody's: of a connection only its place matters here.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Transport for Nobody {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write(&mut self, _: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn send_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    fn connection() -> Connection<Nobody> {
+        let identity = Identity::new(1, None, Instant::now(), Duration::ZERO);
+        Connection::new(Nobody, identity)
+    }
+
+    const TOKENS: usize = 6;
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_and_a_queue(steps in prop::collection::vec((0..TOKENS, 0..4), 0..100)) {
+            let mut table = Table::default();
+            let mut places = [None; TOKENS];
+            let mut idle = Vec::new();
+            let mut most = 0;
+            for (token, step) in steps {
+                match (places[token], step) {
+                    (None, _) => places[token] = Some(table.insert(token, connection())),
+                    (Some(place), 0) => {
+                        let slot = table.remove(place);
+                        prop_assert_eq!(slot.map(|slot| slot.token), Some(token));
+                        prop_assert!(table.remove(place).is_none());
+                        places[token] = None;
+                        idle.retain(|other| *other != place);
+                    }
+                    (Some(place), 1) => {
+                        table.set_idle(place, false);
+                        idle.retain(|other| *other != place);
+                    }
+                    (Some(place), _) => {
+                        table.set_idle(place, true);
+                        if !idle.contains(&place) {
+                            idle.push(place);
+                        }
+                    }
+                }
+                let open = places.iter().flatten().count();
+                most = most.max(open);
+                prop_assert_eq!((table.open(), table.idle()), (open, idle.len()));
+                prop_assert_eq!(table.end() as usize, most, "places are used again");
+                prop_assert_eq!(table.longest_idle(), idle.first().copied());
+                prop_assert!(table.idle_places().eq(idle.iter().copied()), "{idle:?}");
+                for (token, place) in places.into_iter().enumerate() {
+                    prop_assert_eq!(table.find(token), place);
+                    let slot = place.and_then(|place| table.get(place));
+                    prop_assert_eq!(slot.map(|slot| slot.token), place.map(|_| token));
+                }
+                prop_assert_eq!(table.find(TOKENS), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_connection_is_neither_watched_nor_queued() {
+        let mut table = Table::default();
+        let place = table.insert(3, connection());
+        let slot = table.get(place).unwrap();
+        assert_eq!(slot.watched, Watched::Nothing);
+        assert!(!slot.is_queued && !slot.is_starved);
+    }
+
+    #[test]
+    fn many_places_are_given_back_once_all_are_empty() {
+        for (connections, left) in [(KEPT_PLACES_MAX, KEPT_PLACES_MAX), (KEPT_PLACES_MAX + 1, 0)] {
+            let mut table = Table::default();
+            for token in 0..connections {
+                table.insert(token, connection());
+            }
+            for place in (0..table.end()).rev() {
+                assert_eq!(table.end() as usize, connections);
+                table.remove(place);
+            }
+            assert_eq!((table.open(), table.end() as usize), (0, left));
+        }
+    }
+}

@@ -153,6 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn want_of_room_is_told_once_until_all_is_given_back() {
+        let room = Room::new(100);
+        let is_told = || room.0.is_told.load(Relaxed);
+        let (mut one, mut other) = (room.share(), room.share());
+        assert_eq!((one.set(60), other.set(40)), (Ok(()), Ok(())));
+        assert!(!is_told());
+        assert_eq!(one.set(61), Err(Full));
+        assert!(is_told());
+        drop(other);
+        assert!(is_told());
+        assert_eq!(one.set(0), Ok(()));
+        assert!(!is_told());
+    }
+
+    #[test]
     fn a_chunk_holds_its_room_until_the_last_sender_is_done() {
         let room = Room::new(100);
         let own = room.chunk(vec![1; 150], 150).unwrap();

@@ -4,7 +4,7 @@ mod support;
 
 use std::{
     fs,
-    io::Read,
+    io::{ErrorKind, Read},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
@@ -15,6 +15,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, SockAddr, Socket, Type};
 use support::{
     Client, Kind, Server, binary, content, equal, process, run, server::Builder, wait_until,
 };
@@ -195,6 +196,30 @@ fn what_cannot_be_listened_on() {
     let kept = fs::read_to_string(folder.join("file"));
     assert_eq!(kept.expect("left alone"), "kept");
     assert_eq!(local.connect().get("/").status, 200);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_socket_whose_server_takes_nobody_is_in_use_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("s");
+    let address = SockAddr::unix(&path).expect("an address");
+    let socket = || Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    let listener = socket();
+    listener.bind(&address).expect("bound");
+    listener.listen(0).expect("listening");
+    let mut crowd = Vec::new();
+    let full = loop {
+        let client = socket();
+        client.set_nonblocking(true).expect("set");
+        match client.connect(&address) {
+            Ok(()) => crowd.push(client),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    let at = format!("unix:{}", path.display());
+    check_refused(&at, 1, [&at, "Address already in use"]);
 }
 
 #[test]

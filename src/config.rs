@@ -244,14 +244,23 @@ mod tests {
 
     #[test]
     fn a_wait_has_an_end() {
-        let endless = Timeouts {
-            keep_alive: Duration::MAX,
-            shutdown: Duration::MAX,
-            ..Timeouts::default()
-        };
-        let bounded = endless.bounded();
-        assert_eq!(bounded.keep_alive, WAIT_MAX);
-        assert_eq!(bounded.shutdown, WAIT_MAX);
-        assert_eq!(bounded.header, Timeouts::default().header);
+        let second = Duration::from_secs(1);
+        for (wait, expected) in [(Duration::MAX, WAIT_MAX), (second, second)] {
+            let bounded = Timeouts {
+                keep_alive: wait,
+                header: wait,
+                body: wait,
+                write: wait,
+                linger: wait,
+                shutdown: wait,
+            }
+            .bounded();
+            assert_eq!(bounded.keep_alive, expected);
+            assert_eq!(bounded.header, expected);
+            assert_eq!(bounded.body, expected);
+            assert_eq!(bounded.write, expected);
+            assert_eq!(bounded.linger, expected);
+            assert_eq!(bounded.shutdown, expected);
+        }
     }
 }

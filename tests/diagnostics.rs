@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Client, Server, process::Guard};
+use support::{Client, Server, binary, process::Guard};
 
 fn server(args: &str) -> Server {
     Server::build()
@@ -20,6 +20,29 @@ fn server(args: &str) -> Server {
         .debug()
         .args(args)
         .start()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_asked_for_and_cannot_be_printed_is_told() {
+    let check = |out: Stdio, code: i32, told: &str| {
+        let mut command = binary();
+        let started = command.arg("--version").stdout(out).stderr(Stdio::piped());
+        let output = started.spawn().and_then(|child| child.wait_with_output());
+        let output = output.expect("it ends");
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), told);
+    };
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    check(
+        full.expect("opened").into(),
+        1,
+        "stdhttpd: standard output: No space left on device (os error 28)\n",
+    );
+    // Who has seen enough has nothing to complain of.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    check(writer.into(), 0, "");
 }
 
 #[track_caller]

@@ -125,6 +125,10 @@ fn a_usage_error_is_one_line_that_names_the_thing() {
         "the value of '--header <NAME: VALUE>' holds a line end",
     );
     check_error(
+        &["--header", "A: b", "--header", "C: d\nE: f"],
+        "the value of '--header <NAME: VALUE>' holds a line end",
+    );
+    check_error(
         &["--access-log", ""],
         "invalid value '' for '--access-log <FILE|->': names no file",
     );
@@ -162,6 +166,10 @@ fn what_is_not_utf_8_is_named() {
         (
             &[b"r\xff", b"--access-log", b"l\xff", b"--user", b"caf\xe9"],
             r#"invalid value "caf\xE9" for '--user': not UTF-8"#,
+        ),
+        (
+            &[b"--header=a: \xff"],
+            r#"invalid argument "--header=a: \xFF": not UTF-8"#,
         ),
         (
             &[b"--listing", b"--header=a: \xff", b"--user=\xff"],

@@ -192,6 +192,8 @@ fn media_types_by_extension() {
         "md=text/x;a=\"",
         "md=text/x\r\nA: b",
         "md=text/x;a=\"\r\n\"",
+        "md=text/x;a=\"b\r\nC: d\"",
+        "md=text/x;a=\"b\"c\"",
         "a/b=text/plain",
         "tar.gz=application/gzip",
     ] {

@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use stdhttpd::{
     connection::{Fate, Hint, Identity, desk::Clock},
+    observe::close_reason::CloseReason,
     server::scheduler::{Accepted, SILENCE_MAX, Scheduler},
 };
 
@@ -234,4 +235,23 @@ fn who_has_asked_makes_room_with_the_answer() {
     // Idle, and silent so far.
     check(1);
     check(0);
+}
+
+#[test]
+fn no_listing_is_finished_for_a_client_that_is_gone() {
+    let ground = Ground::new(|_| {});
+    let mut desk = ground.desk();
+    let mut run = Run::new(&mut desk, usize::MAX / 2);
+    let ask = "GET /many/ HTTP/1.1\r\nHost: h\r\n\r\n";
+    run.wire.borrow_mut().arrive(ask.as_bytes());
+    let step = |run: &mut Run, hint| {
+        run.desk.folder_pieces = 1;
+        run.connection.advance(hint, &mut run.input, run.desk)
+    };
+    assert_eq!(step(&mut run, Hint::READABLE), Fate::Turn);
+    assert_eq!(run.connection.state().name(), "reading a folder");
+    run.wire.borrow_mut().reset();
+    let hint = run.wire.borrow().level(false);
+    assert_eq!(step(&mut run, hint), Fate::Closed(CloseReason::Reset));
+    assert_eq!(run.connection.identity().requests, 0, "it was not answered");
 }

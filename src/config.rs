@@ -110,7 +110,7 @@ pub struct SiteOptions {
     pub charset: Option<String>,
     /// Bytes of files kept in memory. Default: 64 MiB; 0 keeps none.
     pub cache_bytes_max: u64,
-    /// Large files kept open. Default: 1024, and fewer where descriptors are
+    /// Large files kept open. Default: 4096, and fewer where descriptors are
     /// few.
     pub descriptors_kept_max: u64,
 }
@@ -207,7 +207,7 @@ impl Default for SiteOptions {
             media_types: Vec::new(),
             charset: Some("utf-8".into()),
             cache_bytes_max: 64 << 20,
-            descriptors_kept_max: 1024,
+            descriptors_kept_max: 4096,
         }
     }
 }

@@ -18,13 +18,18 @@ const DESCRIPTORS_ONCE: u64 = 20;
 /// its waker, and a folder that it reads.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
-/// The descriptors set aside for files, so that an existing file is not refused
-/// for want of one while every connection is taken: as many as connections, up
-/// to this number ...
-const FILES_MAX: u64 = 512;
+/// The descriptors set aside for files at the least, so that an existing file is
+/// not refused for want of one while every connection is taken: as many as
+/// connections, up to this number ...
+const FILES_MIN: u64 = 512;
 
 /// ... or, where that is more, the system's limit divided by this.
-const FILES_SHARE: u64 = 32;
+const FILES_SHARE_MIN: u64 = 32;
+
+/// The share of the limit that they have where nobody has asked for a number of
+/// connections: what connections cannot use files can, for to open one anew for
+/// each request costs a third of what it takes to send 100 KiB of it.
+const FILES_SHARE: u64 = 4;
 
 /// The descriptors set aside for files divided by this may stay open between
 /// requests.
@@ -47,9 +52,9 @@ pub fn raise_limit() -> u64 {
 
 /// The connections that fit into `descriptors` with so many [`beside`] them; at
 /// least one, at most [`CONNECTIONS_MAX`].
-pub fn connections_max(descriptors: u64, beside: u64) -> usize {
+fn connections_max(descriptors: u64, beside: u64, files_share: u64) -> usize {
     let rest = descriptors.saturating_sub(beside);
-    let files = (descriptors / FILES_SHARE).max(FILES_MAX).min(rest / 2);
+    let files = (descriptors / files_share).max(FILES_MIN).min(rest / 2);
     usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
@@ -74,20 +79,18 @@ pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
     descriptors.saturating_sub(connections_max as u64) / KEPT_SHARE
 }
 
-/// The limit in force: what was asked for, as far as `derived` allows, or
-/// `derived` where nothing was. One warning tells that less than asked is
-/// possible.
-pub fn limit_in_force(asked: Option<usize>, derived: usize) -> usize {
-    match asked {
-        Some(asked) if asked > derived => {
-            log::warn!(
-                "{asked} connections need more open files than the system allows: {derived} it is"
-            );
-            derived
-        }
-        Some(asked) => asked,
-        None => derived,
+/// The limit of connections in force with so many [`beside`] them: what was
+/// `asked` for as far as `descriptors` allow, or a number that leaves a good part
+/// of them for files. One warning tells that less than asked is possible.
+pub fn limit_in_force(asked: Option<usize>, descriptors: u64, beside: u64) -> usize {
+    let Some(asked) = asked else {
+        return connections_max(descriptors, beside, FILES_SHARE);
+    };
+    let fit = connections_max(descriptors, beside, FILES_SHARE_MIN);
+    if asked > fit {
+        log::warn!("{asked} connections need more open files than the system allows: {fit} it is");
     }
+    asked.min(fit)
 }
 
 #[cfg(test)]
@@ -97,47 +100,53 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(descriptors: u64, listeners: usize, workers: usize, connections: usize) {
+    fn check(descriptors: u64, listeners: usize, workers: usize, default: usize, most: usize) {
         let mut config = Config {
             threads: NonZeroUsize::new(workers).unwrap(),
             ..Config::default()
         };
-        let fit = |descriptors: u64, config: &Config| {
-            connections_max(descriptors, beside(config, listeners))
+        let limit = |asked, descriptors: u64, config: &Config| {
+            limit_in_force(asked, descriptors, beside(config, listeners))
         };
         let what = format!("{descriptors} descriptors, {listeners} listeners, {workers} workers");
-        assert_eq!(fit(descriptors, &config), connections, "{what}");
+        assert_eq!(limit(None, descriptors, &config), default, "{what}");
+        let asked = Some(usize::MAX);
+        assert_eq!(limit(asked, descriptors, &config), most, "{what}");
+        assert_eq!(limit(Some(most), descriptors, &config), most, "{what}");
+        assert_eq!(limit(Some(1), descriptors, &config), 1, "{what}");
         // Those who look at the status have theirs apart.
         config.status = Some(([127, 0, 0, 1], 0).into());
         let more = descriptors.saturating_add(status_server::CONNECTIONS_MAX as u64);
-        let fit = fit(more, &config);
-        assert!(
-            (connections - 1..=connections).contains(&fit),
-            "{what}: {fit}"
-        );
+        let fit = limit(asked, more, &config);
+        assert!((most - 1..=most).contains(&fit), "{what}: {fit}");
     }
 
     #[test]
     fn connections_that_fit() {
-        check(0, 2, 2, 1);
-        check(20, 2, 2, 1);
-        check(22, 2, 2, 1);
-        check(36, 2, 2, 3);
-        check(64, 2, 2, 17);
-        check(256, 2, 2, 113);
-        check(1024, 2, 4, 493);
-        check(4096, 2, 4, 4096 - 38 - 512);
-        check(20_000, 2, 2, 19_345);
-        check(1 << 30, 2, 64, CONNECTIONS_MAX);
-        check(u64::MAX, usize::MAX, usize::MAX, 1);
-        check(u64::MAX, 2, 2, CONNECTIONS_MAX);
+        check(0, 2, 2, 1, 1);
+        check(20, 2, 2, 1, 1);
+        check(22, 2, 2, 1, 1);
+        check(36, 2, 2, 3, 3);
+        check(64, 2, 2, 17, 17);
+        check(256, 2, 2, 113, 113);
+        check(1024, 2, 4, 493, 493);
+        check(4096, 2, 4, 4096 - 38 - 1024, 4096 - 38 - 512);
+        check(20_000, 2, 2, 14_970, 19_345);
+        check(1 << 30, 2, 64, CONNECTIONS_MAX, CONNECTIONS_MAX);
+        check(u64::MAX, usize::MAX, usize::MAX, 1, 1);
+        check(u64::MAX, 2, 2, CONNECTIONS_MAX, CONNECTIONS_MAX);
     }
 
     #[test]
-    fn what_is_asked_for_is_bounded_by_what_fits() {
-        assert_eq!(limit_in_force(None, 28), 28);
-        assert_eq!(limit_in_force(Some(10), 28), 10);
-        assert_eq!(limit_in_force(Some(10_000), 28), 28);
+    fn files_have_half_of_what_connections_leave() {
+        for (descriptors, connections, kept) in [
+            (20_000, 14_970, 2515),
+            (20_000, 19_345, 327),
+            (64, 17, 23),
+            (8, 9, 0),
+        ] {
+            assert_eq!(kept_max(descriptors, connections), kept, "{connections}");
+        }
     }
 
     #[test]

@@ -82,10 +82,10 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let listeners = listener::open(&config)?;
     let status = config.status.map(open_status).transpose()?;
     let beside = descriptors::beside(&config, listeners.len());
-    let fit = descriptors::connections_max(descriptors, beside);
-    let connections_max = descriptors::limit_in_force(config.limits.connections_max, fit);
+    let asked = config.limits.connections_max;
+    let connections_max = descriptors::limit_in_force(asked, descriptors, beside);
     config.site.descriptors_kept_max =
-        descriptors::kept_max(descriptors, fit).min(config.site.descriptors_kept_max);
+        descriptors::kept_max(descriptors, connections_max).min(config.site.descriptors_kept_max);
     let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
     log::info!("{bounds}");
     let (signals, _hold) = shutdown::signals().map_err(system("signals"))?;

@@ -29,28 +29,34 @@ const SHARDS_MAX: u64 = 32;
 const ENTRY_BYTES: u64 = 128;
 
 /// A typical entry in bytes, from which the number of entries is estimated of
-/// which the cache remembers that they were asked for.
+/// which the cache remembers that they were asked for. To remember more would
+/// keep what is asked for again only after all others were.
 const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 
-/// Eighths of its room from which on a cache counts as full: its parts are never
-/// filled evenly, nor to the last byte.
-const FULL_EIGHTHS: u64 = 7;
+/// The most paths of which it remembers that they were asked for once, four bytes
+/// each, however large it is.
+const NEWCOMERS_MAX: u64 = 1 << 18;
+
+/// The part of its room that a cache fills with whatever is asked for: an eighth.
+/// The rest is for what is asked for again.
+const EAGER_SHARE: u64 = 8;
 
 /// Resources by request path, bounded in bytes.
 ///
 /// What is asked for once makes room for what is asked for again: an entry is
 /// admitted among the lasting ones only when it is asked for a second time, so
-/// a walk through all files drives out none of the hot ones. Where there is no
-/// room left it is not even kept the first time: to make it ready to be kept,
-/// and to drop another for it, costs half as much as to send it.
+/// a walk through all files drives out none of the hot ones. Once an eighth of
+/// the room is taken it is not even kept the first time: to make it ready to be
+/// kept, in memory that is new to the process or that another has to leave, costs
+/// half as much as to send it.
 ///
 /// The hash is seeded: nobody can choose paths that collide.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// `None` keeps nothing.
     entries: Option<Entries>,
-    /// Bytes from which on it counts as full.
-    full_bytes: u64,
+    /// Bytes up to which whatever is asked for is kept.
+    eager_bytes: u64,
     newcomers: Newcomers,
 }
 
@@ -71,12 +77,17 @@ impl Newcomers {
         }
     }
 
-    /// Whether `key` came before; from now on it has.
+    /// Whether `key` came before; from now on it has. It has two places, so that two
+    /// which share one do not drive each other out time and again.
     fn know(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let mark = (hash >> 32) as u32;
-        let place = ((hash & u64::from(u32::MAX)) * self.marks.len() as u64) >> 32;
-        self.marks[place as usize].swap(mark, Relaxed) == mark
+        let is_known = |place: u32| {
+            let place = (u64::from(place) * self.marks.len() as u64) >> 32;
+            self.marks[place as usize].swap(mark, Relaxed) == mark
+        };
+        let (one, other) = (hash as u32, hash.rotate_left(16) as u32);
+        is_known(one) | is_known(other)
     }
 }
 
@@ -100,7 +111,6 @@ impl Cache {
     /// A cache of at most `bytes_max` bytes, zero of which keep nothing, and at
     /// most `descriptors_max` descriptors.
     pub(super) fn new(bytes_max: u64, descriptors_max: u64) -> Cache {
-        let typical_entries = bytes_max / TYPICAL_ENTRY_BYTES;
         let entries = NonZeroU64::new(bytes_max).and_then(|bytes_max| {
             let bytes_max = bytes_max.get();
             // Each part has room for a few descriptors.
@@ -108,7 +118,7 @@ impl Cache {
                 .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
                 .clamp(1, SHARDS_MAX);
             // Enough for the parts not to be merged, whatever their size.
-            let entries = typical_entries.max(64 * shards);
+            let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
             let options = OptionsBuilder::new()
                 .weight_capacity(bytes_max)
                 .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
@@ -126,18 +136,18 @@ impl Cache {
         });
         Cache {
             entries,
-            full_bytes: bytes_max / 8 * FULL_EIGHTHS,
-            newcomers: Newcomers::new(typical_entries.max(1)),
+            eager_bytes: bytes_max / EAGER_SHARE,
+            newcomers: Newcomers::new((bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, NEWCOMERS_MAX)),
         }
     }
 
-    /// Whether what `key` names, which is not kept, is worth it: where there is
-    /// no room left, only if it was asked for a short while ago.
+    /// Whether what `key` names, which is not kept, is worth it: beyond the first
+    /// eighth of the room only if it was asked for a short while ago.
     pub(super) fn admits(&self, key: &[u8]) -> bool {
         let Some(entries) = &self.entries else {
             return false;
         };
-        entries.weight() < self.full_bytes || self.newcomers.know(key)
+        entries.weight() < self.eager_bytes || self.newcomers.know(key)
     }
 
     /// What is kept of `key`. Neither allocates nor writes, an `Arc` aside.

@@ -48,7 +48,7 @@ const EAGER_SHARE: u64 = 8;
 /// a walk through all files drives out none of the hot ones. Once an eighth of
 /// the room is taken it is not even kept the first time: to make it ready to be
 /// kept, in memory that is new to the process or that another has to leave, costs
-/// half as much as to send it.
+/// half as much as to answer with it from the disk.
 ///
 /// The hash is seeded: nobody can choose paths that collide.
 #[derive(Debug)]
@@ -82,12 +82,13 @@ impl Newcomers {
     fn know(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let mark = (hash >> 32) as u32;
-        let is_known = |place: u32| {
+        let places = [hash as u32, hash.rotate_left(16) as u32].map(|place| {
             let place = (u64::from(place) * self.marks.len() as u64) >> 32;
-            self.marks[place as usize].swap(mark, Relaxed) == mark
-        };
-        let (one, other) = (hash as u32, hash.rotate_left(16) as u32);
-        is_known(one) | is_known(other)
+            &self.marks[place as usize]
+        });
+        let is_known = places.iter().any(|place| place.load(Relaxed) == mark);
+        places.iter().for_each(|place| place.store(mark, Relaxed));
+        is_known
     }
 }
 

@@ -105,7 +105,7 @@ impl Resource {
 pub(super) enum Loaded {
     /// A file that may serve until it changes.
     Lasting(Arc<Resource>),
-    /// Good for this answer alone: no file, or one of which nothing is kept, or
+    /// Good for this answer alone: no file, or one that is not to be kept, or
     /// that was changed so recently that the next change might not show.
     Once(Found),
 }
@@ -115,7 +115,7 @@ pub(super) enum Loaded {
 pub(super) struct Loader<'a> {
     pub(super) root: &'a Root,
     pub(super) descriptions: &'a Descriptions,
-    /// Whether anything is kept.
+    /// Whether it is to be kept.
     pub(super) keeps: bool,
     pub(super) accept: AcceptEncoding,
     /// Nanoseconds since the epoch, before the file was opened.

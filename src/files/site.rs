@@ -83,7 +83,7 @@ pub struct View {
     /// Files answered from memory, after a check or sharing one, until they are
     /// counted.
     pub hits: Cell<u64>,
-    /// Those that were opened and, where small, kept from then on; likewise.
+    /// Those that were opened, whether they are kept from then on or not; likewise.
     pub misses: Cell<u64>,
     absences: RefCell<Absences>,
     plain: RefCell<PlainFolders>,

@@ -1,7 +1,9 @@
 //! The one place where HTTP meets files: a well-formed request in, an
-//! [`Answer`] out. It decides and writes nothing.
+//! [`Answer`] out. It decides and writes nothing. What the status listener
+//! answers in their place is in [`status`].
 
 pub mod page;
+pub mod status;
 
 use std::io;
 
@@ -25,6 +27,7 @@ use crate::{
     },
 };
 use page::Page;
+use status::StatusPages;
 
 /// What answers a request.
 #[derive(Debug)]
@@ -120,6 +123,8 @@ pub enum Part {
 pub struct Basis<'a> {
     /// The files, and how they are served.
     pub view: &'a View,
+    /// What is answered in their place, on the status listener.
+    pub status: Option<&'a StatusPages>,
     /// The turn of the poll.
     pub turn: Turn,
     /// The `Date` of the answer.
@@ -133,7 +138,10 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
     }
     match request.method {
         Method::Get | Method::Head => match request.target {
-            Target::Path { path, query } => answer_path(request, path, query, basis),
+            Target::Path { path, query } => match basis.status {
+                None => answer_path(request, path, query, basis),
+                Some(pages) => pages.answer(path),
+            },
             Target::Authority | Target::Asterisk => Answer::Page(Page::refused(Status::BadRequest)),
         },
         // What a target must be does not depend on what is asked of it.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::{Config, Limits, Proxy, Timeouts},
     files::{Turn, View},
-    handler::{Answer, Basis},
+    handler::{Answer, Basis, status::StatusPages},
     http::{date::HttpDate, persistence::Persistence, response::CommonFields},
     observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
@@ -54,6 +54,8 @@ pub struct Desk {
     pub memo: Memo,
     /// The files.
     pub view: View,
+    /// What is answered in the place of files, on the status listener.
+    pub status: Option<StatusPages>,
     /// The bounds of what clients can use.
     pub limits: Limits,
     /// The bounds of every wait; shorter once the server is stopping.
@@ -127,6 +129,7 @@ impl Desk {
             output: Output::default(),
             memo: Memo::default(),
             view,
+            status: None,
             limits: config.limits,
             timeouts: config.timeouts,
             draining: false,
@@ -155,7 +158,11 @@ impl Desk {
         self.renew_turn();
         self.read_wall_clock(self.now);
         self.folder_pieces = TURN_FOLDER_PIECES_MAX;
-        self.view.begin_turn(self.turn);
+        match self.status {
+            None => self.view.begin_turn(self.turn),
+            // A disk that hangs is no reason not to tell of it.
+            Some(_) => self.view.follow(),
+        }
     }
 
     /// Reads the wall clock if its second is over at `now`, so that a step of it
@@ -210,6 +217,7 @@ impl Desk {
     pub fn basis(&self) -> Basis<'_> {
         Basis {
             view: &self.view,
+            status: self.status.as_ref(),
             turn: self.turn,
             date: self.common.date(),
         }

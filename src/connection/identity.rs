@@ -10,7 +10,8 @@ use crate::observe::story::Story;
 /// Who a connection is.
 #[derive(Debug)]
 pub struct Identity {
-    /// Its number, from 1, unique in this process.
+    /// Its number, from 1, unique in this process; 0 if it is one to the status
+    /// listener.
     pub id: u64,
     /// The peer; `None` where it has no address.
     pub peer: Option<SocketAddr>,

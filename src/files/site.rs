@@ -208,13 +208,18 @@ impl View {
     /// itself was swapped.
     pub fn begin_turn(&mut self, turn: Turn) {
         self.site.check_root(turn);
+        self.follow();
+        self.plain.get_mut().release(turn);
+        self.site.release(&self.tree, turn);
+    }
+
+    /// Lets go of a root that was swapped, without a look at the disk.
+    pub fn follow(&mut self) {
         // The lock orders what is read through it; this is but a hint to look.
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
             self.plain.take();
         }
-        self.plain.get_mut().release(turn);
-        self.site.release(&self.tree, turn);
     }
 
     /// Lets go of the files that are kept open, for want of descriptors, and

@@ -16,7 +16,7 @@ use log::{debug, error, info};
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
-    listener::{AcceptError, BACKLOG, DEFER_ACCEPT, Listener},
+    listener::{AcceptError, BACKLOG, Listener},
     pool::{Post, Shared},
     scheduler::Accepted,
     shutdown::{SIGHUP, Signals},
@@ -217,14 +217,10 @@ impl Acceptor {
             self.shared.facts.refused.add(1);
             return;
         }
-        let waited = match self.listeners[index].defers() {
-            true => DEFER_ACCEPT,
-            false => Duration::ZERO,
-        };
         self.held = Some(Arrival {
             stream,
             peer,
-            waited,
+            waited: self.listeners[index].waited(),
         });
     }
 

@@ -10,8 +10,8 @@ pub const CONNECTIONS_MAX: usize = 1 << 20;
 
 /// Descriptors held by what the process has once, rounded up: the three standard
 /// streams, the acceptor's poll, both ends of the signals' pipe, the access log,
-/// the root and the folder it stands in, the status listener and the kernel's
-/// tables it tells from.
+/// the root and the folder it stands in, the status listener, its poll and the
+/// kernel's tables it tells from.
 const DESCRIPTORS_ONCE: u64 = 20;
 
 /// Descriptors held by each worker: its poll, the acceptor's handle on that,

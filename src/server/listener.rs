@@ -35,7 +35,7 @@ pub const BACKLOG: i32 = 4096;
 /// it is accepted without a request.
 ///
 /// A connection that is accepted with nothing to read has therefore waited
-/// this long already, where [`Listener::defers`] says so: its header time-out
+/// this long already, as [`Listener::waited`] says: its header time-out
 /// began that much earlier.
 pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 
@@ -146,7 +146,8 @@ fn is_family_missing(error: &StartError) -> bool {
     )
 }
 
-fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError> {
+/// Listens on this address.
+pub fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError> {
     bound_socket(address, config.reuse_port)
         .and_then(|socket| Listener::tcp(socket.into(), config.timeouts.header))
         .map_err(|source| StartError::listen(address, source))
@@ -227,9 +228,13 @@ impl Listener {
         self.file = None;
     }
 
-    /// Whether the kernel holds silent clients back for [`DEFER_ACCEPT`].
-    pub fn defers(&self) -> bool {
-        self.defers
+    /// How long the kernel has held a client back that it accepts without a
+    /// request.
+    pub fn waited(&self) -> Duration {
+        match self.defers {
+            true => DEFER_ACCEPT,
+            false => Duration::ZERO,
+        }
     }
 
     /// Accepts one connection, in one system call on Linux. The stream is

@@ -9,7 +9,8 @@
 //! stand). How many there may be: [`descriptors`], [`clients`], [`bounds`].
 //! What the process gives up before it serves: [`user`], [`sandbox`]. Apart from
 //! all this: [`shutdown`] (the signals), [`unix_socket`] (a listener's file) and
-//! [`status_server`], which has a thread of its own.
+//! [`status_server`], which has a thread of its own and serves with a scheduler
+//! like a worker's.
 
 pub mod acceptor;
 pub mod bounds;
@@ -29,7 +30,6 @@ pub mod worker;
 
 use std::{
     io,
-    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -80,7 +80,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     config.timeouts = config.timeouts.bounded();
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;
-    let status = config.status.map(open_status).transpose()?;
+    let status = config.status.map(StatusServer::open).transpose()?;
     let beside = descriptors::beside(&config, listeners.len());
     let asked = config.limits.connections_max;
     let connections_max = descriptors::limit_in_force(asked, descriptors, beside);
@@ -178,10 +178,6 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
         source,
     })?;
     Ok(Some(Arc::new(log)))
-}
-
-fn open_status(address: SocketAddr) -> Result<StatusServer, StartError> {
-    StatusServer::open(address).map_err(|source| StartError::listen(address, source))
 }
 
 /// What is shown of a server that is about to begin.

@@ -4,8 +4,9 @@
 //! It knows no poll, no socket and no clock: a connection runs over any
 //! [`Transport`], the time is what its [`Desk`] says, and what reaches beyond
 //! its connections is asked of an [`Outside`]. The worker drives it with a poll
-//! and sockets; a simulation with a script, to run the same code through what
-//! no test over sockets can bring about. It is public for that alone.
+//! and sockets, and so does the status listener; a simulation with a script, to
+//! run the same code through what no test over sockets can bring about. It is
+//! public for that alone.
 
 mod drain;
 mod evict;

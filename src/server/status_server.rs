@@ -1,233 +1,211 @@
-//! The status listener: what [`observe`](crate::observe) tells, over HTTP.
+//! The status listener: what [`handler::status`](crate::handler::status)
+//! answers, over the same connections as files.
 //!
-//! It has a thread of its own, so it answers while the pool is saturated. The
-//! thread never waits for one client: it polls the few connections there can
-//! be, reads a request, answers it and closes. Who sends nothing, or half a
-//! request, or does not take the answer, holds a place and nothing else:
-//!
-//! - There are `CONNECTIONS_MAX` places. When all are taken, the one who has
-//!   kept us waiting longest makes room for a newcomer: at once if it is
-//!   answered, else as soon as it has had `PLACE_TIME_MIN`.
-//! - Nobody keeps one for longer than `CLIENT_TIME`, and as long again once the
-//!   answer is made.
-//!
-//! So a client waits for the answers that are made before its own, and, where
-//! many keep silent, for those before it in the backlog to have had that moment
-//! each, `CONNECTIONS_MAX` of them at a time. The answers of one turn of the
-//! poll share one look at the server, which waits for the kernel's tables for a
-//! quarter of a second at the most. It is meant for a loopback or private
-//! address.
-
-mod desk;
-mod kernel_watch;
-mod visit;
+//! It has a thread of its own with a [`Scheduler`] like a worker's, so it
+//! answers while the pool is saturated. Each connection is short. Who sends
+//! nothing, or half a request, or does not take the answer, holds a place for
+//! `CLIENT_TIME` and nothing else. Where more than half of the `CONNECTIONS_MAX`
+//! places are taken the oldest make room, but for those that have not had
+//! `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog until one
+//! has. It is meant for a loopback or private address.
 
 use std::{
-    io::{self, ErrorKind},
-    net::{SocketAddr, TcpListener, TcpStream},
-    panic::{AssertUnwindSafe, catch_unwind},
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
+use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
-use self::{desk::Desk, kernel_watch::KernelWatch, visit::Visit};
-use super::listener::announce;
+use super::{
+    StartError,
+    listener::{self, AcceptError, Listener},
+    scheduler::{Accepted, Outside, Scheduler},
+    table::Watched,
+    worker,
+};
 use crate::{
-    config::Endpoint,
+    config::{Config, Endpoint, Timeouts},
+    connection::{Connection, Identity, desk::Desk, socket::Stream},
     files::Site,
-    observe::{kernel::Kernel, snapshot::Facts},
+    handler::status::StatusPages,
+    observe::{
+        close_reason::CloseReason, counters::Counters, kernel::Kernel, kernel_watch::KernelWatch,
+        snapshot::Facts,
+    },
 };
 
 /// The most connections at a time, and so descriptors beside the listener's.
-/// Each owns a head of at most 20 KiB, or else its answer.
 pub const CONNECTIONS_MAX: usize = 32;
 
-/// For the whole request, and again for taking the answer and closing. A
-/// client that is not done by then is left.
-const CLIENT_TIME: Duration = Duration::from_secs(2);
+/// Those that are left once the oldest have made room.
+const CONNECTIONS_KEPT: usize = CONNECTIONS_MAX / 2;
 
-/// How long a place is kept at the least, when others wait in the backlog: a
-/// request may be on its way.
+/// How long a place is kept at the least: a request may be on its way.
 const PLACE_TIME_MIN: Duration = Duration::from_millis(50);
 
-/// Connections accepted in one turn: fewer than there are places, so that each
-/// is looked at once before it can be the one to make room.
-const TURN_ACCEPTS_MAX: usize = CONNECTIONS_MAX / 2;
+/// For the whole request, and again without progress in taking the answer.
+const CLIENT_TIME: Duration = Duration::from_secs(2);
 
-/// The pause after a failed accept, as when out of descriptors, or poll.
+/// The pause after a failed accept, as when out of descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Stack of the thread: it only formats text.
-const STACK_BYTES: usize = 256 << 10;
+/// The number that all of them have: that of no connection of the site.
+const ID: u64 = 0;
+
+const LISTENER: Token = Token(usize::MAX);
 
 /// The listener, bound and with all it needs open, before it serves.
 #[derive(Debug)]
 pub struct StatusServer {
-    listener: TcpListener,
-    address: SocketAddr,
+    config: Config,
+    listener: Listener,
     kernel: Option<Kernel>,
 }
 
 impl StatusServer {
     /// Binds and opens. To be called before the process confines itself.
-    pub fn open(address: SocketAddr) -> io::Result<StatusServer> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+    pub fn open(address: SocketAddr) -> Result<StatusServer, StartError> {
+        let config = Config {
+            timeouts: Timeouts {
+                keep_alive: Duration::ZERO,
+                header: CLIENT_TIME,
+                body: CLIENT_TIME,
+                write: CLIENT_TIME,
+                ..Timeouts::default()
+            },
+            headers: vec![("Cross-Origin-Resource-Policy".into(), "same-origin".into())],
+            ..Config::default()
+        };
         Ok(StatusServer {
-            address: listener.local_addr()?,
-            listener,
+            listener: listener::bind(address, &config)?,
+            config,
             kernel: Kernel::open(),
         })
     }
 
-    /// The address bound; its port is known now.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it is reached, with the actual port.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.listener.endpoint()
     }
 
     /// Says where it is and serves until the process ends, draining included.
     pub fn start(self, facts: Arc<Facts>, site: Arc<Site>) -> io::Result<()> {
-        announce("status", &[self.address.into()], " (status)");
-        let kernel = self
-            .kernel
-            .map(|kernel| {
-                let addresses = facts.listeners.iter().filter_map(Endpoint::tcp);
-                KernelWatch::start(kernel, addresses.collect())
-            })
-            .transpose()?;
+        listener::announce("status", &[self.endpoint().clone()], " (status)");
+        let addresses = facts.listeners.iter().filter_map(Endpoint::tcp).collect();
+        let kernel = self.kernel;
+        let kernel = kernel.map(|kernel| KernelWatch::start(kernel, addresses));
+        let counters = Arc::new(Counters::new(false));
+        let (number, view) = (facts.workers.len(), site.view());
+        let mut desk = Desk::new(&self.config, number, view, counters, None, facts.started);
+        let pages = StatusPages::new(facts, site, kernel.transpose()?);
+        desk.status = Some(pages);
+        let poll = Poll::new()?;
+        let descriptor = self.listener.as_raw_fd();
+        let source = &mut SourceFd(&descriptor);
+        poll.registry()
+            .register(source, LISTENER, Interest::READABLE)?;
         let reception = Reception {
+            poll,
             listener: self.listener,
-            desk: Desk::new(facts, site, kernel),
-            visits: Vec::with_capacity(CONNECTIONS_MAX),
-            rests_until: None,
+            room: CONNECTIONS_MAX,
+            rest: None,
         };
+        let scheduler = Scheduler::new(desk, reception);
         thread::Builder::new()
             .name("status".into())
-            .stack_size(STACK_BYTES)
-            .spawn(|| reception.run())?;
+            .spawn(move || scheduler.run())?;
         Ok(())
     }
 }
 
-/// The thread's own.
+/// The rest of the process, as these connections meet it.
 #[derive(Debug)]
 struct Reception {
-    listener: TcpListener,
-    desk: Desk,
-    /// At most [`CONNECTIONS_MAX`].
-    visits: Vec<Visit>,
-    /// Until then nobody is accepted.
-    rests_until: Option<Instant>,
+    poll: Poll,
+    listener: Listener,
+    /// How many may be accepted.
+    room: usize,
+    /// After how long it is to be accepted again, where some may be waiting.
+    rest: Option<Duration>,
 }
 
-impl Reception {
+impl Scheduler<Stream, Reception> {
     fn run(mut self) {
+        let mut events = Events::with_capacity(CONNECTIONS_MAX + 1);
         loop {
-            // A panic costs those who are there, and not those who come.
-            if catch_unwind(AssertUnwindSafe(|| self.turn())).is_err() {
-                log::error!("status: a panic; its connections are closed");
-                self.visits.clear();
-                self.desk.end_turn();
-            }
-        }
-    }
-
-    fn turn(&mut self) {
-        let (ready, has_newcomers) = self.wait();
-        let mut ready = ready.into_iter();
-        self.visits
-            .retain_mut(|visit| ready.next() != Some(true) || visit.advance().is_ok());
-        // Not before all are read, for the look that they share is to be no
-        // older than any of these requests.
-        self.visits
-            .retain_mut(|visit| visit.answer(&mut self.desk).is_ok());
-        self.desk.end_turn();
-        let now = Instant::now();
-        self.visits.retain(|visit| visit.deadline() > now);
-        if has_newcomers {
-            self.accept(now);
-        }
-    }
-
-    /// Waits until there is something to do; tells for each visit whether there
-    /// is, and whether somebody waits to be accepted.
-    fn wait(&self) -> (Vec<bool>, bool) {
-        let now = Instant::now();
-        let rests_until = self.rests_until.filter(|until| *until > now);
-        let rests_until = rests_until.max(self.full_until(now));
-        let visits = self.visits.iter();
-        let mut polled: Vec<PollFd<'_>> = visits
-            .map(|visit| PollFd::new(visit, visit.interest()))
-            .collect();
-        if rests_until.is_none() {
-            polled.push(PollFd::new(&self.listener, PollFlags::IN));
-        }
-        let deadlines = self.visits.iter().map(Visit::deadline);
-        let first = deadlines.chain(rests_until).min();
-        let left = first.map(|first| first.saturating_duration_since(now));
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut polled, left.as_ref()) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return (Vec::new(), false),
-            Err(error) => {
-                log::debug!("status: poll: {error}");
-                thread::sleep(PAUSE);
-                return (Vec::new(), false);
-            }
-        }
-        let mut ready: Vec<bool> = polled
-            .iter()
-            .map(|polled| !polled.revents().is_empty())
-            .collect();
-        let has_newcomers = rests_until.is_none() && ready.pop() == Some(true);
-        (ready, has_newcomers)
-    }
-
-    fn accept(&mut self, now: Instant) {
-        for _ in 0..TURN_ACCEPTS_MAX {
-            if self.full_until(now).is_some() {
+            let patience = self.patience().unwrap_or(worker::IDLE_INTERVAL);
+            let patience = (self.outside.rest).map_or(patience, |rest| rest.min(patience));
+            if let Err(error) = self.outside.poll.poll(&mut events, Some(patience))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("status: cannot poll: {error}");
                 return;
             }
+            self.desk.begin_turn();
+            let mut has_newcomers = self.outside.rest.is_some();
+            for event in &events {
+                match event.token() {
+                    LISTENER => has_newcomers = true,
+                    Token(token) => self.take_event(token, worker::hint(event)),
+                }
+            }
+            if has_newcomers {
+                self.take_arrivals();
+            }
+            self.finish_turn();
+            self.keep_youngest(CONNECTIONS_KEPT, PLACE_TIME_MIN);
+            self.outside.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
+        }
+    }
+}
+
+impl Outside<Stream> for Reception {
+    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
+        self.rest = match self.room {
+            0 => Some(PLACE_TIME_MIN),
+            _ => Some(Duration::ZERO),
+        };
+        while arrivals.len() < self.room {
             match self.listener.accept() {
-                Ok((stream, _)) => self.admit(stream, now),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return,
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        log::debug!("status: accept: {error}");
-                        self.rests_until = Some(now + PAUSE);
-                        return;
-                    }
-                },
+                Ok((stream, peer)) => {
+                    let (now, waited) = (Instant::now(), self.listener.waited());
+                    arrivals.push(Accepted {
+                        token: stream.as_raw_fd() as usize,
+                        stream,
+                        identity: Identity::new(ID, peer, now, waited),
+                    });
+                }
+                Err(AcceptError::Transient(_)) => {}
+                Err(AcceptError::WouldBlock) => {
+                    self.rest = None;
+                    return;
+                }
+                Err(AcceptError::Exhausted(error) | AcceptError::Fatal(error)) => {
+                    log::debug!("status: cannot accept: {error}");
+                    self.rest = Some(PAUSE);
+                    return;
+                }
             }
         }
     }
 
-    /// Until when nobody can make room; `None` where somebody can, or need not.
-    fn full_until(&self, now: Instant) -> Option<Instant> {
-        if self.visits.len() < CONNECTIONS_MAX {
-            return None;
-        }
-        let first = self.visits.iter().map(Visit::yields_at).min();
-        first.filter(|first| *first > now)
+    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
+        worker::watch(self.poll.registry(), token, before, wanted)
     }
 
-    fn admit(&mut self, stream: TcpStream, now: Instant) {
-        // One that cannot be made non-blocking could stop all the others.
-        let Ok(visit) = Visit::new(stream, now) else {
-            return;
-        };
-        if self.visits.len() >= CONNECTIONS_MAX {
-            let longest = (0..self.visits.len()).min_by_key(|&at| self.visits[at].yields_at());
-            longest.map(|at| self.visits.swap_remove(at));
-        }
-        self.visits.push(visit);
+    fn closed(&mut self, _: Connection<Stream>, _: CloseReason) {}
+
+    // No file is opened for any of them.
+    fn tell_exhausted(&mut self) {}
+
+    fn starve(&mut self) {}
+
+    fn is_starving(&mut self) -> bool {
+        false
     }
 }
 

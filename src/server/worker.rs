@@ -27,7 +27,7 @@ use std::{
 };
 
 use log::error;
-use mio::{Events, Interest, Poll, Token, event::Event, unix::SourceFd};
+use mio::{Events, Interest, Poll, Registry, Token, event::Event, unix::SourceFd};
 use rustix::io::Errno;
 
 use super::{
@@ -41,8 +41,8 @@ use crate::{
 };
 
 /// The time between two turns of a worker without connections: often enough to
-/// close files that are deleted.
-const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+/// close files that are deleted, and a root that was swapped.
+pub(super) const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Events taken from the poll at once.
 const EVENTS_MAX: usize = 1024;
@@ -113,12 +113,7 @@ impl Scheduler<Stream, Process> {
             self.obey();
             return;
         }
-        let hint = Hint {
-            readable: event.is_readable() || event.is_error(),
-            writable: event.is_writable() || event.is_error(),
-            read_closed: event.is_read_closed() || event.is_error() || event.is_priority(),
-        };
-        self.take_event(event.token().0, hint);
+        self.take_event(event.token().0, hint(event));
     }
 
     /// Does what the acceptor asked for.
@@ -166,24 +161,42 @@ impl Scheduler<Stream, Process> {
     }
 }
 
+/// What a poll's event says of a connection.
+pub(super) fn hint(event: &Event) -> Hint {
+    Hint {
+        readable: event.is_readable() || event.is_error(),
+        writable: event.is_writable() || event.is_error(),
+        read_closed: event.is_read_closed() || event.is_error() || event.is_priority(),
+    }
+}
+
+/// Has a poll tell `wanted` of a connection of which it told `before`.
+pub(super) fn watch(
+    registry: &Registry,
+    token: usize,
+    before: Watched,
+    wanted: Watched,
+) -> io::Result<()> {
+    let interest = match wanted {
+        Watched::Nothing => return Ok(()),
+        Watched::Reads => READS,
+        Watched::ReadsAndWrites => READS | Interest::WRITABLE,
+    };
+    let descriptor = token as i32;
+    let source = &mut SourceFd(&descriptor);
+    match before {
+        Watched::Nothing => registry.register(source, Token(token), interest),
+        _ => registry.reregister(source, Token(token), interest),
+    }
+}
+
 impl Outside<Stream> for Process {
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
         self.post.take(arrivals);
     }
 
     fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
-        let interest = match wanted {
-            Watched::Nothing => return Ok(()),
-            Watched::Reads => READS,
-            Watched::ReadsAndWrites => READS | Interest::WRITABLE,
-        };
-        let descriptor = token as i32;
-        let source = &mut SourceFd(&descriptor);
-        let registry = self.poll.registry();
-        match before {
-            Watched::Nothing => registry.register(source, Token(token), interest),
-            _ => registry.reregister(source, Token(token), interest),
-        }
+        watch(self.poll.registry(), token, before, wanted)
     }
 
     fn closed(&mut self, connection: Connection<Stream>, _: CloseReason) {

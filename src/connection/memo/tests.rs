@@ -95,6 +95,7 @@ impl Bench {
 
     fn basis(&self) -> Basis<'_> {
         Basis {
+            status: None,
             view: &self.view,
             turn: self.turn,
             date: HttpDate::from_unix_seconds(2_000_000_000),

@@ -50,7 +50,7 @@ fn an_accepted_stream_is_ready_for_the_poll() {
 #[test]
 fn a_silent_client_is_held_back_until_it_speaks() {
     let listener = loopback(&Config::default());
-    assert!(listener.defers());
+    assert!(listener.defers);
     let mut client = TcpStream::connect(address(&listener)).unwrap();
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     client.write_all(b"x").unwrap();
@@ -80,7 +80,7 @@ fn a_short_header_time_out_leaves_no_room_to_hold_back() {
     let mut config = Config::default();
     config.timeouts.header = Duration::from_millis(1999);
     let listener = loopback(&config);
-    assert!(!listener.defers());
+    assert!(!listener.defers);
     let _client = TcpStream::connect(address(&listener)).unwrap();
     accept_awaited(&listener);
 }
@@ -149,7 +149,7 @@ fn a_unix_socket_accepts_and_is_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let mut listener = bind_unix(&path, 0o600).unwrap();
-    assert!(!listener.endpoint().is_exposed() && !listener.defers());
+    assert!(!listener.endpoint().is_exposed() && !listener.defers);
     assert_eq!(listener.file(), Some(&*path));
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     let _client = UnixStream::connect(&path).unwrap();

@@ -57,6 +57,25 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
+    /// Ends the connections that are the oldest, whatever becomes of their
+    /// requests, but for `kept` and those that are younger than `age_min`.
+    pub fn keep_youngest(&mut self, kept: usize, age_min: Duration) {
+        while self.table.open() > kept {
+            let accepted = |place| {
+                let slot = self.table.get(place)?;
+                Some((slot.connection.identity().accepted, place))
+            };
+            match (0..self.table.end()).filter_map(accepted).min() {
+                Some((since, oldest))
+                    if self.desk.now.saturating_duration_since(since) >= age_min =>
+                {
+                    self.close(oldest, CloseReason::Evicted);
+                }
+                _ => return,
+            }
+        }
+    }
+
     /// Of the clients that have been silent for long enough, the one that has
     /// for the longest.
     fn longest_silent(&self) -> Option<(Instant, Place)> {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::observe::kernel::{Kernel, KernelView};
+use super::kernel::{Kernel, KernelView};
 
 /// How long the tables are not read again, at least ...
 const REST_MIN: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ const WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// The newest view, and the wish for a newer one.
 #[derive(Debug, Default)]
-pub(super) struct KernelWatch {
+pub struct KernelWatch {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,10 +37,7 @@ struct State {
 
 impl KernelWatch {
     /// Starts the thread that reads the tables.
-    pub(super) fn start(
-        kernel: Kernel,
-        listeners: Vec<SocketAddr>,
-    ) -> io::Result<Arc<KernelWatch>> {
+    pub fn start(kernel: Kernel, listeners: Vec<SocketAddr>) -> io::Result<Arc<KernelWatch>> {
         let watch = Arc::<KernelWatch>::default();
         let reader = Arc::clone(&watch);
         thread::Builder::new()
@@ -49,16 +46,16 @@ impl KernelWatch {
         Ok(watch)
     }
 
-    /// A view that is fresh, or else the last one.
-    pub(super) fn view(&self) -> Option<KernelView> {
+    /// A view that is fresh, or else the last one: whoever wishes for a newer one
+    /// waits for it, and nobody else while it is read.
+    pub fn view(&self) -> Option<KernelView> {
         let mut state = self.lock();
-        if state
-            .fresh_until
-            .is_none_or(|until| Instant::now() >= until)
-        {
-            state.is_wanted = true;
-            self.changed.notify_all();
+        let is_fresh = (state.fresh_until).is_some_and(|until| Instant::now() < until);
+        if is_fresh || state.is_wanted {
+            return state.view;
         }
+        state.is_wanted = true;
+        self.changed.notify_all();
         let waited = self
             .changed
             .wait_timeout_while(state, WAIT_MAX, |state| state.is_wanted);

@@ -1,0 +1,89 @@
+//! What the status listener answers: what [`observe`](crate::observe) tells.
+
+use std::{borrow::Cow, cell::RefCell, sync::Arc, time::Instant};
+
+use super::{Answer, page::Page};
+use crate::{
+    files::Site,
+    http::status::Status,
+    observe::{
+        history::History,
+        json,
+        kernel_watch::KernelWatch,
+        metrics,
+        page::{self, CONTENT_SECURITY_POLICY},
+        snapshot::{Facts, Snapshot},
+    },
+};
+
+/// What the status listener answers from, in the place of files.
+#[derive(Debug)]
+pub struct StatusPages {
+    facts: Arc<Facts>,
+    site: Arc<Site>,
+    kernel: Option<Arc<KernelWatch>>,
+    history: RefCell<History>,
+}
+
+impl StatusPages {
+    /// Pages that tell of the server of these `facts`.
+    pub fn new(
+        facts: Arc<Facts>,
+        site: Arc<Site>,
+        kernel: Option<Arc<KernelWatch>>,
+    ) -> StatusPages {
+        StatusPages {
+            facts,
+            site,
+            kernel,
+            history: RefCell::default(),
+        }
+    }
+
+    /// Answers a GET or HEAD of `path`.
+    pub(super) fn answer(&self, path: &str) -> Answer {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        let draining = self.facts.is_draining();
+        let (content_type, body): (&str, Cow<'static, str>) = match path {
+            "/" => ("text/html; charset=utf-8", self.page().into()),
+            "/status.css" => ("text/css; charset=utf-8", page::STYLE.into()),
+            "/status.js" => ("text/javascript; charset=utf-8", page::SCRIPT.into()),
+            "/status.json" => ("application/json", json::json(&self.snapshot()).into()),
+            "/metrics" => (
+                metrics::MEDIA_TYPE,
+                metrics::metrics(&self.snapshot()).into(),
+            ),
+            "/healthz" if draining => (TEXT, "draining\n".into()),
+            "/healthz" => (TEXT, "serving\n".into()),
+            _ => return Answer::Page(Page::of(Status::NotFound)),
+        };
+        let status = match path {
+            "/healthz" if draining => Status::ServiceUnavailable,
+            _ => Status::Ok,
+        };
+        Answer::Page(Page {
+            status,
+            body: match body {
+                Cow::Borrowed(text) => text.as_bytes().into(),
+                Cow::Owned(text) => text.into_bytes().into(),
+            },
+            content_type,
+            content_security_policy: CONTENT_SECURITY_POLICY,
+            cache_control: "no-store".into(),
+            ..Page::of(Status::Ok)
+        })
+    }
+
+    fn page(&self) -> String {
+        let snapshot = self.snapshot();
+        let mut history = self.history.borrow_mut();
+        history.note(&snapshot);
+        page::page(&snapshot, &history)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.facts.cache_bytes.set(self.site.cache_bytes());
+        let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
+        self.facts.snapshot(Instant::now(), kernel)
+    }
+}

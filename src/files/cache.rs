@@ -37,26 +37,24 @@ const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 /// each, however large it is.
 const NEWCOMERS_MAX: u64 = 1 << 18;
 
-/// The part of its room that a cache fills with whatever is asked for: an eighth.
-/// The rest is for what is asked for again.
-const EAGER_SHARE: u64 = 8;
+/// The part of its room that is left when it counts as full: an eighth.
+const SPARE_SHARE: u64 = 8;
 
 /// Resources by request path, bounded in bytes.
 ///
 /// What is asked for once makes room for what is asked for again: an entry is
 /// admitted among the lasting ones only when it is asked for a second time, so
-/// a walk through all files drives out none of the hot ones. Once an eighth of
-/// the room is taken it is not even kept the first time: to make it ready to be
-/// kept, in memory that is new to the process or that another has to leave, costs
-/// half as much as to answer with it from the disk.
+/// a walk through all files drives out none of the hot ones. Once the cache is full
+/// it is not even kept the first time: to make it ready to be kept, in memory that
+/// another has to leave, costs half as much as to answer with it from the disk.
 ///
 /// The hash is seeded: nobody can choose paths that collide.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// `None` keeps nothing.
     entries: Option<Entries>,
-    /// Bytes up to which whatever is asked for is kept.
-    eager_bytes: u64,
+    /// Bytes from which on it counts as full.
+    full_bytes: u64,
     newcomers: Newcomers,
 }
 
@@ -137,18 +135,18 @@ impl Cache {
         });
         Cache {
             entries,
-            eager_bytes: bytes_max / EAGER_SHARE,
+            full_bytes: bytes_max - bytes_max / SPARE_SHARE,
             newcomers: Newcomers::new((bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, NEWCOMERS_MAX)),
         }
     }
 
-    /// Whether what `key` names, which is not kept, is worth it: beyond the first
-    /// eighth of the room only if it was asked for a short while ago.
+    /// Whether what `key` names, which is not kept, is worth it: once the cache is full
+    /// only if it was asked for a short while ago.
     pub(super) fn admits(&self, key: &[u8]) -> bool {
         let Some(entries) = &self.entries else {
             return false;
         };
-        entries.weight() < self.eager_bytes || self.newcomers.know(key)
+        entries.weight() < self.full_bytes || self.newcomers.know(key)
     }
 
     /// What is kept of `key`. Neither allocates nor writes, an `Arc` aside.

@@ -214,8 +214,7 @@ impl Loader<'_> {
             loading.siblings.found[coding as usize] = None;
         }
         let (file, identity) = chosen;
-        let mut codings = ContentCoding::ALL.into_iter();
-        let varies = codings.any(|coding| loading.has(coding));
+        let varies = chosen_coding.is_some() || self.has_variants(&loading);
         let body = Body::read(file, identity)?;
         let original = self.describe(&loading, body, chosen_coding, varies);
         let resource = Arc::new(Resource {
@@ -226,6 +225,13 @@ impl Loader<'_> {
         });
         let coding = None;
         Ok(Loaded::Once(Found::File(Selected { resource, coding })))
+    }
+
+    /// Whether any sibling can be served: what the file says of it is not to depend
+    /// on whether it is kept. One that cannot be opened for now can be.
+    fn has_variants(&self, loading: &Loading) -> bool {
+        let mut codings = ContentCoding::ALL.into_iter();
+        codings.any(|coding| !matches!(self.open_sibling(loading, coding), Ok(None)))
     }
 
     /// Opens the sibling in `coding`: a regular file beneath the root, not

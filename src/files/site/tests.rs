@@ -208,8 +208,13 @@ fn an_unreadable_folder_still_redirects_and_its_file_is_forbidden() {
 
 #[test]
 fn variants_are_chosen_described_and_fresh() {
-    for size in [10, MEMORY_BYTES_MAX + 1] {
-        let mut bench = bench(|_| {});
+    let sizes = [10, MEMORY_BYTES_MAX + 1];
+    // Whether they are kept or not.
+    for (size, cache_bytes_max) in sizes
+        .into_iter()
+        .flat_map(|size| [(size, 0), (size, 64 << 20)])
+    {
+        let mut bench = bench(|options| options.cache_bytes_max = cache_bytes_max);
         let plain = "p".repeat(usize::try_from(size).unwrap());
         bench.write("x.js", &plain);
         bench.set_mtime("x.js", 1000);
@@ -251,6 +256,9 @@ fn variants_are_chosen_described_and_fresh() {
         fs::remove_file(bench.at("x.js.gz")).unwrap();
         fs::create_dir(bench.at("x.js.gz")).unwrap();
         assert!(bench.text("/x.js", "br, gzip") == plain);
+        for accept in ["", "br", "zstd"] {
+            assert!(!varies(&bench.file("/x.js", accept)), "{accept}");
+        }
     }
 }
 

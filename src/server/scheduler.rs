@@ -196,6 +196,11 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         // it was changed.
         self.desk.renew_turn();
         for accepted in arrivals.drain(..) {
+            // The kernel has not held it back until its request was there, which may
+            // be sent only now.
+            if accepted.identity.waited.is_zero() {
+                self.desk.renew_turn();
+            }
             self.adopt(accepted);
         }
         self.arrivals = arrivals;

@@ -12,6 +12,7 @@ use std::{
     fs::File,
     io::{self, IoSlice},
     os::unix::fs::FileExt,
+    path::PathBuf,
     rc::Rc,
     time::Duration,
 };
@@ -47,6 +48,8 @@ pub struct Wire {
     pub closed: bool,
     /// How long each read takes.
     pub read_time: Duration,
+    /// A file that is written just before the next read, and its content.
+    pub written_at_read: Option<(PathBuf, &'static str)>,
     /// The next read or write is interrupted by a signal.
     pub interrupt: bool,
     /// The connection has done something since the test last looked.
@@ -188,6 +191,9 @@ impl Wire {
     fn receive(&mut self, wanted: usize, mut take: impl FnMut(usize, &[u8])) -> io::Result<usize> {
         self.is_touched = true;
         std::thread::sleep(self.read_time);
+        if let Some((file, content)) = self.written_at_read.take() {
+            std::fs::write(file, content)?;
+        }
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }

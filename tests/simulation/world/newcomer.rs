@@ -36,6 +36,11 @@ impl Stage {
     }
 
     fn connect(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
+        self.hand_over(token, wire);
+        self.scheduler.take_arrivals();
+    }
+
+    fn hand_over(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
         let now = self.scheduler.desk.now;
         let accepted = Accepted {
             stream: Script::new(wire),
@@ -43,7 +48,6 @@ impl Stage {
             identity: Identity::new(token as u64, None, now, Duration::ZERO),
         };
         assert!(self.scheduler.outside.hand_over(accepted, wire));
-        self.scheduler.take_arrivals();
     }
 
     fn change_file(&self) {
@@ -69,6 +73,32 @@ fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
     assert!(ask_anew(&mut stage, 1).ends_with("\r\n\r\nalpha\n"));
     stage.change_file();
     let reply = ask_anew(&mut stage, 2);
+    assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
+}
+
+/// It is accepted without a request, which comes after the file was looked at for
+/// one that was accepted with it.
+#[test]
+fn a_newcomer_that_speaks_late_is_not_either() {
+    let mut stage = Stage::new();
+    stage.scheduler.desk.clock = Clock::System;
+    let wires = [0, 1, 2].map(|_| {
+        let wire = Wire::new(1 << 20);
+        wire.borrow_mut()
+            .arrive(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        wire
+    });
+    stage.connect(0, &wires[0]);
+    stage.scheduler.finish_turn();
+    stage.scheduler.count();
+    stage.scheduler.desk.begin_turn();
+    let file = stage.ground.root.path().join("a.txt");
+    wires[2].borrow_mut().written_at_read = Some((file, "omega\n"));
+    stage.hand_over(1, &wires[1]);
+    stage.hand_over(2, &wires[2]);
+    stage.scheduler.take_arrivals();
+    assert!(written(&wires[1]).ends_with("\r\n\r\nalpha\n"));
+    let reply = written(&wires[2]);
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 

@@ -140,8 +140,9 @@ impl Cache {
         }
     }
 
-    /// Whether what `key` names, which is not kept, is worth it: once the cache is full
-    /// only if it was asked for a short while ago.
+    /// Whether the file that `key` names, which is not kept, is worth it: once the
+    /// cache is full only if it was asked for a short while ago. Not to be asked where
+    /// there is none: that would be remembered instead of a file.
     pub(super) fn admits(&self, key: &[u8]) -> bool {
         let Some(entries) = &self.entries else {
             return false;

@@ -4,6 +4,7 @@ use std::{cell::RefCell, fs::File, ops::Deref, sync::Arc};
 
 use super::{
     Found, Refusal, Turn,
+    cache::Cache,
     content::{Body, Content},
     paths::Paths,
     plain::{PlainFolders, Siblings},
@@ -115,8 +116,11 @@ pub(super) enum Loaded {
 pub(super) struct Loader<'a> {
     pub(super) root: &'a Root,
     pub(super) descriptions: &'a Descriptions,
-    /// Whether it is to be kept.
-    pub(super) keeps: bool,
+    /// Where it is kept if that is worth it, and by what.
+    pub(super) cache: &'a Cache,
+    pub(super) key: &'a [u8],
+    /// Whether it was kept until it changed.
+    pub(super) was_kept: bool,
     pub(super) accept: AcceptEncoding,
     /// Nanoseconds since the epoch, before the file was opened.
     pub(super) now: i128,
@@ -154,7 +158,7 @@ impl Loader<'_> {
             identity,
             siblings,
         };
-        if self.keeps {
+        if self.was_kept || self.cache.admits(self.key) {
             self.load_whole(loading, file)
         } else {
             self.load_chosen(loading, file)

@@ -289,8 +289,17 @@ impl View {
         let loaded = if path.is_hidden() {
             Err(Refusal::NotFound)
         } else {
-            let keeps = stale.is_some() || self.tree.cache.admits(key);
-            let loader = self.loader(keeps, accept, turn);
+            let loader = Loader {
+                root: &self.tree.root,
+                descriptions: &self.site.descriptions,
+                cache: &self.tree.cache,
+                key,
+                was_kept: stale.is_some(),
+                accept,
+                now: watch::now(),
+                turn,
+                plain: &self.plain,
+            };
             match path.is_folder() {
                 true => self.open_index(key, &loader),
                 false => self.open_file(key, &loader),
@@ -369,18 +378,6 @@ impl View {
         let room = self.site.listing_room.clone();
         let folder = Folder::new(Arc::clone(root), path, file, room)?;
         Ok(Loaded::Once(Found::Folder(folder)))
-    }
-
-    fn loader(&self, keeps: bool, accept: AcceptEncoding, turn: Turn) -> Loader<'_> {
-        Loader {
-            root: &self.tree.root,
-            descriptions: &self.site.descriptions,
-            keeps,
-            accept,
-            now: watch::now(),
-            turn,
-            plain: &self.plain,
-        }
     }
 }
 

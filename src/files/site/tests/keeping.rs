@@ -111,3 +111,21 @@ fn files_for_which_there_is_room_are_all_kept() {
     assert!(bench.view.tree.cache.bytes() < 7 << 17, "there is room");
     assert!((0..FILES).all(|n| bench.keeps(&format!("/x{n}"))));
 }
+
+#[test]
+fn what_is_not_there_is_not_remembered_instead_of_a_file() {
+    let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
+    for n in 0..31 {
+        bench.write(&format!("x{n}"), "c".repeat(30_000));
+    }
+    bench.settle("x30");
+    for n in 0..31 {
+        bench.file(&format!("/x{n}"), "");
+    }
+    assert!(!bench.keeps("/x30"), "it is full");
+    for n in 0..6_000 {
+        assert!(bench.find(&format!("/{n}"), "").is_err());
+    }
+    bench.file("/x30", "");
+    assert!(bench.keeps("/x30"));
+}

@@ -3,6 +3,7 @@
 mod absences;
 mod first_look;
 mod recall;
+mod release;
 
 pub use self::recall::Remembered;
 
@@ -18,7 +19,7 @@ use std::{
 
 use rustix::{fs::stat, io::Errno};
 
-use self::absences::Absences;
+use self::{absences::Absences, release::Suspects};
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
@@ -38,10 +39,6 @@ use crate::{
 /// How long a swap of the root itself may go unnoticed, in nanoseconds:
 /// 250 ms, and until the next turn.
 const ROOT_CHECK_NANOSECONDS: u64 = 250_000_000;
-
-/// How long a large file that is deleted may be kept open, and so take up its
-/// place on the disk, in nanoseconds: 10 s, and until the next turn.
-const RELEASE_NANOSECONDS: u64 = 10_000_000_000;
 
 /// The file that stands for its folder.
 const INDEX: &[u8] = b"index.html";
@@ -87,6 +84,7 @@ pub struct View {
     pub misses: Cell<u64>,
     absences: RefCell<Absences>,
     plain: RefCell<PlainFolders>,
+    suspects: Suspects,
     /// The turn in which it last looked whether the root was swapped.
     root_looked: Cell<Turn>,
 }
@@ -118,6 +116,7 @@ impl Site {
             misses: Cell::default(),
             absences: RefCell::default(),
             plain: RefCell::default(),
+            suspects: Suspects::default(),
             root_looked: Cell::default(),
         }
     }
@@ -153,13 +152,6 @@ impl Site {
         }
     }
 
-    /// Looks whether a large file can be closed, if that is due.
-    fn release(&self, tree: &Tree, turn: Turn) {
-        if is_due(&self.released, turn, RELEASE_NANOSECONDS) {
-            tree.release(turn);
-        }
-    }
-
     fn reopen_if_swapped(&self) -> io::Result<()> {
         let old = self.current();
         if FileIdentity::new(&stat(&self.path)?).inode == old.root.inode() {
@@ -189,18 +181,6 @@ impl Tree {
             cache: Cache::new(options.cache_bytes_max, options.descriptors_kept_max),
         })
     }
-
-    /// Closes the files kept open that are no longer what is served, or that
-    /// nobody has asked for since the last time: their file system may be one
-    /// that is to be unmounted.
-    fn release(&self, turn: Turn) {
-        for (key, resource) in self.cache.keys_with_descriptors() {
-            let is_asked_for = turn.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
-            if !is_asked_for || !resource.is_fresh(&self.root, AcceptEncoding::IDENTITY, turn) {
-                self.cache.remove(&key, &resource);
-            }
-        }
-    }
 }
 
 impl View {
@@ -210,7 +190,7 @@ impl View {
         self.site.check_root(turn);
         self.follow();
         self.plain.get_mut().release(turn);
-        self.site.release(&self.tree, turn);
+        self.release(turn);
     }
 
     /// Lets go of a root that was swapped, without a look at the disk.
@@ -219,17 +199,8 @@ impl View {
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
             self.plain.take();
+            self.suspects.clear();
         }
-    }
-
-    /// Lets go of the files that are kept open, for want of descriptors, and
-    /// says how many were: what is being sent stays open until it is sent.
-    pub fn close_kept_files(&self) -> usize {
-        let kept = self.tree.cache.keys_with_descriptors();
-        for (key, resource) in &kept {
-            self.tree.cache.remove(key, resource);
-        }
-        kept.len()
     }
 
     /// What `path` names, in the best coding accepted.

@@ -136,7 +136,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// How long the poll may sleep; `None`: nothing is to be done until it
     /// wakes.
     pub fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.desk.view.is_releasing() {
             return Some(Duration::ZERO);
         }
         let has_work = self.table.open() > 0 || self.is_draining();

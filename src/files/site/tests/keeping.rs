@@ -1,6 +1,9 @@
 //! What is kept in memory, and what is not.
 
-use super::*;
+use super::{
+    super::release::{RELEASE_FILES_MAX, RELEASE_NANOSECONDS},
+    *,
+};
 
 #[test]
 fn a_walk_through_all_files_drives_out_no_hot_one() {
@@ -68,6 +71,26 @@ fn few_large_files_are_kept_open_and_none_that_is_gone() {
     assert_eq!(open(&bench).len(), names.len() - 1);
     bench.begin_turn(RELEASE_NANOSECONDS);
     assert!(open(&bench).is_empty(), "nobody asked for them");
+}
+
+#[test]
+fn of_many_files_kept_open_some_are_looked_at_in_each_turn() {
+    const FILES: usize = RELEASE_FILES_MAX + 10;
+    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
+    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
+    for n in 0..FILES {
+        bench.write(&format!("x{n}"), &content);
+    }
+    bench.settle(&format!("x{}", FILES - 1));
+    for n in 0..FILES {
+        bench.file(&format!("/x{n}"), "");
+    }
+    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors().len();
+    assert_eq!(open(&bench), FILES);
+    bench.begin_turn(2 * RELEASE_NANOSECONDS);
+    assert_eq!((open(&bench), bench.view.is_releasing()), (10, true));
+    bench.begin_turn(1);
+    assert_eq!((open(&bench), bench.view.is_releasing()), (0, false));
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Files that are kept open, and when they are closed.
+
+use std::sync::{Arc, Weak};
+
+use super::{View, is_due};
+use crate::{
+    files::{Turn, resource::Resource},
+    http::content_coding::AcceptEncoding,
+};
+
+/// How long a large file that is deleted may be kept open, and so take up its
+/// place on the disk, in nanoseconds: 10 s, and until the next turns.
+pub(super) const RELEASE_NANOSECONDS: u64 = 10_000_000_000;
+
+/// The files looked at in one turn: what all others wait for, some 0.3 ms.
+pub(super) const RELEASE_FILES_MAX: usize = 64;
+
+/// Files kept open that are to be looked at, whether they can be closed. They are
+/// not kept open by that.
+pub(super) type Suspects = Vec<(Box<[u8]>, Weak<Resource>)>;
+
+impl View {
+    /// Closes the files kept open that are no longer what is served, or that
+    /// nobody has asked for since the last time: their file system may be one
+    /// that is to be unmounted. One worker does it for all, some in each turn.
+    pub(super) fn release(&mut self, turn: Turn) {
+        if is_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
+            let kept = self.tree.cache.keys_with_descriptors().into_iter();
+            self.suspects = kept
+                .map(|(key, resource)| (key, Arc::downgrade(&resource)))
+                .collect();
+        }
+        let first = self.suspects.len().saturating_sub(RELEASE_FILES_MAX);
+        for (key, resource) in self.suspects.drain(first..) {
+            let Some(resource) = resource.upgrade() else {
+                continue;
+            };
+            let is_asked_for = turn.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
+            if !is_asked_for || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, turn)
+            {
+                self.tree.cache.remove(&key, &resource);
+            }
+        }
+    }
+
+    /// Whether there are files to be looked at in the next turn, which need not
+    /// wait for anything.
+    pub fn is_releasing(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// Lets go of the files that are kept open, for want of descriptors, and
+    /// says how many were: what is being sent stays open until it is sent.
+    pub fn close_kept_files(&self) -> usize {
+        let kept = self.tree.cache.keys_with_descriptors();
+        for (key, resource) in &kept {
+            self.tree.cache.remove(key, resource);
+        }
+        kept.len()
+    }
+}

@@ -119,7 +119,8 @@ const ROWS: &[(&str, Wanted)] = &[
 ];
 
 /// The parts of a multipart/byteranges body (RFC 9110 section 14.6), each with
-/// its Content-Type and Content-Range; everything else must be as it should.
+/// its Content-Type and Content-Range; everything else must be as it should,
+/// the line end before the first boundary too, without which zsync hangs.
 fn parts(reply: &Reply) -> Result<Vec<(String, String, Vec<u8>)>, String> {
     let boundary = reply
         .must("content-type")
@@ -129,7 +130,7 @@ fn parts(reply: &Reply) -> Result<Vec<(String, String, Vec<u8>)>, String> {
         return Err("a bad boundary".into());
     }
     let mut rest = reply.body.as_slice();
-    let mut delimiter = format!("--{boundary}");
+    let delimiter = format!("\r\n--{boundary}");
     let mut found = Vec::new();
     loop {
         rest = rest
@@ -138,7 +139,6 @@ fn parts(reply: &Reply) -> Result<Vec<(String, String, Vec<u8>)>, String> {
         if rest == b"--\r\n" || rest == b"--" {
             return Ok(found);
         }
-        delimiter = format!("\r\n--{boundary}");
         let end = rest
             .windows(4)
             .position(|w| w == b"\r\n\r\n")

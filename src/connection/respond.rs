@@ -114,7 +114,9 @@ fn own_lines<'c>(chosen: &'c Chosen, lines: &'c [u8]) -> &'c [u8] {
     }
 }
 
-/// Several ranges as multipart/byteranges (RFC 9110 section 14.6).
+/// Several ranges as multipart/byteranges (RFC 9110 section 14.6). A line end
+/// precedes the first boundary too, as that section allows: zsync, which knows
+/// Apache and nginx, finds no part without it and asks again for ever.
 fn queue_parts(
     chosen: &Chosen,
     ranges: &[ByteRange],
@@ -129,11 +131,9 @@ fn queue_parts(
     );
     let preludes: Vec<Vec<u8>> = ranges
         .iter()
-        .enumerate()
-        .map(|(index, range)| {
-            let before = if index == 0 { "" } else { "\r\n" };
+        .map(|range| {
             let mut prelude = format!(
-                "{before}--{boundary}\r\nContent-Type: {}\r\n",
+                "\r\n--{boundary}\r\nContent-Type: {}\r\n",
                 selected.content_type
             )
             .into_bytes();

@@ -150,11 +150,11 @@ fn several_ranges_are_parts_between_boundaries() {
     let mut expected = String::new();
     for (range, content) in [("0-1", "01"), ("18-19", "ij"), ("4-4", "4")] {
         expected += &format!(
-            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Range: bytes {range}/20\r\n\r\n{content}\r\n"
+            "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Range: bytes {range}/20\r\n\r\n{content}"
         );
     }
-    expected += &format!("--{boundary}--\r\n");
+    expected += &format!("\r\n--{boundary}--\r\n");
     assert_eq!(String::from_utf8(reply.content).unwrap(), expected);
 }
 

@@ -1,4 +1,5 @@
-//! What a browser makes of the site in `www/`. Run by `tests/run.sh`.
+//! What a browser makes of the site in `www/`, and of a listing. Run by
+//! `tests/run.sh`.
 
 mod support;
 
@@ -67,4 +68,42 @@ fn the_site_is_photographed() {
         "{} bytes",
         image.len()
     );
+}
+
+/// A page that takes a listing in, types into its filter box and notes how many
+/// rows are left.
+const TYPIST: &str = r#"<!doctype html>
+<meta charset="utf-8">
+<script>
+addEventListener("load", async () => {
+  const text = await (await fetch("files/")).text();
+  const listing = new DOMParser().parseFromString(text, "text/html");
+  document.body.innerHTML = listing.body.innerHTML;
+  (0, eval)(listing.querySelector("script").textContent);
+  const box = document.querySelector("input");
+  box.value = "\u00c9tude";
+  box.dispatchEvent(new Event("input"));
+  document.documentElement.dataset.shown = document.querySelector("header p").textContent;
+});
+</script>
+"#;
+
+#[test]
+#[ignore = "needs chromium"]
+fn the_filter_finds_accents_however_a_name_has_them() {
+    let server = Server::build()
+        .args("--listing")
+        .file("typist.html", TYPIST)
+        .file("files/one \u{e9}tude.txt", "")
+        .file("files/two e\u{301}tude.txt", "")
+        .file("files/three etude.txt", "")
+        .start();
+    let profile = tempfile::tempdir().expect("a folder");
+
+    let mut browser = chromium(profile.path());
+    browser.arg("--dump-dom");
+    browser.arg(format!("http://{}/typist.html", server.address()));
+    let (dom, log) = bounded(browser);
+    assert_eq!(attribute(&dom, "data-shown"), Some("2 of 3"), "{dom}");
+    assert_no_console_error(&log);
 }

@@ -43,7 +43,7 @@ pub struct Entry {
 /// script, known by their hashes, and nothing else from anywhere.
 pub const CSP: &str = "default-src 'none'; \
     style-src 'sha256-yA3SDbKHSjLbQYoMKjEW2NT+oSnE6/LeqRAKX8dGOYU='; \
-    script-src 'sha256-kZEE3FLM0S57/CgXffBY0bt4wLu+axsdnEwu/q6b24E='; \
+    script-src 'sha256-RawuYnXRUUATP35Mybzq5o24AztMMih57WKbnL7dbtE='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("listing/page.css");

@@ -3,9 +3,11 @@ const box = document.querySelector("input");
 const count = document.querySelector("header p");
 const all = count.textContent;
 const rows = [...document.querySelectorAll("tbody tr:not(.up)")];
-const names = rows.map(row => row.cells[0].textContent.toLowerCase());
+// An accented letter is one character to most keyboards and two in a Mac's names.
+const plain = text => text.normalize().toLowerCase();
+const names = rows.map(row => plain(row.cells[0].textContent));
 const filter = () => {
-  const wanted = box.value.trim().toLowerCase();
+  const wanted = plain(box.value.trim());
   let shown = 0;
   rows.forEach((row, i) => {
     row.hidden = !names[i].includes(wanted);

@@ -122,8 +122,8 @@ pub struct Limits {
     pub head: HeadLimits,
     /// Bytes of a request body read and discarded. More is 413. Default 1 MiB.
     pub body_bytes_max: u64,
-    /// Open connections; at the limit the longest idle makes room, or where none
-    /// is idle a client that has sent nothing for a second.
+    /// Open connections; at the limit the longest idle makes room, a client that
+    /// has sent nothing for a second being idle as well.
     /// `None`: derived from RLIMIT_NOFILE.
     pub connections_max: Option<usize>,
     /// Open connections of one client address (IPv6: of one /64). 0: no

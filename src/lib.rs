@@ -70,7 +70,7 @@
 //! | short, kept | a connection closed after its first response; one that waits for a further request |
 //! | idle, silent | kept, with nothing under way; connected, and not a byte sent yet |
 //! | starved | a request that waits because the process has no descriptor left for its file |
-//! | evict | to end the longest idle connection for a newcomer, or where none is idle a silent one |
+//! | evict | to end the longest idle or silent connection for a newcomer |
 //! | drain, linger | to stop a server; to end a connection: in both, who is owed a response still gets it |
 //! | sweep | the look at all deadlines, ten times a second |
 //! | post, place, slot | a worker as the acceptor sees it; where a connection stands in its worker's table; what stands there |

@@ -97,6 +97,34 @@ fn who_is_silent_makes_room_for_who_asks() {
 }
 
 #[test]
+fn who_was_silent_before_another_fell_idle_makes_room_first() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 1 --max-connections 3 --header-timeout 60")
+        .debug()
+        .start();
+    let mut silent = [server.connect(), server.connect()];
+    for number in ["connection 1: accepted", "connection 2: accepted"] {
+        server.wait_for_log("the silent ones", |line| line.contains(number));
+    }
+    let mut kept = server.connect();
+    assert_eq!(kept.get("/").status, 200);
+    // By then a sweep knows of the silent.
+    assert!(kept.is_silent_for(Duration::from_millis(500)));
+    let mut newcomers = [server.connect(), server.connect()];
+    for newcomer in &mut newcomers {
+        assert_eq!(newcomer.get("/").status, 200);
+    }
+    kept.assert_open();
+    for client in &mut silent {
+        client.assert_closed();
+    }
+    // It has just asked again, so the first of the newcomers is next.
+    assert_eq!(server.connect().get("/").status, 200);
+    newcomers[0].assert_closed();
+}
+
+#[test]
 fn at_the_limit_the_listeners_take_turns() {
     let server = Server::build()
         .file("index.html", "home")

@@ -225,9 +225,9 @@ impl Acceptor {
     }
 
     /// Whether the stream that is held can be handed over. At the limit, asks the
-    /// worker with the longest idle connection to close that, or where none is
-    /// idle the worker with the longest silent one. Where there is neither, the
-    /// stream is held on, and those behind it wait in the backlog.
+    /// worker with the longest idle or silent connection to close that. Where
+    /// there is none, the stream is held on, and those behind it wait in the
+    /// backlog.
     fn has_room(&self) -> bool {
         let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {

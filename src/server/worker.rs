@@ -54,10 +54,6 @@ const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READS: Interest = Interest::READABLE;
 
-/// Added to the time since which a client is silent, in nanoseconds: later than
-/// any since which one is idle.
-const SILENT: u64 = 1 << 62;
-
 /// The rest of the process, as a worker's connections meet it.
 #[derive(Debug)]
 struct Process {
@@ -124,8 +120,8 @@ impl Scheduler<Stream, Process> {
         }
     }
 
-    /// Has the longest idle connection end if the acceptor asked for that and
-    /// still waits; gives whether it asked.
+    /// Has the connection end that is idle or silent the longest if the acceptor
+    /// asked for that and still waits; gives whether it asked.
     fn evict_if_asked(&mut self) -> bool {
         let Process { post, shared, .. } = &self.outside;
         let is_asked = post.evict.load(SeqCst);
@@ -146,8 +142,7 @@ impl Scheduler<Stream, Process> {
         };
         let idle = self.longest_idle_since().map(nanoseconds);
         let silent = self.longest_silent_since().map(nanoseconds);
-        // An idle one of any worker goes before a silent one of any other.
-        let since = idle.or(silent.map(|since| since | SILENT));
+        let since = idle.into_iter().chain(silent).min();
         let nanoseconds = since.unwrap_or(u64::MAX);
         post.idle_since.store(nanoseconds, Relaxed);
         if was_asked {

@@ -20,21 +20,29 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.longest_idle_since().or(self.silent_since).is_some()
     }
 
-    /// Since when the client is silent that would make room where none is idle.
+    /// Since when the client is silent that would make room where none is idle
+    /// for longer.
     pub fn longest_silent_since(&self) -> Option<Instant> {
         self.silent_since
     }
 
-    /// Has the connection end that has been idle the longest, or where none is
-    /// idle the one whose client has been silent the longest; says whether there
-    /// was one.
+    /// Has the connection end that has been waited for the longest, be it idle or
+    /// its client silent; says whether there was one. A crowd that says nothing
+    /// would else have those leave who come back to ask.
     pub fn evict(&mut self) -> bool {
-        let idle = self.table.longest_idle();
-        let evicted = idle.or_else(|| Some(self.longest_silent()?.1));
-        if let Some(place) = evicted {
+        let idle = self.longest_idle_since().zip(self.table.longest_idle());
+        let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
+        // The silent are looked for in the whole table: not for nothing.
+        let may_be_silent = idle.is_none() || self.silent_since.is_some_and(is_before_idle);
+        let silent = match may_be_silent {
+            true => self.longest_silent(),
+            false => None,
+        };
+        let evicted = silent.filter(|&(since, _)| is_before_idle(since)).or(idle);
+        if let Some((_, place)) = evicted {
             self.make_leave(place);
         }
-        if idle.is_none() {
+        if may_be_silent {
             self.look_for_silent();
         }
         evicted.is_some()

@@ -1,5 +1,6 @@
 //! What must hold of the idle connections: they are all of those that are
-//! idle, in the order in which they fell idle, and the first goes first.
+//! idle, in the order in which they fell idle, and the first goes first but for who is
+//! silent for longer.
 
 use std::time::Instant;
 
@@ -21,9 +22,9 @@ struct Idle {
 }
 
 impl IdleOrder {
-    /// The connection whose eviction is due.
-    pub fn longest(&self) -> Option<u64> {
-        self.0.first().map(|idle| idle.id)
+    /// The connection that is idle the longest, and since when.
+    pub fn longest(&self) -> Option<(Instant, u64)> {
+        self.0.first().map(|idle| (idle.since, idle.id))
     }
 
     /// Looks again: what happened since, `ends` among it, has left those who
@@ -55,7 +56,10 @@ impl IdleOrder {
             let is_longest = match (evicted, first_still) {
                 (_, None) => true,
                 (Some(evicted), Some(first)) => evicted < first,
-                (None, Some(_)) => false,
+                (None, Some(first)) => {
+                    let before = |since| since < self.0[first].since;
+                    end.silent_since.is_some_and(before)
+                }
             };
             assert!(is_longest, "evicted before one idle for longer: {end:?}");
         }

@@ -6,6 +6,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
+    time::Instant,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -65,6 +66,8 @@ pub struct End {
     pub was_owed: bool,
     /// It was idle, or its client silent.
     pub was_unused: bool,
+    /// Since when its client was silent.
+    pub silent_since: Option<Instant>,
     /// Another waited for its place.
     pub was_evicted: bool,
 }
@@ -192,6 +195,7 @@ impl scheduler::Outside<Script> for Outside {
             reason,
             was_owed: matches!(state, State::ReadingHead(reading) if reading.unjudged),
             was_unused: connection.is_unused(),
+            silent_since: connection.silent_since(),
             was_evicted: connection.is_evicted(),
         });
     }

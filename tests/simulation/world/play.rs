@@ -286,7 +286,14 @@ impl<'l> World<'l> {
     }
 
     fn evict(&mut self) {
-        let longest = self.idle_order.longest().or_else(|| self.longest_silent());
+        let idle = self.idle_order.longest();
+        let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
+        // Beside an idle one the silent count as of the last sweep.
+        let swept = self.scheduler.longest_silent_since();
+        let may_be_silent = idle.is_none() || swept.is_some_and(is_before_idle);
+        let silent = self.longest_silent();
+        let silent = silent.filter(|&(since, _)| may_be_silent && is_before_idle(since));
+        let longest = silent.or(idle).map(|(_, id)| id);
         let token = longest.map(|id| self.tokens[&id]);
         let client = token.and_then(|token| self.clients[token].as_ref());
         // It is answered first.
@@ -311,7 +318,7 @@ impl<'l> World<'l> {
     }
 
     /// The client that has said nothing for the longest, if that is a second.
-    fn longest_silent(&self) -> Option<u64> {
+    fn longest_silent(&self) -> Option<(Instant, u64)> {
         let table = self.scheduler.table();
         let silent = |place| {
             let connection = &table.get(place)?.connection;
@@ -320,7 +327,7 @@ impl<'l> World<'l> {
             is_long.then_some((since, place, connection.identity().id))
         };
         let longest = (0..table.end()).filter_map(silent).min();
-        longest.map(|(_, _, id)| id)
+        longest.map(|(since, _, id)| (since, id))
     }
 
     fn drain(&mut self) {

@@ -42,7 +42,7 @@ pub struct Entry {
 /// The `Content-Security-Policy` to be sent with the page: its own style and
 /// script, known by their hashes, and nothing else from anywhere.
 pub const CSP: &str = "default-src 'none'; \
-    style-src 'sha256-yA3SDbKHSjLbQYoMKjEW2NT+oSnE6/LeqRAKX8dGOYU='; \
+    style-src 'sha256-tt9JAFY4u47aohJZcxGCvmiMOIRYM20BmJY5nUHqqw0='; \
     script-src 'sha256-RawuYnXRUUATP35Mybzq5o24AztMMih57WKbnL7dbtE='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

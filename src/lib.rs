@@ -29,7 +29,8 @@
 //!    [`server::acceptor`], then [`server::worker`] and [`server::scheduler`].
 //! 3. [`connection`]: bytes to requests, responses to bytes. The drawing at the
 //!    top of [`connection::state`] is the heart of it.
-//! 4. [`handler`]: the one place where HTTP meets files.
+//! 4. [`handler`]: the one place where HTTP meets files, or on the status
+//!    listener what is told there.
 //! 5. [`files`]: what a path names, kept in memory where it is small, and never
 //!    stale.
 //! 6. [`observe`]: what people are told.

@@ -125,6 +125,24 @@ fn who_was_silent_before_another_fell_idle_makes_room_first() {
 }
 
 #[test]
+fn who_was_silent_before_goes_first_though_another_worker_has_it() {
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 2 --max-connections 2 --header-timeout 60")
+        .debug()
+        .start();
+    let mut silent = server.connect();
+    server.wait_for_log("the silent one", |line| line.contains("accepted"));
+    let mut kept = server.connect();
+    assert_eq!(kept.get("/").status, 200);
+    // By then its worker has told of it, ten times.
+    assert!(kept.is_silent_for(Duration::from_secs(1)));
+    assert_eq!(server.connect().get("/").status, 200);
+    silent.assert_closed();
+    kept.assert_open();
+}
+
+#[test]
 fn at_the_limit_the_listeners_take_turns() {
     let server = Server::build()
         .file("index.html", "home")

@@ -1,6 +1,11 @@
 //! What one connection is given in one turn, whatever it asks.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    fs,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use stdhttpd::{
     connection::{Fate, Hint, Identity, desk::Clock},
@@ -254,4 +259,39 @@ fn no_listing_is_finished_for_a_client_that_is_gone() {
     let hint = run.wire.borrow().level(false);
     assert_eq!(step(&mut run, hint), Fate::Closed(CloseReason::Reset));
     assert_eq!(run.connection.identity().requests, 0, "it was not answered");
+}
+
+/// A file that was deleted takes up its place on the disk until it is closed.
+#[test]
+fn a_worker_does_not_sleep_before_it_has_looked_at_all_files_kept_open() {
+    let ground = Ground::new(|_| {});
+    let mut heads = String::new();
+    for n in 0..100 {
+        fs::write(ground.root.path().join(format!("large-{n}")), [0; 40_000]).expect("written");
+        heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    // None is kept open that was changed just now.
+    let written = Instant::now();
+    while written.elapsed() < Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
+    let wire = Wire::new(1 << 30);
+    wire.borrow_mut().arrive(heads.as_bytes());
+    let accepted = Accepted {
+        stream: Script::new(&wire),
+        token: 1,
+        identity: Identity::new(1, None, scheduler.desk.now, Duration::ZERO),
+    };
+    assert!(scheduler.outside.hand_over(accepted, &wire));
+    scheduler.take_arrivals();
+    scheduler.finish_turn();
+    scheduler.desk.clock = Clock::Stepped(ground.started + Duration::from_secs(20));
+    let mut patience_after_turn = || {
+        scheduler.desk.begin_turn();
+        scheduler.finish_turn();
+        scheduler.patience().expect("one is open")
+    };
+    assert!(patience_after_turn().is_zero());
+    assert!(!patience_after_turn().is_zero());
 }

@@ -64,7 +64,7 @@ fn a_client_still_sending_reads_its_whole_answer() {
 }
 
 #[test]
-fn a_client_that_never_stops_sending_is_let_go_within_two_seconds() {
+fn a_client_that_never_stops_sending_is_let_go_after_two_seconds() {
     let server = Server::with_page("");
     let mut client: Client = server.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n bad: x\r\n\r\n");

@@ -14,7 +14,11 @@ const IDLE: usize = 1_000;
 const HALF_HEADS: usize = 600;
 const BODIES: usize = 200;
 const STUCK: usize = 600;
+const LISTED: usize = 50;
 const CACHED: usize = 400;
+
+/// Small enough to be kept in memory.
+const CACHED_BYTES: usize = 30 << 10;
 
 /// The numbers of a line, in order.
 fn numbers(line: &str) -> Vec<usize> {
@@ -32,11 +36,11 @@ fn with_every_term_filled_it_stays_below_its_bounds() {
     let mut builder = Server::build()
         .file("index.html", "home")
         .file("mid.bin", content(60 << 10))
-        .args("--threads 2 --cache-size 8 --max-connections 2500 --header-timeout 60")
+        .args("--threads 2 --cache-size 8 --max-connections 2500 --header-timeout 60 --listing")
         .args("--body-timeout 60 --write-timeout 60 --keep-alive 60")
         .env("RUST_LOG", "info");
     for number in 0..CACHED {
-        builder = builder.file(&format!("cached/{number}"), content(40 << 10));
+        builder = builder.file(&format!("cached/{number}"), content(CACHED_BYTES));
     }
     let server = builder.start();
     let line = server.wait_for_log("its bounds", |line| line.contains("at most "));
@@ -53,7 +57,7 @@ fn with_every_term_filled_it_stays_below_its_bounds() {
     let mut client = server.connect();
     for number in 0..CACHED {
         let reply = client.get(&format!("/cached/{number}"));
-        assert_eq!(reply.body.len(), 40 << 10);
+        assert_eq!(reply.body.len(), CACHED_BYTES);
     }
     let mut held = Vec::new();
     for number in 0..IDLE {
@@ -75,6 +79,13 @@ fn with_every_term_filled_it_stays_below_its_bounds() {
     let many = "GET /mid.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(700);
     for _ in 0..STUCK {
         let stuck = connect(5, many.as_bytes());
+        stuck.peek(&mut [0]).expect("a reply");
+        held.push(stuck);
+    }
+    // Stuck in the middle of a listing.
+    let many = "GET /cached/ HTTP/1.1\r\nHost: a\r\n\r\n".repeat(700);
+    for _ in 0..LISTED {
+        let stuck = connect(6, many.as_bytes());
         stuck.peek(&mut [0]).expect("a reply");
         held.push(stuck);
     }

@@ -123,7 +123,7 @@ fn kernel_bytes() -> usize {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn two_hundred_stuck_readers_pin_less_than_a_hundred_mebibytes() {
+fn two_hundred_stuck_readers_pin_less_than_a_mebibyte_each() {
     const STUCK: usize = 200;
     let server = Server::build().sparse_file("large.bin", 100 << 20).start();
     let before = kernel_bytes();

@@ -130,16 +130,3 @@ fn what_follows_a_malformed_request_is_not_answered() {
     assert_eq!((last.status, last.is_last()), (400, true));
     client.assert_closed();
 }
-
-#[test]
-fn a_pipeliner_does_not_starve_its_neighbour() {
-    let server = numbered("--threads 1");
-    let mut greedy = server.connect();
-    let mut modest = server.connect();
-    // 60 MiB of answers, of which the client reads nothing for now.
-    greedy.send(request("/large.bin").repeat(20));
-    assert_eq!(modest.get("/6.txt").text(), "6");
-    for _ in 0..20 {
-        assert_eq!(greedy.reply().body.len(), 3 << 20);
-    }
-}

@@ -75,6 +75,7 @@ fn memory_and_descriptors_end_where_they_began() {
         .start();
     let address = server.address();
     let process = Process::from(&server);
+    let descriptors = process.descriptors();
     let stop = Arc::new(AtomicBool::new(false));
     let visits = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..5)
@@ -106,7 +107,8 @@ fn memory_and_descriptors_end_where_they_began() {
         client.join().expect("every visit went as it should");
     }
     wait_until("every connection to end", || {
-        process.descriptors() < 40 && close_wait(address) == 0
+        // The two large files may be kept open.
+        process.descriptors() <= descriptors + 2 && close_wait(address) == 0
     });
     let begun = begun.expect("long enough");
     let ended = process.memory_bytes();

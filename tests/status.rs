@@ -204,7 +204,7 @@ fn a_refused_connection_is_counted() {
 }
 
 #[test]
-fn it_answers_while_the_pool_is_busy_and_says_what_each_connection_waits_for() {
+fn it_says_what_each_connection_waits_for() {
     let (server, status) = watched("");
     let mut reading = server.connect();
     reading.send("GET / HT");

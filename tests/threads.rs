@@ -37,7 +37,12 @@ fn one_worker_serves_thousands_of_open_connections() {
 
 #[test]
 fn every_worker_of_the_pool_serves() {
-    let server = Server::with_page("--threads 4");
+    const THREADS: usize = 4;
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 4")
+        .debug()
+        .start();
     // Connections go to the worker with the fewest: held open, they reach all.
     let mut clients: Vec<Client> = (0..64).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -45,5 +50,9 @@ fn every_worker_of_the_pool_serves() {
     }
     for client in &mut clients {
         client.assert_open();
+    }
+    for worker in 0..THREADS {
+        let end = format!(" by worker {worker}");
+        server.wait_for_log(&end, |line| line.ends_with(&end));
     }
 }

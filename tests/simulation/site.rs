@@ -19,7 +19,7 @@ use stdhttpd::{
 use crate::script::{Script, Wire};
 
 /// A file kept in memory, larger than what is copied behind its head.
-pub const CACHED_BYTES: usize = 100 << 10;
+pub const CACHED_BYTES: usize = 30_000;
 
 /// A file sent from its descriptor.
 pub const LARGE_BYTES: usize = (1 << 20) + 70_001;

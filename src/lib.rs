@@ -1,5 +1,5 @@
-//! A minimal HTTP/1.1 server on raw std sockets, to put a folder on the web
-//! and to learn how HTTP uses TCP.
+//! A minimal HTTP/1.1 static-file server on raw std sockets, written to show how
+//! HTTP uses TCP.
 //!
 //! ```text
 //!            std::net::TcpListener(s)  +  signals
@@ -14,77 +14,77 @@
 //!                  -> http (head) -> write -> keep or close
 //! ```
 //!
-//! A connection never holds a thread: a worker touches only those that are
-//! ready, and an idle one costs memory alone. Workers share nothing but a
-//! stream (once, at its start), counters, the files, the room that listings
-//! have together, and the word to stop or to make room.
+//! A connection never occupies a thread: a worker touches only those that are
+//! ready, and an idle one costs only memory. Workers share the files, the memory
+//! budget for listings, counters, and two flags: shut down, and evict a
+//! connection. A stream crosses threads once, when it is handed over.
 //!
 //! # Reading order
 //!
-//! A request walks one way through the rooms, and an import only ever goes
-//! down this list:
+//! A request passes through these modules in one direction, and an import only
+//! ever goes down this list:
 //!
 //! 1. [`cli`]: the command line becomes a [`config::Config`].
 //! 2. [`server`]: sockets, threads, poll and clock. Begin with
 //!    [`server::acceptor`], then [`server::worker`] and [`server::scheduler`].
-//! 3. [`connection`]: bytes to requests, responses to bytes. The drawing at the
+//! 3. [`connection`]: bytes to requests, responses to bytes. The diagram at the
 //!    top of [`connection::state`] is the heart of it.
 //! 4. [`handler`]: the one place where HTTP meets files, or on the status
-//!    listener what is told there.
-//! 5. [`files`]: what a path names, kept in memory where it is small, and never
-//!    stale.
-//! 6. [`observe`]: what people are told.
-//! 7. [`config`]: every bound and every wait, with its default.
+//!    listener the status pages.
+//! 5. [`files`]: opening, caching and revalidating files.
+//! 6. [`observe`]: counters, access log, status page, metrics.
+//! 7. [`config`]: every bound and every time-out, with its default.
 //! 8. [`http`]: the protocol as values. Begin with [`http::request`].
 //!
 //! # One request, function by function
 //!
-//! | what happens | where |
+//! | step | where |
 //! |---|---|
-//! | a connection is accepted and given to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
-//! | the worker takes it, in the next turn of its poll | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
-//! | it does all that it can without waiting | [`Connection::advance`](connection::Connection::advance) |
+//! | a connection is accepted and handed to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
+//! | the worker takes it, in the next iteration of its event loop | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
+//! | the connection advances until it would have to wait | [`Connection::advance`](connection::Connection::advance) |
 //! | bytes are read into the worker's buffer | `read` in `connection/read.rs` |
-//! | the requests among them are judged one by one | `serve` and `judge` in `connection/serve.rs` |
+//! | the requests among them are handled one by one | `serve` and `judge` in `connection/serve.rs` |
 //! | a head is parsed, strictly | [`http::request::parse`] |
-//! | what answers it is decided | [`handler::answer`] |
-//! | the file is found, or found again and checked | [`View::find`](files::View::find) |
-//! | the connection is kept, or this was its last response | [`http::persistence::decide`] |
+//! | the response to it is chosen | [`handler::answer`] |
+//! | the file is opened, or found in the cache and revalidated | [`View::find`](files::View::find) |
+//! | the connection is kept open, or this is its last response | [`http::persistence::decide`] |
 //! | the head of the response is written | [`Head::write`](http::response::Head::write) |
-//! | it is sent, and the content behind it | [`Output::write_to`](connection::output::Output::write_to) |
-//! | it is counted and logged | [`connection::note`] |
-//! | what comes then: the next request, a wait, or the end | `follow` in `connection/serve.rs`, `end` and `linger` in `connection/close.rs` |
+//! | it is sent, followed by the content | [`Output::write_to`](connection::output::Output::write_to) |
+//! | the response is counted and logged | [`connection::note`] |
+//! | what follows: the next request, a wait, or the close | `follow` in `connection/serve.rs`, `end` and `linger` in `connection/close.rs` |
 //!
-//! # Words
+//! # Glossary
 //!
-//! Those of HTTP are RFC 9110's: a *head* is a start line and its *fields*, the
-//! *content* follows it; a *representation* is one form of a resource. The code
-//! has some of its own:
+//! A *head* is what RFC 9112 calls the start-line and the header section;
+//! otherwise HTTP terms are those of RFC 9110. The code has some of its own:
 //!
-//! | word | means |
+//! | word | meaning |
 //! |---|---|
 //! | room | a module of the list above |
-//! | turn | one round of a worker: it waits in its poll, then serves whatever has happened. The clock is read when it begins, and what is asked of one file in it shares one look at the disk; both are done again in it where that may be too old for what is read |
-//! | desk | what a worker lends to the connection that it is serving: buffers, clock, files, counts |
-//! | budget, share | what one connection may do in one turn, so that nobody starves beside it |
-//! | step, fate | what trying one state came to; what the connection waits for after that |
-//! | short, kept | a connection closed after its first response; one that waits for a further request |
-//! | idle, silent | kept, with nothing under way; connected, and not a byte sent yet |
-//! | starved | a request that waits because the process has no descriptor left for its file |
-//! | evict | to end the longest idle or silent connection for a newcomer |
-//! | drain, linger | to stop a server; to end a connection: in both, who is owed a response still gets it |
-//! | sweep | the look at all deadlines, ten times a second |
-//! | post, place, slot | a worker as the acceptor sees it; where a connection stands in its worker's table; what stands there |
-//! | memo | heads that came before, with the response that they got |
-//! | variant, sibling | a representation of a file in a coding, such as `a.js.br` beside `a.js` |
-//! | plain | of a folder: no name in it can be that of a sibling, so none is looked for |
-//! | settled | of a file: changed last so long ago that every later change is certain to show |
-//! | story | what is remembered of one connection for the status page |
+//! | turn | one iteration of a worker's event loop: wait for events, then serve them. The clock is read, and each requested file is revalidated, once per turn, and again where a later request could otherwise see stale data |
+//! | desk | what a worker lends to the connection it is serving: buffers, clock, files, counters |
+//! | budget, share | the work one connection may do in one turn, so that it does not starve the others |
+//! | step, fate | the result of running one state; what the connection waits for after that |
+//! | short, kept | of a connection: closed after its first response; open for a further request |
+//! | idle, silent | kept, with no request in progress; connected, but no byte received yet |
+//! | starved | of a request: waiting because the process has no free descriptor for its file |
+//! | evict | close the longest idle or silent connection in favour of a new one |
+//! | drain | shut the server down: stop accepting, finish requests in progress, exit |
+//! | linger | after our FIN, discard input until the client closes (lingering close) |
+//! | sweep | the check of all deadlines, ten times per second |
+//! | post | a worker as the acceptor sees it |
+//! | place, slot | the index of a connection in its worker's table; the entry there |
+//! | memo | a worker's cache of responses, keyed by the bytes of the request head |
+//! | variant, sibling | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
+//! | plain | of a directory: no name in it can be that of a sibling, so none is looked up |
+//! | settled | of a file: last changed so long ago that any later change is certain to show in its identity |
+//! | story | the record of one connection for the status page |
 //!
 //! # In a program of your own
 //!
-//! [`server::run`] serves until the process is told to stop by SIGTERM or
-//! SIGINT, which it takes over, and confines the thread that calls it.
+//! [`server::run`] serves until SIGTERM or SIGINT, for which it installs
+//! handlers, and sandboxes the thread that calls it.
 //!
 //! ```
 //! use std::{net::SocketAddr, thread};
@@ -117,22 +117,22 @@
 //!
 //! # What is not here
 //!
-//! - No lock of ours is held while doing I/O, and none is taken for a request
-//!   beyond the file cache's own shard. A connection takes a few when it comes
-//!   and goes, a turn one for the lines of the access log.
+//! - No lock of ours is held during I/O. A request takes at most the lock of its
+//!   cache shard; accepting and closing a connection take a few, an iteration of
+//!   the event loop one for the lines of the access log.
 //! - `http` knows no socket, file or clock: every rule is a function of bytes.
 //! - No timer thread and no timer structure: a connection has one deadline
-//!   ([`connection::state::State::deadline`]), looked at ten times a second.
-//! - No buffer belongs to an idle connection: input and output lie on the
-//!   worker's [`connection::desk::Desk`].
-//! - No path is a string that somebody has checked: [`http::target::RequestPath`]
-//!   is the only way to name a file, and there is one way to make one.
-//! - No unsafe code but two socket and scheduling calls that no safe crate
-//!   offers, in [`server::listener`].
-//! - No text of the system reaches a peer: failures become a status in
-//!   [`http::error`] and [`handler`], and go to the log in words.
-//! - No TLS, no HTTP/2, no rewriting, no configuration file: put a proxy in
-//!   front for those.
+//!   ([`connection::state::State::deadline`]), checked ten times per second.
+//! - No buffer belongs to an idle connection: input and output buffers are part
+//!   of the worker's [`connection::desk::Desk`].
+//! - No path is an unchecked string: a file can only be named by an
+//!   [`http::target::RequestPath`], and there is one way to make one.
+//! - No unsafe code except two system calls, for a socket option and for
+//!   scheduling, that no safe crate offers, in [`server::listener`].
+//! - No system error message reaches a peer: failures become a status in
+//!   [`http::error`] and [`handler`], and their text goes to the log.
+//! - No TLS, no HTTP/2, no rewriting, no configuration file: use a proxy in front
+//!   for the first three.
 
 pub mod cli;
 pub mod config;

@@ -5,9 +5,9 @@
 //! answers while the pool is saturated. Each connection is short. Who sends
 //! nothing, or half a request, or does not take the answer, holds a place for
 //! `CLIENT_TIME` and nothing else. Where more than half of the `CONNECTIONS_MAX`
-//! places are taken the oldest make room, but for those that have not had
-//! `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog until one
-//! has. It is meant for a loopback or private address.
+//! places are taken when others come the oldest make room, but for those that
+//! have not had `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog
+//! until one has. It is meant for a loopback or private address.
 
 use std::{
     io,
@@ -111,7 +111,7 @@ impl StatusServer {
         let reception = Reception {
             poll,
             listener: self.listener,
-            room: CONNECTIONS_MAX,
+            room: 0,
             rest: None,
         };
         let scheduler = Scheduler::new(desk, reception);
@@ -154,11 +154,11 @@ impl Scheduler<Stream, Reception> {
                 }
             }
             if has_newcomers {
+                self.keep_youngest(CONNECTIONS_KEPT, PLACE_TIME_MIN);
+                self.outside.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
                 self.take_arrivals();
             }
             self.finish_turn();
-            self.keep_youngest(CONNECTIONS_KEPT, PLACE_TIME_MIN);
-            self.outside.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
         }
     }
 }

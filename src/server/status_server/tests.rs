@@ -240,6 +240,41 @@ fn a_client_has_a_moment_for_its_request_though_others_wait() {
 }
 
 #[test]
+fn all_places_change_hands_once_those_who_have_them_had_their_moment() {
+    const ROUNDS: usize = 10;
+    let server = start();
+    let attempt = || {
+        let started = Instant::now();
+        let crowd: Vec<TcpStream> = (0..ROUNDS * CONNECTIONS_MAX)
+            .map(|_| server.client(HALF))
+            .collect();
+        let whole = server.client(&[HALF, OTHER_HALF].concat());
+        let status = told(whole);
+        let took = started.elapsed();
+        drop(crowd);
+        // Were it half of them it would be twice as long at the least.
+        status == "200" && took < PLACE_TIME_MIN * 3 / 2 * ROUNDS as u32
+    };
+    assert!((0..5).any(|_| attempt()));
+}
+
+#[test]
+fn who_is_slow_keeps_the_place_as_long_as_nobody_comes() {
+    let server = start();
+    let attempt = || {
+        let clients = [(); CONNECTIONS_MAX - 1].map(|()| server.client(HALF));
+        // They come within the moment, as a rule.
+        thread::sleep(4 * PLACE_TIME_MIN);
+        let statuses = clients.map(|mut client| {
+            let _ = client.write_all(OTHER_HALF);
+            told(client)
+        });
+        statuses.iter().all(|status| status == "200")
+    };
+    assert!((0..5).any(|_| attempt()));
+}
+
+#[test]
 fn a_client_has_its_time_and_no_more() {
     let server = start();
     let started = Instant::now();

@@ -15,9 +15,21 @@ pub(super) const RELEASE_NANOSECONDS: u64 = 10_000_000_000;
 /// The files looked at in one turn: what all others wait for, some 0.3 ms.
 pub(super) const RELEASE_FILES_MAX: usize = 64;
 
-/// Files kept open that are to be looked at, whether they can be closed. They are
-/// not kept open by that.
-pub(super) type Suspects = Vec<(Box<[u8]>, Weak<Resource>)>;
+/// Files kept open that are to be looked at, whether they can be closed.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    /// The turn in which they were noted.
+    since: Turn,
+    /// They are not kept open by that.
+    files: Vec<(Box<[u8]>, Weak<Resource>)>,
+}
+
+impl Suspects {
+    /// None is to be looked at.
+    pub(super) fn clear(&mut self) {
+        self.files.clear();
+    }
+}
 
 impl View {
     /// Closes the files kept open that are no longer what is served, or that
@@ -26,17 +38,24 @@ impl View {
     pub(super) fn release(&mut self, turn: Turn) {
         if is_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
             let kept = self.tree.cache.keys_with_descriptors().into_iter();
-            self.suspects = kept
-                .map(|(key, resource)| (key, Arc::downgrade(&resource)))
-                .collect();
+            self.suspects = Suspects {
+                since: turn,
+                files: kept
+                    .map(|(key, resource)| (key, Arc::downgrade(&resource)))
+                    .collect(),
+            };
         }
-        let first = self.suspects.len().saturating_sub(RELEASE_FILES_MAX);
-        for (key, resource) in self.suspects.drain(first..) {
+        let Suspects { since, files } = &mut self.suspects;
+        let first = files.len().saturating_sub(RELEASE_FILES_MAX);
+        for (key, resource) in files.drain(first..) {
             let Some(resource) = resource.upgrade() else {
                 continue;
             };
-            let is_asked_for = turn.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
-            if !is_asked_for || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, turn)
+            // All as of one turn: what is looked at later, and sooner the next time,
+            // would seem to have been asked for in between.
+            let is_asked_for = since.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
+            if !is_asked_for
+                || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, *since)
             {
                 self.tree.cache.remove(&key, &resource);
             }
@@ -46,7 +65,7 @@ impl View {
     /// Whether there are files to be looked at in the next turn, which need not
     /// wait for anything.
     pub fn is_releasing(&self) -> bool {
-        !self.suspects.is_empty()
+        !self.suspects.files.is_empty()
     }
 
     /// Lets go of the files that are kept open, for want of descriptors, and

@@ -94,6 +94,29 @@ fn of_many_files_kept_open_some_are_looked_at_in_each_turn() {
 }
 
 #[test]
+fn the_look_at_a_file_kept_open_is_not_taken_for_a_request() {
+    const FILES: usize = RELEASE_FILES_MAX + 10;
+    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
+    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
+    for n in 0..FILES {
+        bench.write(&format!("x{n}"), &content);
+    }
+    bench.settle(&format!("x{}", FILES - 1));
+    bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
+    for n in 0..FILES {
+        assert!(bench.find_again(&format!("/x{n}"), "").is_ok());
+    }
+    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors().len();
+    // The second turn comes later after the first than when nobody asks any more.
+    bench.begin_turn(1);
+    bench.begin_turn(1_000_000);
+    assert_eq!((open(&bench), bench.view.is_releasing()), (FILES, false));
+    bench.begin_turn(RELEASE_NANOSECONDS - 1_000_000);
+    bench.begin_turn(1);
+    assert_eq!((open(&bench), bench.view.is_releasing()), (0, false));
+}
+
+#[test]
 fn in_a_full_cache_a_file_is_kept_when_it_is_asked_for_again() {
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
     let content = "c".repeat(30_000);

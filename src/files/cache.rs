@@ -4,7 +4,7 @@ use std::{
     hash::BuildHasher,
     num::NonZeroU64,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
@@ -56,7 +56,17 @@ pub(super) struct Cache {
     /// Bytes from which on it counts as full.
     full_bytes: u64,
     newcomers: Newcomers,
+    /// Those that held a descriptor when they came, and what else is gone by now:
+    /// to go through all entries for these few would take milliseconds.
+    holders: Mutex<Vec<Holder>>,
 }
+
+/// What holds a descriptor, by its key. It is not kept by that.
+type Holder = (Box<[u8]>, Weak<Resource>);
+
+/// Holders that may be gone before they are looked for, besides as many as there
+/// are.
+const HOLDERS_GONE_MIN: usize = 64;
 
 /// The paths asked for of late that were not kept, by a part of their hash. Two
 /// of the same are taken for one: then a file is kept that was asked for once.
@@ -137,6 +147,7 @@ impl Cache {
             entries,
             full_bytes: bytes_max - bytes_max / SPARE_SHARE,
             newcomers: Newcomers::new((bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, NEWCOMERS_MAX)),
+            holders: Mutex::default(),
         }
     }
 
@@ -158,23 +169,44 @@ impl Cache {
     /// Keeps `resource`, in the place of what was kept of `key` before. One
     /// that is larger than a part of the cache is not kept.
     pub(super) fn insert(&self, key: &[u8], resource: Arc<Resource>) {
-        if let Some(entries) = &self.entries {
-            entries.insert(key.into(), resource);
+        let Some(entries) = &self.entries else {
+            return;
+        };
+        let holder = (resource.descriptors() > 0).then(|| Arc::downgrade(&resource));
+        entries.insert(key.into(), resource);
+        if let Some(holder) = holder {
+            let mut holders = self.holders();
+            if holders.len() == holders.capacity() {
+                holders.retain(|(_, holder)| holder.strong_count() > 0);
+                let room = holders.len() + HOLDERS_GONE_MIN;
+                holders.reserve_exact(room);
+            }
+            holders.push((key.into(), holder));
         }
     }
 
-    /// Drops `stale` if it still is what is kept of `key`.
-    pub(super) fn remove(&self, key: &[u8], stale: &Arc<Resource>) {
-        if let Some(entries) = &self.entries {
-            entries.remove_if(key, |kept| Arc::ptr_eq(kept, stale));
-        }
+    /// Drops `stale` if it still is what is kept of `key`, and says whether it was.
+    pub(super) fn remove(&self, key: &[u8], stale: &Arc<Resource>) -> bool {
+        let entries = self.entries.as_ref();
+        let removed = entries.and_then(|all| all.remove_if(key, |kept| Arc::ptr_eq(kept, stale)));
+        removed.is_some()
     }
 
-    /// The keys of all that holds a descriptor.
+    /// The keys of all that holds a descriptor. One that is only being sent by now
+    /// may be among them.
     pub(super) fn keys_with_descriptors(&self) -> Vec<(Box<[u8]>, Arc<Resource>)> {
-        let all = self.entries.iter().flat_map(sync::Cache::iter);
-        all.filter(|(_, resource)| resource.descriptors() > 0)
-            .collect()
+        let mut holders = self.holders();
+        let mut kept = Vec::with_capacity(holders.len());
+        holders.retain(|(key, holder)| {
+            let resource = holder.upgrade();
+            kept.extend(resource.map(|resource| (key.clone(), resource)));
+            holder.strong_count() > 0
+        });
+        kept
+    }
+
+    fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops everything.

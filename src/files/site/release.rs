@@ -71,10 +71,9 @@ impl View {
     /// Lets go of the files that are kept open, for want of descriptors, and
     /// says how many were: what is being sent stays open until it is sent.
     pub fn close_kept_files(&self) -> usize {
-        let kept = self.tree.cache.keys_with_descriptors();
-        for (key, resource) in &kept {
-            self.tree.cache.remove(key, resource);
-        }
-        kept.len()
+        let cache = &self.tree.cache;
+        let kept = cache.keys_with_descriptors().into_iter();
+        kept.filter(|(key, resource)| cache.remove(key, resource))
+            .count()
     }
 }

@@ -2,7 +2,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::PathBuf,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use tempfile::TempDir;

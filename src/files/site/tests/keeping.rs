@@ -117,6 +117,46 @@ fn the_look_at_a_file_kept_open_is_not_taken_for_a_request() {
 }
 
 #[test]
+fn what_is_kept_open_is_found_without_a_walk_through_all() {
+    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
+    bench.write("small", "s");
+    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
+    bench.write("large", content);
+    bench.settle("large");
+    bench.file("/small", "");
+    bench.file("/large", "");
+    let cache = &bench.view.tree.cache;
+    let small = cache.get(b"small").unwrap();
+    for n in 0..50_000 {
+        cache.insert(format!("{n}").as_bytes(), Arc::clone(&small));
+    }
+    let look = |_| {
+        let begun = Instant::now();
+        assert_eq!(cache.keys_with_descriptors().len(), 1);
+        begun.elapsed()
+    };
+    let took = (0..10).map(look).min().unwrap();
+    assert!(took < Duration::from_millis(1), "{took:?}");
+}
+
+#[test]
+fn what_is_kept_open_is_closed_once_and_kept_again() {
+    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
+    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
+    bench.write("large", content);
+    bench.settle("large");
+    for _ in 0..200 {
+        let sent = bench.file("/large", "");
+        assert!(bench.keeps("/large"));
+        assert_eq!(bench.view.close_kept_files(), 1);
+        assert!(!bench.keeps("/large"));
+        assert_eq!(bench.view.close_kept_files(), 0, "it is only being sent");
+        drop(sent);
+    }
+    assert!(bench.view.tree.cache.keys_with_descriptors().is_empty());
+}
+
+#[test]
 fn in_a_full_cache_a_file_is_kept_when_it_is_asked_for_again() {
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
     let content = "c".repeat(30_000);

@@ -55,10 +55,6 @@ impl Transport for &mut Scripted {
         Ok(count)
     }
 
-    fn discard(&mut self, _: usize, scratch: &mut [u8]) -> io::Result<usize> {
-        self.read(scratch)
-    }
-
     fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         self.enter(Call::Write);
         let before = self.written.len();

@@ -71,10 +71,6 @@ impl Transport for Repeater {
         Ok(request.len())
     }
 
-    fn discard(&mut self, _: usize, scratch: &mut [u8]) -> io::Result<usize> {
-        self.read(scratch)
-    }
-
     fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         let count = buffers.iter().map(|buffer| buffer.len()).sum();
         self.written += count;

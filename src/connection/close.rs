@@ -2,7 +2,6 @@
 //! response (RFC 9112 section 9.6).
 
 use std::{
-    io,
     ops::ControlFlow::{Break, Continue},
     time::Instant,
 };
@@ -13,7 +12,7 @@ use super::{
     Connection, Fate, Step,
     desk::Desk,
     state::{Lingering, State},
-    transport::{Transport, uninterrupted},
+    transport::Transport,
 };
 use crate::observe::close_reason::CloseReason;
 
@@ -39,23 +38,17 @@ impl<T: Transport> Connection<T> {
         let State::Lingering(Lingering { reason, .. }) = self.state else {
             return Continue(());
         };
-        if !self.readable {
-            return Break(Fate::Reading);
-        }
-        if desk.budget.bytes == 0 {
+        if self.readable && desk.budget.bytes == 0 {
             return Break(Fate::Turn);
         }
-        let wanted = input.len();
-        match uninterrupted(|| self.transport.discard(wanted, input)) {
-            Ok(0) => return Break(Fate::Closed(reason)),
-            Ok(count) => {
-                self.readable = count == wanted || self.read_closed;
+        match self.receive(input) {
+            Continue(count) => {
                 desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
+                Continue(())
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            Err(_) => return Break(Fate::Closed(reason)),
+            Break(Fate::Closed(_)) => Break(Fate::Closed(reason)),
+            Break(fate) => Break(fate),
         }
-        Continue(())
     }
 
     /// Notes the close. To be called once, before the connection is dropped.

@@ -15,13 +15,11 @@ use super::{
 use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
-    /// Reads once, behind the `held` bytes of `input`, and says how much.
-    fn receive(&mut self, input: &mut [u8], held: usize) -> ControlFlow<Fate, usize> {
+    /// Reads once into `room` and says how much.
+    pub(super) fn receive(&mut self, room: &mut [u8]) -> ControlFlow<Fate, usize> {
         if !self.readable {
             return Break(Fate::Reading);
         }
-        let end = input.len().min(held + READ_BYTES);
-        let room = &mut input[held..end];
         let wanted = room.len();
         match uninterrupted(|| self.transport.read(room)) {
             Ok(0) => Break(Fate::Closed(self.ended())),
@@ -75,7 +73,10 @@ impl<T: Transport> Connection<T> {
         self.look_anew(desk);
         let filled = match unjudged {
             true => held,
-            false => held + self.receive(input, held)?,
+            false => {
+                let end = input.len().min(held + READ_BYTES);
+                held + self.receive(&mut input[held..end])?
+            }
         };
         if held < filled && held > 0 {
             // The poll told of its beginning: its end may have been sent after a
@@ -95,7 +96,7 @@ impl<T: Transport> Connection<T> {
 
     /// [`State::DiscardingBody`].
     pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
-        let count = self.receive(input, 0)?;
+        let count = self.receive(&mut input[..READ_BYTES])?;
         // As with a head: the poll told of what came before.
         desk.renew_turn();
         desk.budget.bytes = desk.budget.bytes.saturating_sub(count);

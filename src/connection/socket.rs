@@ -46,19 +46,6 @@ impl Transport for Stream {
         Ok(count)
     }
 
-    /// On Linux a truncated read of a TCP stream drops the bytes without
-    /// copying them; of other streams it is an ordinary one.
-    fn discard(&mut self, count: usize, scratch: &mut [u8]) -> io::Result<usize> {
-        let count = count.min(scratch.len());
-        let flags = if cfg!(target_os = "linux") {
-            RecvFlags::TRUNC
-        } else {
-            RecvFlags::empty()
-        };
-        let (_, length) = rustix::net::recv(&*self, &mut scratch[..count], flags)?;
-        Ok(length)
-    }
-
     fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         let mut flags = SendFlags::NOSIGNAL;
         if more && cfg!(target_os = "linux") {

@@ -13,10 +13,6 @@ pub trait Transport {
     /// Reads into `buffer`; 0 is the end of what the peer sends.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Reads at most `count` bytes and forgets them; 0 is the end. `scratch`
-    /// may be used.
-    fn discard(&mut self, count: usize, scratch: &mut [u8]) -> io::Result<usize>;
-
     /// Writes from `buffers` in order. `more` says that more follows at once,
     /// so that a segment need not go out half full.
     fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
@@ -82,10 +78,6 @@ mod tests {
 
     impl Transport for Sink {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
 

@@ -224,10 +224,6 @@ mod tests {
             Ok(0)
         }
 
-        fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-
         fn write(&mut self, _: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
             Ok(0)
         }

@@ -83,10 +83,6 @@ impl Transport for Taker {
         unreachable!()
     }
 
-    fn discard(&mut self, _: usize, _: &mut [u8]) -> io::Result<usize> {
-        unreachable!()
-    }
-
     fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         assert!(buffers.iter().all(|buffer| !buffer.is_empty()));
         self.mores.push(more);

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Budget, SHARE_BYTES_MAX,
-    memo::Memo,
+    memo::{Memo, Recalled},
     output::Output,
     respond::{self, Frame, Queued},
 };
@@ -242,6 +242,24 @@ impl Desk {
             turn: self.turn,
         };
         respond::queue(answer, frame, &mut self.output)
+    }
+
+    /// Queues the response to a head that came before, as it was sent then; one
+    /// that was not is queued anew, and remembered.
+    pub(super) fn queue_again(&mut self, recalled: &Recalled, persistence: Persistence) -> Queued {
+        let is_usual = persistence == Persistence::Keep;
+        if is_usual
+            && let Some(queued) = (self.memo).repeat(recalled, &self.common, &mut self.output)
+        {
+            return queued;
+        }
+        let is_alone = self.output.is_empty();
+        let queued = self.queue(&recalled.answer, persistence, recalled.marks.head_only);
+        if is_usual && is_alone {
+            let date = self.common.date();
+            self.memo.keep(recalled, &self.output, queued, date);
+        }
+        queued
     }
 
     /// Bytes of input a worker needs room for: the largest head and what is

@@ -34,7 +34,7 @@ const HEAD_BYTES_MAX: usize = 2 << 10;
 const MISSES_MAX: u8 = 8;
 
 /// The longest response that is remembered as it was sent, head and content, in
-/// bytes: to be sent again with one copy, that of the system.
+/// bytes.
 const READY_BYTES_MAX: usize = 16 << 10;
 
 /// Bytes that a worker's memo can take, but for what [`Remembered`] says.
@@ -104,15 +104,6 @@ pub struct Recalled {
     place: usize,
 }
 
-/// A response as it was sent to a client that is kept, but for its date.
-#[derive(Debug)]
-pub struct Ready<'a> {
-    /// Head and content.
-    pub bytes: &'a [u8],
-    /// What it is.
-    pub queued: Queued,
-}
-
 impl Default for Memo {
     fn default() -> Memo {
         Memo {
@@ -143,18 +134,22 @@ impl Memo {
         })
     }
 
-    /// The response it was given, if that is kept, with the `Date` of `common`.
-    pub fn ready(&mut self, recalled: &Recalled, common: &CommonFields) -> Option<Ready<'_>> {
+    /// Queues the response it was given, if that is kept, with the `Date` of
+    /// `common`.
+    pub fn repeat(
+        &mut self,
+        recalled: &Recalled,
+        common: &CommonFields,
+        output: &mut Output,
+    ) -> Option<Queued> {
         let place = &mut self.places[recalled.place];
         let stamp = place.known.as_mut()?.ready.as_mut()?;
         if stamp.date != common.date() {
             stamp.date = common.date();
             common.put_date(&mut place.response);
         }
-        Some(Ready {
-            bytes: &place.response,
-            queued: stamp.queued,
-        })
+        output.bytes.extend_from_slice(&place.response);
+        Some(stamp.queued)
     }
 
     /// Keeps the response to it, which is all that `output` holds, if it is

@@ -231,24 +231,6 @@ impl Output {
         }
     }
 
-    /// Sends `response` with nothing queued before it, from where it lies, and
-    /// queues what the transport does not take; says how much it took.
-    pub fn write_ready<T: Transport>(
-        &mut self,
-        transport: &mut T,
-        response: &[u8],
-    ) -> (usize, Result<Flow, WriteError>) {
-        let buffer = [IoSlice::new(response)];
-        let written = would_block_is_zero(uninterrupted(|| transport.write(&buffer, false)));
-        let (sent, flow) = match written {
-            Ok(sent) if sent == response.len() => return (sent, Ok(Flow::Done)),
-            Ok(sent) => (sent, Ok(Flow::Blocked)),
-            Err(error) => (0, Err(WriteError::Transport(error))),
-        };
-        self.bytes.extend_from_slice(&response[sent..]);
-        (sent, flow)
-    }
-
     /// All that is queued, appended to `copy`, if it is at most `bytes_max` and
     /// lies in memory; says whether it is, for else `copy` may have a part of it.
     pub fn copy_to(&self, copy: &mut Vec<u8>, bytes_max: usize) -> bool {

@@ -142,12 +142,7 @@ impl<T: Transport> Connection<T> {
         let persistence = self.begin_response(asked, refused, desk);
         let queued = desk.queue(answer, persistence, asked.head_only);
         desk.budget.responses = desk.budget.responses.saturating_sub(answer.parts());
-        let response = Response {
-            persistence,
-            queued,
-            written: Ok(()),
-        };
-        self.conclude(asked, response, last, progress, desk)
+        self.conclude(asked, persistence, queued, last, progress, desk)
     }
 
     /// Counts a response, and decides what becomes of the connection after it.
@@ -176,13 +171,13 @@ impl<T: Transport> Connection<T> {
     pub(super) fn conclude(
         &mut self,
         asked: &Asked<'_>,
-        response: Response,
+        persistence: Persistence,
+        queued: Queued,
         last: bool,
         progress: &mut Progress,
         desk: &mut Desk,
     ) -> Result<(), WriteError> {
-        let queued = response.queued;
-        let close = note::close_reason(response.persistence);
+        let close = note::close_reason(persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
             progress.then = Then::Close(reason);
@@ -199,11 +194,7 @@ impl<T: Transport> Connection<T> {
             || close.is_some()
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
-        let written = response.written.and_then(|()| match is_due {
-            true => self.flush(progress, desk),
-            false => Ok(()),
-        });
-        if let Err(error) = written {
+        if is_due && let Err(error) = self.flush(progress, desk) {
             let note = note.cut_short((&error).into(), desk.output.left());
             note::sent(&mut self.identity, desk, asked.into(), note);
             return Err(error);
@@ -371,14 +362,6 @@ impl<T: Transport> Connection<T> {
             }
         }
     }
-}
-
-/// A response that is queued, or written.
-pub(super) struct Response {
-    pub(super) persistence: Persistence,
-    pub(super) queued: Queued,
-    /// What writing it came to so far.
-    pub(super) written: Result<(), WriteError>,
 }
 
 /// What follows a request for a folder whose listing is not finished.

@@ -295,25 +295,6 @@ fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
 }
 
 #[test]
-fn what_is_not_taken_of_a_ready_response_is_queued() {
-    let check = |takes: &[usize], fails: Option<io::ErrorKind>, expected: Option<Flow>| {
-        let mut output = Output::default();
-        let mut taker = Taker::new(takes);
-        taker.fails = fails;
-        let (sent, flow) = output.write_ready(&mut taker, b"response");
-        assert_eq!(flow.ok(), expected, "{takes:?}");
-        assert_eq!(sent, taker.taken.len(), "{takes:?}");
-        assert_eq!(taker.mores, [false], "one call, and nothing follows");
-        let whole = [&taker.taken[..], &output.bytes].concat();
-        assert_eq!(whole, b"response", "{takes:?}");
-    };
-    check(&[usize::MAX, 1], None, Some(Flow::Done));
-    check(&[3, 9], None, Some(Flow::Blocked));
-    check(&[], None, Some(Flow::Blocked));
-    check(&[9], Some(io::ErrorKind::BrokenPipe), None);
-}
-
-#[test]
 fn what_lies_in_memory_is_copied_as_it_is_sent() {
     let files = files();
     let check = |pieces: &[Piece], bytes_max: usize, is_copied: bool| {

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Connection, Fate, Step,
     desk::Desk,
-    progress::Progress,
+    serve::Progress,
     state::State,
     transport::{Transport, uninterrupted},
 };
@@ -51,11 +51,9 @@ impl<T: Transport> Connection<T> {
         let State::ReadingFolder(reading) = std::mem::replace(&mut self.state, idle) else {
             return Continue(());
         };
-        let mut progress = Progress::begin(reading.since);
-        let last = reading.unparsed.is_empty();
-        let answered = self.answer_kept(reading.head, Some(listed), last, &mut progress, desk);
-        self.sent(answered, desk)?;
-        progress.received = desk.now;
-        self.go_on(&reading.unparsed, progress, desk)
+        let mut progress = Progress::begin(&reading.unparsed, reading.since);
+        self.answer_kept(reading.head, Some(listed), &mut progress, desk)?;
+        (progress.since, progress.received) = (desk.now, desk.now);
+        self.serve(progress, desk)
     }
 }

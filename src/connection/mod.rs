@@ -6,24 +6,22 @@
 //! says what to wait for.
 //!
 //! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers), [`memo`] and `again` (what need
-//! not be judged again), `folder` (an answer that takes several turns to find) and
+//! transport to input), `serve` (input to answers), [`memo`] (what need not be
+//! judged again), `folder` (an answer that takes several turns to find) and
 //! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
 //! `write` (output to the transport), `leave` (who may go), `close` (the end),
 //! [`note`] (what is told of it).
 //!
 //! ```text
 //! read -> serve      for each request that lies there:
-//!           answer     (again.rs) known, byte by byte? else
+//!           answer     known, byte by byte? else
 //!           judge      parse, body, handler
 //!           respond    keep or close, queue
 //!           conclude   send if nothing comes behind it, note
-//!         flush      send what is queued
-//!         settle     what is left over becomes a state; or, all being sent,
+//!         settle     send what is queued; what is left over becomes a state; or,
 //!         follow     what comes then
 //! ```
 
-mod again;
 pub mod body;
 mod close;
 pub mod desk;
@@ -33,7 +31,6 @@ mod leave;
 pub mod memo;
 pub mod note;
 pub mod output;
-mod progress;
 mod read;
 mod refuse;
 pub mod respond;

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Connection, Fate, Step, TURN_RESPONSES_MAX,
     desk::{Desk, READ_BYTES},
-    progress::Progress,
+    serve::Progress,
     state::{ReadingHead, State},
     transport::{Transport, uninterrupted},
 };
@@ -91,7 +91,11 @@ impl<T: Transport> Connection<T> {
         if let Some(story) = &mut self.identity.story {
             story.first_byte(desk.now);
         }
-        self.serve(&input[..filled], Progress::begin(desk.now), since, desk)
+        let progress = Progress {
+            since,
+            ..Progress::begin(&input[..filled], desk.now)
+        };
+        self.serve(progress, desk)
     }
 
     /// [`State::DiscardingBody`].
@@ -100,6 +104,24 @@ impl<T: Transport> Connection<T> {
         // As with a head: the poll told of what came before.
         desk.renew_turn();
         desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
-        self.continue_body(&input[..count], desk)
+        let State::DiscardingBody(discarding) = &mut self.state else {
+            return Continue(());
+        };
+        let input = &input[..count];
+        let mut progress = Progress::begin(input, desk.now);
+        match discarding.body.take(input, desk.limits.body_bytes_max) {
+            Ok(decoded) if decoded.complete => {
+                progress.rest = &input[decoded.consumed..];
+                let head = std::mem::take(&mut discarding.head);
+                self.answer_kept(head, None, &mut progress, desk)?;
+            }
+            Ok(_) if desk.budget.bytes == 0 => return Break(Fate::Turn),
+            Ok(_) => return Continue(()),
+            Err(error) => {
+                let head = std::mem::take(&mut discarding.head);
+                self.queue_error(error, &head, &mut progress, desk);
+            }
+        }
+        self.serve(progress, desk)
     }
 }

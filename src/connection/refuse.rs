@@ -8,7 +8,7 @@ use super::{
     desk::Desk,
     fate,
     note::{self, Note, Said},
-    progress::Progress,
+    serve::Progress,
     state::{DiscardingBody, State, Then},
     transport::Transport,
 };
@@ -31,13 +31,15 @@ impl<T: Transport> Connection<T> {
         &mut self,
         error: RequestError,
         bytes: &[u8],
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
     ) {
         log::debug!("connection {}: refused: {error:?}", self.identity.id);
         let page = Page::of_error(error);
         self.queue_last(page, bytes, CloseReason::BadRequest, desk);
         progress.then = Then::Close(CloseReason::BadRequest);
+        // What follows is never parsed.
+        progress.rest = &[];
     }
 
     fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
@@ -77,12 +79,12 @@ impl<T: Transport> Connection<T> {
             _ => Vec::new(),
         };
         self.queue_last(Page::refused(status), &line, reason, desk);
-        let mut progress = Progress::begin(desk.now);
-        progress.then = Then::Close(reason);
-        desk.budget = Budget::new(usize::MAX);
         // More of the request may come, or lie there unread, so the close has to
         // linger: a byte left over says so.
-        fate(self.go_on(b"\n", progress, desk))
+        let mut progress = Progress::begin(b"\n", desk.now);
+        progress.then = Then::Close(reason);
+        desk.budget = Budget::new(usize::MAX);
+        fate(self.serve(progress, desk))
     }
 
     /// The head is whole, its body is not. A client that waits for leave to
@@ -94,7 +96,7 @@ impl<T: Transport> Connection<T> {
         head: &[u8],
         behind: &[u8],
         body: Body,
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
     ) {
         let asks =

@@ -11,13 +11,11 @@ use super::{
     Connection, Fate, Step,
     body::Body,
     desk::{CHECK_SEND_BYTES, Desk},
-    note::{self, Note},
+    note::{self, Note, Unfinished},
     output::{Flow, WriteError},
-    progress::{Judged, Progress},
     respond::Queued,
     state::{ReadingFolder, State, Then, Writing},
     transport::Transport,
-    write::write_failed,
 };
 use crate::{
     files::{Refusal, listing::Listing},
@@ -32,100 +30,134 @@ use crate::{
 /// Bytes of responses that are collected before they are sent together.
 pub const COALESCED_BYTES_MAX: usize = 64 << 10;
 
+/// What one request came to.
+enum Judged {
+    /// Incomplete: more has to come.
+    Partial,
+    /// Done with, or what follows it is decided: [`Progress::then`].
+    Done,
+    /// There is no descriptor for its file: to be judged again.
+    Starved,
+}
+
+/// How far the requests of one read have come.
+pub(super) struct Progress<'i> {
+    /// What is not done with of the input.
+    pub rest: &'i [u8],
+    /// When the request at its begin began.
+    pub since: Instant,
+    /// What follows what is queued.
+    pub then: Then,
+    /// Whether the transport took all that was queued so far.
+    pub flow: Flow,
+    /// The last response, when it was not all sent.
+    pub unfinished: Option<Box<Unfinished>>,
+    /// When the request to be answered was whole.
+    pub received: Instant,
+}
+
+impl<'i> Progress<'i> {
+    /// The begin: no request of `input`, which came `now`, is answered yet.
+    pub(super) fn begin(input: &'i [u8], now: Instant) -> Progress<'i> {
+        Progress {
+            rest: input,
+            since: now,
+            then: Then::Next,
+            flow: Flow::Done,
+            unfinished: None,
+            received: now,
+        }
+    }
+}
+
 impl<T: Transport> Connection<T> {
-    /// Serves the requests in `input` from `progress.at` on. The first of them
-    /// began at `since`.
-    pub(super) fn serve(
-        &mut self,
-        input: &[u8],
-        mut progress: Progress,
-        since: Instant,
-        desk: &mut Desk,
-    ) -> Step {
-        let mut unjudged = false;
-        let mut starved = false;
-        while progress.at < input.len() && matches!(progress.then, Then::Next) {
+    /// Serves the requests that lie in the rest of `progress`.
+    pub(super) fn serve(&mut self, mut progress: Progress<'_>, desk: &mut Desk) -> Step {
+        let mut put_off = None;
+        while !progress.rest.is_empty() && matches!(progress.then, Then::Next) {
             if progress.flow != Flow::Done || desk.budget.is_spent() {
-                unjudged = true;
+                put_off = Some(Fate::Turn);
                 break;
             }
-            let begin = progress.at;
-            let judged = self.answer(input, &mut progress, desk);
-            let request_bytes = progress.at - begin;
+            let before = progress.rest.len();
+            let judged = self.answer(&mut progress, desk)?;
+            let request_bytes = before - progress.rest.len();
             desk.budget.request_bytes = desk.budget.request_bytes.saturating_sub(request_bytes);
-            match self.sent(judged, desk)? {
-                Judged::Done => {}
+            match judged {
+                Judged::Done => progress.since = desk.now,
                 Judged::Partial => break,
                 Judged::Starved => {
-                    (unjudged, starved) = (true, true);
+                    put_off = Some(Fate::Starved);
                     break;
                 }
             }
         }
-        let since = if progress.at == 0 { since } else { desk.now };
-        let flushed = self.flush(&mut progress, desk);
-        self.sent(flushed, desk)?;
-        let step = self.settle(&input[progress.at..], unjudged, progress, since, desk);
-        match &self.state {
-            State::ReadingHead(_) if starved => Break(Fate::Starved),
-            State::ReadingHead(_) if unjudged && step.is_continue() => Break(Fate::Turn),
+        let step = self.settle(progress, put_off.is_some(), desk);
+        match (put_off, &self.state) {
+            (Some(fate), State::ReadingHead(_)) if step.is_continue() => Break(fate),
             _ => step,
         }
     }
 
-    /// Judges the request at `progress.at` and queues its answer.
-    pub(super) fn judge(
+    /// Answers the request at the begin of the rest: at once where the same bytes
+    /// came before, else once they are judged.
+    fn answer(
         &mut self,
-        input: &[u8],
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) -> Result<Judged, WriteError> {
-        let rest = &input[progress.at..];
+    ) -> ControlFlow<Fate, Judged> {
+        let Some(recalled) = desk.memo.recall(progress.rest, &desk.view, desk.turn) else {
+            return self.judge(progress, desk);
+        };
+        let (head, behind) = progress.rest.split_at(recalled.marks.head_bytes);
+        progress.rest = behind;
+        let asked = recalled.marks.asked(head);
+        let persistence = self.begin_response(&asked, false, desk);
+        let queued = desk.queue_again(&recalled, persistence);
+        self.conclude(&asked, persistence, queued, progress, desk)?;
+        Continue(Judged::Done)
+    }
+
+    /// Judges the request at the begin of the rest and queues its answer.
+    fn judge(&mut self, progress: &mut Progress<'_>, desk: &mut Desk) -> ControlFlow<Fate, Judged> {
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        let request = match request::parse(rest, &mut room, &desk.limits.head) {
+        let request = match request::parse(progress.rest, &mut room, &desk.limits.head) {
             Ok(Some(request)) => request,
-            Ok(None) => return Ok(Judged::Partial),
+            Ok(None) => return Continue(Judged::Partial),
             Err(error) => {
-                self.queue_error(error, rest, progress, desk);
-                progress.at = input.len();
-                return Ok(Judged::Done);
+                self.queue_error(error, progress.rest, progress, desk);
+                return Continue(Judged::Done);
             }
         };
-        let (head, behind) = rest.split_at(request.head_bytes);
-        let begin = progress.at;
+        let (head, mut behind) = progress.rest.split_at(request.head_bytes);
         if let Some(mut body) = Body::begin(request.framing) {
             match body.take(behind, desk.limits.body_bytes_max) {
-                Ok(decoded) if decoded.complete => progress.at += decoded.consumed,
+                Ok(decoded) if decoded.complete => behind = &behind[decoded.consumed..],
                 Ok(_) => {
-                    progress.at = input.len();
+                    progress.rest = &[];
                     self.await_body(&request, head, behind, body, progress, desk);
-                    return Ok(Judged::Done);
+                    return Continue(Judged::Done);
                 }
                 Err(error) => {
                     self.queue_error(error, head, progress, desk);
-                    progress.at = input.len();
-                    return Ok(Judged::Done);
+                    return Continue(Judged::Done);
                 }
             }
         }
-        progress.at += request.head_bytes;
-        let last = progress.at == input.len();
-        let answer = match handler::answer(&request, desk.basis()) {
-            Answer::NoDescriptor => {
-                progress.at = begin;
-                return Ok(Judged::Starved);
-            }
-            Answer::Listing(listing) => {
-                progress.then = await_listing(head.into(), listing, desk);
-                return Ok(Judged::Done);
-            }
-            answer => answer,
-        };
+        let answer = handler::answer(&request, desk.basis());
+        if let Answer::NoDescriptor = answer {
+            return Continue(Judged::Starved);
+        }
+        progress.rest = behind;
+        if let Answer::Listing(listing) = answer {
+            progress.then = await_listing(head.into(), listing, desk);
+            return Continue(Judged::Done);
+        }
         if desk.trusted_proxies.is_empty() {
             desk.memo.note(head, &request, &answer, &desk.view);
         }
-        self.respond(&Asked::from(&request), &answer, last, progress, desk)?;
-        Ok(Judged::Done)
+        self.respond(&Asked::from(&request), &answer, progress, desk)?;
+        Continue(Judged::Done)
     }
 
     /// Sends the answer to a request that is whole: at once when nothing more
@@ -134,15 +166,14 @@ impl<T: Transport> Connection<T> {
         &mut self,
         asked: &Asked<'_>,
         answer: &Answer,
-        last: bool,
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) -> Result<(), WriteError> {
+    ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
         let persistence = self.begin_response(asked, refused, desk);
         let queued = desk.queue(answer, persistence, asked.head_only);
         desk.budget.responses = desk.budget.responses.saturating_sub(answer.parts());
-        self.conclude(asked, persistence, queued, last, progress, desk)
+        self.conclude(asked, persistence, queued, progress, desk)
     }
 
     /// Counts a response, and decides what becomes of the connection after it.
@@ -173,10 +204,9 @@ impl<T: Transport> Connection<T> {
         asked: &Asked<'_>,
         persistence: Persistence,
         queued: Queued,
-        last: bool,
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) -> Result<(), WriteError> {
+    ) -> Step {
         let close = note::close_reason(persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
@@ -190,47 +220,21 @@ impl<T: Transport> Connection<T> {
             close,
             received: progress.received,
         };
-        let is_due = last
+        let is_due = progress.rest.is_empty()
             || close.is_some()
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
         if is_due && let Err(error) = self.flush(progress, desk) {
             let note = note.cut_short((&error).into(), desk.output.left());
             note::sent(&mut self.identity, desk, asked.into(), note);
-            return Err(error);
+            return Break(Fate::Closed(self.write_failed(&error, desk)));
         }
         if progress.flow == Flow::Done {
             note::sent(&mut self.identity, desk, asked.into(), note);
         } else {
             progress.unfinished = note::hold(&self.identity, desk, asked.into(), note);
         }
-        Ok(())
-    }
-
-    /// More of a body came.
-    pub(super) fn continue_body(&mut self, input: &[u8], desk: &mut Desk) -> Step {
-        let State::DiscardingBody(discarding) = &mut self.state else {
-            return Continue(());
-        };
-        let decoded = discarding.body.take(input, desk.limits.body_bytes_max);
-        let mut progress = Progress::begin(desk.now);
-        match decoded {
-            Ok(decoded) if decoded.complete => {
-                progress.at = decoded.consumed;
-                let head = std::mem::take(&mut discarding.head);
-                let last = progress.at == input.len();
-                let answered = self.answer_kept(head, None, last, &mut progress, desk);
-                self.sent(answered, desk)?;
-            }
-            Ok(_) if desk.budget.bytes == 0 => return Break(Fate::Turn),
-            Ok(_) => return Continue(()),
-            Err(error) => {
-                let head = std::mem::take(&mut discarding.head);
-                self.queue_error(error, &head, &mut progress, desk);
-                progress.at = input.len();
-            }
-        }
-        self.go_on(input, progress, desk)
+        Continue(())
     }
 
     /// Answers the request of a head that was kept until its body was whole, or
@@ -239,14 +243,13 @@ impl<T: Transport> Connection<T> {
         &mut self,
         head: Box<[u8]>,
         listed: Option<Result<Page, Refusal>>,
-        last: bool,
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) -> Result<(), WriteError> {
+    ) -> Step {
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
         // The same bytes are judged the same way again.
         let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) else {
-            return Ok(());
+            return Continue(());
         };
         let asked = Asked::from(&request);
         let answer = match listed {
@@ -255,27 +258,13 @@ impl<T: Transport> Connection<T> {
         };
         if let Answer::Listing(listing) = answer {
             progress.then = await_listing(head, listing, desk);
-            return Ok(());
+            return Continue(());
         }
-        self.respond(&asked, &answer, last, progress, desk)
-    }
-
-    /// Goes on behind a request that was answered by itself.
-    pub(super) fn go_on(&mut self, input: &[u8], mut progress: Progress, desk: &mut Desk) -> Step {
-        if matches!(progress.then, Then::Next) {
-            return self.serve(input, progress, desk.now, desk);
-        }
-        let flushed = self.flush(&mut progress, desk);
-        self.sent(flushed, desk)?;
-        self.settle(&input[progress.at..], true, progress, desk.now, desk)
+        self.respond(&asked, &answer, progress, desk)
     }
 
     /// Sends what is queued.
-    pub(super) fn flush(
-        &mut self,
-        progress: &mut Progress,
-        desk: &mut Desk,
-    ) -> Result<(), WriteError> {
+    fn flush(&mut self, progress: &mut Progress<'_>, desk: &mut Desk) -> Result<(), WriteError> {
         if progress.flow != Flow::Done || desk.output.is_empty() {
             return Ok(());
         }
@@ -295,22 +284,19 @@ impl<T: Transport> Connection<T> {
         desk.counters.add(Count::BytesSent, bytes as u64);
     }
 
-    /// Nothing more can be done with this input: what is left of it, and of
-    /// the output, becomes the connection's own.
-    pub(super) fn settle(
-        &mut self,
-        rest: &[u8],
-        unjudged: bool,
-        progress: Progress,
-        since: Instant,
-        desk: &mut Desk,
-    ) -> Step {
+    /// Nothing more can be done with this input. What is queued is sent; what is
+    /// left of both becomes the connection's own.
+    fn settle(&mut self, mut progress: Progress<'_>, unjudged: bool, desk: &mut Desk) -> Step {
+        if let Err(error) = self.flush(&mut progress, desk) {
+            return Break(Fate::Closed(self.write_failed(&error, desk)));
+        }
+        let rest = progress.rest.to_vec();
         if progress.flow == Flow::Done {
-            return self.follow(progress.then, rest.to_vec(), unjudged, since, desk);
+            return self.follow(progress.then, rest, unjudged, progress.since, desk);
         }
         self.state = State::Writing(Box::new(Writing {
             output: desk.output.take_rest(),
-            unparsed: rest.to_vec(),
+            unparsed: rest,
             then: progress.then,
             progress_at: desk.now,
             rate_since: desk.now,
@@ -346,21 +332,6 @@ impl<T: Transport> Connection<T> {
             Then::Next => State::reading(since, rest, unjudged),
         };
         Continue(())
-    }
-
-    /// What `result` holds. Where the output failed nothing can be said any more.
-    pub(super) fn sent<R>(
-        &mut self,
-        result: Result<R, WriteError>,
-        desk: &mut Desk,
-    ) -> ControlFlow<Fate, R> {
-        match result {
-            Ok(done) => Continue(done),
-            Err(error) => {
-                desk.output.clear();
-                Break(Fate::Closed(write_failed(&self.identity, &error)))
-            }
-        }
     }
 }
 

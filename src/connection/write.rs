@@ -7,7 +7,6 @@ use log::{debug, warn};
 use super::{
     Connection, Fate, PROVEN_BYTES, Reader, Step,
     desk::Desk,
-    identity::Identity,
     note,
     output::{Flow, WriteError},
     state::State,
@@ -37,7 +36,7 @@ impl<T: Transport> Connection<T> {
             Ok(Flow::Blocked) if self.trusts_reader() => return Continue(()),
             Ok(Flow::Blocked) => return Break(Fate::Writing),
             Ok(Flow::Paused) => return Break(Fate::Turn),
-            Err(error) => write_failed(&self.identity, &error),
+            Err(error) => self.write_failed(&error, desk),
         };
         Break(Fate::Closed(reason))
     }
@@ -67,6 +66,19 @@ impl<T: Transport> Connection<T> {
         self.follow(writing.then, writing.unparsed, true, since, desk)
     }
 
+    /// The reason for a close that a failed write is, behind which nothing can be
+    /// said any more; the system's words go to the log alone.
+    pub(super) fn write_failed(&self, error: &WriteError, desk: &mut Desk) -> CloseReason {
+        desk.output.clear();
+        let id = self.identity.id;
+        match error {
+            WriteError::Transport(error) => debug!("connection {id}: cannot write: {error}"),
+            WriteError::FileChanged => {}
+            WriteError::File(error) => warn!("connection {id}: cannot read a file: {error}"),
+        }
+        error.into()
+    }
+
     /// Notes that the response under way will not be finished, for `reason`.
     pub(super) fn abandon(&mut self, reason: CloseReason, desk: &mut Desk) {
         if let State::Writing(writing) = &mut self.state {
@@ -86,21 +98,6 @@ impl Reader {
             *taken = taken.saturating_add(bytes);
         }
     }
-}
-
-/// The reason for a close that a failed write is; the system's words go to
-/// the log alone.
-pub(super) fn write_failed(identity: &Identity, error: &WriteError) -> CloseReason {
-    match error {
-        WriteError::Transport(error) => {
-            debug!("connection {}: cannot write: {error}", identity.id);
-        }
-        WriteError::FileChanged => {}
-        WriteError::File(error) => {
-            warn!("connection {}: cannot read a file: {error}", identity.id);
-        }
-    }
-    error.into()
 }
 
 impl From<&WriteError> for CloseReason {

@@ -277,31 +277,25 @@ impl<T: Transport> Connection<T> {
 
     /// Its time is up: says so where the client waits for an answer.
     pub fn expire(&mut self, desk: &mut Desk) -> Fate {
+        use CloseReason::*;
         desk.budget = Budget::new(desk.share_bytes);
-        let reason = match &self.state {
+        fate(match &self.state {
             State::ReadingHead(reading) if !reading.has_begun() => {
-                return Fate::Closed(CloseReason::HeaderTimeout);
+                Break(Fate::Closed(HeaderTimeout))
             }
             // A whole request may lie there for which there was no descriptor.
             State::ReadingHead(reading) if reading.unjudged => {
-                return self.refuse(
-                    Status::ServiceUnavailable,
-                    CloseReason::OutOfResources,
-                    desk,
-                );
+                self.refuse(Status::ServiceUnavailable, OutOfResources, desk)
             }
-            State::ReadingHead(_) => CloseReason::HeaderTimeout,
-            State::DiscardingBody(_) => CloseReason::BodyTimeout,
+            State::ReadingHead(_) => self.refuse(Status::RequestTimeout, HeaderTimeout, desk),
+            State::DiscardingBody(_) => self.refuse(Status::RequestTimeout, BodyTimeout, desk),
             // It was not finished in time: too many others are being made. The
             // client may ask again.
-            State::ReadingFolder(_) => {
-                return fate(self.folder_read(Err(Refusal::NoRoom), desk));
-            }
+            State::ReadingFolder(_) => self.folder_read(Err(Refusal::NoRoom), desk),
             State::Writing(_) => return self.expire_writing(desk),
-            State::Idle { .. } => return Fate::Closed(CloseReason::IdleTimeout),
-            State::Lingering(lingering) => return Fate::Closed(lingering.reason),
-        };
-        self.refuse(Status::RequestTimeout, reason, desk)
+            State::Idle { .. } => Break(Fate::Closed(IdleTimeout)),
+            State::Lingering(lingering) => Break(Fate::Closed(lingering.reason)),
+        })
     }
 
     /// The transport has taken nothing for the write time-out, as far as the

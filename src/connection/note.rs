@@ -32,8 +32,6 @@ pub struct Unfinished {
 /// A response, as far as it is noted.
 #[derive(Clone, Copy, Debug)]
 pub struct Note {
-    /// The request's number on its connection, from 1.
-    pub number: u64,
     /// What was queued.
     pub queued: Queued,
     /// Why the connection closes after it; `None`: it is kept.
@@ -127,13 +125,13 @@ impl<'a> Said<'a> {
             referer: self.fields.referer,
             user_agent: self.fields.user_agent,
             connection: identity.id,
-            number: note.number,
+            number: identity.requests,
         }
     }
 }
 
 /// Whether anybody wants to know when a response was sent.
-pub fn is_timed(desk: &Desk) -> bool {
+fn is_timed(desk: &Desk) -> bool {
     desk.log.is_some() || desk.counters.is_watched() || log::log_enabled!(log::Level::Debug)
 }
 
@@ -192,7 +190,7 @@ fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Inst
     debug!(
         "connection {}: request {}: \"{}\" {}, {bytes} bytes, {} us, {}",
         identity.id,
-        note.number,
+        identity.requests,
         line.escape_ascii(),
         status.code(),
         took.as_micros(),

@@ -119,7 +119,7 @@ impl<T: Transport> Connection<T> {
             Ok(_) => return Continue(()),
             Err(error) => {
                 let head = std::mem::take(&mut discarding.head);
-                self.queue_error(error, &head, &mut progress, desk);
+                self.answer_error(error, &head, &mut progress, desk)?;
             }
         }
         self.serve(progress, desk)

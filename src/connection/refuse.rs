@@ -1,13 +1,14 @@
 //! Answers to what is no request, or not the whole of one.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, ops::ControlFlow::Continue};
+
+use log::debug;
 
 use super::{
-    Budget, Connection, Fate,
+    Budget, Connection, Step,
     body::Body,
     desk::Desk,
-    fate,
-    note::{self, Note, Said},
+    note::Said,
     serve::Progress,
     state::{DiscardingBody, State, Then},
     transport::Transport,
@@ -26,23 +27,42 @@ use crate::{
 };
 
 impl<T: Transport> Connection<T> {
-    /// Queues the answer to bytes that are no request; it is the last.
-    pub(super) fn queue_error(
+    /// Answers bytes that are no request, or not a sound one.
+    pub(super) fn answer_error(
         &mut self,
         error: RequestError,
         bytes: &[u8],
         progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) {
-        log::debug!("connection {}: refused: {error:?}", self.identity.id);
+    ) -> Step {
+        debug!("connection {}: refused: {error:?}", self.identity.id);
         let page = Page::of_error(error);
-        self.queue_last(page, bytes, CloseReason::BadRequest, desk);
-        progress.then = Then::Close(CloseReason::BadRequest);
-        // What follows is never parsed.
-        progress.rest = &[];
+        self.respond_last(page, bytes, CloseReason::BadRequest, progress, desk)
     }
 
-    fn queue_last(&mut self, page: Page, bytes: &[u8], reason: CloseReason, desk: &mut Desk) {
+    /// Gives up waiting for the rest of a request, and says so.
+    pub(super) fn refuse(&mut self, status: Status, reason: CloseReason, desk: &mut Desk) -> Step {
+        let bytes = match &self.state {
+            State::ReadingHead(reading) => reading.input.clone(),
+            State::DiscardingBody(discarding) => discarding.head.to_vec(),
+            _ => Vec::new(),
+        };
+        let mut progress = Progress::begin(&[], desk.now);
+        desk.budget = Budget::new(usize::MAX);
+        self.respond_last(Page::refused(status), &bytes, reason, &mut progress, desk)?;
+        self.serve(progress, desk)
+    }
+
+    /// Sends the last response, to `bytes`. What follows them is never parsed.
+    fn respond_last(
+        &mut self,
+        page: Page,
+        bytes: &[u8],
+        reason: CloseReason,
+        progress: &mut Progress<'_>,
+        desk: &mut Desk,
+    ) -> Step {
+        progress.rest = &[];
         self.identity.requests += 1;
         // An empty line may stand before a request (RFC 9112 section 2.2).
         let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
@@ -51,40 +71,12 @@ impl<T: Transport> Connection<T> {
         let head_only = bytes.starts_with(b"HEAD ");
         let persistence = Persistence::Close(CloseCause::Refused);
         let queued = desk.queue(&Answer::Page(page), persistence, head_only);
-        desk.output.is_last = true;
-        desk.counters
-            .response(queued.status, self.identity.requests);
-        let note = Note {
-            number: self.identity.requests,
-            queued,
-            close: Some(reason),
-            received: desk.now,
-        };
-        if !note::is_timed(desk) {
-            return;
-        }
         // What is wrong may stand behind the head.
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
         let request = request::parse(bytes, &mut room, &desk.limits.head);
         let asked = request.ok().flatten().map(|request| Asked::from(&request));
         let said = asked.as_ref().map_or_else(|| Said::raw(bytes), Said::from);
-        note::sent(&mut self.identity, desk, said, note);
-    }
-
-    /// Gives up waiting for the rest of a request, and says so.
-    pub(super) fn refuse(&mut self, status: Status, reason: CloseReason, desk: &mut Desk) -> Fate {
-        let line = match &self.state {
-            State::ReadingHead(reading) => reading.input.clone(),
-            State::DiscardingBody(discarding) => discarding.head.to_vec(),
-            _ => Vec::new(),
-        };
-        self.queue_last(Page::refused(status), &line, reason, desk);
-        // More of the request may come, or lie there unread, so the close has to
-        // linger: a byte left over says so.
-        let mut progress = Progress::begin(b"\n", desk.now);
-        progress.then = Then::Close(reason);
-        desk.budget = Budget::new(usize::MAX);
-        fate(self.serve(progress, desk))
+        self.conclude(said, queued, Some(reason), progress, desk)
     }
 
     /// The head is whole, its body is not. A client that waits for leave to
@@ -98,14 +90,13 @@ impl<T: Transport> Connection<T> {
         body: Body,
         progress: &mut Progress<'_>,
         desk: &mut Desk,
-    ) {
+    ) -> Step {
         let asks =
             request.expectation == Expectation::Continue && request.version == Version::Http11;
         let bytes_max = desk.limits.body_bytes_max;
         let too_much = matches!(request.framing, BodyFraming::Length(bytes) if bytes > bytes_max);
         if asks && too_much {
-            self.queue_error(RequestError::BodyTooLarge, head, progress, desk);
-            return;
+            return self.answer_error(RequestError::BodyTooLarge, head, progress, desk);
         }
         if asks && behind.is_empty() {
             desk.output.bytes.extend_from_slice(response::CONTINUE);
@@ -115,5 +106,6 @@ impl<T: Transport> Connection<T> {
             head: head.into(),
             body,
         }));
+        Continue(())
     }
 }

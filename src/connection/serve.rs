@@ -11,7 +11,7 @@ use super::{
     Connection, Fate, Step,
     body::Body,
     desk::{CHECK_SEND_BYTES, Desk},
-    note::{self, Note, Unfinished},
+    note::{self, Note, Said, Unfinished},
     output::{Flow, WriteError},
     respond::Queued,
     state::{ReadingFolder, State, Then, Writing},
@@ -24,7 +24,7 @@ use crate::{
         persistence::{self, Circumstances, Persistence},
         request::{self, Asked},
     },
-    observe::counters::Count,
+    observe::{close_reason::CloseReason, counters::Count},
 };
 
 /// Bytes of responses that are collected before they are sent together.
@@ -114,7 +114,8 @@ impl<T: Transport> Connection<T> {
         let asked = recalled.marks.asked(head);
         let persistence = self.begin_response(&asked, false, desk);
         let queued = desk.queue_again(&recalled, persistence);
-        self.conclude(&asked, persistence, queued, progress, desk)?;
+        let close = note::close_reason(persistence);
+        self.conclude(Said::from(&asked), queued, close, progress, desk)?;
         Continue(Judged::Done)
     }
 
@@ -125,7 +126,7 @@ impl<T: Transport> Connection<T> {
             Ok(Some(request)) => request,
             Ok(None) => return Continue(Judged::Partial),
             Err(error) => {
-                self.queue_error(error, progress.rest, progress, desk);
+                self.answer_error(error, progress.rest, progress, desk)?;
                 return Continue(Judged::Done);
             }
         };
@@ -135,11 +136,11 @@ impl<T: Transport> Connection<T> {
                 Ok(decoded) if decoded.complete => behind = &behind[decoded.consumed..],
                 Ok(_) => {
                     progress.rest = &[];
-                    self.await_body(&request, head, behind, body, progress, desk);
+                    self.await_body(&request, head, behind, body, progress, desk)?;
                     return Continue(Judged::Done);
                 }
                 Err(error) => {
-                    self.queue_error(error, head, progress, desk);
+                    self.answer_error(error, head, progress, desk)?;
                     return Continue(Judged::Done);
                 }
             }
@@ -173,7 +174,8 @@ impl<T: Transport> Connection<T> {
         let persistence = self.begin_response(asked, refused, desk);
         let queued = desk.queue(answer, persistence, asked.head_only);
         desk.budget.responses = desk.budget.responses.saturating_sub(answer.parts());
-        self.conclude(asked, persistence, queued, progress, desk)
+        let close = note::close_reason(persistence);
+        self.conclude(Said::from(asked), queued, close, progress, desk)
     }
 
     /// Counts a response, and decides what becomes of the connection after it.
@@ -198,16 +200,16 @@ impl<T: Transport> Connection<T> {
         )
     }
 
-    /// Sends what is queued of a response if that is due, and notes it.
+    /// Sends what is queued of a response if that is due, and notes it. `close` is
+    /// the reason for which it is the last.
     pub(super) fn conclude(
         &mut self,
-        asked: &Asked<'_>,
-        persistence: Persistence,
+        said: Said<'_>,
         queued: Queued,
+        close: Option<CloseReason>,
         progress: &mut Progress<'_>,
         desk: &mut Desk,
     ) -> Step {
-        let close = note::close_reason(persistence);
         if let Some(reason) = close {
             desk.output.is_last = true;
             progress.then = Then::Close(reason);
@@ -215,7 +217,6 @@ impl<T: Transport> Connection<T> {
         desk.counters
             .response(queued.status, self.identity.requests);
         let note = Note {
-            number: self.identity.requests,
             queued,
             close,
             received: progress.received,
@@ -226,13 +227,13 @@ impl<T: Transport> Connection<T> {
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
         if is_due && let Err(error) = self.flush(progress, desk) {
             let note = note.cut_short((&error).into(), desk.output.left());
-            note::sent(&mut self.identity, desk, asked.into(), note);
+            note::sent(&mut self.identity, desk, said, note);
             return Break(Fate::Closed(self.write_failed(&error, desk)));
         }
         if progress.flow == Flow::Done {
-            note::sent(&mut self.identity, desk, asked.into(), note);
+            note::sent(&mut self.identity, desk, said, note);
         } else {
-            progress.unfinished = note::hold(&self.identity, desk, asked.into(), note);
+            progress.unfinished = note::hold(&self.identity, desk, said, note);
         }
         Continue(())
     }

@@ -29,15 +29,22 @@ pub const KEPT_BYTES_MAX: usize = 256 << 10;
 /// The most buffers given to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// One stretch of output.
+/// One stretch of output: a range of its source.
 #[derive(Clone, Debug)]
-enum Segment {
-    /// A range of the output's own bytes.
-    Bytes(Range<usize>),
-    /// A range of a representation.
-    Part(Selected, Range<u64>),
-    /// A range of a chunk of a listing.
-    Chunk(Chunk, Range<usize>),
+struct Segment {
+    source: Source,
+    range: Range<u64>,
+}
+
+/// Where a stretch of output lies.
+#[derive(Clone, Debug)]
+enum Source {
+    /// Among the output's own bytes.
+    Bytes,
+    /// In a representation.
+    Part(Selected),
+    /// In a chunk of a listing.
+    Chunk(Chunk),
 }
 
 /// Output in order. A worker has one that is empty between connections; a
@@ -94,11 +101,9 @@ impl Output {
 
     /// Bytes that are left to send.
     pub fn left(&self) -> u64 {
-        let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Bytes(range) | Segment::Chunk(_, range) => range.len() as u64,
-            Segment::Part(_, range) => range.end - range.start,
-        });
-        segments.sum::<u64>() + (self.bytes.len() - self.tail) as u64
+        let segments = self.segments.iter();
+        let left = segments.map(|segment| segment.range.end - segment.range.start);
+        left.sum::<u64>() + (self.bytes.len() - self.tail) as u64
     }
 
     /// Appends a part of a representation.
@@ -109,25 +114,27 @@ impl Output {
         if range.end - range.start <= COPY_BYTES_MAX && self.copy_part(selected, &range) {
             return;
         }
-        self.push_segment(Segment::Part(selected.clone(), range));
+        self.push_segment(Source::Part(selected.clone()), range);
     }
 
     /// Appends a chunk of a listing, to be sent from where it lies.
     pub fn push_chunk(&mut self, chunk: &Chunk) {
-        let range = 0..chunk.as_ref().len();
+        let range = 0..chunk.as_ref().len() as u64;
         if !range.is_empty() {
-            self.push_segment(Segment::Chunk(chunk.clone(), range));
+            self.push_segment(Source::Chunk(chunk.clone()), range);
         }
     }
 
     /// Appends a segment, behind what bytes there are.
-    fn push_segment(&mut self, segment: Segment) {
+    fn push_segment(&mut self, source: Source, range: Range<u64>) {
         if self.tail < self.bytes.len() {
-            self.segments
-                .push_back(Segment::Bytes(self.tail..self.bytes.len()));
+            self.segments.push_back(Segment {
+                source: Source::Bytes,
+                range: self.tail as u64..self.bytes.len() as u64,
+            });
             self.tail = self.bytes.len();
         }
-        self.segments.push_back(segment);
+        self.segments.push_back(Segment { source, range });
     }
 
     /// Appends a copy of a part. What cannot be read is left for the write to
@@ -136,8 +143,7 @@ impl Output {
         let begin = self.bytes.len();
         match &selected.content {
             Content::Memory(content) => {
-                let part = &content[range.start as usize..range.end as usize];
-                self.bytes.extend_from_slice(part);
+                self.bytes.extend_from_slice(&content[in_memory(range)]);
                 true
             }
             Content::File(file) => {
@@ -171,15 +177,10 @@ impl Output {
             is_left_over: true,
             ..Output::default()
         };
-        for segment in self.segments.drain(..) {
-            match segment {
-                Segment::Bytes(range) => {
-                    rest.bytes.extend_from_slice(&self.bytes[range.clone()]);
-                    rest.segments
-                        .push_back(Segment::Bytes(rest.tail..rest.bytes.len()));
-                    rest.tail = rest.bytes.len();
-                }
-                part => rest.segments.push_back(part),
+        for Segment { source, range } in self.segments.drain(..) {
+            match source {
+                Source::Bytes => rest.bytes.extend_from_slice(&self.bytes[in_memory(&range)]),
+                source => rest.push_segment(source, range),
             }
         }
         rest.bytes.extend_from_slice(&self.bytes[self.tail..]);
@@ -202,7 +203,8 @@ impl Output {
             if *allowance == 0 {
                 return Ok(Flow::Paused);
             }
-            if let Some(Segment::Part(selected, range)) = self.segments.front()
+            if let Some(Segment { source, range }) = self.segments.front()
+                && let Source::Part(selected) = source
                 && let Content::File(file) = &selected.content
             {
                 let left = range.end - range.start;
@@ -250,15 +252,16 @@ impl Output {
     /// What is left, in order; `None` stands for a part of an open file.
     fn stretches(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let tail = &self.bytes[self.tail..];
-        let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Bytes(range) => Some(&self.bytes[range.clone()]),
-            Segment::Chunk(chunk, range) => Some(&chunk.as_ref()[range.clone()]),
-            Segment::Part(selected, range) => match &selected.content {
-                Content::Memory(content) => {
-                    Some(&content[range.start as usize..range.end as usize])
-                }
-                Content::File(_) => None,
-            },
+        let segments = self.segments.iter().map(|Segment { source, range }| {
+            let source = match source {
+                Source::Bytes => &self.bytes,
+                Source::Chunk(chunk) => chunk.as_ref(),
+                Source::Part(selected) => match &selected.content {
+                    Content::Memory(content) => content,
+                    Content::File(_) => return None,
+                },
+            };
+            Some(&source[in_memory(range)])
         });
         segments.chain((!tail.is_empty()).then_some(Some(tail)))
     }
@@ -297,27 +300,22 @@ impl Output {
     /// Drops the first `sent` bytes.
     fn advance(&mut self, mut sent: usize) {
         while let Some(segment) = self.segments.front_mut() {
-            let left = match segment {
-                Segment::Bytes(range) | Segment::Chunk(_, range) => {
-                    let step = sent.min(range.len());
-                    range.start += step;
-                    sent -= step;
-                    range.len()
-                }
-                Segment::Part(_, range) => {
-                    let step = sent.min((range.end - range.start) as usize);
-                    range.start += step as u64;
-                    sent -= step;
-                    (range.end - range.start) as usize
-                }
-            };
-            if left > 0 {
+            let range = &mut segment.range;
+            let step = (sent as u64).min(range.end - range.start);
+            range.start += step;
+            sent -= step as usize;
+            if !range.is_empty() {
                 return;
             }
             self.segments.pop_front();
         }
         self.tail += sent;
     }
+}
+
+/// The range of a source that lies in memory.
+fn in_memory(range: &Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
 }
 
 /// What was promised in the head must be what is sent: a file that was

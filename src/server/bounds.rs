@@ -77,7 +77,7 @@ impl Bounds {
         let head = &config.limits.head;
         let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
         let worker = input + (KEPT_BYTES_MAX + MEMO_BYTES_MAX) as u64 + THREAD_BYTES;
-        let slot = size_of::<Slot<Stream>>().max(size_of::<Connection<Stream>>()) as u64;
+        let slot = size_of::<Slot<Connection<Stream>>>() as u64;
         let (story, story_line) = match config.status {
             Some(_) => (with_allocator(STORY_BYTES), head.line_bytes_max as u64),
             None => (0, 0),

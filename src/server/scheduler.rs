@@ -86,7 +86,7 @@ pub struct Scheduler<T, O> {
     /// Where the rest of the process is.
     pub outside: O,
     input: Box<[u8]>,
-    table: Table<T>,
+    table: Table<Connection<T>>,
     /// Connections that had their share of a turn and are not done.
     ready: VecDeque<Place>,
     /// How many of them were so when the last turn ended.
@@ -123,7 +123,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     /// Its connections.
-    pub fn table(&self) -> &Table<T> {
+    pub fn table(&self) -> &Table<Connection<T>> {
         &self.table
     }
 

@@ -1,8 +1,6 @@
 //! A worker's connections, found by their token in the poll, with the idle ones
 //! in the order in which they fell idle.
 
-use crate::connection::Connection;
-
 /// A place in the table. It is used again once its connection is gone.
 pub type Place = u32;
 
@@ -24,9 +22,9 @@ pub enum Watched {
 
 /// One connection and what its worker knows of it.
 #[derive(Debug)]
-pub struct Slot<T> {
+pub struct Slot<C> {
     /// The connection.
-    pub connection: Connection<T>,
+    pub connection: C,
     /// Its token in the poll, which is its descriptor.
     pub token: usize,
     /// What the poll tells of it.
@@ -47,10 +45,10 @@ struct Links {
 /// The table. Finding, adding, removing, and moving a connection in or out of
 /// the idle ones all take constant time.
 #[derive(Debug)]
-pub struct Table<T> {
+pub struct Table<C> {
     /// By token: its place.
     places: Vec<Place>,
-    slots: Vec<Option<Slot<T>>>,
+    slots: Vec<Option<Slot<C>>>,
     free: Vec<Place>,
     open: usize,
     idle: usize,
@@ -58,8 +56,8 @@ pub struct Table<T> {
     shortest_idle: Place,
 }
 
-impl<T> Default for Table<T> {
-    fn default() -> Table<T> {
+impl<C> Default for Table<C> {
+    fn default() -> Table<C> {
         Table {
             places: Vec::new(),
             slots: Vec::new(),
@@ -72,7 +70,7 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T> Table<T> {
+impl<C> Table<C> {
     /// The number of connections.
     pub fn open(&self) -> usize {
         self.open
@@ -89,7 +87,7 @@ impl<T> Table<T> {
     }
 
     /// Adds a connection.
-    pub fn insert(&mut self, token: usize, connection: Connection<T>) -> Place {
+    pub fn insert(&mut self, token: usize, connection: C) -> Place {
         let slot = Slot {
             connection,
             token,
@@ -123,17 +121,17 @@ impl<T> Table<T> {
     }
 
     /// The connection at a place.
-    pub fn get(&self, place: Place) -> Option<&Slot<T>> {
+    pub fn get(&self, place: Place) -> Option<&Slot<C>> {
         self.slots.get(place as usize)?.as_ref()
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, place: Place) -> Option<&mut Slot<T>> {
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut Slot<C>> {
         self.slots.get_mut(place as usize)?.as_mut()
     }
 
     /// Removes a connection. Dropping it closes it.
-    pub fn remove(&mut self, place: Place) -> Option<Slot<T>> {
+    pub fn remove(&mut self, place: Place) -> Option<Slot<C>> {
         self.set_idle(place, false);
         let slot = self.slots.get_mut(place as usize)?.take()?;
         self.places[slot.token] = NOWHERE;
@@ -204,45 +202,9 @@ impl<T> Table<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::File,
-        io::{self, IoSlice},
-        time::{Duration, Instant},
-    };
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::connection::{Identity, transport::Transport};
-
-    /// Nobody's: of a connection only its place matters here.
-    #[derive(Debug)]
-    struct Nobody;
-
-    impl Transport for Nobody {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        fn write(&mut self, _: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        fn send_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        fn shutdown_write(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
-    }
-
-    fn connection() -> Connection<Nobody> {
-        let identity = Identity::new(1, None, Instant::now(), Duration::ZERO);
-        Connection::new(Nobody, identity)
-    }
 
     const TOKENS: usize = 6;
 
@@ -255,7 +217,7 @@ mod tests {
             let mut most = 0;
             for (token, step) in steps {
                 match (places[token], step) {
-                    (None, _) => places[token] = Some(table.insert(token, connection())),
+                    (None, _) => places[token] = Some(table.insert(token, ())),
                     (Some(place), 0) => {
                         let slot = table.remove(place);
                         prop_assert_eq!(slot.map(|slot| slot.token), Some(token));
@@ -293,7 +255,7 @@ mod tests {
     #[test]
     fn a_new_connection_is_neither_watched_nor_queued() {
         let mut table = Table::default();
-        let place = table.insert(3, connection());
+        let place = table.insert(3, ());
         let slot = table.get(place).unwrap();
         assert_eq!(slot.watched, Watched::Nothing);
         assert!(!slot.is_queued && !slot.is_starved);
@@ -304,7 +266,7 @@ mod tests {
         for (connections, left) in [(KEPT_PLACES_MAX, KEPT_PLACES_MAX), (KEPT_PLACES_MAX + 1, 0)] {
             let mut table = Table::default();
             for token in 0..connections {
-                table.insert(token, connection());
+                table.insert(token, ());
             }
             for place in (0..table.end()).rev() {
                 assert_eq!(table.end() as usize, connections);

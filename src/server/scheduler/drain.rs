@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Outside, READY_MAX, SWEEP_INTERVAL, Scheduler, idle_since};
 use crate::{
-    connection::{DRAIN_IDLE_MAX, Hint, transport::Transport},
+    connection::{Connection, DRAIN_IDLE_MAX, Hint, transport::Transport},
     server::table::Slot,
 };
 
@@ -36,7 +36,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Lets those go who are not owed a response, in a sweep that has `begun`.
     pub(super) fn dismiss(&mut self, begun: Instant) {
         for place in 0..self.table.end() {
-            let ends = |slot: &Slot<T>| slot.connection.is_dismissed(self.desk.now);
+            let ends = |slot: &Slot<Connection<T>>| slot.connection.is_dismissed(self.desk.now);
             if !self.table.get(place).is_some_and(ends) {
                 continue;
             }

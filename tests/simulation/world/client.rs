@@ -171,7 +171,7 @@ impl Client {
     }
 
     /// Checks what must hold of a connection at rest.
-    pub fn check(&mut self, slot: &Slot<Script>, desk: &Desk) {
+    pub fn check(&mut self, slot: &Slot<Connection<Script>>, desk: &Desk) {
         let name = self.name();
         let wire = self.wire.borrow();
         let connection = &slot.connection;

@@ -5,7 +5,9 @@
 use std::time::Instant;
 
 use stdhttpd::{
-    connection::state::State, observe::close_reason::CloseReason, server::table::Table,
+    connection::{Connection, state::State},
+    observe::close_reason::CloseReason,
+    server::table::Table,
 };
 
 use super::outside::End;
@@ -29,7 +31,7 @@ impl IdleOrder {
 
     /// Looks again: what happened since, `ends` among it, has left those who
     /// are idle still in their order, and has put who fell idle behind them.
-    pub fn check(&mut self, table: &Table<Script>, ends: &[End]) {
+    pub fn check(&mut self, table: &Table<Connection<Script>>, ends: &[End]) {
         let now: Vec<Idle> = table
             .idle_places()
             .take(table.open() + 1)
@@ -67,7 +69,7 @@ impl IdleOrder {
     }
 }
 
-fn idle(table: &Table<Script>, place: u32) -> Idle {
+fn idle(table: &Table<Connection<Script>>, place: u32) -> Idle {
     let connection = &table.get(place).expect("an idle connection").connection;
     match connection.state() {
         State::Idle { since } => Idle {

@@ -97,7 +97,9 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     {
         let mut scripted = Scripted::new(panics_at);
         let mut connection = Connection::new(&mut scripted, identity(id as u64, now));
-        let fate = connection.advance_guarded(Hint::READABLE, &mut input, &mut desk);
+        let fate = connection.guarded(&mut desk, |connection, desk| {
+            connection.advance(Hint::READABLE, &mut input, desk)
+        });
         match panics_at {
             None => assert_eq!(fate, Fate::Reading),
             Some(_) => {
@@ -131,9 +133,11 @@ fn a_panic_at_a_deadline_is_caught_too() {
     let mut scripted = Scripted::new(Some(Call::Write));
     scripted.input = b"GET / HT";
     let mut connection = Connection::new(&mut scripted, identity(1, now));
-    let fate = connection.advance_guarded(Hint::READABLE, &mut input, &mut desk);
+    let fate = connection.guarded(&mut desk, |connection, desk| {
+        connection.advance(Hint::READABLE, &mut input, desk)
+    });
     assert_eq!(fate, Fate::Reading);
-    let fate = connection.expire_guarded(&mut desk);
+    let fate = connection.guarded(&mut desk, Connection::expire);
     assert_eq!(fate, Fate::Closed(CloseReason::Panicked));
     assert!(desk.output.is_empty());
 }

@@ -226,25 +226,20 @@ impl<T: Transport> Connection<T> {
         &self.state
     }
 
-    /// [`Connection::advance`], but that a panic is the end of this connection
+    /// What it does in `act`, but that a panic is the end of this connection
     /// alone: nothing of it is left on the desk.
-    pub fn advance_guarded(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
-        let advanced = catch_unwind(AssertUnwindSafe(|| self.advance(hint, input, desk)));
-        advanced.unwrap_or_else(|_| self.panicked(desk))
-    }
-
-    /// [`Connection::expire`], with the same guard.
-    pub fn expire_guarded(&mut self, desk: &mut Desk) -> Fate {
-        let expired = catch_unwind(AssertUnwindSafe(|| self.expire(desk)));
-        expired.unwrap_or_else(|_| self.panicked(desk))
-    }
-
-    fn panicked(&self, desk: &mut Desk) -> Fate {
-        // What the panic left half done is nobody's.
-        desk.output.clear();
-        let id = self.identity.id;
-        error!("connection {id}: closed, for a request caused a panic");
-        Fate::Closed(CloseReason::Panicked)
+    pub fn guarded(
+        &mut self,
+        desk: &mut Desk,
+        act: impl FnOnce(&mut Self, &mut Desk) -> Fate,
+    ) -> Fate {
+        let acted = catch_unwind(AssertUnwindSafe(|| act(self, desk)));
+        acted.unwrap_or_else(|_| {
+            desk.output.clear();
+            let id = self.identity.id;
+            error!("connection {id}: closed, for a request caused a panic");
+            Fate::Closed(CloseReason::Panicked)
+        })
     }
 
     /// Keeps what the poll says of reading for its next turn.

@@ -165,6 +165,14 @@ impl State {
         }
     }
 
+    /// Since when it is idle, if it is.
+    pub fn idle_since(&self) -> Option<Instant> {
+        match self {
+            State::Idle { since } => Some(*since),
+            _ => None,
+        }
+    }
+
     /// The name people know it by.
     pub fn name(&self) -> &'static str {
         match self {

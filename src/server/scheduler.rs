@@ -146,7 +146,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Since when the longest idle connection is.
     pub fn longest_idle_since(&self) -> Option<Instant> {
         let slot = self.table.get(self.table.longest_idle()?)?;
-        idle_since(slot.connection.state())
+        slot.connection.state().idle_since()
     }
 
     /// The poll says something of the connection with this token. It may be
@@ -247,34 +247,38 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    /// Advances a connection. A panic costs that connection only.
+    /// Advances a connection.
     fn step(&mut self, place: Place, hint: Hint) {
+        self.act(place, |connection, input, desk| {
+            connection.advance(hint, input, desk)
+        });
+    }
+
+    /// Has a connection act, and does what its fate asks for.
+    fn act(
+        &mut self,
+        place: Place,
+        act: impl FnOnce(&mut Connection<T>, &mut [u8], &mut Desk) -> Fate,
+    ) {
         let Some(slot) = self.table.get_mut(place) else {
             return;
         };
         slot.is_starved = false;
         let connection = &mut slot.connection;
-        let before = idle_since(connection.state());
-        let fate = connection.advance_guarded(hint, &mut self.input, &mut self.desk);
-        self.settle(place, fate, before);
-    }
-
-    /// Does what a connection's fate asks for. It was idle since `before`.
-    fn settle(&mut self, place: Place, fate: Fate, before: Option<Instant>) {
-        let Some(slot) = self.table.get_mut(place) else {
-            return;
-        };
-        let after = idle_since(slot.connection.state());
+        let before = connection.state().idle_since();
+        let input = &mut self.input;
+        let fate = connection.guarded(&mut self.desk, |connection, desk| {
+            act(connection, input, desk)
+        });
+        let after = connection.state().idle_since();
         if after != before {
             // First, so that it makes no room for itself; and where it has been
             // used and is idle again, it goes behind the others.
             self.table.set_idle(place, false);
             self.table.set_idle(place, after.is_some());
         }
-        if let Fate::Closed(reason) = fate {
-            return self.close(place, reason);
-        }
         let wanted = match fate {
+            Fate::Closed(reason) => return self.close(place, reason),
             Fate::Writing => Watched::ReadsAndWrites,
             _ => Watched::Reads,
         };
@@ -384,13 +388,5 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.desk.counters.reading.set(reading as u64);
         self.desk.counters.writing.set(writing as u64);
         self.desk.counters.lingering.set(lingering as u64);
-    }
-}
-
-/// Since when a connection in this state is idle, if it is.
-fn idle_since(state: &State) -> Option<Instant> {
-    match state {
-        State::Idle { since } => Some(*since),
-        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Outside, READY_MAX, SWEEP_INTERVAL, Scheduler, idle_since};
+use super::{Outside, READY_MAX, SWEEP_INTERVAL, Scheduler};
 use crate::{
     connection::{Connection, DRAIN_IDLE_MAX, Hint, transport::Transport},
     server::table::Slot,
@@ -48,13 +48,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             // What has arrived already is answered.
             self.desk.renew_turn();
             self.step(place, Hint::READABLE);
-            let Some(slot) = self.table.get_mut(place) else {
-                continue;
-            };
-            let before = idle_since(slot.connection.state());
-            if slot.connection.is_dismissed(self.desk.now) {
-                let fate = slot.connection.leave(&self.desk);
-                self.settle(place, fate, before);
+            let ends = |slot: &Slot<Connection<T>>| slot.connection.is_dismissed(self.desk.now);
+            if self.table.get(place).is_some_and(ends) {
+                self.act(place, |connection, _, desk| connection.leave(desk));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Outside, Scheduler, idle_since};
+use super::{Outside, Scheduler};
 use crate::{
     connection::{Hint, transport::Transport},
     observe::close_reason::CloseReason,
@@ -141,9 +141,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         };
         let state = slot.connection.state();
         if state.deadline(&self.desk.timeouts) <= self.desk.now {
-            let before = idle_since(state);
-            let fate = slot.connection.expire_guarded(&mut self.desk);
-            self.settle(place, fate, before);
+            self.act(place, |connection, _, desk| connection.expire(desk));
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     os::fd::AsRawFd,
     sync::{
         Arc,
@@ -21,10 +20,7 @@ use super::{
     scheduler::Accepted,
     shutdown::{SIGHUP, Signals},
 };
-use crate::{
-    connection::{Identity, socket::Stream},
-    observe::access_log::AccessLog,
-};
+use crate::{connection::socket::Stream, observe::access_log::AccessLog};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -57,19 +53,10 @@ pub struct Acceptor {
     /// The number of the last connection.
     pub last_id: u64,
     /// A stream that was accepted at the limit and waits for one to close.
-    pub held: Option<Arrival>,
+    pub held: Option<Accepted<Stream>>,
     /// The listener that is looked at first: the one behind the last from which
     /// a stream came, so that at the limit they take turns.
     pub first: usize,
-}
-
-/// A stream that was accepted.
-#[derive(Debug)]
-pub struct Arrival {
-    stream: Stream,
-    peer: Option<SocketAddr>,
-    /// How long the kernel held it back if it came without a request.
-    waited: Duration,
 }
 
 impl Acceptor {
@@ -175,6 +162,10 @@ impl Acceptor {
     /// Accepts until none is waiting, or many were; gives how long to sleep at
     /// the most before more are accepted.
     fn accept_some(&mut self) -> Option<Duration> {
+        if let Some(held) = &mut self.held {
+            // Its time begins once there is room for it.
+            held.identity.accepted = Instant::now();
+        }
         let mut pause = None;
         let (first, count) = (self.first, self.listeners.len());
         for index in (0..count).map(|step| (first + step) % count) {
@@ -191,9 +182,9 @@ impl Acceptor {
                     self.hand_over(held);
                 }
                 match self.listeners[index].accept() {
-                    Ok((stream, peer)) => {
+                    Ok(accepted) => {
                         self.first = (index + 1) % count;
-                        self.hold(index, stream, peer);
+                        self.hold(accepted);
                     }
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
@@ -208,20 +199,17 @@ impl Acceptor {
         pause
     }
 
-    /// Holds a stream that came from a listener until there is room for it. Where
-    /// its client has as many connections as it may it is closed at once: nobody
-    /// else makes room for it.
-    fn hold(&mut self, index: usize, stream: Stream, peer: Option<SocketAddr>) {
-        if let Some(peer) = peer.filter(|peer| !self.shared.clients.admit(peer.ip())) {
+    /// Holds a stream until there is room for it. Where its client has as many
+    /// connections as it may it is closed at once: nobody else makes room for it.
+    fn hold(&mut self, accepted: Accepted<Stream>) {
+        if let Some(peer) = accepted.identity.peer
+            && !self.shared.clients.admit(peer.ip())
+        {
             debug!("refused: {peer} has as many connections as it may");
             self.shared.facts.refused.add(1);
             return;
         }
-        self.held = Some(Arrival {
-            stream,
-            peer,
-            waited: self.listeners[index].waited(),
-        });
+        self.held = Some(accepted);
     }
 
     /// Whether the stream that is held can be handed over. At the limit, asks the
@@ -273,16 +261,12 @@ impl Acceptor {
         EXHAUSTED_PAUSE
     }
 
-    fn hand_over(&mut self, arrival: Arrival) {
+    fn hand_over(&mut self, mut accepted: Accepted<Stream>) {
         self.last_id += 1;
-        let identity = Identity::new(self.last_id, arrival.peer, Instant::now(), arrival.waited);
+        accepted.identity.id = self.last_id;
         let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
         if let Some(post) = fewest {
-            post.hand_over(Accepted {
-                token: arrival.stream.as_raw_fd() as usize,
-                stream: arrival.stream,
-                identity,
-            });
+            post.hand_over(accepted);
         }
     }
 

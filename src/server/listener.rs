@@ -11,7 +11,7 @@ use std::{
         unix::net::UnixListener,
     },
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -20,11 +20,12 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 pub use self::accept::AcceptError;
 use super::{
     StartError,
+    scheduler::Accepted,
     unix_socket::{self, SocketFile},
 };
 use crate::{
     config::{Config, Endpoint, Listen},
-    connection::socket::Stream,
+    connection::{Identity, socket::Stream},
 };
 
 /// Connections that wait to be accepted. The kernel bounds it further by
@@ -35,8 +36,8 @@ pub const BACKLOG: i32 = 4096;
 /// it is accepted without a request.
 ///
 /// A connection that is accepted with nothing to read has therefore waited
-/// this long already, as [`Listener::waited`] says: its header time-out
-/// began that much earlier.
+/// this long already ([`Identity::waited`]): its header time-out began that
+/// much earlier.
 pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 
 /// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
@@ -228,20 +229,20 @@ impl Listener {
         self.file = None;
     }
 
-    /// How long the kernel has held a client back that it accepts without a
-    /// request.
-    pub fn waited(&self) -> Duration {
-        match self.defers {
+    /// Accepts one connection, in one system call on Linux, which has no number
+    /// yet. The stream is non-blocking, closed on exec, and sends small pieces at
+    /// once (TCP_NODELAY). The peer of a Unix domain socket has no address.
+    pub fn accept(&self) -> Result<Accepted<Stream>, AcceptError> {
+        let (stream, peer) = accept::accept(&self.socket)?;
+        let waited = match self.defers {
             true => DEFER_ACCEPT,
             false => Duration::ZERO,
-        }
-    }
-
-    /// Accepts one connection, in one system call on Linux. The stream is
-    /// non-blocking, closed on exec, and sends small pieces at once
-    /// (TCP_NODELAY). The peer of a Unix domain socket has no address.
-    pub fn accept(&self) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
-        accept::accept(&self.socket)
+        };
+        Ok(Accepted {
+            token: stream.as_raw_fd() as usize,
+            stream,
+            identity: Identity::new(0, peer, Instant::now(), waited),
+        })
     }
 }
 

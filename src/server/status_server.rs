@@ -9,14 +9,7 @@
 //! have not had `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog
 //! until one has. It is meant for a loopback or private address.
 
-use std::{
-    io,
-    net::SocketAddr,
-    os::fd::AsRawFd,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, thread, time::Duration};
 
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
@@ -29,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, Endpoint, Timeouts},
-    connection::{Connection, Identity, desk::Desk, socket::Stream},
+    connection::{Connection, desk::Desk, socket::Stream},
     files::Site,
     handler::status::StatusPages,
     observe::{
@@ -52,9 +45,6 @@ const CLIENT_TIME: Duration = Duration::from_secs(2);
 
 /// The pause after a failed accept, as when out of descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// The number that all of them have: that of no connection of the site.
-const ID: u64 = 0;
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -171,14 +161,7 @@ impl Outside<Stream> for Reception {
         };
         while arrivals.len() < self.room {
             match self.listener.accept() {
-                Ok((stream, peer)) => {
-                    let (now, waited) = (Instant::now(), self.listener.waited());
-                    arrivals.push(Accepted {
-                        token: stream.as_raw_fd() as usize,
-                        stream,
-                        identity: Identity::new(ID, peer, now, waited),
-                    });
-                }
+                Ok(accepted) => arrivals.push(accepted),
                 Err(AcceptError::Transient(_)) => {}
                 Err(AcceptError::WouldBlock) => {
                     self.rest = None;

@@ -3,7 +3,6 @@ use std::{
     io::Write,
     net::{IpAddr, TcpStream},
     os::unix::net::UnixStream,
-    time::Instant,
 };
 
 use super::*;
@@ -14,7 +13,7 @@ fn loopback(config: &Config) -> Listener {
 
 /// Accepts, waiting for what must come.
 #[track_caller]
-fn accept_awaited(listener: &Listener) -> (Stream, Option<SocketAddr>) {
+fn accept_awaited(listener: &Listener) -> Accepted<Stream> {
     let begun = Instant::now();
     loop {
         match listener.accept() {
@@ -37,8 +36,10 @@ fn an_accepted_stream_is_ready_for_the_poll() {
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     let mut client = TcpStream::connect(address(&listener)).unwrap();
     client.write_all(b"x").unwrap();
-    let (stream, peer) = accept_awaited(&listener);
-    assert_eq!(peer, client.local_addr().ok());
+    let Accepted {
+        stream, identity, ..
+    } = accept_awaited(&listener);
+    assert_eq!(identity.peer, client.local_addr().ok());
     let nodelay = SockRef::from(&stream).tcp_nodelay().unwrap();
     assert!(nodelay, "inherited from the listener");
     assert!(SockRef::from(&stream).nonblocking().unwrap());
@@ -66,7 +67,7 @@ fn what_stays_within_the_machine_is_not_paced() {
         let port = listener.endpoint().tcp().unwrap().port();
         let mut client = TcpStream::connect((to, port)).unwrap();
         client.write_all(b"x").unwrap();
-        let (stream, _) = accept_awaited(&listener);
+        let stream = accept_awaited(&listener).stream;
         let chosen = rustix::net::sockopt::tcp_congestion(&stream).unwrap();
         assert_eq!(chosen, congestion_control, "{address}");
     };
@@ -155,8 +156,10 @@ fn a_unix_socket_accepts_and_is_withdrawn() {
     let _client = UnixStream::connect(&path).unwrap();
     listener.withdraw();
     assert!(!path.exists());
-    let (stream, peer) = accept_awaited(&listener);
-    assert_eq!(peer, None);
+    let Accepted {
+        stream, identity, ..
+    } = accept_awaited(&listener);
+    assert_eq!(identity.peer, None);
     assert!(SockRef::from(&stream).nonblocking().unwrap());
     let error = bind_unix(folder.path(), 0o600).unwrap_err().to_string();
     let named = format!("cannot listen on unix:{}: ", folder.path().display());

@@ -2,6 +2,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     sync::atomic::Ordering::Relaxed,
+    time::Instant,
 };
 
 use super::*;

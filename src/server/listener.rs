@@ -92,10 +92,7 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     }
     if listeners.is_empty() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "no address is given");
-        return Err(StartError {
-            what: "cannot listen".to_owned(),
-            source,
-        });
+        return Err(StartError::cannot("listen")(source));
     }
     Ok(listeners)
 }
@@ -151,7 +148,7 @@ fn is_family_missing(error: &StartError) -> bool {
 pub fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError> {
     bound_socket(address, config.reuse_port)
         .and_then(|socket| Listener::tcp(socket.into(), config.timeouts.header))
-        .map_err(|source| StartError::listen(address, source))
+        .map_err(StartError::cannot(format!("listen on {address}")))
 }
 
 fn bind_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
@@ -160,7 +157,10 @@ fn bind_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
             let (socket, file) = unix_socket::bind(&path, mode)?;
             Listener::unix(socket, path, Some(file))
         })
-        .map_err(|source| StartError::listen(path, source))
+        .map_err(StartError::cannot(format!(
+            "listen on {}",
+            Endpoint::from(path)
+        )))
 }
 
 fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {

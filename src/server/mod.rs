@@ -75,7 +75,6 @@ const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
 /// What could not be done at the start, and the system's reason; or, later,
 /// that a worker was lost or did not come to its end in time.
 pub fn run(config: Config) -> Result<(), StartError> {
-    let system = |part| move |source| StartError::system(part, source);
     let mut config = config;
     config.timeouts = config.timeouts.bounded();
     let descriptors = descriptors::raise_limit();
@@ -88,11 +87,9 @@ pub fn run(config: Config) -> Result<(), StartError> {
         descriptors::kept_max(descriptors, connections_max).min(config.site.descriptors_kept_max);
     let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
     log::info!("{bounds}");
-    let (signals, _hold) = shutdown::signals().map_err(system("signals"))?;
-    let site = Site::open(&config.site).map_err(|source| StartError {
-        what: format!("cannot serve {}", config.site.root.display()),
-        source,
-    })?;
+    let (signals, _hold) = shutdown::signals().map_err(StartError::cannot("start: signals"))?;
+    let root = config.site.root.display();
+    let site = Site::open(&config.site).map_err(StartError::cannot(format!("serve {root}")))?;
     if let Some(name) = &config.user {
         let files = listeners.iter().filter_map(Listener::file);
         user::become_user(name, files)?;
@@ -103,23 +100,24 @@ pub fn run(config: Config) -> Result<(), StartError> {
     }
     let access_log = open_access_log(&config)?;
 
-    let poll = Poll::new().map_err(system("poll"))?;
+    let poll = Poll::new().map_err(StartError::cannot("start: poll"))?;
     let facts = facts(&config, connections_max, &listeners, access_log.as_deref());
-    let waker = Waker::new(poll.registry(), WAKE).map_err(system("poll"))?;
+    let waker = Waker::new(poll.registry(), WAKE).map_err(StartError::cannot("start: poll"))?;
     let shared = Arc::new(Shared::new(waker, Arc::clone(&facts)));
     let (mut posts, mut workers) = (Vec::new(), Vec::new());
     for (number, counters) in facts.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
         let desk = Desk::new(&config, number, site.view(), counters, log, facts.started);
-        let (post, worker) = spawn_worker(desk, &shared).map_err(system("thread"))?;
+        let (post, worker) =
+            spawn_worker(desk, &shared).map_err(StartError::cannot("start: thread"))?;
         posts.push(post);
         workers.push(worker);
     }
     listener::announce("listening", &facts.listeners, "");
     if let Some(status) = status {
         let started = status.start(facts, site);
-        started.map_err(system("thread"))?;
+        started.map_err(StartError::cannot("start: thread"))?;
     }
     let running = Arc::clone(&shared);
     let acceptor = Acceptor {
@@ -141,10 +139,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         workers.clear();
     }
     let finished = finish(workers, access_log);
-    accepted.and(finished).map_err(|source| StartError {
-        what: "cannot go on".to_owned(),
-        source,
-    })
+    accepted.and(finished).map_err(StartError::cannot("go on"))
 }
 
 /// Waits for the workers, then for the log. An error is that a worker did not
@@ -173,10 +168,8 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
         AccessLogTarget::File(path) => path,
         AccessLogTarget::Stdout => Path::new("-"),
     };
-    let log = AccessLog::open(target, config.log_format).map_err(|source| StartError {
-        what: format!("cannot write the access log {}", path.display()),
-        source,
-    })?;
+    let what = format!("write the access log {}", path.display());
+    let log = AccessLog::open(target, config.log_format).map_err(StartError::cannot(what))?;
     Ok(Some(Arc::new(log)))
 }
 

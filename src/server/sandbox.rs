@@ -39,7 +39,7 @@ pub fn confine(config: &Config) -> Result<Confinement, StartError> {
         return Ok(Confinement::Off);
     }
     let grants = Grants::new(config);
-    let confinement = enforce(&grants).map_err(|source| StartError::system("sandbox", source))?;
+    let confinement = enforce(&grants).map_err(StartError::cannot("start: sandbox"))?;
     match confinement {
         Confinement::None => log::info!("sandbox: none, the kernel has no Landlock"),
         _ => log::info!("sandbox: {confinement:?}; {grants}"),

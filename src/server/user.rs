@@ -23,10 +23,7 @@ pub fn become_user<'f>(
     name: &str,
     files: impl IntoIterator<Item = &'f Path>,
 ) -> Result<(), StartError> {
-    change(name, files).map_err(|source| StartError {
-        what: format!("cannot become user {name}"),
-        source,
-    })
+    change(name, files).map_err(StartError::cannot(format!("become user {name}")))
 }
 
 fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Result<()> {

@@ -12,10 +12,6 @@ const INHERITED_MAX: usize = 64;
 
 /// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
 pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
-    let failed = |what: String, source| StartError {
-        what: format!("cannot use {what}"),
-        source,
-    };
     let count = std::env::var("LISTEN_FDS").unwrap_or_default();
     if !count.is_empty()
         && !count
@@ -24,14 +20,16 @@ pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartE
     {
         let reason = format!("not a number up to {INHERITED_MAX}");
         let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
-        return Err(failed(format!("LISTEN_FDS={count}"), source));
+        return Err(StartError::cannot(format!("use LISTEN_FDS={count}"))(
+            source,
+        ));
     }
     let mut handed = ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..handed.len() {
         let taken = take(&mut handed, index, header_timeout);
-        let what = || format!("the socket {index} that was handed over");
-        listeners.push(taken.map_err(|source| failed(what(), source))?);
+        let what = format!("use the socket {index} that was handed over");
+        listeners.push(taken.map_err(StartError::cannot(what))?);
     }
     Ok(listeners)
 }

@@ -1,10 +1,8 @@
 //! How many connections each client address has, where that is bounded.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Mutex};
+
+use super::pool::lock;
 
 /// The connections of each client. It costs nothing where they are unbounded.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ impl Clients {
         if self.connections_max == 0 {
             return true;
         }
-        let mut open = self.lock();
+        let mut open = lock(&self.open);
         let count = open.entry(holder(client)).or_default();
         let admitted = *count < self.connections_max;
         if admitted {
@@ -42,17 +40,13 @@ impl Clients {
         if self.connections_max == 0 {
             return;
         }
-        let mut open = self.lock();
+        let mut open = lock(&self.open);
         if let Some(count) = open.get_mut(&holder(client)) {
             *count -= 1;
             if *count == 0 {
                 open.remove(&holder(client));
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,13 +89,13 @@ mod tests {
         check(&clients, "192.0.2.1", true);
         clients.leave("192.0.2.1".parse().unwrap());
         clients.leave("192.0.2.1".parse().unwrap());
-        assert!(clients.lock().is_empty());
+        assert!(lock(&clients.open).is_empty());
     }
 
     #[test]
     fn without_a_bound_nothing_is_counted() {
         let clients = Clients::new(0);
         check(&clients, "192.0.2.1", true);
-        assert!(clients.lock().is_empty());
+        assert!(lock(&clients.open).is_empty());
     }
 }

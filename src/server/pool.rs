@@ -4,12 +4,13 @@
 use std::{
     fmt, io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
+    time::{Duration, Instant},
 };
 
 use log::warn;
@@ -19,7 +20,7 @@ use super::{clients::Clients, scheduler::Accepted};
 use crate::{connection::socket::Stream, observe::snapshot::Facts};
 
 /// The time between two warnings that the system is out of something.
-const EXHAUSTED_TOLD_SECONDS: u64 = 60;
+const EXHAUSTED_TOLD_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The token of every poll's waker; no descriptor is as large.
 pub const WAKE: Token = Token(usize::MAX);
@@ -56,7 +57,7 @@ impl Post {
     /// which takes all that have come by then.
     pub fn hand_over(&self, accepted: Accepted<Stream>) {
         self.open.fetch_add(1, Relaxed);
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = lock(&self.inbox);
         let is_first = inbox.is_empty();
         inbox.push(accepted);
         drop(inbox);
@@ -67,7 +68,7 @@ impl Post {
 
     /// Adds what was handed over to `arrivals`.
     pub fn take(&self, arrivals: &mut Vec<Accepted<Stream>>) {
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = lock(&self.inbox);
         match arrivals.is_empty() {
             true => std::mem::swap(&mut *inbox, arrivals),
             false => arrivals.append(&mut inbox),
@@ -80,6 +81,11 @@ impl Post {
             log::error!("cannot wake a worker: {error}");
         }
     }
+}
+
+/// A panic of who held it left it as sound as it was.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all threads of the server share.
@@ -100,9 +106,8 @@ pub struct Shared {
     /// A request waits for a descriptor, and its worker has no idle connection
     /// to close for it.
     pub starving: AtomicBool,
-    /// When exhaustion was last told of, in seconds since the server began and
-    /// one more; 0: never.
-    pub exhausted_told: AtomicU64,
+    /// When exhaustion was last told of.
+    exhausted_told: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -115,7 +120,7 @@ impl Shared {
             acceptor,
             clients: Clients::new(facts.limits.connections_per_ip_max),
             starving: AtomicBool::new(false),
-            exhausted_told: AtomicU64::new(0),
+            exhausted_told: Mutex::default(),
             facts,
         }
     }
@@ -123,17 +128,13 @@ impl Shared {
     /// Warns that the system is out of something, once a while however often
     /// it is.
     pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
-        let now = self.facts.started.elapsed().as_secs() + 1;
-        let told = self.exhausted_told.load(Relaxed);
-        let is_due = told == 0 || now - told.min(now) >= EXHAUSTED_TOLD_SECONDS;
-        if is_due
-            && self
-                .exhausted_told
-                .compare_exchange(told, now, Relaxed, Relaxed)
-                .is_ok()
-        {
-            warn!("cannot {doing} for now: {error}");
+        let mut told = lock(&self.exhausted_told);
+        if told.is_some_and(|told| told.elapsed() < EXHAUSTED_TOLD_INTERVAL) {
+            return;
         }
+        *told = Some(Instant::now());
+        drop(told);
+        warn!("cannot {doing} for now: {error}");
     }
 
     /// A connection is closed, or idle: an acceptor that waits for one goes on.

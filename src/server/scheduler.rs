@@ -69,13 +69,15 @@ pub trait Outside<T> {
     fn closed(&mut self, connection: Connection<T>, reason: CloseReason);
 
     /// Tells people that a request waits for a descriptor.
-    fn tell_exhausted(&mut self);
+    fn tell_exhausted(&mut self) {}
 
     /// Asks the other workers for a descriptor.
-    fn starve(&mut self);
+    fn starve(&mut self) {}
 
     /// Whether one is asked for; answered yes once.
-    fn is_starving(&mut self) -> bool;
+    fn is_starving(&mut self) -> bool {
+        false
+    }
 }
 
 /// One worker's connections and the order in which they are served.

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
@@ -11,6 +11,8 @@ use std::{
 pub use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 pub use signal_hook_mio::v1_0::Signals;
+
+use super::pool::lock;
 
 /// The exit code of a process that a second signal ended is this plus the
 /// signal's number, as shells have it.
@@ -34,7 +36,7 @@ struct Handled {
 /// The first SIGTERM or SIGINT is told as SIGHUP is; the second ends the process
 /// within the handler, whatever the threads are doing.
 pub fn signals() -> io::Result<(Signals, Hold)> {
-    let mut handled = lock();
+    let mut handled = lock(&HANDLED);
     // Before the others, so that a signal that comes meanwhile is told.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let handled = match &mut *handled {
@@ -62,17 +64,13 @@ fn handle() -> io::Result<Handled> {
     })
 }
 
-fn lock() -> MutexGuard<'static, Option<Handled>> {
-    HANDLED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A server that is told of signals: see [`signals`].
 #[derive(Debug)]
 pub struct Hold(());
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some(handled) = &mut *lock() {
+        if let Some(handled) = &mut *lock(&HANDLED) {
             handled.servers -= 1;
             if handled.servers == 0 {
                 handled.is_armed.store(true, SeqCst);

@@ -181,15 +181,6 @@ impl Outside<Stream> for Reception {
     }
 
     fn closed(&mut self, _: Connection<Stream>, _: CloseReason) {}
-
-    // No file is opened for any of them.
-    fn tell_exhausted(&mut self) {}
-
-    fn starve(&mut self) {}
-
-    fn is_starving(&mut self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

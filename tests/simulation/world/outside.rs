@@ -200,8 +200,6 @@ impl scheduler::Outside<Script> for Outside {
         });
     }
 
-    fn tell_exhausted(&mut self) {}
-
     fn starve(&mut self) {
         self.starved += 1;
     }

@@ -1,7 +1,7 @@
 //! Who a connection is, whatever state it is in.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -57,10 +57,5 @@ impl Identity {
         } else {
             self.began_silent()
         }
-    }
-
-    /// The client's address, as the log has it; `None` where it has none.
-    pub fn client(&self) -> Option<IpAddr> {
-        self.peer.map(|peer| peer.ip())
     }
 }

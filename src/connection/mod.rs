@@ -100,24 +100,13 @@ pub struct Connection<T> {
     /// The peer's end was announced, or urgent data: only reading 0 bytes, or
     /// that nothing is there, is the last word.
     read_closed: bool,
-    reader: Reader,
+    /// Bytes that the transport has taken.
+    taken: usize,
+    /// The peer was seen to read what it is sent.
+    is_reader: bool,
     /// Another waits for its place: its next response is its last.
     evicted: bool,
 }
-
-/// What is known of the peer as a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
-    /// The transport has taken so many bytes for it: so few that they may lie in
-    /// the buffers of both kernels, unread.
-    Unproven(usize),
-    /// It reads what it is sent.
-    Proven,
-}
-
-/// Bytes that a transport takes only if its peer reads: several times what it
-/// takes before it is blocked the first time.
-const PROVEN_BYTES: usize = 1 << 20;
 
 /// What the poll says. It is a hint to try: being wrong does no harm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -211,7 +200,8 @@ impl<T: Transport> Connection<T> {
             transport,
             readable: false,
             read_closed: false,
-            reader: Reader::Unproven(0),
+            taken: 0,
+            is_reader: false,
             evicted: false,
         }
     }

@@ -114,10 +114,11 @@ impl<'a> Said<'a> {
         time: &'a LogTime,
         note: &Note,
     ) -> LogEntry<'a> {
+        let peer = identity.peer.map(|peer| peer.ip());
         let is_trusted = |address| proxies.iter().any(|proxy| proxy.is_at(address));
         LogEntry {
             // The peer's address, or what a trusted proxy says it is.
-            client: forwarded::client(&self.fields, identity.client(), is_trusted),
+            client: forwarded::client(&self.fields, peer, is_trusted),
             time,
             line: self.line,
             version: self.version,

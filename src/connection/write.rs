@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use log::{debug, warn};
 
 use super::{
-    Connection, Fate, PROVEN_BYTES, Reader, Step,
+    Connection, Fate, Step,
     desk::Desk,
     note,
     output::{Flow, WriteError},
@@ -13,6 +13,11 @@ use super::{
     transport::Transport,
 };
 use crate::observe::close_reason::CloseReason;
+
+/// Bytes that a transport takes only if its peer reads: several times what it
+/// takes before it is blocked the first time. Fewer may lie in the buffers of both
+/// kernels, unread.
+const PROVEN_BYTES: usize = 1 << 20;
 
 impl<T: Transport> Connection<T> {
     /// [`State::Writing`].
@@ -45,12 +50,12 @@ impl<T: Transport> Connection<T> {
     /// just been found to read, so that no more than is usual need be kept from
     /// the kernel. Happens once a connection, if ever.
     pub(super) fn trusts_reader(&mut self) -> bool {
-        let proven = matches!(self.reader, Reader::Unproven(taken) if taken >= PROVEN_BYTES);
-        if proven {
-            self.reader = Reader::Proven;
-            self.transport.lift_unsent_bound();
+        if self.is_reader || self.taken < PROVEN_BYTES {
+            return false;
         }
-        proven
+        self.is_reader = true;
+        self.transport.lift_unsent_bound();
+        true
     }
 
     /// All of [`State::Writing`] is sent.
@@ -87,15 +92,6 @@ impl<T: Transport> Connection<T> {
                 unfinished.note = unfinished.note.cut_short(reason, left);
                 note::finished(&mut self.identity, desk, *unfinished);
             }
-        }
-    }
-}
-
-impl Reader {
-    /// Notes that the transport took so many bytes for it.
-    pub(super) fn takes(&mut self, bytes: usize) {
-        if let Reader::Unproven(taken) = self {
-            *taken = taken.saturating_add(bytes);
         }
     }
 }

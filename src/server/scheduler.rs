@@ -145,12 +145,6 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         has_work.then(|| self.sweep_at.saturating_duration_since(self.desk.now))
     }
 
-    /// Since when the longest idle connection is.
-    pub fn longest_idle_since(&self) -> Option<Instant> {
-        let slot = self.table.get(self.table.longest_idle()?)?;
-        slot.connection.state().idle_since()
-    }
-
     /// The poll says something of the connection with this token. It may be
     /// wrong, or mean one that had the token before.
     pub fn take_event(&mut self, token: usize, hint: Hint) {
@@ -330,7 +324,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         let begun = self.desk.now;
         self.sweep_at = begun + self.sweep_interval();
         self.look_for_silent();
-        if self.has_evictable() && self.outside.is_starving() {
+        if self.longest_unused_since().is_some() && self.outside.is_starving() {
             self.evict();
         }
         // Before their time is up, which is shorter by now for those whose request

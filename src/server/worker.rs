@@ -23,7 +23,7 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use log::error;
@@ -83,7 +83,10 @@ impl Scheduler<Stream, Process> {
             }
             self.desk.begin_turn();
             for event in &events {
-                self.take(event);
+                match event.token() {
+                    WAKE => self.obey(),
+                    Token(token) => self.take_event(token, hint(event)),
+                }
             }
             self.finish_turn();
             if let Some(log) = &mut self.desk.log {
@@ -102,14 +105,6 @@ impl Scheduler<Stream, Process> {
         let Process { post, shared, .. } = &self.outside;
         // In this order: the last one is counted before accepting ends.
         shared.accepting.load(SeqCst) || post.open.load(SeqCst) > 0
-    }
-
-    fn take(&mut self, event: &Event) {
-        if event.token() == WAKE {
-            self.obey();
-            return;
-        }
-        self.take_event(event.token().0, hint(event));
     }
 
     /// Does what the acceptor asked for.
@@ -136,14 +131,11 @@ impl Scheduler<Stream, Process> {
     fn publish(&mut self, was_asked: bool) {
         self.count();
         let Process { post, shared, .. } = &self.outside;
-        let nanoseconds = |since: Instant| {
+        let since = self.longest_unused_since();
+        let nanoseconds = since.map_or(u64::MAX, |since| {
             let nanoseconds = since.saturating_duration_since(shared.facts.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
-        };
-        let idle = self.longest_idle_since().map(nanoseconds);
-        let silent = self.longest_silent_since().map(nanoseconds);
-        let since = idle.into_iter().chain(silent).min();
-        let nanoseconds = since.unwrap_or(u64::MAX);
+        });
         post.idle_since.store(nanoseconds, Relaxed);
         if was_asked {
             post.evict.store(false, SeqCst);

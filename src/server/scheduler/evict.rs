@@ -15,9 +15,11 @@ use crate::{
 pub const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
-    /// Whether there is a connection to be closed for another.
-    pub(super) fn has_evictable(&self) -> bool {
-        self.longest_idle_since().or(self.silent_since).is_some()
+    /// The connection that is idle for the longest, and since when.
+    pub fn longest_idle(&self) -> Option<(Instant, Place)> {
+        let place = self.table.longest_idle()?;
+        let state = self.table.get(place)?.connection.state();
+        Some((state.idle_since()?, place))
     }
 
     /// Since when the client is silent that would make room where none is idle
@@ -26,11 +28,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         self.silent_since
     }
 
+    /// Since when the one is idle or silent that would make room for another.
+    pub fn longest_unused_since(&self) -> Option<Instant> {
+        let idle = self.longest_idle().map(|(since, _)| since);
+        idle.into_iter().chain(self.silent_since).min()
+    }
+
     /// Has the connection end that has been waited for the longest, be it idle or
     /// its client silent; says whether there was one. A crowd that says nothing
     /// would else have those leave who come back to ask.
     pub fn evict(&mut self) -> bool {
-        let idle = self.longest_idle_since().zip(self.table.longest_idle());
+        let idle = self.longest_idle();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
         // The silent are looked for in the whole table: not for nothing.
         let may_be_silent = idle.is_none() || self.silent_since.is_some_and(is_before_idle);

@@ -124,7 +124,7 @@ impl World<'_> {
         if let Some(drained_at) = self.drained_at {
             let stops_at = drained_at + desk.timeouts.shutdown + SWEEP_INTERVAL;
             assert!(open == 0 || desk.now < stops_at, "still not stopped");
-            let longest = self.scheduler.longest_idle_since();
+            let longest = self.scheduler.longest_idle().map(|(since, _)| since);
             let is_let_go = longest
                 .is_none_or(|since| desk.now < since.max(drained_at) + IDLE_MAX + SWEEP_INTERVAL);
             assert!(is_let_go, "idle, and not let go");

@@ -43,9 +43,8 @@ pub fn raise_limit() -> u64 {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => {}
-        Err(error) => log::info!("the limit of open files stays as it is: {error}"),
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        log::info!("the limit of open files stays as it is: {error}");
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -50,7 +50,6 @@ pub struct Table<C> {
     places: Vec<Place>,
     slots: Vec<Option<Slot<C>>>,
     free: Vec<Place>,
-    open: usize,
     idle: usize,
     longest_idle: Place,
     shortest_idle: Place,
@@ -62,7 +61,6 @@ impl<C> Default for Table<C> {
             places: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            open: 0,
             idle: 0,
             longest_idle: NOWHERE,
             shortest_idle: NOWHERE,
@@ -73,7 +71,7 @@ impl<C> Default for Table<C> {
 impl<C> Table<C> {
     /// The number of connections.
     pub fn open(&self) -> usize {
-        self.open
+        self.slots.len() - self.free.len()
     }
 
     /// The number of idle ones.
@@ -96,21 +94,15 @@ impl<C> Table<C> {
             is_starved: false,
             idle: None,
         };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.slots[place as usize] = Some(slot);
-                place
-            }
-            None => {
-                self.slots.push(Some(slot));
-                (self.slots.len() - 1) as Place
-            }
-        };
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            (self.slots.len() - 1) as Place
+        });
+        self.slots[place as usize] = Some(slot);
         if self.places.len() <= token {
             self.places.resize(token + 1, NOWHERE);
         }
         self.places[token] = place;
-        self.open += 1;
         place
     }
 
@@ -135,11 +127,9 @@ impl<C> Table<C> {
         self.set_idle(place, false);
         let slot = self.slots.get_mut(place as usize)?.take()?;
         self.places[slot.token] = NOWHERE;
-        self.open -= 1;
-        if self.open == 0 && self.slots.len() > KEPT_PLACES_MAX {
+        self.free.push(place);
+        if self.open() == 0 && self.slots.len() > KEPT_PLACES_MAX {
             *self = Table::default();
-        } else {
-            self.free.push(place);
         }
         Some(slot)
     }

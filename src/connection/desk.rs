@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Budget, SHARE_BYTES_MAX,
+    Budget, SHARE_BYTES_MAX, TURN_RESPONSES_MAX,
     memo::{Memo, Recalled},
     output::Output,
     respond::{self, Frame, Queued},
@@ -196,11 +196,13 @@ impl Desk {
         Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// The same where much was sent since, or files were read for long: a
-    /// connection of which the poll said that its request has begun to come may
-    /// have been sent the end of it only now.
+    /// The same where the connection to be read has been answered in this turn,
+    /// much was sent since it began, or files were read for long: a connection of
+    /// which the poll said that its request has begun to come may have been sent
+    /// the end of it only now.
     pub fn renew_turn_if_old(&mut self) {
-        if self.sent_since > CHECK_BYTES_MAX
+        if self.budget.responses < TURN_RESPONSES_MAX
+            || self.sent_since > CHECK_BYTES_MAX
             || self.turn_at(self.now).0 > self.turn.0 + CHECK_NANOSECONDS_MAX
         {
             self.renew_turn();

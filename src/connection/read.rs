@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Connection, Fate, Step, TURN_RESPONSES_MAX,
+    Connection, Fate, Step,
     desk::{Desk, READ_BYTES},
     serve::Progress,
     state::{ReadingHead, State},
@@ -37,17 +37,6 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Has files looked at again for what is about to be read, where that took
-    /// long enough for it to have been sent after they were.
-    fn look_anew(&self, desk: &mut Desk) {
-        if self.readable {
-            match desk.budget.responses < TURN_RESPONSES_MAX {
-                true => desk.renew_turn(),
-                false => desk.renew_turn_if_old(),
-            }
-        }
-    }
-
     /// What it is that the peer ended its side.
     fn ended(&self) -> CloseReason {
         match &self.state {
@@ -70,7 +59,9 @@ impl<T: Transport> Connection<T> {
             }
             _ => (0, desk.now, false),
         };
-        self.look_anew(desk);
+        if self.readable {
+            desk.renew_turn_if_old();
+        }
         let filled = match unjudged {
             true => held,
             false => {

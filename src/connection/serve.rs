@@ -18,7 +18,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    files::{Refusal, listing::Listing},
+    files::Refusal,
     handler::{self, Answer, page::Page},
     http::{
         persistence::{self, Circumstances, Persistence},
@@ -151,7 +151,7 @@ impl<T: Transport> Connection<T> {
         }
         progress.rest = behind;
         if let Answer::Listing(listing) = answer {
-            progress.then = await_listing(head.into(), listing, desk);
+            progress.then = Then::Folder(head.into(), listing);
             return Continue(Judged::Done);
         }
         if desk.trusted_proxies.is_empty() {
@@ -258,7 +258,7 @@ impl<T: Transport> Connection<T> {
             None => handler::answer(&request, desk.basis()),
         };
         if let Answer::Listing(listing) = answer {
-            progress.then = await_listing(head, listing, desk);
+            progress.then = Then::Folder(head, listing);
             return Continue(());
         }
         self.respond(&asked, &answer, progress, desk)
@@ -323,25 +323,15 @@ impl<T: Transport> Connection<T> {
         self.state = match then {
             Then::Close(reason) => return self.end(reason, rest.is_empty(), desk),
             Then::Body(discarding) => State::DiscardingBody(discarding),
-            Then::Folder(mut reading) => {
-                // Only now its time begins.
-                reading.since = desk.now;
-                reading.unparsed = rest;
-                State::ReadingFolder(reading)
-            }
+            Then::Folder(head, listing) => State::ReadingFolder(Box::new(ReadingFolder {
+                since: desk.now,
+                head,
+                listing,
+                unparsed: rest,
+            })),
             Then::Next if rest.is_empty() => State::Idle { since: desk.now },
             Then::Next => State::reading(since, rest, unjudged),
         };
         Continue(())
     }
-}
-
-/// What follows a request for a folder whose listing is not finished.
-fn await_listing(head: Box<[u8]>, listing: Box<Listing>, desk: &Desk) -> Then {
-    Then::Folder(Box::new(ReadingFolder {
-        since: desk.now,
-        head,
-        listing,
-        unparsed: Vec::new(),
-    }))
 }

@@ -92,9 +92,9 @@ pub struct DiscardingBody {
 /// See [`State::ReadingFolder`].
 #[derive(Debug)]
 pub struct ReadingFolder {
-    /// When the request was whole.
+    /// When it began.
     pub since: Instant,
-    /// Its head, kept to be answered once the listing is finished.
+    /// The request's head, kept to be answered once the listing is finished.
     pub head: Box<[u8]>,
     /// How far the listing has come.
     pub listing: Box<Listing>,
@@ -137,8 +137,9 @@ pub enum Then {
     Next,
     /// The body that a 100 (Continue) asked for.
     Body(Box<DiscardingBody>),
-    /// The listing of a folder that is not finished.
-    Folder(Box<ReadingFolder>),
+    /// The listing of a folder that is not finished, for the request with this
+    /// head.
+    Folder(Box<[u8]>, Box<Listing>),
     /// The end.
     Close(CloseReason),
 }

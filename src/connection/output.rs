@@ -274,14 +274,10 @@ impl Output {
         allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
-        let (mut count, mut room, mut more) = (0, allowance, false);
-        for stretch in self.stretches() {
-            let (Some(stretch), Some(buffer)) = (stretch, buffers.get_mut(count)) else {
-                more = true;
-                break;
-            };
+        let (mut count, mut room) = (0, allowance);
+        for (stretch, buffer) in self.stretches().zip(&mut buffers) {
+            let Some(stretch) = stretch else { break };
             if room == 0 {
-                more = true;
                 break;
             }
             let stretch = &stretch[..stretch.len().min(room)];
@@ -290,8 +286,8 @@ impl Output {
             count += 1;
         }
         let buffers = &buffers[..count];
-        let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        let more = more || self.is_last;
+        let offered = allowance - room;
+        let more = self.is_last || (offered as u64) < self.left();
         let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
             .map_err(WriteError::Transport)?;
         Ok((offered, sent))

@@ -28,10 +28,9 @@ impl<T: Transport> Connection<T> {
         }
         desk.folder_pieces -= 1;
         let form = reading.listing.form();
-        match reading.listing.advance() {
-            Ok(None) => Break(Fate::Turn),
-            Ok(Some(chunks)) => self.folder_read(Ok(Page::listing(form, chunks)), desk),
-            Err(refusal) => self.folder_read(Err(refusal), desk),
+        match reading.listing.advance().transpose() {
+            None => Break(Fate::Turn),
+            Some(made) => self.folder_read(made.map(|chunks| Page::listing(form, chunks)), desk),
         }
     }
 

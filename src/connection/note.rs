@@ -49,25 +49,19 @@ pub struct Said<'a> {
     fields: Fields<'a>,
 }
 
-impl From<CloseCause> for CloseReason {
-    fn from(cause: CloseCause) -> CloseReason {
-        match cause {
-            CloseCause::ClientAsked => CloseReason::ClientAsked,
-            CloseCause::KeepAliveOff => CloseReason::KeepAliveOff,
-            CloseCause::MaxRequests => CloseReason::MaxRequests,
-            CloseCause::Draining => CloseReason::Draining,
-            CloseCause::Evicted => CloseReason::Evicted,
-            CloseCause::Refused => CloseReason::BadRequest,
-        }
-    }
-}
-
 /// The reason for a close that a persistence is, if it is one.
 pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
-    match persistence {
-        Persistence::Keep | Persistence::KeepAnnounced => None,
-        Persistence::Close(cause) => Some(cause.into()),
-    }
+    let Persistence::Close(cause) = persistence else {
+        return None;
+    };
+    Some(match cause {
+        CloseCause::ClientAsked => CloseReason::ClientAsked,
+        CloseCause::KeepAliveOff => CloseReason::KeepAliveOff,
+        CloseCause::MaxRequests => CloseReason::MaxRequests,
+        CloseCause::Draining => CloseReason::Draining,
+        CloseCause::Evicted => CloseReason::Evicted,
+        CloseCause::Refused => CloseReason::BadRequest,
+    })
 }
 
 impl<'a> From<&Asked<'a>> for Said<'a> {

@@ -226,9 +226,10 @@ impl<T: Transport> Connection<T> {
             || desk.output.has_parts()
             || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
         if is_due && let Err(error) = self.flush(progress, desk) {
-            let note = note.cut_short((&error).into(), desk.output.left());
-            note::sent(&mut self.identity, desk, said, note);
-            return Break(Fate::Closed(self.write_failed(&error, desk)));
+            let left = desk.output.left();
+            let reason = self.write_failed(&error, desk);
+            note::sent(&mut self.identity, desk, said, note.cut_short(reason, left));
+            return Break(Fate::Closed(reason));
         }
         if progress.flow == Flow::Done {
             note::sent(&mut self.identity, desk, said, note);

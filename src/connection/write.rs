@@ -77,11 +77,16 @@ impl<T: Transport> Connection<T> {
         desk.output.clear();
         let id = self.identity.id;
         match error {
-            WriteError::Transport(error) => debug!("connection {id}: cannot write: {error}"),
-            WriteError::FileChanged => {}
-            WriteError::File(error) => warn!("connection {id}: cannot read a file: {error}"),
+            WriteError::Transport(error) => {
+                debug!("connection {id}: cannot write: {error}");
+                CloseReason::Reset
+            }
+            WriteError::FileChanged => CloseReason::FileChanged,
+            WriteError::File(error) => {
+                warn!("connection {id}: cannot read a file: {error}");
+                CloseReason::FileFailed
+            }
         }
-        error.into()
     }
 
     /// Notes that the response under way will not be finished, for `reason`.
@@ -92,16 +97,6 @@ impl<T: Transport> Connection<T> {
                 unfinished.note = unfinished.note.cut_short(reason, left);
                 note::finished(&mut self.identity, desk, *unfinished);
             }
-        }
-    }
-}
-
-impl From<&WriteError> for CloseReason {
-    fn from(error: &WriteError) -> CloseReason {
-        match error {
-            WriteError::Transport(_) => CloseReason::Reset,
-            WriteError::FileChanged => CloseReason::FileChanged,
-            WriteError::File(_) => CloseReason::FileFailed,
         }
     }
 }

@@ -174,11 +174,10 @@ impl Acceptor {
                     pause = Some(Duration::ZERO);
                     break;
                 }
+                if self.held.is_some() && !self.has_room() {
+                    return None;
+                }
                 if let Some(held) = self.held.take() {
-                    if !self.has_room() {
-                        self.held = Some(held);
-                        return None;
-                    }
                     self.hand_over(held);
                 }
                 match self.listeners[index].accept() {
@@ -188,7 +187,11 @@ impl Acceptor {
                     }
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
-                    Err(AcceptError::Exhausted(error)) => return Some(self.exhausted(&error)),
+                    Err(AcceptError::Exhausted(error)) => {
+                        self.shared.tell_exhausted("accept", &error);
+                        self.make_room();
+                        return Some(EXHAUSTED_PAUSE);
+                    }
                     Err(AcceptError::Fatal(error)) => {
                         error!("cannot accept: {error}");
                         break;
@@ -253,12 +256,6 @@ impl Acceptor {
     fn open(&self) -> u64 {
         let open = self.posts.iter().map(|post| post.open.load(SeqCst));
         open.map(|open| open as u64).sum()
-    }
-
-    fn exhausted(&self, error: &io::Error) -> Duration {
-        self.shared.tell_exhausted("accept", error);
-        self.make_room();
-        EXHAUSTED_PAUSE
     }
 
     fn hand_over(&mut self, mut accepted: Accepted<Stream>) {

@@ -20,21 +20,18 @@ use crate::{
     observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
 
-/// Bytes read at once, besides what is left of a head: a turn's worth of
-/// pipelined requests, and the most that is kept of them while a response
-/// before them cannot be sent.
+/// Bytes read at once, besides what is left of a head; and so the most that is
+/// kept of requests while a response before them cannot be sent.
 pub const READ_BYTES: usize = 16 << 10;
 
-/// Pieces of listings that a worker makes in one turn of the poll, however many
-/// large folders are asked for: they are listed one after another, in pieces of
-/// a fraction of a millisecond, and everybody else is served between two.
+/// Pieces of listings, of a fraction of a millisecond each, that a worker makes in
+/// one turn of the poll, however many large folders are asked for.
 const TURN_FOLDER_PIECES_MAX: usize = 1;
 
 /// Bytes sent in a turn after which what was found of a file in it is looked up
-/// again for connections that are read later in it: sending takes time, in which
-/// the file may have changed and a client may have asked for what it is now. By
-/// bytes and not by time, for to read the clock for each request costs more than
-/// it brings; with small responses it is some 0.3 ms.
+/// again for connections that are read later in it: meanwhile it may have changed,
+/// and a client may have asked for what it is now. With small responses it is some
+/// 0.3 ms, without reading the clock for each.
 const CHECK_BYTES_MAX: usize = 512 << 10;
 
 /// Nanoseconds that reading files may take in a turn before the same is done:
@@ -228,9 +225,8 @@ impl Desk {
     /// Queues the response that `answer` is.
     pub fn queue(&mut self, answer: &Answer, persistence: Persistence, head_only: bool) -> Queued {
         // Reading from the disk takes time, which is not the client's. And what
-        // was read in this turn may have been written in a second that began after
-        // it: no `Last-Modified` is later than its `Date` (RFC 9110 section
-        // 8.8.2.1).
+        // was read may have been written in a later second than this turn's: no
+        // `Last-Modified` is later than its `Date` (RFC 9110 section 8.8.2.1).
         if self.view.misses.get() > 0 {
             self.now = self.clock.now();
             if matches!(self.clock, Clock::System) {

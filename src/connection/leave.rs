@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use super::{Connection, Fate, desk::Desk, state::State, transport::Transport};
 use crate::observe::close_reason::CloseReason;
 
-/// How long a connection may be idle once the server is stopping. A client that
-/// asks again within this time is answered and told to go; closed at once, its
-/// request would meet the close on the way and be lost.
+/// How long a connection may be idle once the server is stopping: a request that
+/// is on its way is answered, and would be lost if it met a close.
 pub const DRAIN_IDLE_MAX: Duration = Duration::from_millis(10);
 
 /// Requests of a client that asks one after another ...

@@ -1,11 +1,10 @@
 //! Heads that came before, and what they were answered with.
 //!
-//! The same bytes are judged the same way each time, and most heads are of
-//! bytes that came before: from a page that is loaded again, a proxy, a health
-//! check, a benchmark. For such a head all that has to be found out is whether
-//! the file still is what it was. [`request::parse`](crate::http::request::parse)
-//! says where a head ends and never looks further, so whatever begins with the
-//! bytes of one is that head.
+//! The same bytes are judged the same way each time, and most heads came before:
+//! from a page that is loaded again, a proxy, a health check. All that has to be
+//! found out then is whether the file still is what it was. Whatever begins with
+//! the bytes of a head is that head, for
+//! [`request::parse`](crate::http::request::parse) never looks further.
 
 use super::{output::Output, respond::Queued};
 use crate::{
@@ -248,9 +247,8 @@ fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
     head.get(at..at + length).unwrap_or_default()
 }
 
-/// A hash of the request line at the start of `head`. It is not a strong one,
-/// and need not be: a client that finds two lines with the same hash gains only
-/// that their heads take each other's place, and are parsed each time.
+/// A hash of the request line at the start of `head`. It need not be a strong one:
+/// heads of the same hash take each other's place, and are parsed each time.
 fn hash(head: &[u8]) -> u64 {
     let line = &head[..head.len().min(HEAD_BYTES_MAX)];
     let mut hash = 0_u64;

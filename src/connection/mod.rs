@@ -59,17 +59,16 @@ use transport::Transport;
 const TURN_RESPONSES_MAX: usize = 128;
 
 /// Bytes of requests that one connection may have judged in one turn; the last
-/// request may go beyond. The number of responses alone would not bound the
-/// time: a long head can take a hundred times as long to judge as a short one,
-/// and its answer may be short all the same.
+/// request may go beyond. A long head can take a hundred times as long to judge
+/// as a short one, however short its answer.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of requests that count as one response more in [`Budget::excess`].
 const USUAL_REQUEST_BYTES: usize = 4 << 10;
 
 /// Bytes that all connections that are being written to may send together in
-/// one turn, for everybody else waits as long as that takes. It is exceeded only
-/// where they are so many that [`SHARE_BYTES_MIN`] each comes to more.
+/// one turn, for everybody else waits as long as that takes; more only where
+/// [`SHARE_BYTES_MIN`] each comes to more.
 const TURN_BYTES_MAX: usize = 6 << 20;
 
 /// Bytes that one of them may send in a turn at the least: for less, the system
@@ -283,13 +282,11 @@ impl<T: Transport> Connection<T> {
         })
     }
 
-    /// The transport has taken nothing for the write time-out, as far as the
-    /// poll has told: it tells of room only once a good part of the buffer is
-    /// free, which a slow reader needs longer for. So it is tried before the
-    /// connection is given up; if it takes bytes, the least rate decides. If
-    /// the peer's window was closed all the while it takes none: a reader with
-    /// a default receive buffer and less than some 2,000 bytes a second ends
-    /// here, even if that is more than the least rate.
+    /// The transport has taken nothing for the write time-out, as far as the poll
+    /// has told, which it does only once a good part of the buffer is free. So it
+    /// is tried once more; if it takes bytes, the least rate decides. It takes
+    /// none while the peer's window is closed: a reader of less than some 2,000
+    /// bytes a second ends here, even if that is more than the least rate.
     fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
         match (fate(self.write(desk)), &self.state) {
             (Fate::Closed(reason), _) => Fate::Closed(reason),

@@ -11,15 +11,13 @@ use crate::files::{Content, FileIdentity, Selected, listing::Chunk};
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
-/// Bytes that a client's kernel takes by default before its program reads any:
-/// its first receive window. If more is sent at once, the window is full, and the
-/// rest goes out in small pieces, each of which waits until the program has read.
+/// The first receive window of a client's kernel by default. What is sent beyond
+/// goes out in small pieces, each of which waits until the program has read.
 const WINDOW_BYTES: u64 = 64 << 10;
 
-/// A file that exceeds that window (64 KiB) but not twice this goes out in two pieces,
-/// the first of this size: each fits into the window together with the head. The
-/// second leaves with the next turn, by when the client has read the first. Of a
-/// larger file the second piece would fill the window as well, so it is not cut.
+/// A file that exceeds that window but not twice this goes out in two pieces, the
+/// first of this size: each fits into the window together with the head. The
+/// second leaves with the next turn, by when the client has read the first.
 pub const WINDOW_PIECE_BYTES: u64 = 56 << 10;
 
 /// Room for bytes that is kept from one output to the next. A long listing may
@@ -57,9 +55,8 @@ pub struct Output {
     segments: VecDeque<Segment>,
     /// Where the bytes begin that stand behind the last segment.
     tail: usize,
-    /// Whether our side is shut as soon as all is sent. The last bytes are
-    /// then held back for that moment, so that they and the FIN are one
-    /// segment: for a short connection, half of what the server sends.
+    /// Whether our side is shut as soon as all is sent: the last bytes and the FIN
+    /// are then one segment, for a short connection half of what the server sends.
     pub is_last: bool,
     /// Whether this is what an earlier turn could not send: the files of which
     /// its heads tell may have changed since they were looked at.

@@ -5,7 +5,7 @@ use std::{
     io::{self, IoSlice},
     net::{Shutdown, TcpStream},
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
     time::Duration,
@@ -31,12 +31,6 @@ impl AsFd for Stream {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
         }
-    }
-}
-
-impl AsRawFd for Stream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
     }
 }
 

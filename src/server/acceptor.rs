@@ -111,10 +111,9 @@ impl Acceptor {
         }
     }
 
-    /// Accepts those who are in the backlog when the server is told to stop: a
-    /// listener that is closed over them would reset them. At the limit they wait
-    /// until others are done, for the shutdown time-out at most. Newcomers cannot
-    /// be told from them, so no more are accepted than a backlog holds.
+    /// Accepts those who are in the backlog when the server is told to stop, whom
+    /// the close of a listener would reset; at the limit for the shutdown time-out
+    /// at most, and no more than a backlog holds: newcomers look the same.
     fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
         let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
@@ -216,9 +215,7 @@ impl Acceptor {
     }
 
     /// Whether the stream that is held can be handed over. At the limit, asks the
-    /// worker with the longest idle or silent connection to close that. Where
-    /// there is none, the stream is held on, and those behind it wait in the
-    /// backlog.
+    /// worker with the longest idle or silent connection to close that.
     fn has_room(&self) -> bool {
         let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {

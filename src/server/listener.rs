@@ -33,11 +33,8 @@ use crate::{
 pub const BACKLOG: i32 = 4096;
 
 /// How long the kernel holds back a connection whose client is silent before
-/// it is accepted without a request.
-///
-/// A connection that is accepted with nothing to read has therefore waited
-/// this long already ([`Identity::waited`]): its header time-out began that
-/// much earlier.
+/// it is accepted without a request: its header time-out began that much earlier
+/// ([`Identity::waited`]).
 pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 
 /// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
@@ -239,7 +236,7 @@ impl Listener {
             false => Duration::ZERO,
         };
         Ok(Accepted {
-            token: stream.as_raw_fd() as usize,
+            token: stream.as_fd().as_raw_fd() as usize,
             stream,
             identity: Identity::new(0, peer, Instant::now(), waited),
         })
@@ -261,10 +258,8 @@ impl AsRawFd for Listener {
     }
 }
 
-/// Bounds what the kernel holds unsent of each connection, so that a client
-/// which does not read pins no megabytes. Accepted sockets inherit it, so no
-/// connection pays a system call for it. Where it is refused, the send buffer
-/// alone bounds.
+/// Bounds what the kernel holds unsent of each connection, as accepted sockets
+/// inherit it. Where it is refused, the send buffer alone bounds.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bound_unsent(socket: &TcpListener) {
     if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
@@ -289,8 +284,7 @@ fn leave_unpaced(socket: &TcpListener) {
 fn leave_unpaced(_: &TcpListener) {}
 
 /// Has the kernel hold a new connection back until its request is there, for
-/// at most [`DEFER_ACCEPT`]: what is accepted can be served at once. Gives
-/// whether it does; where it does not, nothing else changes.
+/// at most [`DEFER_ACCEPT`]. Gives whether it does.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn defer_accept(socket: &TcpListener) -> bool {

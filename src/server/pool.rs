@@ -32,10 +32,9 @@ pub struct Post {
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
-    /// Which of them would make room for a newcomer, as of the worker's last
-    /// turn: since when the one is idle or silent that is so the longest, in
-    /// nanoseconds since the server began, so that the smallest of all workers'
-    /// numbers is the one to go; `u64::MAX` where there is none.
+    /// Since when the one of them is idle or silent that would make room for a
+    /// newcomer, as of the worker's last turn, in nanoseconds since the server
+    /// began; `u64::MAX` where there is none.
     pub idle_since: AtomicU64,
     /// The acceptor wants that one closed. True until the worker has done so.
     pub evict: AtomicBool,

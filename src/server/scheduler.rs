@@ -3,10 +3,9 @@
 //!
 //! It knows no poll, no socket and no clock: a connection runs over any
 //! [`Transport`], the time is what its [`Desk`] says, and what reaches beyond
-//! its connections is asked of an [`Outside`]. The worker drives it with a poll
-//! and sockets, and so does the status listener; a simulation with a script, to
-//! run the same code through what no test over sockets can bring about. It is
-//! public for that alone.
+//! its connections is asked of an [`Outside`]. The worker and the status listener
+//! drive it with a poll and sockets; a simulation, for which it is public, with a
+//! script.
 
 mod drain;
 mod evict;
@@ -34,9 +33,9 @@ use crate::{
 /// than this after its own.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long those may take together who go on from the turn before, in a turn,
-/// and those whose time is up or whom a stop lets go: what the others wait for
-/// them. Who has had no turn by then is the first in the next.
+/// How long those may take in a turn who go on from the one before, and those
+/// whose time is up or whom a stop lets go. Who has had no turn by then is the
+/// first in the next.
 const READY_MAX: Duration = Duration::from_millis(2);
 
 /// Responses, beyond one each, that the events and the newcomers of a turn may
@@ -291,10 +290,9 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
         }
     }
 
-    /// Has the poll tell of a connection that goes on, were it only that its
-    /// peer is gone. One that is over with its first turn is never registered,
-    /// and of writes is told once one was cut short: asking at once would wake
-    /// every new connection in vain.
+    /// Has the poll tell of a connection that goes on. One that is over with its
+    /// first turn is never registered, and of writes is told once one was cut
+    /// short: asking at once would wake every new connection in vain.
     fn watch(&mut self, place: Place, wanted: Watched) {
         let Some(slot) = self.table.get_mut(place) else {
             return;

@@ -6,6 +6,8 @@
 //! the bytes of a head is that head, for
 //! [`request::parse`](crate::http::request::parse) never looks further.
 
+use std::sync::Arc;
+
 use super::{output::Output, respond::Queued};
 use crate::{
     files::{Remembered, Turn, View},
@@ -52,8 +54,8 @@ struct Place {
     head: Vec<u8>,
     known: Option<Known>,
     /// The response as it was sent, where [`Known::ready`] says so; its room is
-    /// used again, too.
-    response: Vec<u8>,
+    /// used again, too, unless it is being sent.
+    response: Arc<Vec<u8>>,
     misses: u8,
 }
 
@@ -145,9 +147,10 @@ impl Memo {
         let stamp = place.known.as_mut()?.ready.as_mut()?;
         if stamp.date != common.date() {
             stamp.date = common.date();
-            common.put_date(&mut place.response);
+            let response = Arc::make_mut(&mut place.response);
+            common.put_date(response);
         }
-        output.bytes.extend_from_slice(&place.response);
+        output.push_response(&place.response);
         Some(stamp.queued)
     }
 
@@ -156,8 +159,9 @@ impl Memo {
     /// assumes: it does not speak of its connection.
     pub fn keep(&mut self, recalled: &Recalled, output: &Output, queued: Queued, date: HttpDate) {
         let place = &mut self.places[recalled.place];
-        place.response.clear();
-        let is_kept = output.copy_to(&mut place.response, READY_BYTES_MAX);
+        let response = Arc::make_mut(&mut place.response);
+        response.clear();
+        let is_kept = output.copy_to(response, READY_BYTES_MAX);
         if let Some(known) = &mut place.known {
             known.ready = is_kept.then_some(Stamp { queued, date });
         }

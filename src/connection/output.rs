@@ -1,13 +1,15 @@
 //! What is to be sent: bytes, parts of cached files, parts of open files, in
 //! order, and how far it has got.
 
-use std::{collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt};
+use std::{
+    collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt, sync::Arc,
+};
 
 use super::transport::{Transport, uninterrupted};
 use crate::files::{Content, FileIdentity, Selected, listing::Chunk};
 
-/// The largest part of a file that is copied behind its head; a larger
-/// one is sent from where it lies. Below this a copy is cheaper than a second
+/// The largest part of a file that is copied behind its head, and the largest
+/// response that is copied behind those before it; a larger one is sent from where it lies. Below this a copy is cheaper than a second
 /// buffer in the system call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
@@ -43,6 +45,8 @@ enum Source {
     Part(Selected),
     /// In a chunk of a listing.
     Chunk(Chunk),
+    /// In a response that was sent before.
+    Response(Arc<Vec<u8>>),
 }
 
 /// Output in order. A worker has one that is empty between connections; a
@@ -119,6 +123,16 @@ impl Output {
         let range = 0..chunk.as_ref().len() as u64;
         if !range.is_empty() {
             self.push_segment(Source::Chunk(chunk.clone()), range);
+        }
+    }
+
+    /// Appends a response that was sent before.
+    pub fn push_response(&mut self, response: &Arc<Vec<u8>>) {
+        let length = response.len() as u64;
+        if length <= COPY_BYTES_MAX {
+            self.bytes.extend_from_slice(response);
+        } else {
+            self.push_segment(Source::Response(Arc::clone(response)), 0..length);
         }
     }
 
@@ -253,6 +267,7 @@ impl Output {
             let source = match source {
                 Source::Bytes => &self.bytes,
                 Source::Chunk(chunk) => chunk.as_ref(),
+                Source::Response(response) => response,
                 Source::Part(selected) => match &selected.content {
                     Content::Memory(content) => content,
                     Content::File(_) => return None,

@@ -229,7 +229,9 @@ fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<
     output.copy_to(&mut anew, usize::MAX);
     let mut again = Output::default();
     if let Some(repeated) = bench.memo.repeat(&recalled, common, &mut again) {
-        assert_eq!(again.bytes, anew, "{}", head.escape_ascii());
+        let mut repeated_bytes = Vec::new();
+        again.copy_to(&mut repeated_bytes, usize::MAX);
+        assert_eq!(repeated_bytes, anew, "{}", head.escape_ascii());
         assert_eq!(repeated, queued);
         return (true, anew);
     }

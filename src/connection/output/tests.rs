@@ -112,6 +112,7 @@ enum Piece {
     Text(&'static str),
     Memory(Range<u64>),
     File(Range<u64>),
+    Response(usize),
 }
 use Piece::*;
 
@@ -123,6 +124,12 @@ fn queue(pieces: &[Piece], files: &Files) -> (Output, Vec<u8>) {
             Text(text) => {
                 output.bytes.extend_from_slice(text.as_bytes());
                 expected.extend_from_slice(text.as_bytes());
+                continue;
+            }
+            Response(length) => {
+                let response = files.content[..*length].to_vec();
+                output.push_response(&Arc::new(response));
+                expected.extend_from_slice(&files.content[..*length]);
                 continue;
             }
             Memory(range) => (&files.memory, range),
@@ -205,6 +212,8 @@ fn all_is_sent_in_order_however_it_is_cut() {
             Memory(0..4_097),
         ],
         &[Memory(0..5_000), File(1..2), Memory(0..5_000), Text("end")],
+        &[Response(100), Text("head"), Response(9_000), Text("end")],
+        &[Response(9_000), Response(100), Memory(0..10)],
     ];
     for pieces in table {
         let is_small = queue(pieces, &files).1.len() < 5_000;
@@ -310,6 +319,7 @@ fn what_lies_in_memory_is_copied_as_it_is_sent() {
     let parts = [Text("head"), Memory(5..9_000), Memory(0..9), Text("end")];
     check(&parts, 4 + 8_995 + 9 + 3, true);
     check(&parts, 4 + 8_995 + 9 + 2, false);
+    check(&[Response(9_000)], 9_000, true);
     // A small part of a file is copied when it is queued.
     check(&[Text("head"), File(0..9)], 100, true);
     check(&[Text("head"), File(0..9_000)], 10_000, false);

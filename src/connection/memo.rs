@@ -66,16 +66,8 @@ struct Known {
     status: Status,
     part: Part,
     remembered: Remembered,
-    /// Of the response that is kept whole, if it is.
-    ready: Option<Stamp>,
-}
-
-/// What is known of a response that is kept whole.
-#[derive(Clone, Copy, Debug)]
-struct Stamp {
-    queued: Queued,
-    /// Its `Date`.
-    date: HttpDate,
+    /// Of the response that is kept whole, if it is: what it is, and its `Date`.
+    ready: Option<(Queued, HttpDate)>,
 }
 
 /// What [`Asked`] says of a head, without its bytes.
@@ -144,14 +136,14 @@ impl Memo {
         output: &mut Output,
     ) -> Option<Queued> {
         let place = &mut self.places[recalled.place];
-        let stamp = place.known.as_mut()?.ready.as_mut()?;
-        if stamp.date != common.date() {
-            stamp.date = common.date();
+        let (queued, date) = place.known.as_mut()?.ready.as_mut()?;
+        if *date != common.date() {
+            *date = common.date();
             let response = Arc::make_mut(&mut place.response);
             common.put_date(response);
         }
         output.push_response(&place.response);
-        Some(stamp.queued)
+        Some(*queued)
     }
 
     /// Keeps the response to it, which is all that `output` holds, if it is
@@ -163,7 +155,7 @@ impl Memo {
         response.clear();
         let is_kept = output.copy_to(response, READY_BYTES_MAX);
         if let Some(known) = &mut place.known {
-            known.ready = is_kept.then_some(Stamp { queued, date });
+            known.ready = is_kept.then_some((queued, date));
         }
     }
 

@@ -7,7 +7,7 @@
 //! a turn
 //!   poll            wait for events, until the next sweep at the latest
 //!   begin_turn      read the clock
-//!   take            for each event: its connection does what it can; or, woken
+//!   take_event      for each event: its connection does what it can; or, woken
 //!                   by another thread, those handed over are taken and served
 //!   finish_turn     serve_ready   those whose share of the last turn ran out
 //!                   sweep         ten times a second: whose time is up?

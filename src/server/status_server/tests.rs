@@ -56,51 +56,29 @@ impl Started {
 #[test]
 fn each_path_has_its_answer() {
     let server = start();
+    const OK: &str = "200 OK";
+    const NOT_FOUND: &str = "404 Not Found";
+    const HTML: &str = "text/html; charset=utf-8";
     for (path, line, media_type, text) in [
-        (
-            "/",
-            "200 OK",
-            "text/html; charset=utf-8",
-            "Requests a connection",
-        ),
-        (
-            "/?x=1",
-            "200 OK",
-            "text/html; charset=utf-8",
-            "<!doctype html>",
-        ),
-        ("/status.css", "200 OK", "text/css; charset=utf-8", ":root"),
+        ("/", OK, HTML, "Requests a connection"),
+        ("/?x=1", OK, HTML, "<!doctype html>"),
+        ("/status.css", OK, "text/css; charset=utf-8", ":root"),
         (
             "/status.js",
-            "200 OK",
+            OK,
             "text/javascript; charset=utf-8",
             "refresh",
         ),
-        (
-            "/status.json",
-            "200 OK",
-            "application/json",
-            "\"accepted\":685",
-        ),
+        ("/status.json", OK, "application/json", "\"accepted\":685"),
         (
             "/metrics",
-            "200 OK",
+            OK,
             metrics::MEDIA_TYPE,
             "stdhttpd_requests_total 5454",
         ),
-        ("/healthz", "200 OK", "text/plain; charset=utf-8", "serving"),
-        (
-            "/nothing",
-            "404 Not Found",
-            "text/html; charset=utf-8",
-            "404",
-        ),
-        (
-            "/%2e%2e/etc/passwd",
-            "404 Not Found",
-            "text/html; charset=utf-8",
-            "404",
-        ),
+        ("/healthz", OK, "text/plain; charset=utf-8", "serving"),
+        ("/nothing", NOT_FOUND, HTML, "404"),
+        ("/%2e%2e/etc/passwd", NOT_FOUND, HTML, "404"),
     ] {
         let (head, body) = server.get(path);
         assert!(

@@ -74,17 +74,14 @@ impl Transport for Stream {
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn lift_unsent_bound(&mut self) {
-        if let Stream::Tcp(stream) = self {
-            // Failing leaves the bound of the listener: slower, and no worse.
-            let _ = SockRef::from(&*stream).set_tcp_notsent_lowat(u32::MAX);
-        }
+        // Failing leaves the bound of the listener: slower, and no worse. A Unix
+        // stream has none.
+        let _ = SockRef::from(&*self).set_tcp_notsent_lowat(u32::MAX);
     }
 
     fn reset_on_close(&mut self) {
-        // A Unix stream leaves nothing behind in our kernel's queues.
-        if let Stream::Tcp(stream) = self {
-            // Failing leaves an ordinary close, which is no worse than before.
-            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
-        }
+        // Failing leaves an ordinary close, which is no worse than before. A Unix
+        // stream leaves nothing behind anyway.
+        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }

@@ -275,37 +275,22 @@ mod tests {
                 arrived: 0,
             },
         };
-        let reason = CloseReason::ClientAsked;
-        let table = [
-            (State::Idle { since: start }, "idle", 1),
-            (
-                State::reading(start, Vec::new(), false),
-                "reading a head",
-                2,
-            ),
-            (
-                State::DiscardingBody(Box::new(body)),
-                "discarding a body",
-                3,
-            ),
-            (State::Writing(Box::new(writing(start))), "writing", 4),
-            (
-                State::Lingering(Lingering {
-                    since: start,
-                    reason,
-                }),
-                "lingering",
-                5,
-            ),
-        ];
-        for (state, name, seconds) in table {
+        let lingering = Lingering {
+            since: start,
+            reason: CloseReason::ClientAsked,
+        };
+        let check = |state: State, name: &str, seconds: u32| {
             assert_eq!(state.name(), name);
-            assert_eq!(
-                state.deadline(&timeouts),
-                start + seconds * SECOND,
-                "{name}"
-            );
-        }
+            let deadline = start + seconds * SECOND;
+            assert_eq!(state.deadline(&timeouts), deadline, "{name}");
+        };
+        check(State::Idle { since: start }, "idle", 1);
+        let reading = State::reading(start, Vec::new(), false);
+        check(reading, "reading a head", 2);
+        let discarding = State::DiscardingBody(Box::new(body));
+        check(discarding, "discarding a body", 3);
+        check(State::Writing(Box::new(writing(start))), "writing", 4);
+        check(State::Lingering(lingering), "lingering", 5);
     }
 
     #[test]

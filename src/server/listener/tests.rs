@@ -36,10 +36,9 @@ fn an_accepted_stream_is_ready_for_the_poll() {
     assert!(matches!(listener.accept(), Err(AcceptError::WouldBlock)));
     let mut client = TcpStream::connect(address(&listener)).unwrap();
     client.write_all(b"x").unwrap();
-    let Accepted {
-        stream, identity, ..
-    } = accept_awaited(&listener);
-    assert_eq!(identity.peer, client.local_addr().ok());
+    let accepted = accept_awaited(&listener);
+    assert_eq!(accepted.identity.peer, client.local_addr().ok());
+    let stream = accepted.stream;
     let nodelay = SockRef::from(&stream).tcp_nodelay().unwrap();
     assert!(nodelay, "inherited from the listener");
     assert!(SockRef::from(&stream).nonblocking().unwrap());
@@ -155,11 +154,9 @@ fn a_unix_socket_accepts_and_is_withdrawn() {
     let _client = UnixStream::connect(&path).unwrap();
     listener.withdraw();
     assert!(!path.exists());
-    let Accepted {
-        stream, identity, ..
-    } = accept_awaited(&listener);
-    assert_eq!(identity.peer, None);
-    assert!(SockRef::from(&stream).nonblocking().unwrap());
+    let accepted = accept_awaited(&listener);
+    assert_eq!(accepted.identity.peer, None);
+    assert!(SockRef::from(&accepted.stream).nonblocking().unwrap());
     let error = bind_unix(folder.path(), 0o600).unwrap_err().to_string();
     let named = format!("cannot listen on unix:{}: ", folder.path().display());
     assert!(error.starts_with(&named), "{error}");

@@ -4,12 +4,13 @@ use std::{borrow::Cow, cell::RefCell, sync::Arc, time::Instant};
 
 use super::{Answer, page::Page};
 use crate::{
+    config::Endpoint,
     files::Site,
     http::status::Status,
     observe::{
         history::History,
         json,
-        kernel_watch::KernelWatch,
+        kernel::Kernel,
         metrics,
         page::{self, CONTENT_SECURITY_POLICY},
         snapshot::{Facts, Snapshot},
@@ -21,21 +22,17 @@ use crate::{
 pub struct StatusPages {
     facts: Arc<Facts>,
     site: Arc<Site>,
-    kernel: Option<Arc<KernelWatch>>,
+    kernel: RefCell<Option<Kernel>>,
     history: RefCell<History>,
 }
 
 impl StatusPages {
     /// Pages that tell of the server of these `facts`.
-    pub fn new(
-        facts: Arc<Facts>,
-        site: Arc<Site>,
-        kernel: Option<Arc<KernelWatch>>,
-    ) -> StatusPages {
+    pub fn new(facts: Arc<Facts>, site: Arc<Site>, kernel: Option<Kernel>) -> StatusPages {
         StatusPages {
             facts,
             site,
-            kernel,
+            kernel: RefCell::new(kernel),
             history: RefCell::default(),
         }
     }
@@ -83,7 +80,10 @@ impl StatusPages {
 
     fn snapshot(&self) -> Snapshot {
         self.facts.cache_bytes.set(self.site.cache_bytes());
-        let kernel = self.kernel.as_ref().and_then(|kernel| kernel.view());
+        let listeners = self.facts.listeners.iter().filter_map(Endpoint::tcp);
+        let listeners: Vec<_> = listeners.collect();
+        let mut kernel = self.kernel.borrow_mut();
+        let kernel = kernel.as_mut().and_then(|kernel| kernel.view(&listeners));
         self.facts.snapshot(Instant::now(), kernel)
     }
 }

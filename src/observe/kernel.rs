@@ -8,10 +8,17 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
 };
 
 /// Bytes of each table that are read at most: some 100,000 sockets.
 const TABLE_BYTES_MAX: u64 = 16 << 20;
+
+/// How long the tables are not read again, at least ...
+const REST_MIN: Duration = Duration::from_millis(500);
+/// ... and so many times as long as it took: they never cost more than this
+/// share of a processor.
+const REST_FACTOR: u32 = 5;
 
 /// The states of sockets that are told apart (RFC 9293 section 3.3.2): each by
 /// its name, as the kernel's tools write it, and one sentence for a learner.
@@ -55,6 +62,9 @@ pub struct Kernel {
     tables: Vec<File>,
     netstat: Option<File>,
     overflows_at_start: u64,
+    newest: Option<KernelView>,
+    /// Until then the newest view is fresh enough.
+    fresh_until: Instant,
 }
 
 impl Kernel {
@@ -74,11 +84,24 @@ impl Kernel {
             tables,
             netstat,
             overflows_at_start,
+            newest: None,
+            fresh_until: Instant::now(),
         })
     }
 
+    /// The newest view; `None` where the tables could not be read.
+    pub fn view(&mut self, listeners: &[SocketAddr]) -> Option<KernelView> {
+        let begun = Instant::now();
+        if begun >= self.fresh_until {
+            self.newest = self.read(listeners).ok();
+            let took = begun.elapsed();
+            self.fresh_until = begun + took + REST_MIN.max(took * REST_FACTOR);
+        }
+        self.newest
+    }
+
     /// Reads the tables anew. It takes about a millisecond for 1,000 sockets.
-    pub fn view(&mut self, listeners: &[SocketAddr]) -> io::Result<KernelView> {
+    fn read(&mut self, listeners: &[SocketAddr]) -> io::Result<KernelView> {
         let mut view = KernelView::default();
         for table in &mut self.tables {
             table.rewind()?;
@@ -288,9 +311,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut kernel = Kernel::open().unwrap();
-        assert_eq!(kernel.view(&[address]).unwrap().listen_queue, 0);
+        assert_eq!(kernel.read(&[address]).unwrap().listen_queue, 0);
         let _client = std::net::TcpStream::connect(address).unwrap();
-        let view = kernel.view(&[address]).unwrap();
+        let view = kernel.read(&[address]).unwrap();
         assert_eq!((view.listen_queue, view.clients[0]), (1, 1));
     }
 }

@@ -7,9 +7,9 @@
 //! Reading order: [`close_reason`] (why a connection ended), [`counters`] and
 //! [`histogram`] (what a worker counts), [`story`] (single connections),
 //! [`log_line`], [`access_log`] and `log_writer` (a line a request), [`kernel`]
-//! and [`kernel_watch`] (what the kernel says of our ports), [`snapshot`] (all
-//! of it at one moment), [`history`] (the last minute), and the three forms
-//! [`page`], [`json`] and [`metrics`].
+//! (what the kernel says of our ports), [`snapshot`] (all of it at one moment),
+//! [`history`] (the last minute), and the three forms [`page`], [`json`] and
+//! [`metrics`].
 
 pub mod access_log;
 pub mod close_reason;
@@ -18,7 +18,6 @@ pub mod histogram;
 pub mod history;
 pub mod json;
 pub mod kernel;
-pub mod kernel_watch;
 pub mod log_line;
 mod log_writer;
 pub mod metrics;

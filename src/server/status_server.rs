@@ -25,10 +25,7 @@ use crate::{
     connection::{Connection, desk::Desk, socket::Stream},
     files::Site,
     handler::status::StatusPages,
-    observe::{
-        close_reason::CloseReason, counters::Counters, kernel::Kernel, kernel_watch::KernelWatch,
-        snapshot::Facts,
-    },
+    observe::{close_reason::CloseReason, counters::Counters, kernel::Kernel, snapshot::Facts},
 };
 
 /// The most connections at a time, and so descriptors beside the listener's.
@@ -85,14 +82,10 @@ impl StatusServer {
     /// Says where it is and serves until the process ends, draining included.
     pub fn start(self, facts: Arc<Facts>, site: Arc<Site>) -> io::Result<()> {
         listener::announce("status", &[self.endpoint().clone()], " (status)");
-        let addresses = facts.listeners.iter().filter_map(Endpoint::tcp).collect();
-        let kernel = self.kernel;
-        let kernel = kernel.map(|kernel| KernelWatch::start(kernel, addresses));
         let counters = Arc::new(Counters::new(false));
         let (number, view) = (facts.workers.len(), site.view());
         let mut desk = Desk::new(&self.config, number, view, counters, None, facts.started);
-        let pages = StatusPages::new(facts, site, kernel.transpose()?);
-        desk.status = Some(pages);
+        desk.status = Some(StatusPages::new(facts, site, self.kernel));
         let poll = Poll::new()?;
         let descriptor = self.listener.as_raw_fd();
         let source = &mut SourceFd(&descriptor);

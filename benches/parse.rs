@@ -96,7 +96,7 @@ fn paths(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("path");
     let resolve = |path: &[u8]| {
         let path = std::str::from_utf8(path).ok()?;
-        Some(RequestPath::new(path).ok()?.as_bytes().len())
+        Some(RequestPath::new(path)?.as_bytes().len())
     };
     measure(
         &mut group,

@@ -12,7 +12,7 @@ use stdhttpd::http::{
     etag::EntityTag,
     headers::{Field, Fields, Lines},
     range::{ByteRange, RANGES_MAX, RangeOutcome, resolve},
-    target::{PathError, RequestPath},
+    target::RequestPath,
 };
 
 /// About the longest value that fits the limits of a head.
@@ -28,20 +28,17 @@ fn paths(c: &mut Criterion) {
         (
             "plain",
             "/assets/app.5f3c.js",
-            Ok(&b"assets/app.5f3c.js"[..]),
+            Some(&b"assets/app.5f3c.js"[..]),
         ),
-        ("encoded", "/a%20b/%C3%A9.txt", Ok("a b/é.txt".as_bytes())),
-        ("hostile climbing", &climbing, Err(PathError::AboveRoot)),
-        ("hostile winding", &winding, Ok(b"")),
-        ("hostile encoded", &encoded, Ok(decoded.as_bytes())),
+        ("encoded", "/a%20b/%C3%A9.txt", Some("a b/é.txt".as_bytes())),
+        ("hostile climbing", &climbing, None),
+        ("hostile winding", &winding, Some(b"")),
+        ("hostile encoded", &encoded, Some(decoded.as_bytes())),
     ] {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let resolved = RequestPath::new(black_box(path));
-                assert_eq!(
-                    resolved.as_ref().map(RequestPath::as_bytes),
-                    expected.as_ref().copied()
-                );
+                assert_eq!(resolved.as_ref().map(RequestPath::as_bytes), expected);
             });
         });
     }

@@ -109,7 +109,7 @@ pub fn target(bytes: &[u8]) {
         };
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
         if let Target::Path { path, .. } = target
-            && let Ok(decoded) = RequestPath::new(path)
+            && let Some(decoded) = RequestPath::new(path)
         {
             let name = decoded.as_bytes();
             assert!(!name.contains(&0) && !name.starts_with(b"/"));

@@ -155,13 +155,13 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
 
 fn is_sound(target: Target<'_>) -> bool {
     match target {
-        Target::Path { path, .. } => RequestPath::new(path).is_ok(),
+        Target::Path { path, .. } => RequestPath::new(path).is_some(),
         Target::Authority | Target::Asterisk => true,
     }
 }
 
 fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, basis: Basis<'_>) -> Answer {
-    let Ok(path) = RequestPath::new(path) else {
+    let Some(path) = RequestPath::new(path) else {
         return Answer::Page(Page::refused(Status::BadRequest));
     };
     let accept = AcceptEncoding::parse(request.fields.accept_encoding);
@@ -245,13 +245,16 @@ pub fn answer_listed(
     listed: Result<Page, Refusal>,
     basis: Basis<'_>,
 ) -> Answer {
-    match (listed, request.target) {
-        (Ok(page), _) => Answer::Page(page),
-        (Err(refusal), Target::Path { path, .. }) => match RequestPath::new(path) {
-            Ok(path) => answer_refusal(request, &path, refusal, basis),
-            Err(_) => Answer::Page(Page::refused(Status::BadRequest)),
-        },
-        (Err(_), _) => Answer::Page(Page::refused(Status::BadRequest)),
+    let refusal = match listed {
+        Ok(page) => return Answer::Page(page),
+        Err(refusal) => refusal,
+    };
+    if let Target::Path { path, .. } = request.target
+        && let Some(path) = RequestPath::new(path)
+    {
+        answer_refusal(request, &path, refusal, basis)
+    } else {
+        Answer::Page(Page::refused(Status::BadRequest))
     }
 }
 
@@ -289,7 +292,7 @@ fn is_no_descriptor(error: &io::Error) -> bool {
 /// its `404.html`, else ours. Where there is such a FILE, `Accept` decides.
 fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<'_>) -> Answer {
     let own = |path: &str, accept| {
-        let path = RequestPath::new(path).ok()?;
+        let path = RequestPath::new(path)?;
         match basis.view.find(&path, accept, basis.turn) {
             Ok(Found::File(selected)) => Some(selected),
             _ => None,

@@ -250,8 +250,8 @@ pub fn file_beneath_root(text: &str) -> Result<String, String> {
     let path = text.strip_prefix('/').unwrap_or(text);
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
     match RequestPath::new(&format!("/{path}")) {
-        Ok(named) if named.is_hidden() => Err("a hidden file is never served".into()),
-        Ok(_) if path.split('/').all(plain) => Ok(path.into()),
+        Some(named) if named.is_hidden() => Err("a hidden file is never served".into()),
+        Some(_) if path.split('/').all(plain) => Ok(path.into()),
         _ => Err("not the path of a file beneath ROOT, such as index.html".into()),
     }
 }

@@ -3,10 +3,7 @@
 mod authority;
 mod path;
 
-pub use self::{
-    authority::is_host,
-    path::{PathError, RequestPath},
-};
+pub use self::{authority::is_host, path::RequestPath};
 
 use self::authority::{is_authority, is_connect_authority};
 use super::{error::RequestError, method::Method};

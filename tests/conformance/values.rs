@@ -70,7 +70,7 @@ fn status_of(request: &Request<'_>) -> Option<u16> {
         return Some(417);
     }
     let is_sound = match request.target {
-        Target::Path { path, .. } => RequestPath::new(path).is_ok(),
+        Target::Path { path, .. } => RequestPath::new(path).is_some(),
         Target::Authority | Target::Asterisk => true,
     };
     match (request.method, request.target) {

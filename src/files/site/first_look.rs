@@ -19,8 +19,7 @@ impl Site {
             ));
         }
         let spa = self.options.spa.as_deref()?;
-        let reason = match root.open_beneath(RequestPath::new(&format!("/{spa}")).ok()?.as_bytes())
-        {
+        let reason = match root.open_beneath(RequestPath::new(&format!("/{spa}"))?.as_bytes()) {
             Ok(Opened::File(..)) => return None,
             Ok(Opened::Folder(_)) => "it is a folder".into(),
             Ok(Opened::Other) => "it is no regular file".into(),

@@ -12,29 +12,22 @@ pub struct RequestPath<'b> {
     bytes: Cow<'b, [u8]>,
 }
 
-/// Why a path was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathError {
-    /// A bad percent-encoding, an encoded slash or NUL: 400.
-    Malformed,
-    /// Dot segments lead above the root: 400.
-    AboveRoot,
-}
-
 impl<'b> RequestPath<'b> {
-    /// The path that `path` (percent-encoded, beginning with a slash) names.
+    /// The path that `path` (percent-encoded, beginning with a slash) names;
+    /// `None` for a bad percent-encoding, an encoded slash or NUL, and where dot
+    /// segments lead above the root: 400.
     ///
     /// Empty segments count for nothing, so `//` is `/`, as files know it.
     /// Dot segments (RFC 3986 section 5.2.4) are resolved, encoded or not,
     /// since `%2e` is the same as `.` (section 6.2.2.2). A backslash, raw or
     /// encoded, is a byte like any other.
-    pub fn new(path: &'b str) -> Result<RequestPath<'b>, PathError> {
-        let rest = path.strip_prefix('/').ok_or(PathError::Malformed)?;
+    pub fn new(path: &'b str) -> Option<RequestPath<'b>> {
+        let rest = path.strip_prefix('/')?;
         let bytes = match is_plain(path.as_bytes()) {
             true => Cow::Borrowed(rest.as_bytes()),
             false => Cow::Owned(resolve(rest.as_bytes())?),
         };
-        Ok(RequestPath { bytes })
+        Some(RequestPath { bytes })
     }
 
     /// The decoded bytes.
@@ -77,7 +70,7 @@ fn is_plain(path: &[u8]) -> bool {
 }
 
 /// The folded path, segment by segment; `rest` is without its leading slash.
-fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
+fn resolve(rest: &[u8]) -> Option<Vec<u8>> {
     let mut resolved = Vec::with_capacity(rest.len() + 1);
     let mut is_folder = true;
     for encoded in rest.split(|&byte| byte == b'/') {
@@ -91,7 +84,7 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
         let climbs = resolved.len() == start + 2;
         resolved.truncate(start);
         if climbs {
-            resolved.pop().ok_or(PathError::AboveRoot)?;
+            resolved.pop()?;
             let parent = resolved.iter().rposition(|&byte| byte == b'/');
             resolved.truncate(parent.map_or(0, |slash| slash + 1));
         }
@@ -99,20 +92,20 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
     if !is_folder {
         resolved.pop();
     }
-    Ok(resolved)
+    Some(resolved)
 }
 
 /// Appends one segment, decoded (RFC 3986 section 2.1).
-fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Result<(), PathError> {
+fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Option<()> {
     loop {
         let (byte, rest) = match encoded {
-            [] => return Ok(()),
+            [] => return Some(()),
             [b'%', high, low, rest @ ..] => (hex_value(*high, *low)?, rest),
-            [b'%', ..] => return Err(PathError::Malformed),
+            [b'%', ..] => return None,
             [byte, rest @ ..] => (*byte, rest),
         };
         if byte == b'/' || byte == 0 {
-            return Err(PathError::Malformed);
+            return None;
         }
         decoded.push(byte);
         encoded = rest;
@@ -120,9 +113,9 @@ fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Result<(), PathE
 }
 
 /// The byte that two hexadecimal digits of any case stand for.
-fn hex_value(high: u8, low: u8) -> Result<u8, PathError> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(PathError::Malformed);
-    Ok((digit(high)? << 4 | digit(low)?) as u8)
+fn hex_value(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    Some((digit(high)? << 4 | digit(low)?) as u8)
 }
 
 #[cfg(test)]

@@ -2,33 +2,30 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn check(path: &str, expected: Result<&str, PathError>) {
+fn check(path: &str, expected: Option<&str>) {
     let resolved = RequestPath::new(path);
     let resolved = resolved.as_ref().map(RequestPath::as_bytes);
-    let expected = expected.as_ref().map(|text| text.as_bytes());
+    let expected = expected.map(str::as_bytes);
     assert_eq!(resolved, expected, "{path}");
 }
 
-const MALFORMED: Result<&str, PathError> = Err(PathError::Malformed);
-const ABOVE: Result<&str, PathError> = Err(PathError::AboveRoot);
-
 #[test]
 fn paths_are_decoded_once() {
-    check("/", Ok(""));
-    check("/a", Ok("a"));
-    check("/a/", Ok("a/"));
-    check("/a/b.txt", Ok("a/b.txt"));
-    check("/a%20b", Ok("a b"));
-    check("/%41%6a%6A", Ok("Ajj"));
-    check("/%2541", Ok("%41"));
-    check("/%252e%252e/", Ok("%2e%2e/"));
-    check("/%5c..%5C", Ok("\\..\\"));
-    check("/a?b", Ok("a?b"));
-    check("/%3f%23", Ok("?#"));
-    check("/%c3%a9", Ok("é"));
-    check("/a+b", Ok("a+b"));
+    check("/", Some(""));
+    check("/a", Some("a"));
+    check("/a/", Some("a/"));
+    check("/a/b.txt", Some("a/b.txt"));
+    check("/a%20b", Some("a b"));
+    check("/%41%6a%6A", Some("Ajj"));
+    check("/%2541", Some("%41"));
+    check("/%252e%252e/", Some("%2e%2e/"));
+    check("/%5c..%5C", Some("\\..\\"));
+    check("/a?b", Some("a?b"));
+    check("/%3f%23", Some("?#"));
+    check("/%c3%a9", Some("é"));
+    check("/a+b", Some("a+b"));
     let bytes = RequestPath::new("/%ff%fe").map(|path| path.as_bytes().to_vec());
-    assert_eq!(bytes, Ok(vec![0xff, 0xfe]));
+    assert_eq!(bytes, Some(vec![0xff, 0xfe]));
 }
 
 #[test]
@@ -55,7 +52,7 @@ fn malformed_paths_are_refused() {
         "/%u0041",
         "/% 1",
     ] {
-        check(bad, MALFORMED);
+        check(bad, None);
     }
 }
 
@@ -69,7 +66,7 @@ fn slashes_merge() {
         ("/a//", "a/"),
         ("/a///b//", "a/b/"),
     ] {
-        check(path, Ok(expected));
+        check(path, Some(expected));
     }
 }
 
@@ -96,7 +93,7 @@ fn dot_segments_are_resolved() {
         ("/a..", "a.."),
         ("/a/.b", "a/.b"),
     ] {
-        check(path, Ok(expected));
+        check(path, Some(expected));
     }
 }
 
@@ -115,7 +112,7 @@ fn nothing_leads_above_the_root() {
         "/.%2E/etc/passwd",
         "/a/b/../../../c/d/e",
     ] {
-        check(path, ABOVE);
+        check(path, None);
     }
 }
 
@@ -166,10 +163,10 @@ fn a_plain_path_is_borrowed() {
 }
 
 /// The same rules once more, as plainly as can be: split, decode, walk.
-fn model(path: &str) -> Result<Vec<u8>, PathError> {
+fn model(path: &str) -> Option<Vec<u8>> {
     let segments: Vec<&str> = path.split('/').collect();
     if segments.len() < 2 || !segments[0].is_empty() {
-        return Err(PathError::Malformed);
+        return None;
     }
     let mut walked: Vec<Vec<u8>> = Vec::new();
     let mut folder = true;
@@ -181,14 +178,14 @@ fn model(path: &str) -> Result<Vec<u8>, PathError> {
                 let pair: Vec<u8> = bytes.by_ref().take(2).collect();
                 let valid = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
                 if !valid {
-                    return Err(PathError::Malformed);
+                    return None;
                 }
                 u8::from_str_radix(std::str::from_utf8(&pair).unwrap(), 16).unwrap()
             } else {
                 byte
             };
             if byte == 0 || byte == b'/' {
-                return Err(PathError::Malformed);
+                return None;
             }
             decoded.push(byte);
         }
@@ -196,7 +193,7 @@ fn model(path: &str) -> Result<Vec<u8>, PathError> {
         match decoded.as_slice() {
             b"" | b"." => {}
             b".." => {
-                walked.pop().ok_or(PathError::AboveRoot)?;
+                walked.pop()?;
             }
             _ => {
                 walked.push(decoded);
@@ -208,7 +205,7 @@ fn model(path: &str) -> Result<Vec<u8>, PathError> {
     if folder && !walked.is_empty() {
         bytes.push(b'/');
     }
-    Ok(bytes)
+    Some(bytes)
 }
 
 fn pieces() -> impl Strategy<Value = String> {
@@ -242,8 +239,8 @@ fn pieces() -> impl Strategy<Value = String> {
 fn check_against_model(path: &str) -> Result<(), TestCaseError> {
     let resolved = RequestPath::new(path);
     let bytes = resolved.as_ref().map(|path| path.as_bytes().to_vec());
-    prop_assert_eq!(bytes.map_err(|error| *error), model(path));
-    let Ok(resolved) = resolved else {
+    prop_assert_eq!(bytes, model(path));
+    let Some(resolved) = resolved else {
         return Ok(());
     };
     let bytes = resolved.as_bytes();

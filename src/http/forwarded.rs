@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::headers::{Fields, digits, is_token_byte, trim_blanks};
+use super::headers::{Fields, digits, is_token_byte};
 
 /// The client's address: the right-most one that `is_trusted` does not know
 /// as a proxy of ours. A peer may have none (`None`): one that came by a socket
@@ -41,7 +41,7 @@ pub fn client(
     let customary = fields.x_forwarded_for.iter();
     let customary = customary.flat_map(|line| line.split(|byte| *byte == b','));
     let customary = customary
-        .map(|entry| node(trim_blanks(entry)))
+        .map(|entry| node(entry.trim_ascii()))
         .fold(None, step);
     let told = match (
         fields.forwarded.is_absent(),
@@ -59,7 +59,7 @@ pub fn client(
 /// (RFC 7239 section 4).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
-    for pair in unquoted_split(element, b';').map(trim_blanks) {
+    for pair in unquoted_split(element, b';').map(<[u8]>::trim_ascii) {
         if pair.is_empty() {
             continue;
         }
@@ -69,29 +69,30 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
             if found.is_some() {
                 return None;
             }
-            found = Some(node(unquoted(value)?)?);
-        } else if !is_value(value) {
-            return None;
+            found = Some(node(content(value)?)?);
+        } else {
+            content(value)?;
         }
     }
     found
 }
 
-/// Whether a parameter has a value: `token / quoted-string`, where many a proxy
-/// leaves the quotes of an address out. In one whose quote is left open anything
-/// may stand, what was appended behind it included.
-fn is_value(value: &[u8]) -> bool {
+/// What the value of a parameter says, escapes left as they are: `token /
+/// quoted-string`, where many a proxy leaves the quotes of an address out. `None`
+/// of a malformed one: in one whose quote is left open anything may stand, what
+/// was appended behind it included.
+fn content(value: &[u8]) -> Option<&[u8]> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         let is_plain = |&byte: &u8| is_token_byte(byte) || b":[]".contains(&byte);
-        return !value.is_empty() && value.iter().all(is_plain);
+        return (!value.is_empty() && value.iter().all(is_plain)).then_some(value);
     };
     let mut is_escaped = false;
     let close = quoted.iter().position(|&byte| {
         let was_escaped = is_escaped;
         is_escaped = byte == b'\\' && !was_escaped;
         byte == b'"' && !was_escaped
-    });
-    close.is_some_and(|close| close + 1 == quoted.len())
+    })?;
+    (close + 1 == quoted.len()).then_some(&quoted[..close])
 }
 
 /// The parts between the separators that stand outside quoted strings (RFC 9110
@@ -108,15 +109,6 @@ fn unquoted_split(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
         }
         false
     })
-}
-
-/// A value without its quotes. No address needs an escape.
-fn unquoted(value: &[u8]) -> Option<&[u8]> {
-    let inner = match value {
-        [b'"', inner @ .., b'"'] => inner,
-        bare => bare,
-    };
-    (!inner.contains(&b'"')).then_some(inner)
 }
 
 /// An address, IPv6 in brackets or bare, with or without a port (RFC 7239

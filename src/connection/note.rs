@@ -10,7 +10,7 @@ use crate::{
     config::Proxy,
     http::{
         forwarded,
-        headers::{Fields, trim_blanks},
+        headers::Fields,
         persistence::{CloseCause, Persistence},
         request::{Asked, Version},
     },
@@ -87,7 +87,7 @@ impl<'a> Said<'a> {
             let colon = line.iter().position(|&byte| byte == b':');
             let (name, value) = line.split_at(colon.unwrap_or(line.len()));
             let value = value.strip_suffix(b"\r").unwrap_or(value);
-            let value = value.get(1..).map(trim_blanks);
+            let value = value.get(1..).map(<[u8]>::trim_ascii);
             if name.eq_ignore_ascii_case(b"referer") {
                 fields.referer = value;
             } else if name.eq_ignore_ascii_case(b"user-agent") {

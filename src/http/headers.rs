@@ -23,14 +23,6 @@ pub const fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
-/// `bytes` without the optional whitespace around it (RFC 9110 section 5.6.3).
-pub fn trim_blanks(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
 /// `1*DIGIT` as text, to be read as a number; `None` for anything else.
 pub fn digits(bytes: &[u8]) -> Option<&str> {
     let is_number = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
@@ -166,7 +158,5 @@ mod tests {
             assert_eq!(is_value_byte(byte), !control);
         }
         assert!(is_token(b"a-b") && !is_token(b"") && !is_token(b"a b"));
-        assert_eq!(trim_blanks(b" \t a b\t "), b"a b");
-        assert_eq!(trim_blanks(b" \t "), b"");
     }
 }

@@ -5,7 +5,7 @@ use super::{ConnectionOptions, Expectation, Version};
 use crate::http::{
     error::RequestError,
     framing::BodyFraming,
-    headers::{Field, Fields, Lines, is_token, trim_blanks},
+    headers::{Field, Fields, Lines, is_token},
     target::is_host,
 };
 
@@ -219,7 +219,7 @@ impl ConnectionOptions {
             self.keep_alive = true;
             return Ok(());
         }
-        for option in value.split(|&byte| byte == b',').map(trim_blanks) {
+        for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
             if option.eq_ignore_ascii_case(b"keep-alive") {
                 self.keep_alive = true;
             } else if option.eq_ignore_ascii_case(b"close") {
@@ -236,7 +236,7 @@ impl Expectation {
     /// What this and one more line expect together: a list (RFC 9110 section
     /// 10.1.1) in which anything but `100-continue` (any case) is unknown.
     fn and(self, value: &[u8]) -> Expectation {
-        let elements = value.split(|&byte| byte == b',').map(trim_blanks);
+        let elements = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         let present = elements.filter(|element| !element.is_empty());
         present.fold(self, |expectation, element| {
             let is_continue = element.eq_ignore_ascii_case(b"100-continue");

@@ -174,14 +174,12 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         cache_control,
         retry_after,
         content_range,
-        allow,
         vary,
         refused: _,
     } = page;
     let has_content = *status != Status::NotModified;
     let head = Head {
         location: location.as_deref(),
-        allow: allow.then_some(Method::ALLOW),
         retry_after: *retry_after,
         cache_control: Some(cache_control),
         content_security_policy: has_content.then_some(content_security_policy),

@@ -36,8 +36,6 @@ pub struct Page {
     pub retry_after: Option<u64>,
     /// Which range could not be sent.
     pub content_range: Option<ContentRange>,
-    /// Whether it says which methods are allowed.
-    pub allow: bool,
     /// Which fields of the request chose it (RFC 9110 section 12.5.5).
     pub vary: Option<&'static str>,
     /// Whether the connection ends with it: what follows is not trusted.
@@ -66,7 +64,6 @@ impl Page {
             cache_control: Cow::Borrowed("no-cache"),
             retry_after: (status == Status::ServiceUnavailable).then_some(RETRY_AFTER_SECONDS),
             content_range: None,
-            allow: status == Status::MethodNotAllowed,
             vary: (status == Status::NotAcceptable).then_some("Accept-Encoding"),
             refused: false,
         }

@@ -1,8 +1,8 @@
 //! Response heads as values, and the one place that writes them.
 
 use super::{
-    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, persistence::Persistence,
-    range::ByteRange, status::Status,
+    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, method::Method,
+    persistence::Persistence, range::ByteRange, status::Status,
 };
 
 /// The fields that describe a representation.
@@ -150,14 +150,15 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// A head that says nothing of its own yet.
+    /// A head that says nothing of its own yet but what its status demands: `Allow`
+    /// of a 405 (RFC 9110 section 15.5.6).
     pub fn new(status: Status, common: &'a CommonFields, persistence: Persistence) -> Head<'a> {
         Head {
             status,
             common,
             representation: b"",
             location: None,
-            allow: None,
+            allow: (status == Status::MethodNotAllowed).then_some(Method::ALLOW),
             retry_after: None,
             cache_control: None,
             content_security_policy: None,

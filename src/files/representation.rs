@@ -36,19 +36,6 @@ pub struct Representation {
     pub content: Content,
 }
 
-/// What is told about a body besides the body itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Circumstances<'a> {
-    /// The media type of the original.
-    pub(super) content_type: &'a str,
-    /// The coding of this variant.
-    pub(super) coding: Option<ContentCoding>,
-    /// Whether there are variants.
-    pub(super) varies: bool,
-    /// The time, nanoseconds since the epoch.
-    pub(super) now: i128,
-}
-
 /// How the files of a site are described.
 #[derive(Debug)]
 pub(super) struct Descriptions {
@@ -70,25 +57,34 @@ impl Descriptions {
         self.media_types.of(path)
     }
 
-    /// A body with its description.
-    pub(super) fn describe(&self, body: Body, about: Circumstances<'_>) -> Representation {
+    /// A body with its description: `content_type` is that of the original,
+    /// `coding` that of this variant, `varies` says whether there are variants,
+    /// and `now` is the time in nanoseconds since the epoch.
+    pub(super) fn describe(
+        &self,
+        body: Body,
+        content_type: &str,
+        coding: Option<ContentCoding>,
+        varies: bool,
+        now: i128,
+    ) -> Representation {
         let Body { content, identity } = body;
-        let etag = EntityTag::new(identity.size, version(&identity, &content), about.coding);
-        let last_modified = last_modified(identity.mtime, about.now);
+        let etag = EntityTag::new(identity.size, version(&identity, &content), coding);
+        let last_modified = last_modified(identity.mtime, now);
         let fields = ReadyFields::new(&RepresentationFields {
-            content_type: about.content_type,
-            content_coding: about.coding,
+            content_type,
+            content_coding: coding,
             content_length: identity.size,
             etag: &etag,
             last_modified,
             cache_control: &self.cache_control,
-            varies: about.varies,
+            varies,
         });
         Representation {
             identity,
             etag,
             last_modified: last_modified.filter(|_| !is_constant(identity.mtime)),
-            content_type: about.content_type.into(),
+            content_type: content_type.into(),
             fields,
             content,
         }

@@ -8,7 +8,7 @@ use super::{
     content::{Body, Content},
     paths::Paths,
     plain::{PlainFolders, Siblings},
-    representation::{Circumstances, Descriptions, Representation},
+    representation::{Descriptions, Representation},
     root::{FileIdentity, Opened, Root},
     watch::{Watch, is_settled},
 };
@@ -275,13 +275,8 @@ impl Loader<'_> {
         coding: Option<ContentCoding>,
         varies: bool,
     ) -> Representation {
-        let about = Circumstances {
-            content_type: &loading.content_type,
-            coding,
-            varies,
-            now: self.now,
-        };
-        self.descriptions.describe(body, about)
+        let content_type = &loading.content_type;
+        (self.descriptions).describe(body, content_type, coding, varies, self.now)
     }
 }
 

@@ -40,35 +40,29 @@ pub struct ReadyFields {
 impl ReadyFields {
     /// Writes the lines.
     pub fn new(fields: &RepresentationFields<'_>) -> ReadyFields {
-        let RepresentationFields {
-            content_type,
-            content_coding,
-            content_length,
-            etag,
-            last_modified,
-            cache_control,
-            varies,
-        } = *fields;
         let mut lines = Vec::with_capacity(256);
         let mut line = |name: &str, value: &[u8]| {
             write_line(&mut lines, name, value);
             lines.len()
         };
-        let vary_end = match varies {
+        let vary_end = match fields.varies {
             true => line("Vary", b"Accept-Encoding"),
             false => 0,
         };
-        line("ETag", etag.as_bytes());
-        let not_modified_end = line("Cache-Control", cache_control.as_bytes());
-        if let Some(date) = last_modified {
+        line("ETag", fields.etag.as_bytes());
+        let not_modified_end = line("Cache-Control", fields.cache_control.as_bytes());
+        if let Some(date) = fields.last_modified {
             line("Last-Modified", &date.imf_fixdate());
         }
         let mut multipart_end = line("Accept-Ranges", b"bytes");
-        if let Some(coding) = content_coding {
+        if let Some(coding) = fields.content_coding {
             multipart_end = line("Content-Encoding", coding.name().as_bytes());
         }
-        let partial_end = line("Content-Type", content_type.as_bytes());
-        line("Content-Length", content_length.to_string().as_bytes());
+        let partial_end = line("Content-Type", fields.content_type.as_bytes());
+        line(
+            "Content-Length",
+            fields.content_length.to_string().as_bytes(),
+        );
         ReadyFields {
             lines: lines.into_boxed_slice(),
             vary_end,

@@ -1,6 +1,6 @@
 //! Pages that the server writes itself: errors, redirects, listings.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{borrow::Cow, cmp::Reverse, sync::LazyLock};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
@@ -46,7 +46,7 @@ pub struct Page {
 /// for: a listing that is read is gone by then.
 pub const RETRY_AFTER_SECONDS: u64 = 2;
 
-const HTML: &str = "text/html; charset=utf-8";
+const HTML_UTF_8: &str = "text/html; charset=utf-8";
 
 /// What an error page may load: the style that stands in it, and nothing else.
 const ERROR_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
@@ -58,7 +58,7 @@ impl Page {
             status,
             body: Cow::Borrowed(ERROR_BODIES[status as usize].as_bytes()),
             chunks: Vec::new(),
-            content_type: HTML,
+            content_type: HTML_UTF_8,
             content_security_policy: ERROR_CSP,
             location: None,
             cache_control: Cow::Borrowed("no-cache"),
@@ -128,8 +128,8 @@ impl Page {
             body: Cow::Borrowed(b""),
             chunks,
             content_type: match form {
-                Form::Html => HTML,
-                Form::Json => "application/json",
+                Form::Html => HTML_UTF_8,
+                Form::Json => JSON,
             },
             content_security_policy: listing::CSP,
             vary: Some("Accept"),
@@ -189,37 +189,29 @@ fn push_query(location: &mut String, query: &str) {
 
 /// Whether `Accept` names HTML itself: a page is asked for, not an image.
 pub fn asks_for_html(accept: Lines<'_>) -> bool {
-    named_quality(accept, &["text/html", "application/xhtml+xml"]) > 0
+    let mut ranges = accepted(accept);
+    ranges.any(|(range, _)| is_one_of(range, &[HTML, "application/xhtml+xml"]))
 }
 
 /// Whether `Accept` names JSON, and prefers it to HTML; of equals the one that
 /// is named first.
 pub fn prefers_json(accept: Lines<'_>) -> bool {
-    let json = named_quality(accept, &["application/json"]);
-    let html = named_quality(accept, &["text/html"]);
-    let is_json = |(range, _): &(&[u8], u16)| range.eq_ignore_ascii_case(b"application/json");
-    let is_html = |(range, _): &(&[u8], u16)| range.eq_ignore_ascii_case(b"text/html");
-    let first = media_ranges(accept).find(|range| is_json(range) || is_html(range));
-    json > html || (json == html && json > 0 && first.as_ref().is_some_and(is_json))
+    let forms = accepted(accept).filter(|(range, _)| is_one_of(range, &[JSON, HTML]));
+    let best = forms.min_by_key(|(_, quality)| Reverse(*quality));
+    best.is_some_and(|(range, _)| is_one_of(range, &[JSON]))
 }
 
-/// The highest quality in thousandths at which one of `names` is accepted by
-/// its name; 0 where none is.
-fn named_quality(accept: Lines<'_>, names: &[&str]) -> u16 {
-    media_ranges(accept)
-        .filter(|(range, _)| {
-            names
-                .iter()
-                .any(|name| range.eq_ignore_ascii_case(name.as_bytes()))
-        })
-        .map(|(_, quality)| quality)
-        .max()
-        .unwrap_or(0)
+const HTML: &str = "text/html";
+const JSON: &str = "application/json";
+
+fn is_one_of(range: &[u8], names: &[&str]) -> bool {
+    let mut names = names.iter();
+    names.any(|name| range.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The media ranges of `Accept` with their qualities (RFC 9110 section
-/// 12.5.1). A malformed weight counts as none.
-fn media_ranges<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
+/// The media ranges of `Accept` that are accepted, with their qualities (RFC
+/// 9110 section 12.5.1). A malformed weight counts as none.
+fn accepted<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
         .iter()
         .flat_map(|line| line.split(|&byte| byte == b','))
@@ -229,6 +221,7 @@ fn media_ranges<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> 
             let weight = parts.find_map(quality);
             Some((range, weight.unwrap_or(QUALITY_MAX)))
         })
+        .filter(|(_, quality)| *quality > 0)
 }
 
 /// One sentence for people.

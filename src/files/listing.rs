@@ -23,7 +23,7 @@ use crate::http::date::HttpDate;
 pub use self::{
     build::Listing,
     order::{Sort, SortKey},
-    room::{Chunk, Full, LISTINGS_BYTES_MAX, OWN_BYTES, Room},
+    room::{Chunk, LISTINGS_BYTES_MAX, OWN_BYTES, Room},
 };
 
 /// One entry of a folder.

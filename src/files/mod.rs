@@ -97,9 +97,3 @@ impl From<NoneAcceptable> for Refusal {
         Refusal::NotAcceptable
     }
 }
-
-impl From<listing::Full> for Refusal {
-    fn from(_: listing::Full) -> Refusal {
-        Refusal::NoRoom
-    }
-}

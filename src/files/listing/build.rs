@@ -5,7 +5,7 @@ use std::mem;
 use super::{
     Entry, Form, Sort, Summary,
     merge::Runs,
-    room::{Chunk, Full, OWN_BYTES, Share},
+    room::{Chunk, OWN_BYTES, Share},
 };
 use crate::files::{Folder, Refusal};
 
@@ -90,7 +90,7 @@ impl Listing {
         }
         for _ in 0..PIECE_ENTRIES {
             let Some(entry) = self.runs.take() else {
-                return Ok(Some(self.finish()?));
+                return self.finish().map(Some);
             };
             self.entries_bytes -= entry_bytes(&entry);
             let is_first = mem::take(&mut self.is_first);
@@ -103,7 +103,7 @@ impl Listing {
         Ok(None)
     }
 
-    fn add(&mut self, entries: Vec<Entry>) -> Result<(), Full> {
+    fn add(&mut self, entries: Vec<Entry>) -> Result<(), Refusal> {
         for entry in &entries {
             self.summary.add(entry);
             self.entries_bytes += entry_bytes(entry);
@@ -112,7 +112,7 @@ impl Listing {
         self.share_entries()
     }
 
-    fn share_entries(&mut self) -> Result<(), Full> {
+    fn share_entries(&mut self) -> Result<(), Refusal> {
         self.entries
             .set(self.entries_bytes.saturating_sub(OWN_BYTES))
     }
@@ -128,14 +128,14 @@ impl Listing {
     }
 
     /// Makes a chunk of the text; the next one is expected to be so long.
-    fn cut(&mut self, next_bytes: usize) -> Result<(), Full> {
+    fn cut(&mut self, next_bytes: usize) -> Result<(), Refusal> {
         let text = mem::replace(&mut self.text, Vec::with_capacity(next_bytes));
         let own = if self.chunks.is_empty() { OWN_BYTES } else { 0 };
         self.chunks.push(self.entries.room().chunk(text, own)?);
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<Vec<Chunk>, Full> {
+    fn finish(&mut self) -> Result<Vec<Chunk>, Refusal> {
         self.form.push_end(&mut self.text);
         self.cut(0)?;
         Ok(mem::take(&mut self.chunks))

@@ -1,7 +1,6 @@
 //! What can be set: default, span and effect of each.
 
 pub mod endpoint;
-pub mod network;
 pub mod proxy;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
@@ -9,7 +8,6 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use crate::http::request::HeadLimits;
 
 pub use endpoint::Endpoint;
-pub use network::Network;
 pub use proxy::Proxy;
 
 /// Everything a server is told before it starts.

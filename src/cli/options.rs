@@ -206,90 +206,61 @@ SIGTERM and SIGINT end the server when what is under way is done, a second one a
 opens the access log again. The exit code is 0 after an orderly end, 1 where the server cannot
 start or go on, 2 for a wrong option.";
 
-/// Taken apart and put together without a rest on either side, so that the
-/// compiler asks what a new option does, and which option a new bound has.
+/// Put together without a rest, so that the compiler asks which option a new bound
+/// has; what a new option does it asks as long as nobody reads the field.
 impl From<Options> for Config {
     fn from(options: Options) -> Config {
-        let Options {
-            root,
-            listing,
-            spa,
-            cache_size,
-            max_age,
-            header,
-            mime,
-            charset,
-            listen,
-            reuse_port,
-            threads,
-            max_requests,
-            max_connections,
-            max_connections_per_ip,
-            min_rate,
-            keep_alive,
-            header_timeout,
-            body_timeout,
-            write_timeout,
-            shutdown_timeout,
-            access_log,
-            log_format,
-            trust_proxy,
-            status,
-            no_sandbox,
-            user,
-            completions: _,
-        } = options;
         let defaults = Config::default();
         // It stands with the file it speaks of, in the place of ours.
-        let (cache_control, headers): (Vec<_>, Vec<_>) = (header.into_iter())
+        let (cache_control, headers): (Vec<_>, Vec<_>) = (options.header.into_iter())
             .flat_map(|lines| lines.0)
             .partition(|(name, _)| name.eq_ignore_ascii_case("Cache-Control"));
         let cache_control: Vec<_> = (cache_control.into_iter().map(|(_, value)| value))
             .filter(|value| !value.is_empty())
             .collect();
         Config {
-            listen,
-            reuse_port,
-            threads: threads
+            listen: options.listen,
+            reuse_port: options.reuse_port,
+            threads: (options.threads)
                 .and_then(|threads| NonZeroUsize::new(saturate(threads)))
                 .unwrap_or(defaults.threads),
             limits: Limits {
                 head: defaults.limits.head,
                 body_bytes_max: defaults.limits.body_bytes_max,
-                connections_max: max_connections.map(saturate),
-                connections_per_ip_max: saturate(max_connections_per_ip),
-                requests_max: max_requests,
-                rate_min: min_rate,
+                connections_max: options.max_connections.map(saturate),
+                connections_per_ip_max: saturate(options.max_connections_per_ip),
+                requests_max: options.max_requests,
+                rate_min: options.min_rate,
             },
             timeouts: Timeouts {
-                keep_alive: keep_alive.0,
-                header: header_timeout.0,
-                body: body_timeout.0,
-                write: write_timeout.0,
+                keep_alive: options.keep_alive.0,
+                header: options.header_timeout.0,
+                body: options.body_timeout.0,
+                write: options.write_timeout.0,
                 linger: defaults.timeouts.linger,
-                shutdown: shutdown_timeout.0,
+                shutdown: options.shutdown_timeout.0,
             },
             site: SiteOptions {
-                root,
-                listing,
-                spa,
-                cache_control: match (cache_control.is_empty(), max_age) {
+                root: options.root,
+                listing: options.listing,
+                spa: options.spa,
+                cache_control: match (cache_control.is_empty(), options.max_age) {
                     (false, _) => cache_control.join(", "),
                     (true, Some(seconds)) => format!("max-age={seconds}"),
                     (true, None) => defaults.site.cache_control,
                 },
-                media_types: mime,
-                charset: charset.0,
-                cache_bytes_max: cache_size << 20,
+                media_types: options.mime,
+                charset: options.charset.0,
+                cache_bytes_max: options.cache_size << 20,
                 descriptors_kept_max: defaults.site.descriptors_kept_max,
             },
             headers,
-            access_log,
-            log_format,
-            trusted_proxies: trust_proxy,
-            status,
-            sandbox: !no_sandbox,
-            user,
+            access_log: options.access_log,
+            log_format: options.log_format,
+            trusted_proxies: options.trust_proxy,
+            status: options.status,
+            sandbox: !options.no_sandbox,
+            user: options.user,
         }
     }
 }

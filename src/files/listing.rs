@@ -116,14 +116,6 @@ impl Form {
             Form::Json => write!(out, "\n]\n"),
         };
     }
-
-    /// Bytes to begin with for so many entries: most are no longer.
-    fn bytes_expected(self, entries: usize) -> usize {
-        match self {
-            Form::Html => (16 << 10) + entries.saturating_mul(320),
-            Form::Json => 64 + entries.saturating_mul(160),
-        }
-    }
 }
 
 fn write_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) -> io::Result<()> {

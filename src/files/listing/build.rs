@@ -17,8 +17,8 @@ const PIECE_ENTRIES: usize = 256;
 /// row that reaches beyond them.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Room for the row that reaches beyond [`CHUNK_BYTES`], unless its name is
-/// very long and all of it has to be escaped.
+/// Room for that row, unless its name is very long and all of it has to be
+/// escaped.
 const ROW_BYTES: usize = 2 << 10;
 
 /// What an entry takes besides its name: itself, and the allocator's part.
@@ -96,7 +96,7 @@ impl Listing {
             let is_first = mem::take(&mut self.is_first);
             self.form.push_entry(&mut self.text, &entry, is_first);
             if self.text.len() >= CHUNK_BYTES {
-                self.cut(CHUNK_BYTES + ROW_BYTES)?;
+                self.cut()?;
             }
         }
         self.share_entries()?;
@@ -120,16 +120,15 @@ impl Listing {
     /// The folder has been read: closes it and begins to write.
     fn begin(&mut self) {
         self.folder = None;
-        let entries = usize::try_from(self.summary.entries()).unwrap_or(usize::MAX);
-        let expected = self.form.bytes_expected(entries);
-        self.text = Vec::with_capacity(expected.min(CHUNK_BYTES + ROW_BYTES));
+        self.text.reserve_exact(CHUNK_BYTES + ROW_BYTES);
         let (form, sort, summary) = (self.form, self.sort, self.summary);
         form.push_begin(&mut self.text, &self.path, sort, summary);
     }
 
-    /// Makes a chunk of the text; the next one is expected to be so long.
-    fn cut(&mut self, next_bytes: usize) -> Result<(), Refusal> {
-        let text = mem::replace(&mut self.text, Vec::with_capacity(next_bytes));
+    /// Makes a chunk of the text.
+    fn cut(&mut self) -> Result<(), Refusal> {
+        let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
+        let text = mem::replace(&mut self.text, next);
         let own = if self.chunks.is_empty() { OWN_BYTES } else { 0 };
         self.chunks.push(self.entries.room().chunk(text, own)?);
         Ok(())
@@ -137,7 +136,7 @@ impl Listing {
 
     fn finish(&mut self) -> Result<Vec<Chunk>, Refusal> {
         self.form.push_end(&mut self.text);
-        self.cut(0)?;
+        self.cut()?;
         Ok(mem::take(&mut self.chunks))
     }
 }

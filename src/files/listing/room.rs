@@ -38,7 +38,7 @@ pub struct Share {
 
 /// A stretch of a finished listing, shared by whoever sends it.
 #[derive(Clone, Debug)]
-pub struct Chunk(Arc<(Vec<u8>, Share)>);
+pub struct Chunk(Arc<(Box<[u8]>, Share)>);
 
 impl Room {
     /// Room for so many bytes.
@@ -62,7 +62,7 @@ impl Room {
     pub fn chunk(&self, text: Vec<u8>, own: usize) -> Result<Chunk, Refusal> {
         let mut share = self.share();
         share.set(text.len().saturating_sub(own))?;
-        Ok(Chunk(Arc::new((text, share))))
+        Ok(Chunk(Arc::new((text.into_boxed_slice(), share))))
     }
 
     /// Bytes that are taken.

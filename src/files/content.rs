@@ -48,17 +48,6 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// The file as it is: to be sent from its descriptor.
-    pub(super) fn from_file(file: File, identity: FileIdentity) -> Body {
-        if identity.size > MEMORY_BYTES_MAX {
-            read_ahead(&file);
-        }
-        Body {
-            content: Content::File(file),
-            identity,
-        }
-    }
-
     /// The file, read into memory. One that changes meanwhile is read again;
     /// one that goes on changing, or grows too large, stays on disk.
     pub(super) fn read(file: File, mut identity: FileIdentity) -> io::Result<Body> {
@@ -78,7 +67,11 @@ impl Body {
             }
             identity = after;
         }
-        Ok(Body::from_file(file, identity))
+        if identity.size > MEMORY_BYTES_MAX {
+            read_ahead(&file);
+        }
+        let content = Content::File(file);
+        Ok(Body { content, identity })
     }
 }
 

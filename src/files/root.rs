@@ -183,13 +183,6 @@ impl Root {
         let metadata = self.metadata(path);
         metadata.is_ok_and(|metadata| metadata.is_dir())
     }
-
-    /// Whether things beneath the root may be looked up, which is permission to
-    /// search it; reading it is another, and not needed. It asks for the root
-    /// by way of the root, so it depends on nothing that lies there.
-    pub(super) fn enter(&self) -> io::Result<()> {
-        self.metadata(b".").map(drop)
-    }
 }
 
 impl From<io::Error> for Refusal {

@@ -12,7 +12,9 @@ impl Site {
     /// To be called as the user, and as confined, as the site will be served.
     pub fn trouble(&self) -> Option<String> {
         let root = &self.current().root;
-        if let Err(error) = root.enter() {
+        // What is beneath it can be looked up by who may search it, as this does;
+        // reading it is another permission, and not needed.
+        if let Err(error) = root.metadata(b".") {
             let path = self.path.display();
             return Some(format!(
                 "{path} cannot be entered: {error}; nothing beneath it can be served"

@@ -12,19 +12,13 @@ const PATHS_MAX: usize = 8;
 /// The longest path noted, in bytes.
 const PATH_BYTES_MAX: usize = 256;
 
-/// What is found instead of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Absence {
-    Missing,
-    FolderWithoutSlash,
-}
-
 /// The paths of one turn.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Absences {
     turn: Turn,
-    /// The first `noted` are of this turn; the room of all is used again.
-    paths: Vec<(Vec<u8>, Absence)>,
+    /// Each with whether it is that of a folder. The first `noted` are of this turn;
+    /// the room of all is used again.
+    paths: [(Vec<u8>, bool); PATHS_MAX],
     noted: usize,
 }
 
@@ -35,35 +29,32 @@ impl Absences {
             return None;
         }
         let noted = self.paths[..self.noted].iter();
-        let (_, absence) = noted.into_iter().find(|(noted, _)| noted == path)?;
-        Some(match absence {
-            Absence::Missing => Err(Refusal::NotFound),
-            Absence::FolderWithoutSlash => Ok(Found::FolderWithoutSlash),
+        let (_, is_folder) = noted.into_iter().find(|(noted, _)| noted == path)?;
+        Some(match is_folder {
+            true => Ok(Found::FolderWithoutSlash),
+            false => Err(Refusal::NotFound),
         })
     }
 
     /// Notes what was found at `path` in this turn, if it is no file.
     pub(super) fn note(&mut self, path: &[u8], turn: Turn, found: Result<&Found, &Refusal>) {
-        let absence = match found {
-            Err(Refusal::NotFound) => Absence::Missing,
-            Ok(Found::FolderWithoutSlash) => Absence::FolderWithoutSlash,
+        let is_folder = match found {
+            Err(Refusal::NotFound) => false,
+            Ok(Found::FolderWithoutSlash) => true,
             _ => return,
         };
         if self.turn != turn {
             self.turn = turn;
             self.noted = 0;
         }
-        if self.noted == PATHS_MAX || path.len() > PATH_BYTES_MAX {
-            return;
+        if path.len() <= PATH_BYTES_MAX
+            && let Some(place) = self.paths.get_mut(self.noted)
+        {
+            place.0.clear();
+            place.0.extend_from_slice(path);
+            place.1 = is_folder;
+            self.noted += 1;
         }
-        if self.noted == self.paths.len() {
-            self.paths.push((Vec::new(), absence));
-        }
-        let (noted, what) = &mut self.paths[self.noted];
-        noted.clear();
-        noted.extend_from_slice(path);
-        *what = absence;
-        self.noted += 1;
     }
 }
 
@@ -116,6 +107,6 @@ mod tests {
             found.is_some()
         });
         assert_eq!(known.count(), PATHS_MAX - 1);
-        assert_eq!(absences.paths.len(), PATHS_MAX);
+        assert_eq!(absences.noted, PATHS_MAX);
     }
 }

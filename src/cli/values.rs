@@ -1,11 +1,14 @@
 //! One function a kind of value: the text of an option in, the type out, or
 //! the reason why not.
 
-use std::{ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use crate::{
     config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT, WAIT_MAX},
-    http::{headers::is_token, target::RequestPath},
+    http::{
+        headers::{digits, is_token},
+        target::RequestPath,
+    },
 };
 
 /// Bytes of all fields of `--header` together, so that a head stays below what
@@ -54,9 +57,8 @@ pub fn whole_number(
     span: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
     move |text| {
-        text.parse()
-            .ok()
-            .filter(|number| is_decimal(text) && span.contains(number))
+        decimal(text)
+            .filter(|number| span.contains(number))
             .ok_or_else(|| {
                 let (least, most) = (span.start(), span.end());
                 format!("not a whole number from {least} to {most}")
@@ -64,8 +66,9 @@ pub fn whole_number(
     }
 }
 
-fn is_decimal(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
+/// A number without a sign.
+fn decimal<N: FromStr>(text: &str) -> Option<N> {
+    digits(text.as_bytes())?.parse().ok()
 }
 
 /// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or what [`unix`] takes. A port alone is refused: it
@@ -77,7 +80,7 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     if let Some((name, port)) = text.rsplit_once(':')
         && name.eq_ignore_ascii_case("localhost")
     {
-        return decimal_port(port)
+        return decimal(port)
             .map(Listen::Localhost)
             .ok_or_else(|| "the port is not a number from 0 to 65535".into());
     }
@@ -85,7 +88,7 @@ pub fn listen(text: &str) -> Result<Listen, String> {
         return Ok(Listen::Address(address));
     }
     match text.strip_prefix(':').unwrap_or(text) {
-        port if decimal_port(port).is_some() => Err(format!(
+        port if decimal::<u16>(port).is_some() => Err(format!(
             "names no address: say localhost:{port} for this machine alone, \
              0.0.0.0:{port} or [::]:{port} for all"
         )),
@@ -100,8 +103,8 @@ const NOT_AN_ADDRESS: &str = "not an address and a port, such as 127.0.0.1:8080,
 /// a mode: a path that ends in some is given one.
 fn unix(text: &str) -> Result<Listen, &'static str> {
     let (path, mode) = match text.rsplit_once(':') {
-        Some((path, digits)) if !digits.is_empty() && is_decimal(digits) => {
-            let mode = u32::from_str_radix(digits, 8).ok();
+        Some((path, mode)) if digits(mode.as_bytes()).is_some() => {
+            let mode = u32::from_str_radix(mode, 8).ok();
             let mode = mode.filter(|mode| *mode <= SOCKET_MODE_MAX);
             (path, mode.ok_or("the mode is not octal, from 0 to 777")?)
         }
@@ -122,10 +125,6 @@ const SOCKET_MODE_MAX: u32 = 0o777;
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "not an address and a port, such as 127.0.0.1:9090 or [::1]:9090".into())
-}
-
-fn decimal_port(text: &str) -> Option<u16> {
-    is_decimal(text).then(|| text.parse().ok()).flatten()
 }
 
 /// Field lines to add, one `NAME: VALUE` a line. The command line gives one

@@ -1,7 +1,7 @@
 //! Where a listener is reached.
 
 use std::{
-    fmt,
+    fmt::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -62,15 +62,12 @@ impl fmt::Display for Endpoint {
         };
         out.write_str("unix:")?;
         for char in path.to_string_lossy().chars() {
-            match char {
-                '%' | '"' | '\'' | '\\' | '<' | '>' | '&' => write!(out, "%{:02X}", char as u32)?,
-                _ if char.is_control() => {
-                    let mut bytes = [0; 4];
-                    for byte in char.encode_utf8(&mut bytes).bytes() {
-                        write!(out, "%{byte:02X}")?;
-                    }
+            if char.is_control() || "%\"'\\<>&".contains(char) {
+                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
+                    write!(out, "%{byte:02X}")?;
                 }
-                _ => write!(out, "{char}")?,
+            } else {
+                out.write_char(char)?;
             }
         }
         Ok(())

@@ -1,9 +1,6 @@
 //! HTTP dates (RFC 9110 section 5.6.7), and the calendar they are made of.
 
-use std::{
-    fmt::{self, Write},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in whole seconds since the epoch, as HTTP dates have it.
 /// From 1970 to the end of the year 9999.
@@ -67,10 +64,10 @@ impl HttpDate {
 
     /// The IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn imf_fixdate(self) -> [u8; IMF_FIXDATE_BYTES] {
-        let mut text = Fixdate([b' '; IMF_FIXDATE_BYTES], 0);
-        let time = UNIX_EPOCH + Duration::from_secs(self.0);
-        let _ = write!(text, "{}", httpdate::HttpDate::from(time));
-        text.0
+        let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.0));
+        text.as_bytes()
+            .try_into()
+            .unwrap_or([b' '; IMF_FIXDATE_BYTES])
     }
 
     /// The same as ISO 8601 has it: `1994-11-06T08:49:37Z`.
@@ -84,20 +81,6 @@ impl HttpDate {
         text[8..10].copy_from_slice(&fixdate[5..7]);
         text[11..19].copy_from_slice(&fixdate[17..25]);
         text
-    }
-}
-
-/// An IMF-fixdate that is being written, and how far: a date is written once a
-/// second, by a worker that else allocates nothing.
-struct Fixdate([u8; IMF_FIXDATE_BYTES], usize);
-
-impl fmt::Write for Fixdate {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.1 + text.len();
-        let place = self.0.get_mut(self.1..end).ok_or(fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.1 = end;
-        Ok(())
     }
 }
 

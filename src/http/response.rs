@@ -1,8 +1,13 @@
 //! Response heads as values, and the one place that writes them.
 
 use super::{
-    content_coding::ContentCoding, date::HttpDate, etag::EntityTag, method::Method,
-    persistence::Persistence, range::ByteRange, status::Status,
+    content_coding::ContentCoding,
+    date::{HttpDate, IMF_FIXDATE_BYTES},
+    etag::EntityTag,
+    method::Method,
+    persistence::Persistence,
+    range::ByteRange,
+    status::Status,
 };
 
 /// The fields that describe a representation.
@@ -271,9 +276,9 @@ impl CommonFields {
         let Some(at) = status_line.map(|end| end + 1 + self.date_at) else {
             return;
         };
-        let fixdate = self.date.imf_fixdate();
-        if let Some(place) = response.get_mut(at..at + fixdate.len()) {
-            place.copy_from_slice(&fixdate);
+        let ours = &self.lines[self.date_at..self.date_at + IMF_FIXDATE_BYTES];
+        if let Some(place) = response.get_mut(at..at + IMF_FIXDATE_BYTES) {
+            place.copy_from_slice(ours);
         }
     }
 

@@ -190,7 +190,7 @@ fn queue_page(page: &Page, frame: Frame<'_>, output: &mut Output) -> Queued {
         ..frame.head(*status)
     };
     frame.queue(&head, page.content_bytes(), output, |output| {
-        output.bytes.extend_from_slice(body);
+        output.bytes.extend_from_slice(body.as_bytes());
         chunks.iter().for_each(|chunk| output.push_chunk(chunk));
     })
 }

@@ -21,7 +21,7 @@ pub struct Page {
     /// Its status.
     pub status: Status,
     /// Its content.
-    pub body: Cow<'static, [u8]>,
+    pub body: Cow<'static, str>,
     /// What of the content stands behind the body.
     pub chunks: Vec<Chunk>,
     /// The content's type.
@@ -56,7 +56,7 @@ impl Page {
     pub fn of(status: Status) -> Page {
         Page {
             status,
-            body: Cow::Borrowed(ERROR_BODIES[status as usize].as_bytes()),
+            body: Cow::Borrowed(&ERROR_BODIES[status as usize]),
             chunks: Vec::new(),
             content_type: HTML_UTF_8,
             content_security_policy: ERROR_CSP,
@@ -87,7 +87,7 @@ impl Page {
             RequestError::Http2Preface => "This server speaks HTTP/1.1, not HTTP/2.",
             _ => explanation(page.status),
         };
-        page.body = Cow::Owned(error_html(page.status, text).into_bytes());
+        page.body = error_html(page.status, text).into();
         page
     }
 
@@ -125,7 +125,7 @@ impl Page {
     /// A listing.
     pub fn listing(form: Form, chunks: Vec<Chunk>) -> Page {
         Page {
-            body: Cow::Borrowed(b""),
+            body: "".into(),
             chunks,
             content_type: match form {
                 Form::Html => HTML_UTF_8,
@@ -280,8 +280,7 @@ mod tests {
     fn every_status_has_its_page() {
         let mut texts = std::collections::HashSet::new();
         for &status in Status::ALL {
-            let page = Page::of(status);
-            let page = String::from_utf8_lossy(&page.body);
+            let page = Page::of(status).body;
             let heading = format!(
                 "<h1><span>{}</span> {}</h1>",
                 status.code(),

@@ -60,10 +60,7 @@ impl StatusPages {
         };
         Answer::Page(Page {
             status,
-            body: match body {
-                Cow::Borrowed(text) => text.as_bytes().into(),
-                Cow::Owned(text) => text.into_bytes().into(),
-            },
+            body,
             content_type,
             content_security_policy: CONTENT_SECURITY_POLICY,
             cache_control: "no-store".into(),

@@ -131,14 +131,12 @@ fn read_overflows(netstat: &mut File) -> Option<u64> {
 
 /// Adds the sockets of a table in the form of /proc/net/tcp to `view`.
 fn count_sockets(
-    mut table: impl BufRead,
+    table: impl BufRead,
     listeners: &[SocketAddr],
     view: &mut KernelView,
 ) -> io::Result<()> {
-    let mut line = String::new();
-    while table.read_line(&mut line)? > 0 {
-        view.add(&line, listeners);
-        line.clear();
+    for line in table.lines() {
+        view.add(&line?, listeners);
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ impl Desk {
             counters,
             log,
             trusted_proxies: config.trusted_proxies.as_slice().into(),
-            log_time: LogTime::new(0),
+            log_time: LogTime::new(date),
             common: CommonFields::new(&config.headers, date),
             clock: Clock::System,
             now: started,
@@ -175,7 +175,7 @@ impl Desk {
         self.next_second = now + Duration::from_nanos(rest);
         let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
         self.common.set_date(date);
-        self.log_time.set(date.unix_seconds());
+        self.log_time = LogTime::new(date);
     }
 
     /// Reads the clock again in the middle of a turn, which makes it another

@@ -27,7 +27,6 @@ pub const FIELD_BYTES_MAX: usize = 4 << 10;
 /// A second of wall time as both formats write it, always in UTC.
 #[derive(Clone, Debug)]
 pub struct LogTime {
-    unix_seconds: u64,
     /// `[22/Nov/2026:14:50:00 +0000]`
     combined: [u8; 28],
     /// `2026-11-22T14:50:00Z`
@@ -35,9 +34,8 @@ pub struct LogTime {
 }
 
 impl LogTime {
-    /// The second so long after the epoch.
-    pub fn new(unix_seconds: u64) -> LogTime {
-        let date = HttpDate::from_unix_seconds(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
+    /// This second.
+    pub fn new(date: HttpDate) -> LogTime {
         let fixdate = date.imf_fixdate();
         let mut combined = *b"[00/---/0000:00:00:00 +0000]";
         combined[1..3].copy_from_slice(&fixdate[5..7]);
@@ -45,19 +43,7 @@ impl LogTime {
         combined[8..12].copy_from_slice(&fixdate[12..16]);
         combined[13..21].copy_from_slice(&fixdate[17..25]);
         let iso = date.iso_8601();
-        LogTime {
-            unix_seconds,
-            combined,
-            iso,
-        }
-    }
-
-    /// Moves to another second; costs a comparison when it is still the same.
-    #[inline]
-    pub fn set(&mut self, unix_seconds: u64) {
-        if unix_seconds != self.unix_seconds {
-            *self = LogTime::new(unix_seconds);
-        }
+        LogTime { combined, iso }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::*;
 use crate::{
-    http::{request::Version, status::Status},
+    http::{date::HttpDate, request::Version, status::Status},
     observe::log_line::LogTime,
 };
 
@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(20);
 fn write(buffer: &mut LogBuffer, line: &str) {
     let entry = LogEntry {
         client: Some(IpAddr::from([127, 0, 0, 1])),
-        time: &LogTime::new(0),
+        time: &LogTime::new(HttpDate::from_unix_seconds(0)),
         line: line.as_bytes(),
         version: Some(Version::Http11),
         status: Status::Ok,

@@ -63,11 +63,9 @@ impl Answer {
 /// A representation, and how it is sent.
 #[derive(Clone, Debug)]
 pub struct Chosen {
-    /// The status.
-    pub status: Status,
     /// What is sent.
     pub selected: Selected,
-    /// How much of it.
+    /// How much of it, and as what.
     pub part: Part,
     /// Which fields of the request led to it, where it is not found at its own
     /// address (RFC 9110 section 12.5.5). It stands for what the representation
@@ -77,9 +75,8 @@ pub struct Chosen {
 
 impl Chosen {
     /// The answer that is so much of it, found at its own address.
-    pub fn answer(status: Status, selected: Selected, part: Part) -> Answer {
+    pub fn answer(selected: Selected, part: Part) -> Answer {
         Answer::Representation(Chosen {
-            status,
             selected,
             part,
             vary: None,
@@ -95,13 +92,9 @@ impl Answer {
         let Answer::Representation(chosen) = self else {
             return None;
         };
-        let by_itself = matches!(
-            chosen.status,
-            Status::Ok | Status::NotModified | Status::PartialContent
-        );
+        let by_itself = chosen.part != Part::NotFound && chosen.vary.is_none();
         // A date in If-Range is compared with that of the answer.
-        let is_lasting = by_itself && chosen.vary.is_none() && request.fields.if_range.is_none();
-        is_lasting.then_some(chosen)
+        (by_itself && request.fields.if_range.is_none()).then_some(chosen)
     }
 }
 
@@ -109,13 +102,27 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Nothing: 304.
-    None,
-    /// All.
+    NotModified,
+    /// All: 200.
     Whole,
+    /// All, as the site's own page for what is not there: 404.
+    NotFound,
     /// One range: 206.
     Range(ByteRange),
     /// Several: 206 as multipart/byteranges.
     Ranges(Vec<ByteRange>),
+}
+
+impl Part {
+    /// The status that tells it.
+    pub fn status(&self) -> Status {
+        match self {
+            Part::NotModified => Status::NotModified,
+            Part::Whole => Status::Ok,
+            Part::NotFound => Status::NotFound,
+            Part::Range(_) | Part::Ranges(_) => Status::PartialContent,
+        }
+    }
 }
 
 /// What an answer is made from, besides the request.
@@ -186,9 +193,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
     };
     match conditional::evaluate(&request.fields, validators) {
         Precondition::Proceed => {}
-        Precondition::NotModified => {
-            return Chosen::answer(Status::NotModified, selected, Part::None);
-        }
+        Precondition::NotModified => return Chosen::answer(selected, Part::NotModified),
         Precondition::Failed => return Answer::Page(Page::of(Status::PreconditionFailed)),
     }
     // Range is defined for GET alone (section 14.2).
@@ -202,16 +207,12 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
         _ => RangeOutcome::Whole,
     };
     match outcome {
-        RangeOutcome::Whole => Chosen::answer(Status::Ok, selected, Part::Whole),
+        RangeOutcome::Whole => Chosen::answer(selected, Part::Whole),
         RangeOutcome::Unsatisfiable => {
             Answer::Page(Page::range_not_satisfiable(selected.identity.size))
         }
-        RangeOutcome::Single(range) => {
-            Chosen::answer(Status::PartialContent, selected, Part::Range(range))
-        }
-        RangeOutcome::Multiple(ranges) => {
-            Chosen::answer(Status::PartialContent, selected, Part::Ranges(ranges))
-        }
+        RangeOutcome::Single(range) => Chosen::answer(selected, Part::Range(range)),
+        RangeOutcome::Multiple(ranges) => Chosen::answer(selected, Part::Ranges(ranges)),
     }
 }
 
@@ -308,7 +309,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<
         ) {
         answer_file(request, selected, basis.date)
     } else if let Some(selected) = own("/404.html", AcceptEncoding::IDENTITY) {
-        Chosen::answer(Status::NotFound, selected, Part::Whole)
+        Chosen::answer(selected, Part::NotFound)
     } else {
         Answer::Page(Page::of(Status::NotFound))
     };

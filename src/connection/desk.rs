@@ -296,7 +296,7 @@ mod tests {
         };
         let modified = selected.last_modified;
         let before = desk.now;
-        let answer = Chosen::answer(Status::Ok, selected, Part::Whole);
+        let answer = Chosen::answer(selected, Part::Whole);
         desk.queue(&answer, Persistence::Keep, false);
         assert!(Some(desk.common.date()) >= modified);
         // Who is idle after it is so from here on.

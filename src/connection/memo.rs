@@ -19,7 +19,6 @@ use crate::{
         headers::Fields,
         request::{Asked, ConnectionOptions, Expectation, Request, Version},
         response::CommonFields,
-        status::Status,
     },
 };
 
@@ -63,7 +62,6 @@ struct Place {
 #[derive(Debug)]
 struct Known {
     marks: Marks,
-    status: Status,
     part: Part,
     remembered: Remembered,
     /// Of the response that is kept whole, if it is: what it is, and its `Date`.
@@ -122,7 +120,7 @@ impl Memo {
         place.misses = 0;
         Some(Recalled {
             marks: known.marks,
-            answer: Chosen::answer(known.status, selected, known.part.clone()),
+            answer: Chosen::answer(selected, known.part.clone()),
             place: index,
         })
     }
@@ -190,7 +188,6 @@ impl Known {
         let accept = AcceptEncoding::parse(request.fields.accept_encoding);
         Some(Known {
             marks: Marks::new(head, &Asked::from(request))?,
-            status: chosen.status,
             part: chosen.part.clone(),
             remembered: view.remember(&chosen.selected, accept)?,
             ready: None,

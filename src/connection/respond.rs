@@ -81,13 +81,13 @@ fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) 
     let selected = &chosen.selected;
     let size = selected.identity.size;
     let fields = &selected.fields;
-    let mut head = frame.head(chosen.status);
+    let mut head = frame.head(chosen.part.status());
     head.vary = chosen.vary;
     let (lines, range) = match &chosen.part {
-        Part::None => (fields.not_modified(), 0..0),
-        Part::Whole if chosen.status == Status::Ok => (fields.whole(), 0..size),
-        // The site's own error page: its content, and none of its validators.
-        Part::Whole => {
+        Part::NotModified => (fields.not_modified(), 0..0),
+        Part::Whole => (fields.whole(), 0..size),
+        // The content alone, and none of its validators.
+        Part::NotFound => {
             head.content_type = Some(&selected.content_type);
             head.content_length = Some(size);
             head.cache_control = Some("no-cache");
@@ -152,7 +152,7 @@ fn queue_parts(
         content_type: Some(&content_type),
         content_length: Some(content_bytes),
         vary: chosen.vary,
-        ..frame.head(Status::PartialContent)
+        ..frame.head(chosen.part.status())
     };
     frame.queue(&head, content_bytes, output, |output| {
         for (prelude, range) in preludes.iter().zip(ranges) {

@@ -145,7 +145,7 @@ fn show(answer: &Answer, asked: &Asked<'_>) -> Shown {
                 Content::File(_) => b"a large file".to_vec(),
             };
             let part = format!("{:?} {:?}", chosen.part, chosen.vary);
-            (chosen.status.code(), content, part, noted)
+            (chosen.part.status().code(), content, part, noted)
         }
         other => (0, Vec::new(), format!("{other:?}"), noted),
     }

@@ -95,29 +95,28 @@ fn check(answer: &Answer, persistence: Persistence) -> (Reply, Queued) {
 fn a_representation_is_sent_in_part_or_whole() {
     let file = selected();
     let range = |first, last| ByteRange { first, last };
-    let of = |status, part| {
-        let answer = Chosen::answer(status, file.clone(), part);
+    let of = |part| {
+        let answer = Chosen::answer(file.clone(), part);
         check(&answer, Persistence::Keep).0
     };
 
-    let whole = of(Status::Ok, Part::Whole);
+    let whole = of(Part::Whole);
     assert_eq!(whole.content, CONTENT);
     assert!(whole.field("ETag").is_some() && whole.field("Last-Modified").is_some());
     assert_eq!(whole.field("Content-Range"), None);
 
-    let not_modified = of(Status::NotModified, Part::None);
+    let not_modified = of(Part::NotModified);
     assert_eq!(not_modified.field("Content-Length"), None);
     assert_eq!(not_modified.field("Content-Type"), None);
     assert_eq!(not_modified.field("ETag"), whole.field("ETag"));
 
-    let part = of(Status::PartialContent, Part::Range(range(5, 9)));
+    let part = of(Part::Range(range(5, 9)));
     assert_eq!(part.content, b"56789");
     assert_eq!(part.field("Content-Range"), Some("bytes 5-9/20"));
     assert_eq!(part.field("ETag"), whole.field("ETag"));
 
     // Elsewhere than at its own address, the answer says what it varies by.
     let elsewhere = Answer::Representation(Chosen {
-        status: Status::Ok,
         selected: file.clone(),
         part: Part::Whole,
         vary: Some("Accept"),
@@ -127,7 +126,7 @@ fn a_representation_is_sent_in_part_or_whole() {
     assert_eq!(reply.field("ETag"), whole.field("ETag"));
 
     // The site's own error page: none of the validators of its file.
-    let missing = of(Status::NotFound, Part::Whole);
+    let missing = of(Part::NotFound);
     assert_eq!(missing.content, CONTENT);
     assert_eq!(missing.field("ETag"), None);
     assert_eq!(missing.field("Accept-Ranges"), None);
@@ -139,7 +138,7 @@ fn several_ranges_are_parts_between_boundaries() {
     let file = selected();
     let ranges = [(0, 1), (18, 19), (4, 4)].map(|(first, last)| ByteRange { first, last });
     let part = Part::Ranges(ranges.to_vec());
-    let answer = Chosen::answer(Status::PartialContent, file, part);
+    let answer = Chosen::answer(file, part);
     let (reply, _) = check(&answer, Persistence::Keep);
     assert_eq!(reply.field("Content-Range"), None);
     let kind = reply.field("Content-Type").unwrap();
@@ -198,8 +197,8 @@ fn every_answer_says_what_becomes_of_the_connection() {
     let answers = [
         Answer::Options,
         Answer::Page(Page::of(Status::NotFound)),
-        Chosen::answer(Status::Ok, selected(), Part::Whole),
-        Chosen::answer(Status::NotModified, selected(), Part::None),
+        Chosen::answer(selected(), Part::Whole),
+        Chosen::answer(selected(), Part::NotModified),
     ];
     let table = [
         (Persistence::Keep, None),

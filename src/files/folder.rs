@@ -66,7 +66,12 @@ impl Folder {
                     self.shown += usize::from(entry.is_some());
                     entries.extend(entry);
                 }
-                Err(error) => skip_or_fail(error)?,
+                // What is gone, or not to be reached, is not shown; a system that fails
+                // is not passed over, for the listing would lack what is there.
+                Err(error) => match Refusal::from(error) {
+                    Refusal::Exhausted(error) | Refusal::Failed(error) => return Err(error),
+                    _ => {}
+                },
             }
         }
         Ok(false)
@@ -99,15 +104,6 @@ impl Folder {
         let found = self.root.metadata(&path)?;
         let is_shown = found.is_dir() || found.is_file();
         Ok(is_shown.then(|| entry(name, found.is_dir(), found.len(), found.mtime())))
-    }
-}
-
-/// An entry that is gone, or not to be reached, is not shown; a system that
-/// fails is not passed over, for the listing would lack what is there.
-fn skip_or_fail(error: io::Error) -> io::Result<()> {
-    match Refusal::from(error) {
-        Refusal::Exhausted(error) | Refusal::Failed(error) => Err(error),
-        _ => Ok(()),
     }
 }
 

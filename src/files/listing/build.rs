@@ -130,7 +130,7 @@ impl Listing {
         let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
         let text = mem::replace(&mut self.text, next);
         let own = if self.chunks.is_empty() { OWN_BYTES } else { 0 };
-        self.chunks.push(self.entries.room().chunk(text, own)?);
+        self.chunks.push(self.entries.room.chunk(text, own)?);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ struct Account {
 /// Bytes of the room that are taken; given back when dropped.
 #[derive(Debug)]
 pub struct Share {
-    room: Room,
+    pub(super) room: Room,
     bytes: u64,
 }
 
@@ -92,11 +92,6 @@ impl Room {
 }
 
 impl Share {
-    /// The room that it is of.
-    pub fn room(&self) -> &Room {
-        &self.room
-    }
-
     /// Makes it `bytes`. Growing may fail, and leaves it as it was.
     pub fn set(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = bytes as u64;

@@ -100,16 +100,9 @@ pub fn json(name: &[u8]) -> impl Display {
 /// A size as people read it: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`; in powers
 /// of 1000, cut and not rounded.
 pub fn size(bytes: u64) -> String {
-    let mut unit = 1_u64;
-    let mut names = ["B", "kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
-    let mut name = names.next().unwrap_or_default();
-    for larger in names {
-        if bytes / unit < 1000 {
-            break;
-        }
-        unit *= 1000;
-        name = larger;
-    }
+    let power = bytes.checked_ilog(1000).unwrap_or(0);
+    let unit = 1000_u64.pow(power);
+    let name = ["B", "kB", "MB", "GB", "TB", "PB", "EB"][power as usize];
     let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
     if unit == 1 || whole >= 100 {
         format!("{whole} {name}")

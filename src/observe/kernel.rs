@@ -165,8 +165,7 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
         8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
         32 => {
             let words = [word(0)?, word(1)?, word(2)?, word(3)?];
-            let mut bytes = words.iter().flatten();
-            let bytes = std::array::from_fn(|_| bytes.next().copied().unwrap_or(0));
+            let bytes: [u8; 16] = words.as_flattened().try_into().ok()?;
             IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
         }
         _ => return None,

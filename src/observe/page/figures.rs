@@ -6,15 +6,10 @@ use crate::observe::{counters::Count, snapshot::Totals};
 
 /// A count in groups of three digits: `12 345`, with thin spaces.
 pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
+    match count {
+        ..1000 => count.to_string(),
+        _ => format!("{}\u{202f}{:03}", grouped(count / 1000), count % 1000),
     }
-    text
 }
 
 /// Bytes in the unit that leaves one to four digits: `14.2 MiB`.

@@ -33,23 +33,17 @@ pub fn client(
         Some(_) if is_trusted(entry) => client.or(entry),
         _ => entry,
     };
-    let standard = fields
-        .forwarded
-        .iter()
-        .flat_map(|line| unquoted_split(line, b','));
-    let standard = standard.map(forwarded_for).fold(None, step);
-    let customary = fields.x_forwarded_for.iter();
-    let customary = customary.flat_map(|line| line.split(|byte| *byte == b','));
-    let customary = customary
+    let (standard, customary) = (fields.forwarded, fields.x_forwarded_for);
+    let elements = standard.iter().flat_map(|line| unquoted_split(line, b','));
+    let by_standard = elements.map(forwarded_for).fold(None, step);
+    let entries = (customary.iter()).flat_map(|line| line.split(|byte| *byte == b','));
+    let by_custom = entries
         .map(|entry| node(entry.trim_ascii()))
         .fold(None, step);
-    let told = match (
-        fields.forwarded.is_absent(),
-        fields.x_forwarded_for.is_absent(),
-    ) {
-        (false, false) if standard != customary => None,
-        (true, _) => customary,
-        (false, _) => standard,
+    let told = match (standard.is_absent(), customary.is_absent()) {
+        (false, false) if by_standard != by_custom => None,
+        (true, _) => by_custom,
+        (false, _) => by_standard,
     };
     told.or(peer)
 }

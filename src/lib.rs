@@ -44,14 +44,14 @@
 //! | the worker takes it, in the next iteration of its event loop | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
 //! | the connection advances until it would have to wait | [`Connection::advance`](connection::Connection::advance) |
 //! | bytes are read into the worker's buffer | `read` in `connection/read.rs` |
-//! | the requests among them are handled one by one | `serve` and `judge` in `connection/serve.rs` |
+//! | the requests among them are handled one by one | `serve` and `answer` in `connection/serve.rs` |
 //! | a head is parsed, strictly | [`http::request::parse`] |
 //! | the response to it is chosen | [`handler::answer`] |
 //! | the file is opened, or found in the cache and revalidated | [`View::find`](files::View::find) |
 //! | the connection is kept open, or this is its last response | [`http::persistence::decide`] |
 //! | the head of the response is written | [`Head::write`](http::response::Head::write) |
 //! | it is sent, followed by the content | [`Output::write_to`](connection::output::Output::write_to) |
-//! | the response is counted and logged | [`connection::note`] |
+//! | the response is counted and logged | [`connection::accounting`] |
 //! | what follows: the next request, a wait, or the close | `follow` in `connection/serve.rs`, `end` and `linger` in `connection/close.rs` |
 //!
 //! # Glossary
@@ -61,11 +61,8 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | room | a module of the list above |
 //! | turn | one iteration of a worker's event loop: wait for events, then serve them. The clock is read, and each requested file is revalidated, once per turn, and again where a later request could otherwise see stale data |
-//! | desk | what a worker lends to the connection it is serving: buffers, clock, files, counters |
 //! | budget, share | the work one connection may do in one turn, so that it does not starve the others |
-//! | step, fate | the result of running one state; what the connection waits for after that |
 //! | short, kept | of a connection: closed after its first response; open for a further request |
 //! | idle, silent | kept, with no request in progress; connected, but no byte received yet |
 //! | starved | of a request: waiting because the process has no free descriptor for its file |
@@ -73,9 +70,6 @@
 //! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | linger | after our FIN, discard input until the client closes (lingering close) |
 //! | sweep | the check of all deadlines, ten times per second |
-//! | post | a worker as the acceptor sees it |
-//! | place, slot | the index of a connection in its worker's table; the entry there |
-//! | memo | a worker's cache of responses, keyed by the bytes of the request head |
 //! | variant, sibling | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
 //! | plain | of a directory: no name in it can be that of a sibling, so none is looked up |
 //! | settled | of a file: last changed so long ago that any later change is certain to show in its identity |
@@ -124,7 +118,7 @@
 //! - No timer thread and no timer structure: a connection has one deadline
 //!   ([`connection::state::State::deadline`]), checked ten times per second.
 //! - No buffer belongs to an idle connection: input and output buffers are part
-//!   of the worker's [`connection::desk::Desk`].
+//!   of the worker's [`connection::context::Context`].
 //! - No path is an unchecked string: a file can only be named by an
 //!   [`http::target::RequestPath`], and there is one way to make one.
 //! - No unsafe code except two system calls, for a socket option and for

@@ -10,7 +10,7 @@ use std::{
 
 use stdhttpd::{
     config::Config,
-    connection::{Connection, Fate, Hint, Identity, desk::Desk, transport::Transport},
+    connection::{Connection, Identity, Next, Readiness, context::Context, transport::Transport},
     files::Site,
     observe::{close_reason::CloseReason, counters::Counters},
 };
@@ -88,8 +88,8 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     let view = Site::open(&config.site).unwrap().view();
     let counters = Arc::new(Counters::new(false));
     let now = Instant::now();
-    let mut desk = Desk::new(&config, 0, view, counters, None, now);
-    let mut input = vec![0; desk.input_bytes()];
+    let mut cx = Context::new(&config, 0, view, counters, None, now);
+    let mut input = vec![0; cx.input_bytes()];
     let mut plain = Vec::new();
     for (id, panics_at) in [None, Some(Call::Read), None, Some(Call::Write), None]
         .into_iter()
@@ -97,14 +97,14 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     {
         let mut scripted = Scripted::new(panics_at);
         let mut connection = Connection::new(&mut scripted, identity(id as u64, now));
-        let fate = connection.guarded(&mut desk, |connection, desk| {
-            connection.advance(Hint::READABLE, &mut input, desk)
+        let next = connection.guarded(&mut cx, |connection, cx| {
+            connection.advance(Readiness::READABLE, &mut input, cx)
         });
         match panics_at {
-            None => assert_eq!(fate, Fate::Reading),
+            None => assert_eq!(next, Next::Readable),
             Some(_) => {
-                assert_eq!(fate, Fate::Closed(CloseReason::Panicked));
-                connection.closed(CloseReason::Panicked, &mut desk);
+                assert_eq!(next, Next::Closed(CloseReason::Panicked));
+                connection.closed(CloseReason::Panicked, &mut cx);
                 continue;
             }
         }
@@ -128,16 +128,16 @@ fn a_panic_at_a_deadline_is_caught_too() {
     config.site.root = root.path().into();
     let view = Site::open(&config.site).unwrap().view();
     let now = Instant::now();
-    let mut desk = Desk::new(&config, 0, view, Arc::new(Counters::new(false)), None, now);
-    let mut input = vec![0; desk.input_bytes()];
+    let mut cx = Context::new(&config, 0, view, Arc::new(Counters::new(false)), None, now);
+    let mut input = vec![0; cx.input_bytes()];
     let mut scripted = Scripted::new(Some(Call::Write));
     scripted.input = b"GET / HT";
     let mut connection = Connection::new(&mut scripted, identity(1, now));
-    let fate = connection.guarded(&mut desk, |connection, desk| {
-        connection.advance(Hint::READABLE, &mut input, desk)
+    let next = connection.guarded(&mut cx, |connection, cx| {
+        connection.advance(Readiness::READABLE, &mut input, cx)
     });
-    assert_eq!(fate, Fate::Reading);
-    let fate = connection.guarded(&mut desk, Connection::expire);
-    assert_eq!(fate, Fate::Closed(CloseReason::Panicked));
-    assert!(desk.output.is_empty());
+    assert_eq!(next, Next::Readable);
+    let next = connection.guarded(&mut cx, Connection::expire);
+    assert_eq!(next, Next::Closed(CloseReason::Panicked));
+    assert!(cx.output.is_empty());
 }

@@ -16,7 +16,7 @@ use std::{
 
 use stdhttpd::{
     config::{Config, SiteOptions},
-    connection::{Connection, Fate, Hint, Identity, desk::Desk, transport::Transport},
+    connection::{Connection, Identity, Next, Readiness, context::Context, transport::Transport},
     files::Site,
     observe::counters::Counters,
 };
@@ -107,8 +107,8 @@ fn allocations(requests: Vec<String>) -> u64 {
     let site = Site::open(&config.site).expect("a root");
     let counters = Arc::new(Counters::new(false));
     let now = Instant::now();
-    let mut desk = Desk::new(&config, 0, site.view(), counters, None, now);
-    let mut input = vec![0; desk.input_bytes()];
+    let mut cx = Context::new(&config, 0, site.view(), counters, None, now);
+    let mut input = vec![0; cx.input_bytes()];
     let identity = Identity::new(1, None, now, Duration::ZERO);
     let is_sent = Rc::new(Cell::new(true));
     let repeater = Repeater {
@@ -120,17 +120,17 @@ fn allocations(requests: Vec<String>) -> u64 {
     let mut connection = Connection::new(repeater, identity);
     let mut counted = 0;
     for turn in 0..200 {
-        desk.begin_turn();
+        cx.begin_turn();
         is_sent.set(false);
         let before = ALLOCATIONS.get();
-        let mut fate = connection.advance(Hint::READABLE, &mut input, &mut desk);
-        while fate == Fate::Turn {
-            fate = connection.advance(Hint::WRITABLE, &mut input, &mut desk);
+        let mut next = connection.advance(Readiness::READABLE, &mut input, &mut cx);
+        while next == Next::NextTurn {
+            next = connection.advance(Readiness::WRITABLE, &mut input, &mut cx);
         }
         if turn >= 100 {
             counted += ALLOCATIONS.get() - before;
         }
-        assert_eq!(fate, Fate::Reading);
+        assert_eq!(next, Next::Readable);
     }
     assert_eq!(connection.identity().requests % 200, 0);
     counted

@@ -9,8 +9,8 @@ use std::{
 use log::debug;
 
 use super::{
-    Connection, Fate, Step,
-    desk::Desk,
+    Connection, Next, Step,
+    context::Context,
     state::{Lingering, State},
     transport::Transport,
 };
@@ -21,42 +21,42 @@ impl<T: Transport> Connection<T> {
     /// is left over. A client that asked for the close sends nothing more, so
     /// the socket can be closed; any other may still be sending, and a close
     /// would answer that with a reset that takes our response along.
-    pub(super) fn end(&mut self, reason: CloseReason, clean: bool, desk: &Desk) -> Step {
+    pub(super) fn end(&mut self, reason: CloseReason, clean: bool, cx: &Context) -> Step {
         let nothing_to_come = clean && !self.readable && reason == CloseReason::ClientAsked;
         if nothing_to_come || self.transport.shutdown_write().is_err() {
-            return Break(Fate::Closed(reason));
+            return Break(Next::Closed(reason));
         }
         self.state = State::Lingering(Lingering {
-            since: desk.now,
+            since: cx.now,
             reason,
         });
         Continue(())
     }
 
     /// [`State::Lingering`].
-    pub(super) fn linger(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
+    pub(super) fn linger(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
         let State::Lingering(Lingering { reason, .. }) = self.state else {
             return Continue(());
         };
-        if self.readable && desk.budget.bytes == 0 {
-            return Break(Fate::Turn);
+        if self.readable && cx.budget.bytes == 0 {
+            return Break(Next::NextTurn);
         }
         match self.receive(input) {
             Continue(count) => {
-                desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
+                cx.budget.bytes = cx.budget.bytes.saturating_sub(count);
                 Continue(())
             }
-            Break(Fate::Closed(_)) => Break(Fate::Closed(reason)),
-            Break(fate) => Break(fate),
+            Break(Next::Closed(_)) => Break(Next::Closed(reason)),
+            Break(next) => Break(next),
         }
     }
 
     /// Notes the close. To be called once, before the connection is dropped.
-    pub fn closed(&mut self, reason: CloseReason, desk: &mut Desk) {
-        self.abandon(reason, desk);
-        desk.counters.closed(reason, self.identity.requests);
+    pub fn closed(&mut self, reason: CloseReason, cx: &mut Context) {
+        self.abandon(reason, cx);
+        cx.counters.closed(reason, self.identity.requests);
         if let Some(story) = self.identity.story.take() {
-            desk.counters.tell(story, reason, Instant::now());
+            cx.counters.tell(story, reason, Instant::now());
         }
         let requests = self.identity.requests;
         debug!(

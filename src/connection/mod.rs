@@ -2,38 +2,38 @@
 //!
 //! A connection is a state ([`state`]) and what it needs to be told apart
 //! ([`Identity`]); everything else it works with lies on its worker's
-//! [`Desk`]. [`Connection::advance`] does what can be done without waiting and
+//! [`Context`]. [`Connection::advance`] does what can be done without waiting and
 //! says what to wait for.
 //!
 //! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers), [`memo`] (what need not be
+//! transport to input), `serve` (input to answers), [`response_cache`] (what need not be
 //! judged again), `folder` (an answer that takes several turns to find) and
 //! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
 //! `write` (output to the transport), `leave` (who may go), `close` (the end),
-//! [`note`] (what is told of it).
+//! [`accounting`] (what is told of it).
 //!
 //! ```text
 //! read -> serve      for each request that lies there:
 //!           answer     known, byte by byte? else
 //!           judge      parse, body, handler
 //!           respond    keep or close, queue
-//!           conclude   send if nothing comes behind it, note
+//!           finish_response   send if nothing comes behind it, note
 //!         settle     send what is queued; what is left over becomes a state; or,
 //!         follow     what comes then
 //! ```
 
+pub mod accounting;
 pub mod body;
 mod close;
-pub mod desk;
-mod folder;
+pub mod context;
+mod drain;
+mod error_response;
 pub mod identity;
-mod leave;
-pub mod memo;
-pub mod note;
+mod listing;
 pub mod output;
 mod read;
-mod refuse;
 pub mod respond;
+pub mod response_cache;
 pub mod serve;
 pub mod socket;
 pub mod state;
@@ -48,9 +48,9 @@ use std::{
 use log::error;
 
 use crate::{files::Refusal, http::status::Status, observe::close_reason::CloseReason};
-use desk::Desk;
+use context::Context;
+pub use drain::DRAIN_IDLE_TIME_MAX;
 pub use identity::Identity;
-pub use leave::DRAIN_IDLE_MAX;
 use state::State;
 use transport::Transport;
 
@@ -63,7 +63,7 @@ const TURN_RESPONSES_MAX: usize = 128;
 /// as a short one, however short its answer.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes of requests that count as one response more in [`Budget::excess`].
+/// Bytes of requests that count as one response more in [`Budget::extra_responses`].
 const USUAL_REQUEST_BYTES: usize = 4 << 10;
 
 /// Bytes that all connections that are being written to may send together in
@@ -73,14 +73,14 @@ const TURN_BYTES_MAX: usize = 6 << 20;
 
 /// Bytes that one of them may send in a turn at the least: for less, the system
 /// call and the turn would cost more than the bytes.
-const SHARE_BYTES_MIN: usize = (256 << 10) + HEAD_BYTES;
+const SHARE_BYTES_MIN: usize = (256 << 10) + SHARE_HEAD_BYTES;
 
 /// Bytes that one of them may send in a turn at the most: of a large file with
 /// one `sendfile`.
-pub const SHARE_BYTES_MAX: usize = (2 << 20) + HEAD_BYTES;
+pub const SHARE_BYTES_MAX: usize = (2 << 20) + SHARE_HEAD_BYTES;
 
 /// Room for the head, so that a file as large as a share goes out in one turn.
-const HEAD_BYTES: usize = 64 << 10;
+const SHARE_HEAD_BYTES: usize = 64 << 10;
 
 /// Bytes that one connection may send, or have discarded, in one turn, when
 /// `writing` connections are being written to.
@@ -102,14 +102,14 @@ pub struct Connection<T> {
     /// Bytes that the transport has taken.
     taken: usize,
     /// The peer was seen to read what it is sent.
-    is_reader: bool,
+    bound_lifted: bool,
     /// Another waits for its place: its next response is its last.
     evicted: bool,
 }
 
-/// What the poll says. It is a hint to try: being wrong does no harm.
+/// What the poll says. It is a readiness to try: being wrong does no harm.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Hint {
+pub struct Readiness {
     /// Something may be read.
     pub readable: bool,
     /// Something may be written.
@@ -119,16 +119,16 @@ pub struct Hint {
     pub read_closed: bool,
 }
 
-impl Hint {
+impl Readiness {
     /// Something may be read, and no more is said.
-    pub const READABLE: Hint = Hint {
+    pub const READABLE: Readiness = Readiness {
         readable: true,
         writable: false,
         read_closed: false,
     };
 
     /// Something may be written, and no more is said.
-    pub const WRITABLE: Hint = Hint {
+    pub const WRITABLE: Readiness = Readiness {
         readable: false,
         writable: true,
         read_closed: false,
@@ -137,26 +137,26 @@ impl Hint {
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Next {
     /// To be readable.
-    Reading,
+    Readable,
     /// To be writable.
-    Writing,
+    Writable,
     /// For its next turn: it has had its share of this one.
-    Turn,
+    NextTurn,
     /// For a descriptor to be free: then for its next turn.
-    Starved,
+    Descriptor,
     /// Nothing: it is over. Dropping it closes it.
     Closed(CloseReason),
 }
 
 /// What one step of a state came to: the next is tried at once, or the
-/// connection has met its fate for this turn.
-type Step = ControlFlow<Fate>;
+/// connection has met its next for this turn.
+type Step = ControlFlow<Next>;
 
-/// The fate after a single step.
-fn fate(step: Step) -> Fate {
-    step.break_value().unwrap_or(Fate::Turn)
+/// The next after a single step.
+fn after_step(step: Step) -> Next {
+    step.break_value().unwrap_or(Next::NextTurn)
 }
 
 /// What a connection may still do in this turn.
@@ -178,7 +178,7 @@ impl Budget {
     }
 
     /// What was used of it beyond a usual request and its response.
-    fn excess(&self) -> usize {
+    fn extra_responses(&self) -> usize {
         let responses = TURN_RESPONSES_MAX - self.responses;
         let request_bytes = TURN_REQUEST_BYTES_MAX - self.request_bytes;
         responses.saturating_sub(1) + request_bytes / USUAL_REQUEST_BYTES
@@ -200,7 +200,7 @@ impl<T: Transport> Connection<T> {
             readable: false,
             read_closed: false,
             taken: 0,
-            is_reader: false,
+            bound_lifted: false,
             evicted: false,
         }
     }
@@ -216,69 +216,73 @@ impl<T: Transport> Connection<T> {
     }
 
     /// What it does in `act`, but that a panic is the end of this connection
-    /// alone: nothing of it is left on the desk.
+    /// alone: nothing of it is left in the context.
     pub fn guarded(
         &mut self,
-        desk: &mut Desk,
-        act: impl FnOnce(&mut Self, &mut Desk) -> Fate,
-    ) -> Fate {
-        let acted = catch_unwind(AssertUnwindSafe(|| act(self, desk)));
+        cx: &mut Context,
+        act: impl FnOnce(&mut Self, &mut Context) -> Next,
+    ) -> Next {
+        let acted = catch_unwind(AssertUnwindSafe(|| act(self, cx)));
         acted.unwrap_or_else(|_| {
-            desk.output.clear();
+            cx.output.clear();
             let id = self.identity.id;
             error!("connection {id}: closed, for a request caused a panic");
-            Fate::Closed(CloseReason::Panicked)
+            Next::Closed(CloseReason::Panicked)
         })
     }
 
     /// Keeps what the poll says of reading for its next turn.
-    pub fn note_hint(&mut self, hint: Hint) {
-        self.readable |= hint.readable;
-        self.read_closed |= hint.read_closed;
+    pub fn note_readiness(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.read_closed |= readiness.read_closed;
     }
 
     /// Does all that can be done without waiting, within a turn's budget.
-    /// `input` is the worker's buffer, of [`Desk::input_bytes`].
-    pub fn advance(&mut self, hint: Hint, input: &mut [u8], desk: &mut Desk) -> Fate {
-        self.note_hint(hint);
-        desk.budget = Budget::new(desk.share_bytes);
-        if matches!(self.state, State::Writing(_)) && !hint.writable {
-            return Fate::Writing;
+    /// `input` is the worker's buffer, of [`Context::input_bytes`].
+    pub fn advance(&mut self, readiness: Readiness, input: &mut [u8], cx: &mut Context) -> Next {
+        self.note_readiness(readiness);
+        cx.budget = Budget::new(cx.share_bytes);
+        if matches!(self.state, State::Writing(_)) && !readiness.writable {
+            return Next::Writable;
         }
         loop {
             let step = match &self.state {
-                State::ReadingHead(_) | State::Idle { .. } => self.read(input, desk),
-                State::DiscardingBody(_) => self.read_body(input, desk),
-                State::ReadingFolder(_) => self.read_folder(desk),
-                State::Writing(_) => self.write(desk),
-                State::Lingering(_) => self.linger(input, desk),
+                State::ReadingHead(_) | State::Idle { .. } => self.read(input, cx),
+                State::DiscardingBody(_) => self.read_body(input, cx),
+                State::ReadingDirectory(_) => self.advance_listing(cx),
+                State::Writing(_) => self.write(cx),
+                State::Lingering(_) => self.linger(input, cx),
             };
-            if let Break(fate) = step {
-                return fate;
+            if let Break(next) = step {
+                return next;
             }
         }
     }
 
     /// Its time is up: says so where the client waits for an answer.
-    pub fn expire(&mut self, desk: &mut Desk) -> Fate {
+    pub fn expire(&mut self, cx: &mut Context) -> Next {
         use CloseReason::*;
-        desk.budget = Budget::new(desk.share_bytes);
-        fate(match &self.state {
+        cx.budget = Budget::new(cx.share_bytes);
+        after_step(match &self.state {
             State::ReadingHead(reading) if !reading.has_begun() => {
-                Break(Fate::Closed(HeaderTimeout))
+                Break(Next::Closed(HeaderTimeout))
             }
             // A whole request may lie there for which there was no descriptor.
-            State::ReadingHead(reading) if reading.unjudged => {
-                self.refuse(Status::ServiceUnavailable, OutOfResources, desk)
+            State::ReadingHead(reading) if reading.deferred => {
+                self.answer_incomplete(Status::ServiceUnavailable, OutOfResources, cx)
             }
-            State::ReadingHead(_) => self.refuse(Status::RequestTimeout, HeaderTimeout, desk),
-            State::DiscardingBody(_) => self.refuse(Status::RequestTimeout, BodyTimeout, desk),
+            State::ReadingHead(_) => {
+                self.answer_incomplete(Status::RequestTimeout, HeaderTimeout, cx)
+            }
+            State::DiscardingBody(_) => {
+                self.answer_incomplete(Status::RequestTimeout, BodyTimeout, cx)
+            }
             // It was not finished in time: too many others are being made. The
             // client may ask again.
-            State::ReadingFolder(_) => self.folder_read(Err(Refusal::NoRoom), desk),
-            State::Writing(_) => return self.expire_writing(desk),
-            State::Idle { .. } => Break(Fate::Closed(IdleTimeout)),
-            State::Lingering(lingering) => Break(Fate::Closed(lingering.reason)),
+            State::ReadingDirectory(_) => self.answer_listing(Err(Refusal::NoRoom), cx),
+            State::Writing(_) => return self.expire_writing(cx),
+            State::Idle { .. } => Break(Next::Closed(IdleTimeout)),
+            State::Lingering(lingering) => Break(Next::Closed(lingering.reason)),
         })
     }
 
@@ -287,14 +291,14 @@ impl<T: Transport> Connection<T> {
     /// is tried once more; if it takes bytes, the least rate decides. It takes
     /// none while the peer's window is closed: a reader of less than some 2,000
     /// bytes a second ends here, even if that is more than the least rate.
-    fn expire_writing(&mut self, desk: &mut Desk) -> Fate {
-        match (fate(self.write(desk)), &self.state) {
-            (Fate::Closed(reason), _) => Fate::Closed(reason),
-            (_, State::Writing(writing)) if writing.progress_at < desk.now => {
+    fn expire_writing(&mut self, cx: &mut Context) -> Next {
+        match (after_step(self.write(cx)), &self.state) {
+            (Next::Closed(reason), _) => Next::Closed(reason),
+            (_, State::Writing(writing)) if writing.progress_at < cx.now => {
                 self.transport.reset_on_close();
-                Fate::Closed(CloseReason::WriteTimeout)
+                Next::Closed(CloseReason::WriteTimeout)
             }
-            (fate, _) => fate,
+            (next, _) => next,
         }
     }
 }

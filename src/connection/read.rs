@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    Connection, Fate, Step,
-    desk::{Desk, READ_BYTES},
-    serve::Progress,
+    Connection, Next, Step,
+    context::{Context, READ_BYTES},
+    serve::Batch,
     state::{ReadingHead, State},
     transport::{Transport, uninterrupted},
 };
@@ -16,13 +16,13 @@ use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
     /// Reads once into `room` and says how much.
-    pub(super) fn receive(&mut self, room: &mut [u8]) -> ControlFlow<Fate, usize> {
+    pub(super) fn receive(&mut self, room: &mut [u8]) -> ControlFlow<Next, usize> {
         if !self.readable {
-            return Break(Fate::Reading);
+            return Break(Next::Readable);
         }
         let wanted = room.len();
         match uninterrupted(|| self.transport.read(room)) {
-            Ok(0) => Break(Fate::Closed(self.ended())),
+            Ok(0) => Break(Next::Closed(self.ended())),
             Ok(count) => {
                 // A short read has emptied the socket, as epoll(7) has it,
                 // unless the peer's end, or more, stands behind it.
@@ -31,9 +31,9 @@ impl<T: Transport> Connection<T> {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable = false;
-                Break(Fate::Reading)
+                Break(Next::Readable)
             }
-            Err(_) => Break(Fate::Closed(CloseReason::Reset)),
+            Err(_) => Break(Next::Closed(CloseReason::Reset)),
         }
     }
 
@@ -47,22 +47,22 @@ impl<T: Transport> Connection<T> {
     }
 
     /// [`State::ReadingHead`] and [`State::Idle`].
-    pub(super) fn read(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
-        let (held, since, unjudged) = match &self.state {
+    pub(super) fn read(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
+        let (held, since, deferred) = match &self.state {
             State::ReadingHead(reading) => {
                 input[..reading.input.len()].copy_from_slice(&reading.input);
                 let since = match reading.input.is_empty() {
-                    true => self.identity.began(desk.now),
+                    true => self.identity.began(cx.now),
                     false => reading.since,
                 };
-                (reading.input.len(), since, reading.unjudged)
+                (reading.input.len(), since, reading.deferred)
             }
-            _ => (0, desk.now, false),
+            _ => (0, cx.now, false),
         };
         if self.readable {
-            desk.renew_turn_if_old();
+            cx.refresh_clock_if_stale();
         }
-        let filled = match unjudged {
+        let filled = match deferred {
             true => held,
             false => {
                 let end = input.len().min(held + READ_BYTES);
@@ -72,47 +72,47 @@ impl<T: Transport> Connection<T> {
         if held < filled && held > 0 {
             // The poll told of its beginning: its end may have been sent after a
             // file was looked at in this turn, and after it was changed.
-            desk.renew_turn();
+            cx.refresh_clock();
         }
         let (before, new) = input[..filled].split_at(held);
-        if !unjudged && !ReadingHead::can_end(before, new, &desk.limits.head) {
+        if !deferred && !ReadingHead::can_end(before, new, &cx.limits.head) {
             self.state = State::reading(since, input[..filled].to_vec(), false);
             return Continue(());
         }
         if let Some(story) = &mut self.identity.story {
-            story.first_byte(desk.now);
+            story.first_byte(cx.now);
         }
-        let progress = Progress {
+        let batch = Batch {
             since,
-            ..Progress::begin(&input[..filled], desk.now)
+            ..Batch::begin(&input[..filled], cx.now)
         };
-        self.serve(progress, desk)
+        self.serve(batch, cx)
     }
 
     /// [`State::DiscardingBody`].
-    pub(super) fn read_body(&mut self, input: &mut [u8], desk: &mut Desk) -> Step {
+    pub(super) fn read_body(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
         let count = self.receive(&mut input[..READ_BYTES])?;
         // As with a head: the poll told of what came before.
-        desk.renew_turn();
-        desk.budget.bytes = desk.budget.bytes.saturating_sub(count);
+        cx.refresh_clock();
+        cx.budget.bytes = cx.budget.bytes.saturating_sub(count);
         let State::DiscardingBody(discarding) = &mut self.state else {
             return Continue(());
         };
         let input = &input[..count];
-        let mut progress = Progress::begin(input, desk.now);
-        match discarding.body.take(input, desk.limits.body_bytes_max) {
+        let mut batch = Batch::begin(input, cx.now);
+        match discarding.body.take(input, cx.limits.body_bytes_max) {
             Ok(decoded) if decoded.complete => {
-                progress.rest = &input[decoded.consumed..];
+                batch.rest = &input[decoded.consumed..];
                 let head = std::mem::take(&mut discarding.head);
-                self.answer_kept(head, None, &mut progress, desk)?;
+                self.answer_kept(head, None, &mut batch, cx)?;
             }
-            Ok(_) if desk.budget.bytes == 0 => return Break(Fate::Turn),
+            Ok(_) if cx.budget.bytes == 0 => return Break(Next::NextTurn),
             Ok(_) => return Continue(()),
             Err(error) => {
                 let head = std::mem::take(&mut discarding.head);
-                self.answer_error(error, &head, &mut progress, desk)?;
+                self.answer_error(error, &head, &mut batch, cx)?;
             }
         }
-        self.serve(progress, desk)
+        self.serve(batch, cx)
     }
 }

@@ -8,13 +8,13 @@ use std::{
 };
 
 use super::{
-    Connection, Fate, Step,
+    Connection, Next, Step,
+    accounting::{self, LoggedRequest, PendingRecord, ResponseRecord},
     body::Body,
-    desk::{CHECK_SEND_BYTES, Desk},
-    note::{self, Note, Said, Unfinished},
+    context::{Context, SEND_COST_BYTES},
     output::{Flow, WriteError},
     respond::Queued,
-    state::{ReadingFolder, State, Then, Writing},
+    state::{ReadingDirectory, State, Then, Writing},
     transport::Transport,
 };
 use crate::{
@@ -31,17 +31,17 @@ use crate::{
 pub const COALESCED_BYTES_MAX: usize = 64 << 10;
 
 /// What one request came to.
-enum Judged {
+enum Outcome {
     /// Incomplete: more has to come.
     Partial,
-    /// Done with, or what follows it is decided: [`Progress::then`].
+    /// Done with, or what follows it is decided: [`Batch::then`].
     Done,
     /// There is no descriptor for its file: to be judged again.
     Starved,
 }
 
 /// How far the requests of one read have come.
-pub(super) struct Progress<'i> {
+pub(super) struct Batch<'i> {
     /// What is not done with of the input.
     pub rest: &'i [u8],
     /// When the request at its begin began.
@@ -51,20 +51,20 @@ pub(super) struct Progress<'i> {
     /// Whether the transport took all that was queued so far.
     pub flow: Flow,
     /// The last response, when it was not all sent.
-    pub unfinished: Option<Box<Unfinished>>,
+    pub pending: Option<Box<PendingRecord>>,
     /// When the request to be answered was whole.
     pub received: Instant,
 }
 
-impl<'i> Progress<'i> {
+impl<'i> Batch<'i> {
     /// The begin: no request of `input`, which came `now`, is answered yet.
-    pub(super) fn begin(input: &'i [u8], now: Instant) -> Progress<'i> {
-        Progress {
+    pub(super) fn begin(input: &'i [u8], now: Instant) -> Batch<'i> {
+        Batch {
             rest: input,
             since: now,
-            then: Then::Next,
+            then: Then::Request,
             flow: Flow::Done,
-            unfinished: None,
+            pending: None,
             received: now,
         }
     }
@@ -72,93 +72,94 @@ impl<'i> Progress<'i> {
 
 impl<T: Transport> Connection<T> {
     /// Serves the requests that lie in the rest of `progress`.
-    pub(super) fn serve(&mut self, mut progress: Progress<'_>, desk: &mut Desk) -> Step {
+    pub(super) fn serve(&mut self, mut batch: Batch<'_>, cx: &mut Context) -> Step {
         let mut put_off = None;
-        while !progress.rest.is_empty() && matches!(progress.then, Then::Next) {
-            if progress.flow != Flow::Done || desk.budget.is_spent() {
-                put_off = Some(Fate::Turn);
+        while !batch.rest.is_empty() && matches!(batch.then, Then::Request) {
+            if batch.flow != Flow::Done || cx.budget.is_spent() {
+                put_off = Some(Next::NextTurn);
                 break;
             }
-            let before = progress.rest.len();
-            let judged = self.answer(&mut progress, desk)?;
-            let request_bytes = before - progress.rest.len();
-            desk.budget.request_bytes = desk.budget.request_bytes.saturating_sub(request_bytes);
+            let before = batch.rest.len();
+            let judged = self.answer(&mut batch, cx)?;
+            let request_bytes = before - batch.rest.len();
+            cx.budget.request_bytes = cx.budget.request_bytes.saturating_sub(request_bytes);
             match judged {
-                Judged::Done => progress.since = desk.now,
-                Judged::Partial => break,
-                Judged::Starved => {
-                    put_off = Some(Fate::Starved);
+                Outcome::Done => batch.since = cx.now,
+                Outcome::Partial => break,
+                Outcome::Starved => {
+                    put_off = Some(Next::Descriptor);
                     break;
                 }
             }
         }
-        let step = self.settle(progress, put_off.is_some(), desk);
+        let step = self.settle(batch, put_off.is_some(), cx);
         match (put_off, &self.state) {
-            (Some(fate), State::ReadingHead(_)) if step.is_continue() => Break(fate),
+            (Some(next), State::ReadingHead(_)) if step.is_continue() => Break(next),
             _ => step,
         }
     }
 
     /// Answers the request at the begin of the rest: at once where the same bytes
     /// came before, else once they are judged.
-    fn answer(
-        &mut self,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
-    ) -> ControlFlow<Fate, Judged> {
-        let Some(recalled) = desk.memo.recall(progress.rest, &desk.view, desk.turn) else {
-            return self.judge(progress, desk);
+    fn answer(&mut self, batch: &mut Batch<'_>, cx: &mut Context) -> ControlFlow<Next, Outcome> {
+        let Some(hit) = cx.response_cache.look_up(batch.rest, &cx.view, cx.turn) else {
+            return self.parse_and_answer(batch, cx);
         };
-        let (head, behind) = progress.rest.split_at(recalled.marks.head_bytes);
-        progress.rest = behind;
-        let asked = recalled.marks.asked(head);
-        let persistence = self.begin_response(&asked, false, desk);
-        let queued = desk.queue_again(&recalled, persistence);
-        let close = note::close_reason(persistence);
-        self.conclude(Said::from(&asked), queued, close, progress, desk)?;
-        Continue(Judged::Done)
+        let (head, behind) = batch.rest.split_at(hit.summary.head_bytes);
+        batch.rest = behind;
+        let asked = hit.summary.asked(head);
+        let persistence = self.begin_response(&asked, false, cx);
+        let queued = cx.queue_hit(&hit, persistence);
+        let close = accounting::close_reason(persistence);
+        self.finish_response(LoggedRequest::from(&asked), queued, close, batch, cx)?;
+        Continue(Outcome::Done)
     }
 
     /// Judges the request at the begin of the rest and queues its answer.
-    fn judge(&mut self, progress: &mut Progress<'_>, desk: &mut Desk) -> ControlFlow<Fate, Judged> {
+    fn parse_and_answer(
+        &mut self,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
+    ) -> ControlFlow<Next, Outcome> {
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        let request = match request::parse(progress.rest, &mut room, &desk.limits.head) {
+        let request = match request::parse(batch.rest, &mut room, &cx.limits.head) {
             Ok(Some(request)) => request,
-            Ok(None) => return Continue(Judged::Partial),
+            Ok(None) => return Continue(Outcome::Partial),
             Err(error) => {
-                self.answer_error(error, progress.rest, progress, desk)?;
-                return Continue(Judged::Done);
+                self.answer_error(error, batch.rest, batch, cx)?;
+                return Continue(Outcome::Done);
             }
         };
-        let (head, mut behind) = progress.rest.split_at(request.head_bytes);
+        let (head, mut behind) = batch.rest.split_at(request.head_bytes);
         if let Some(mut body) = Body::begin(request.framing) {
-            match body.take(behind, desk.limits.body_bytes_max) {
+            match body.take(behind, cx.limits.body_bytes_max) {
                 Ok(decoded) if decoded.complete => behind = &behind[decoded.consumed..],
                 Ok(_) => {
-                    progress.rest = &[];
-                    self.await_body(&request, head, behind, body, progress, desk)?;
-                    return Continue(Judged::Done);
+                    batch.rest = &[];
+                    self.await_body(&request, head, behind, body, batch, cx)?;
+                    return Continue(Outcome::Done);
                 }
                 Err(error) => {
-                    self.answer_error(error, head, progress, desk)?;
-                    return Continue(Judged::Done);
+                    self.answer_error(error, head, batch, cx)?;
+                    return Continue(Outcome::Done);
                 }
             }
         }
-        let answer = handler::answer(&request, desk.basis());
+        let answer = handler::answer(&request, cx.basis());
         if let Answer::NoDescriptor = answer {
-            return Continue(Judged::Starved);
+            return Continue(Outcome::Starved);
         }
-        progress.rest = behind;
+        batch.rest = behind;
         if let Answer::Listing(listing) = answer {
-            progress.then = Then::Folder(head.into(), listing);
-            return Continue(Judged::Done);
+            batch.then = Then::Listing(head.into(), listing);
+            return Continue(Outcome::Done);
         }
-        if desk.trusted_proxies.is_empty() {
-            desk.memo.note(head, &request, &answer, &desk.view);
+        if cx.trusted_proxies.is_empty() {
+            cx.response_cache
+                .record_miss(head, &request, &answer, &cx.view);
         }
-        self.respond(&Asked::from(&request), &answer, progress, desk)?;
-        Continue(Judged::Done)
+        self.respond(&Asked::from(&request), &answer, batch, cx)?;
+        Continue(Outcome::Done)
     }
 
     /// Sends the answer to a request that is whole: at once when nothing more
@@ -167,15 +168,15 @@ impl<T: Transport> Connection<T> {
         &mut self,
         asked: &Asked<'_>,
         answer: &Answer,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.begin_response(asked, refused, desk);
-        let queued = desk.queue(answer, persistence, asked.head_only);
-        desk.budget.responses = desk.budget.responses.saturating_sub(answer.parts());
-        let close = note::close_reason(persistence);
-        self.conclude(Said::from(asked), queued, close, progress, desk)
+        let persistence = self.begin_response(asked, refused, cx);
+        let queued = cx.queue(answer, persistence, asked.head_only);
+        cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
+        let close = accounting::close_reason(persistence);
+        self.finish_response(LoggedRequest::from(asked), queued, close, batch, cx)
     }
 
     /// Counts a response, and decides what becomes of the connection after it.
@@ -183,17 +184,17 @@ impl<T: Transport> Connection<T> {
         &mut self,
         asked: &Asked<'_>,
         refused: bool,
-        desk: &mut Desk,
+        cx: &mut Context,
     ) -> Persistence {
         self.identity.requests += 1;
-        desk.budget.responses = desk.budget.responses.saturating_sub(1);
+        cx.budget.responses = cx.budget.responses.saturating_sub(1);
         persistence::decide(
             asked.version,
             asked.connection,
             Circumstances {
-                keep_alive_off: desk.timeouts.keep_alive.is_zero(),
-                last_request: self.identity.requests == desk.limits.requests_max,
-                draining: desk.draining,
+                keep_alive_off: cx.timeouts.keep_alive.is_zero(),
+                last_request: self.identity.requests == cx.limits.requests_max,
+                draining: cx.draining,
                 evicted: self.evicted,
                 refused,
             },
@@ -202,39 +203,43 @@ impl<T: Transport> Connection<T> {
 
     /// Sends what is queued of a response if that is due, and notes it. `close` is
     /// the reason for which it is the last.
-    pub(super) fn conclude(
+    pub(super) fn finish_response(
         &mut self,
-        said: Said<'_>,
+        logged: LoggedRequest<'_>,
         queued: Queued,
         close: Option<CloseReason>,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
         if let Some(reason) = close {
-            desk.output.is_last = true;
-            progress.then = Then::Close(reason);
+            cx.output.is_last = true;
+            batch.then = Then::Close(reason);
         }
-        desk.counters
-            .response(queued.status, self.identity.requests);
-        let note = Note {
+        cx.counters.response(queued.status, self.identity.requests);
+        let record = ResponseRecord {
             queued,
             close,
-            received: progress.received,
+            received: batch.received,
         };
-        let is_due = progress.rest.is_empty()
+        let is_due = batch.rest.is_empty()
             || close.is_some()
-            || desk.output.has_parts()
-            || desk.output.bytes.len() >= COALESCED_BYTES_MAX;
-        if is_due && let Err(error) = self.flush(progress, desk) {
-            let left = desk.output.left();
-            let reason = self.write_failed(&error, desk);
-            note::sent(&mut self.identity, desk, said, note.cut_short(reason, left));
-            return Break(Fate::Closed(reason));
+            || cx.output.has_parts()
+            || cx.output.bytes.len() >= COALESCED_BYTES_MAX;
+        if is_due && let Err(error) = self.flush(batch, cx) {
+            let left = cx.output.left();
+            let reason = self.write_failed(&error, cx);
+            accounting::response_sent(
+                &mut self.identity,
+                cx,
+                logged,
+                record.cut_short(reason, left),
+            );
+            return Break(Next::Closed(reason));
         }
-        if progress.flow == Flow::Done {
-            note::sent(&mut self.identity, desk, said, note);
+        if batch.flow == Flow::Done {
+            accounting::response_sent(&mut self.identity, cx, logged, record);
         } else {
-            progress.unfinished = note::hold(&self.identity, desk, said, note);
+            batch.pending = accounting::defer(&self.identity, cx, logged, record);
         }
         Continue(())
     }
@@ -245,70 +250,70 @@ impl<T: Transport> Connection<T> {
         &mut self,
         head: Box<[u8]>,
         listed: Option<Result<Page, Refusal>>,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
         // The same bytes are judged the same way again.
-        let Ok(Some(request)) = request::parse(&head, &mut room, &desk.limits.head) else {
+        let Ok(Some(request)) = request::parse(&head, &mut room, &cx.limits.head) else {
             return Continue(());
         };
         let asked = Asked::from(&request);
         let answer = match listed {
-            Some(listed) => handler::answer_listed(&request, listed, desk.basis()),
-            None => handler::answer(&request, desk.basis()),
+            Some(listed) => handler::answer_listed(&request, listed, cx.basis()),
+            None => handler::answer(&request, cx.basis()),
         };
         if let Answer::Listing(listing) = answer {
-            progress.then = Then::Folder(head, listing);
+            batch.then = Then::Listing(head, listing);
             return Continue(());
         }
-        self.respond(&asked, &answer, progress, desk)
+        self.respond(&asked, &answer, batch, cx)
     }
 
     /// Sends what is queued.
-    fn flush(&mut self, progress: &mut Progress<'_>, desk: &mut Desk) -> Result<(), WriteError> {
-        if progress.flow != Flow::Done || desk.output.is_empty() {
+    fn flush(&mut self, batch: &mut Batch<'_>, cx: &mut Context) -> Result<(), WriteError> {
+        if batch.flow != Flow::Done || cx.output.is_empty() {
             return Ok(());
         }
-        let before = desk.budget.bytes;
-        let flow = desk
+        let before = cx.budget.bytes;
+        let flow = cx
             .output
-            .write_to(&mut self.transport, &mut desk.budget.bytes);
-        self.count_sent(before - desk.budget.bytes, desk);
-        progress.flow = flow?;
+            .write_to(&mut self.transport, &mut cx.budget.bytes);
+        self.count_sent(before - cx.budget.bytes, cx);
+        batch.flow = flow?;
         Ok(())
     }
 
     /// Notes that the transport took so many bytes.
-    pub(super) fn count_sent(&mut self, bytes: usize, desk: &mut Desk) {
+    pub(super) fn count_sent(&mut self, bytes: usize, cx: &mut Context) {
         self.taken = self.taken.saturating_add(bytes);
-        desk.sent_since = desk.sent_since.saturating_add(bytes + CHECK_SEND_BYTES);
-        desk.counters.add(Count::BytesSent, bytes as u64);
+        cx.sent_since = cx.sent_since.saturating_add(bytes + SEND_COST_BYTES);
+        cx.counters.add(Count::BytesSent, bytes as u64);
     }
 
     /// Nothing more can be done with this input. What is queued is sent; what is
     /// left of both becomes the connection's own.
-    fn settle(&mut self, mut progress: Progress<'_>, unjudged: bool, desk: &mut Desk) -> Step {
-        if let Err(error) = self.flush(&mut progress, desk) {
-            return Break(Fate::Closed(self.write_failed(&error, desk)));
+    fn settle(&mut self, mut batch: Batch<'_>, deferred: bool, cx: &mut Context) -> Step {
+        if let Err(error) = self.flush(&mut batch, cx) {
+            return Break(Next::Closed(self.write_failed(&error, cx)));
         }
-        let rest = progress.rest.to_vec();
-        if progress.flow == Flow::Done {
-            return self.follow(progress.then, rest, unjudged, progress.since, desk);
+        let rest = batch.rest.to_vec();
+        if batch.flow == Flow::Done {
+            return self.follow(batch.then, rest, deferred, batch.since, cx);
         }
         self.state = State::Writing(Box::new(Writing {
-            output: desk.output.take_rest(),
+            output: cx.output.take_rest(),
             unparsed: rest,
-            then: progress.then,
-            progress_at: desk.now,
-            rate_since: desk.now,
+            then: batch.then,
+            progress_at: cx.now,
+            rate_since: cx.now,
             rate_bytes: 0,
-            unfinished: progress.unfinished,
+            pending: batch.pending,
         }));
-        match progress.flow {
-            Flow::Paused => Break(Fate::Turn),
-            _ if self.trusts_reader() => Continue(()),
-            _ => Break(Fate::Writing),
+        match batch.flow {
+            Flow::Paused => Break(Next::NextTurn),
+            _ if self.lift_bound_if_proven() => Continue(()),
+            _ => Break(Next::Writable),
         }
     }
 
@@ -317,21 +322,21 @@ impl<T: Transport> Connection<T> {
         &mut self,
         then: Then,
         rest: Vec<u8>,
-        unjudged: bool,
+        deferred: bool,
         since: Instant,
-        desk: &mut Desk,
+        cx: &mut Context,
     ) -> Step {
         self.state = match then {
-            Then::Close(reason) => return self.end(reason, rest.is_empty(), desk),
+            Then::Close(reason) => return self.end(reason, rest.is_empty(), cx),
             Then::Body(discarding) => State::DiscardingBody(discarding),
-            Then::Folder(head, listing) => State::ReadingFolder(Box::new(ReadingFolder {
-                since: desk.now,
+            Then::Listing(head, listing) => State::ReadingDirectory(Box::new(ReadingDirectory {
+                since: cx.now,
                 head,
                 listing,
                 unparsed: rest,
             })),
-            Then::Next if rest.is_empty() => State::Idle { since: desk.now },
-            Then::Next => State::reading(since, rest, unjudged),
+            Then::Request if rest.is_empty() => State::Idle { since: cx.now },
+            Then::Request => State::reading(since, rest, deferred),
         };
         Continue(())
     }

@@ -7,7 +7,7 @@
 //!  ReadingHead ------------------------> DiscardingBody
 //!   ^  ^   | \                                |
 //!   |  |   |  \ a folder to be listed         |
-//!   |  |   |   `---> ReadingFolder            |
+//!   |  |   |   `---> ReadingDirectory            |
 //!   |  |   | answered,     | listed: answered | body whole: answered
 //!   |  |   v not all sent  v                  v
 //!   |  |  Writing <--------+------------------+
@@ -30,7 +30,7 @@
 //!   `Lingering`;
 //! - what a refused request, or one that did not come in time, leads to: its
 //!   answer is the last response;
-//! - `Writing` to `DiscardingBody` or `ReadingFolder`, where a 100 (Continue), or
+//! - `Writing` to `DiscardingBody` or `ReadingDirectory`, where a 100 (Continue), or
 //!   responses to requests before it, could not be sent at once ([`Then`]).
 //!
 //! Every state ends by itself: [`State::deadline`] is the only place that says
@@ -39,7 +39,7 @@
 
 use std::time::Instant;
 
-use super::{body::Body, note::Unfinished, output::Output};
+use super::{accounting::PendingRecord, body::Body, output::Output};
 use crate::{
     config::Timeouts, files::listing::Listing, http::request::HeadLimits,
     observe::close_reason::CloseReason,
@@ -53,7 +53,7 @@ pub enum State {
     /// The head is whole, its body is not.
     DiscardingBody(Box<DiscardingBody>),
     /// The request is whole; the folder that it asks for is being listed.
-    ReadingFolder(Box<ReadingFolder>),
+    ReadingDirectory(Box<ReadingDirectory>),
     /// A response is under way that the transport could not take at once.
     Writing(Box<Writing>),
     /// Kept alive, between two requests. It owns nothing.
@@ -72,10 +72,10 @@ pub struct ReadingHead {
     /// When the connection was accepted, or the first byte of this request
     /// came. The time-out counts from here, whatever else comes.
     pub since: Instant,
-    /// What has been read of this head and, `unjudged`, what follows it.
+    /// What has been read of this head and, `deferred`, what follows it.
     pub input: Vec<u8>,
     /// Whether `input` may hold a whole head: the turn's budget ran out.
-    pub unjudged: bool,
+    pub deferred: bool,
 }
 
 /// See [`State::DiscardingBody`].
@@ -89,9 +89,9 @@ pub struct DiscardingBody {
     pub body: Body,
 }
 
-/// See [`State::ReadingFolder`].
+/// See [`State::ReadingDirectory`].
 #[derive(Debug)]
-pub struct ReadingFolder {
+pub struct ReadingDirectory {
     /// When it began.
     pub since: Instant,
     /// The request's head, kept to be answered once the listing is finished.
@@ -118,7 +118,7 @@ pub struct Writing {
     /// Bytes sent in that stretch.
     pub rate_bytes: u64,
     /// What is to be noted of the last response once it is sent.
-    pub unfinished: Option<Box<Unfinished>>,
+    pub pending: Option<Box<PendingRecord>>,
 }
 
 /// See [`State::Lingering`].
@@ -134,23 +134,23 @@ pub struct Lingering {
 #[derive(Debug)]
 pub enum Then {
     /// The next request.
-    Next,
+    Request,
     /// The body that a 100 (Continue) asked for.
     Body(Box<DiscardingBody>),
     /// The listing of a folder that is not finished, for the request with this
     /// head.
-    Folder(Box<[u8]>, Box<Listing>),
+    Listing(Box<[u8]>, Box<Listing>),
     /// The end.
     Close(CloseReason),
 }
 
 impl State {
     /// Waiting for a head since then, of which `input` is there.
-    pub fn reading(since: Instant, input: Vec<u8>, unjudged: bool) -> State {
+    pub fn reading(since: Instant, input: Vec<u8>, deferred: bool) -> State {
         State::ReadingHead(ReadingHead {
             since,
             input,
-            unjudged,
+            deferred,
         })
     }
 
@@ -159,7 +159,7 @@ impl State {
         match self {
             State::ReadingHead(reading) => reading.since + timeouts.header,
             State::DiscardingBody(discarding) => discarding.since + timeouts.body,
-            State::ReadingFolder(reading) => reading.since + timeouts.write,
+            State::ReadingDirectory(reading) => reading.since + timeouts.write,
             State::Writing(writing) => writing.progress_at + timeouts.write,
             State::Idle { since } => *since + timeouts.keep_alive,
             State::Lingering(lingering) => lingering.since + timeouts.linger,
@@ -179,7 +179,7 @@ impl State {
         match self {
             State::ReadingHead(_) => "reading a head",
             State::DiscardingBody(_) => "discarding a body",
-            State::ReadingFolder(_) => "reading a folder",
+            State::ReadingDirectory(_) => "reading a directory",
             State::Writing(_) => "writing",
             State::Idle { .. } => "idle",
             State::Lingering(_) => "lingering",
@@ -248,11 +248,11 @@ mod tests {
         Writing {
             output: Output::default(),
             unparsed: Vec::new(),
-            then: Then::Next,
+            then: Then::Request,
             progress_at: at,
             rate_since: at,
             rate_bytes: 0,
-            unfinished: None,
+            pending: None,
         }
     }
 

@@ -5,9 +5,8 @@ use std::ops::ControlFlow::{Break, Continue};
 use log::{debug, warn};
 
 use super::{
-    Connection, Fate, Step,
-    desk::Desk,
-    note,
+    Connection, Next, Step, accounting,
+    context::Context,
     output::{Flow, WriteError},
     state::State,
     transport::Transport,
@@ -21,60 +20,60 @@ const PROVEN_BYTES: usize = 1 << 20;
 
 impl<T: Transport> Connection<T> {
     /// [`State::Writing`].
-    pub(super) fn write(&mut self, desk: &mut Desk) -> Step {
+    pub(super) fn write(&mut self, cx: &mut Context) -> Step {
         let State::Writing(writing) = &mut self.state else {
             return Continue(());
         };
-        let before = desk.budget.bytes;
+        let before = cx.budget.bytes;
         let flow = writing
             .output
-            .write_to(&mut self.transport, &mut desk.budget.bytes);
-        let sent = before - desk.budget.bytes;
-        let fast_enough = writing.progress(sent, desk.now, &desk.timeouts, desk.limits.rate_min);
-        self.count_sent(sent, desk);
+            .write_to(&mut self.transport, &mut cx.budget.bytes);
+        let sent = before - cx.budget.bytes;
+        let fast_enough = writing.progress(sent, cx.now, &cx.timeouts, cx.limits.rate_min);
+        self.count_sent(sent, cx);
         let reason = match flow {
-            Ok(Flow::Done) => return self.written(desk),
+            Ok(Flow::Done) => return self.written(cx),
             Ok(_) if !fast_enough => {
                 self.transport.reset_on_close();
                 CloseReason::TooSlow
             }
-            Ok(Flow::Blocked) if self.trusts_reader() => return Continue(()),
-            Ok(Flow::Blocked) => return Break(Fate::Writing),
-            Ok(Flow::Paused) => return Break(Fate::Turn),
-            Err(error) => self.write_failed(&error, desk),
+            Ok(Flow::Blocked) if self.lift_bound_if_proven() => return Continue(()),
+            Ok(Flow::Blocked) => return Break(Next::Writable),
+            Ok(Flow::Paused) => return Break(Next::NextTurn),
+            Err(error) => self.write_failed(&error, cx),
         };
-        Break(Fate::Closed(reason))
+        Break(Next::Closed(reason))
     }
 
     /// Whether the transport, blocked, can be tried again at once: its peer has
     /// just been found to read, so that no more than is usual need be kept from
     /// the kernel. Happens once a connection, if ever.
-    pub(super) fn trusts_reader(&mut self) -> bool {
-        if self.is_reader || self.taken < PROVEN_BYTES {
+    pub(super) fn lift_bound_if_proven(&mut self) -> bool {
+        if self.bound_lifted || self.taken < PROVEN_BYTES {
             return false;
         }
-        self.is_reader = true;
+        self.bound_lifted = true;
         self.transport.lift_unsent_bound();
         true
     }
 
     /// All of [`State::Writing`] is sent.
-    fn written(&mut self, desk: &mut Desk) -> Step {
-        let since = desk.now;
+    fn written(&mut self, cx: &mut Context) -> Step {
+        let since = cx.now;
         let state = std::mem::replace(&mut self.state, State::Idle { since });
         let State::Writing(writing) = state else {
             return Continue(());
         };
-        if let Some(unfinished) = writing.unfinished {
-            note::finished(&mut self.identity, desk, *unfinished);
+        if let Some(pending) = writing.pending {
+            accounting::response_finished(&mut self.identity, cx, *pending);
         }
-        self.follow(writing.then, writing.unparsed, true, since, desk)
+        self.follow(writing.then, writing.unparsed, true, since, cx)
     }
 
     /// The reason for a close that a failed write is, behind which nothing can be
     /// said any more; the system's words go to the log alone.
-    pub(super) fn write_failed(&self, error: &WriteError, desk: &mut Desk) -> CloseReason {
-        desk.output.clear();
+    pub(super) fn write_failed(&self, error: &WriteError, cx: &mut Context) -> CloseReason {
+        cx.output.clear();
         let id = self.identity.id;
         match error {
             WriteError::Transport(error) => {
@@ -90,12 +89,12 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Notes that the response under way will not be finished, for `reason`.
-    pub(super) fn abandon(&mut self, reason: CloseReason, desk: &mut Desk) {
+    pub(super) fn abandon(&mut self, reason: CloseReason, cx: &mut Context) {
         if let State::Writing(writing) = &mut self.state {
             let left = writing.output.left();
-            if let Some(mut unfinished) = writing.unfinished.take() {
-                unfinished.note = unfinished.note.cut_short(reason, left);
-                note::finished(&mut self.identity, desk, *unfinished);
+            if let Some(mut pending) = writing.pending.take() {
+                pending.record = pending.record.cut_short(reason, left);
+                accounting::response_finished(&mut self.identity, cx, *pending);
             }
         }
     }

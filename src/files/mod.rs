@@ -28,7 +28,7 @@
 //! | which folder the root is | `site` | 250 ms; for a turn where something is missing |
 //! | that no link on the way to a file leads out of the root | `watch` | 10 s |
 //!
-//! The response to a head that came before (`connection::memo`) stands on the
+//! The response to a head that came before (`connection::response_cache`) stands on the
 //! first of these.
 
 mod cache;

@@ -12,11 +12,11 @@ use std::{
 };
 
 use log::{debug, error, info};
-use mio::{Events, Interest, Poll, Token, unix::SourceFd};
+use mio::{Events, Poll, Token, unix::SourceFd};
 
 use super::{
     listener::{AcceptError, BACKLOG, Listener},
-    pool::{Post, Shared},
+    pool::{Shared, WorkerHandle},
     scheduler::Accepted,
     shutdown::{SIGHUP, Signals},
 };
@@ -30,11 +30,11 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long the workers are waited for beyond the shutdown time-out: one may
 /// wait for a disk, or for whatever else does not answer.
-const WORKERS_END_MAX: Duration = Duration::from_secs(2);
+const WORKERS_END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Connections accepted from one listener before the others, and the signals,
 /// are looked at.
-const BATCH_MAX: usize = 256;
+const BATCH_CONNECTIONS_MAX: usize = 256;
 
 /// The acceptor.
 pub struct Acceptor {
@@ -45,7 +45,7 @@ pub struct Acceptor {
     /// What the process is told.
     pub signals: Signals,
     /// Where connections go.
-    pub posts: Vec<Arc<Post>>,
+    pub workers: Vec<Arc<WorkerHandle>>,
     /// What all threads share.
     pub shared: Arc<Shared>,
     /// The access log, to be opened again on SIGHUP.
@@ -70,8 +70,8 @@ impl Acceptor {
         self.listeners.clear();
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
-        self.tell_stopping();
-        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown + WORKERS_END_MAX;
+        self.announce_drain();
+        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown + WORKERS_END_TIME_MAX;
         while self.shared.workers.load(SeqCst) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -89,7 +89,7 @@ impl Acceptor {
             self.check_workers()?;
             pause = self.accept_some();
         }
-        self.accept_the_last(events)
+        self.accept_backlog(events)
     }
 
     /// Waits for something to happen and obeys the signals that came; gives
@@ -100,12 +100,12 @@ impl Acceptor {
             _ => {}
         }
         let signalled = events.iter().any(|event| event.token() == SIGNALS);
-        Ok(signalled && self.is_told_to_stop())
+        Ok(signalled && self.handle_signals())
     }
 
     /// As long as streams are handed over every worker is there to take them.
     fn check_workers(&self) -> io::Result<()> {
-        match self.shared.workers.load(SeqCst) < self.posts.len() {
+        match self.shared.workers.load(SeqCst) < self.workers.len() {
             true => Err(io::Error::other("a worker has ended")),
             false => Ok(()),
         }
@@ -114,13 +114,13 @@ impl Acceptor {
     /// Accepts those who are in the backlog when the server is told to stop, whom
     /// the close of a listener would reset; at the limit for the shutdown time-out
     /// at most, and no more than a backlog holds: newcomers look the same.
-    fn accept_the_last(&mut self, events: &mut Events) -> io::Result<()> {
+    fn accept_backlog(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
         let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
         let last_id = self.last_id + BACKLOG as u64;
         let mut pause = self.accept_some();
         while pause.is_some() || self.held.is_some() {
-            self.tell_stopping();
+            self.announce_drain();
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.last_id >= last_id {
                 break;
@@ -133,7 +133,7 @@ impl Acceptor {
     }
 
     /// Obeys the signals that came.
-    fn is_told_to_stop(&mut self) -> bool {
+    fn handle_signals(&mut self) -> bool {
         let mut stop = false;
         for signal in self.signals.pending() {
             match (signal, &self.access_log) {
@@ -152,10 +152,10 @@ impl Acceptor {
             registry.register(
                 &mut SourceFd(&listener.as_raw_fd()),
                 Token(listener.as_raw_fd() as usize),
-                Interest::READABLE,
+                mio::Interest::READABLE,
             )?;
         }
-        registry.register(&mut self.signals, SIGNALS, Interest::READABLE)
+        registry.register(&mut self.signals, SIGNALS, mio::Interest::READABLE)
     }
 
     /// Accepts until none is waiting, or many were; gives how long to sleep at
@@ -169,11 +169,11 @@ impl Acceptor {
         let (first, count) = (self.first, self.listeners.len());
         for index in (0..count).map(|step| (first + step) % count) {
             for accepted in 0.. {
-                if accepted == BATCH_MAX {
+                if accepted == BATCH_CONNECTIONS_MAX {
                     pause = Some(Duration::ZERO);
                     break;
                 }
-                if self.held.is_some() && !self.has_room() {
+                if self.held.is_some() && !self.try_make_room() {
                     return None;
                 }
                 if let Some(held) = self.held.take() {
@@ -187,8 +187,8 @@ impl Acceptor {
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
                     Err(AcceptError::Exhausted(error)) => {
-                        self.shared.tell_exhausted("accept", &error);
-                        self.make_room();
+                        self.shared.warn_exhausted("accept", &error);
+                        self.request_eviction();
                         return Some(EXHAUSTED_PAUSE);
                     }
                     Err(AcceptError::Fatal(error)) => {
@@ -216,12 +216,12 @@ impl Acceptor {
 
     /// Whether the stream that is held can be handed over. At the limit, asks the
     /// worker with the longest idle or silent connection to close that.
-    fn has_room(&self) -> bool {
+    fn try_make_room(&self) -> bool {
         let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {
             return true;
         }
-        self.make_room();
+        self.request_eviction();
         // One may have closed before the workers could know that we wait.
         if self.open() < connections_max {
             self.shared.acceptor_waits.store(false, Relaxed);
@@ -233,41 +233,44 @@ impl Acceptor {
     /// Has one connection end, if any is idle or silent, and asks to be woken when
     /// one is closed or falls idle. One newcomer costs one connection: until the
     /// worker that was asked has closed it no other is asked for.
-    fn make_room(&self) {
+    fn request_eviction(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);
-        if self.posts.iter().any(|post| post.evict.load(SeqCst)) {
+        if self.workers.iter().any(|worker| worker.evict.load(SeqCst)) {
             return;
         }
         let longest = self
-            .posts
+            .workers
             .iter()
-            .min_by_key(|post| post.idle_since.load(Relaxed));
-        if let Some(post) = longest
-            && post.idle_since.load(Relaxed) != u64::MAX
+            .min_by_key(|worker| worker.idle_since.load(Relaxed));
+        if let Some(worker) = longest
+            && worker.idle_since.load(Relaxed) != u64::MAX
         {
-            post.evict.store(true, SeqCst);
-            post.wake();
+            worker.evict.store(true, SeqCst);
+            worker.wake();
         }
     }
 
     fn open(&self) -> u64 {
-        let open = self.posts.iter().map(|post| post.open.load(SeqCst));
+        let open = self.workers.iter().map(|worker| worker.open.load(SeqCst));
         open.map(|open| open as u64).sum()
     }
 
     fn hand_over(&mut self, mut accepted: Accepted<Stream>) {
         self.last_id += 1;
         accepted.identity.id = self.last_id;
-        let fewest = self.posts.iter().min_by_key(|post| post.open.load(Relaxed));
-        if let Some(post) = fewest {
-            post.hand_over(accepted);
+        let fewest = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.open.load(Relaxed));
+        if let Some(worker) = fewest {
+            worker.hand_over(accepted);
         }
     }
 
-    fn tell_stopping(&self) {
+    fn announce_drain(&self) {
         if !self.shared.facts.draining.swap(true, Relaxed) {
             info!("stopping: {} connections are open", self.open());
         }
-        self.posts.iter().for_each(|post| post.wake());
+        self.workers.iter().for_each(|worker| worker.wake());
     }
 }

@@ -7,8 +7,8 @@ use super::{descriptors, table::Slot};
 use crate::{
     config::Config,
     connection::{
-        Connection, desk::READ_BYTES, memo::MEMO_BYTES_MAX, output::KEPT_BYTES_MAX,
-        serve::COALESCED_BYTES_MAX, socket::Stream,
+        Connection, context::READ_BYTES, output::KEPT_BYTES_MAX,
+        response_cache::RESPONSE_CACHE_BYTES_MAX, serve::COALESCED_BYTES_MAX, socket::Stream,
     },
     files::{
         MEMORY_BYTES_MAX,
@@ -76,7 +76,7 @@ impl Bounds {
     pub fn new(config: &Config, connections: usize, listeners: usize, descriptors: u64) -> Bounds {
         let head = &config.limits.head;
         let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
-        let worker = input + (KEPT_BYTES_MAX + MEMO_BYTES_MAX) as u64 + THREAD_BYTES;
+        let worker = input + (KEPT_BYTES_MAX + RESPONSE_CACHE_BYTES_MAX) as u64 + THREAD_BYTES;
         let slot = size_of::<Slot<Connection<Stream>>>() as u64;
         let (story, story_line) = match config.status {
             Some(_) => (with_allocator(STORY_BYTES), head.line_bytes_max as u64),

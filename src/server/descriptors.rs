@@ -21,19 +21,19 @@ const DESCRIPTORS_PER_WORKER: u64 = 4;
 /// The descriptors set aside for files at the least, so that an existing file is
 /// not refused for want of one while every connection is taken: as many as
 /// connections, up to this number ...
-const FILES_MIN: u64 = 512;
+const FILE_DESCRIPTORS_MIN: u64 = 512;
 
 /// ... or, where that is more, the system's limit divided by this.
-const FILES_SHARE_MIN: u64 = 32;
+const FILES_DIVISOR_MAX: u64 = 32;
 
 /// The share of the limit that they have where nobody has asked for a number of
 /// connections: what connections cannot use files can, for to open one anew for
 /// each request costs a third of what it takes to send 100 KiB of it.
-const FILES_SHARE: u64 = 4;
+const FILES_DIVISOR_DEFAULT: u64 = 4;
 
 /// The descriptors set aside for files divided by this may stay open between
 /// requests.
-const KEPT_SHARE: u64 = 2;
+const KEPT_DIVISOR: u64 = 2;
 
 /// Raises the soft limit of open files to the hard one and gives the limit
 /// then in force; `u64::MAX` where there is none.
@@ -51,9 +51,11 @@ pub fn raise_limit() -> u64 {
 
 /// The connections that fit into `descriptors` with so many [`beside`] them; at
 /// least one, at most [`CONNECTIONS_MAX`].
-fn connections_max(descriptors: u64, beside: u64, files_share: u64) -> usize {
+fn connections_max(descriptors: u64, beside: u64, files_divisor: u64) -> usize {
     let rest = descriptors.saturating_sub(beside);
-    let files = (descriptors / files_share).max(FILES_MIN).min(rest / 2);
+    let files = (descriptors / files_divisor)
+        .max(FILE_DESCRIPTORS_MIN)
+        .min(rest / 2);
     usize::try_from(rest - files)
         .unwrap_or(CONNECTIONS_MAX)
         .clamp(1, CONNECTIONS_MAX)
@@ -75,7 +77,7 @@ pub fn beside(config: &Config, listeners: usize) -> u64 {
 /// The files that may be kept open between requests: a part of what the
 /// connections leave, so that most of it is free for requests under way.
 pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
-    descriptors.saturating_sub(connections_max as u64) / KEPT_SHARE
+    descriptors.saturating_sub(connections_max as u64) / KEPT_DIVISOR
 }
 
 /// The limit of connections in force with so many [`beside`] them: what was
@@ -83,9 +85,9 @@ pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
 /// of them for files. One warning tells that less than asked is possible.
 pub fn limit_in_force(asked: Option<usize>, descriptors: u64, beside: u64) -> usize {
     let Some(asked) = asked else {
-        return connections_max(descriptors, beside, FILES_SHARE);
+        return connections_max(descriptors, beside, FILES_DIVISOR_DEFAULT);
     };
-    let fit = connections_max(descriptors, beside, FILES_SHARE_MIN);
+    let fit = connections_max(descriptors, beside, FILES_DIVISOR_MAX);
     if asked > fit {
         log::warn!("{asked} connections need more open files than the system allows: {fit} it is");
     }

@@ -45,7 +45,7 @@ pub use start_error::StartError;
 
 use crate::{
     config::{AccessLogTarget, Config},
-    connection::desk::Desk,
+    connection::context::Context,
     files::Site,
     observe::{
         access_log::AccessLog,
@@ -56,11 +56,11 @@ use crate::{
 use acceptor::Acceptor;
 use bounds::Bounds;
 use listener::Listener;
-use pool::{Post, Presence, Shared, WAKE};
+use pool::{Shared, WAKE, WorkerGuard, WorkerHandle};
 use status_server::StatusServer;
 
 /// How long the access log's writer is waited for at the end.
-const LOG_FINISH_MAX: Duration = Duration::from_secs(1);
+const LOG_FINISH_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Runs a server until it is told to stop and what is under way is done. A wait
 /// beyond [`WAIT_MAX`](crate::config::WAIT_MAX) is one of that length.
@@ -87,7 +87,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         descriptors::kept_max(descriptors, connections_max).min(config.site.descriptors_kept_max);
     let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
     log::info!("{bounds}");
-    let (signals, _hold) = shutdown::signals().map_err(StartError::cannot("start: signals"))?;
+    let (signals, _signal_guard) =
+        shutdown::signals().map_err(StartError::cannot("start: signals"))?;
     let root = config.site.root.display();
     let site = Site::open(&config.site).map_err(StartError::cannot(format!("serve {root}")))?;
     if let Some(name) = &config.user {
@@ -104,15 +105,15 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let facts = facts(&config, connections_max, &listeners, access_log.as_deref());
     let waker = Waker::new(poll.registry(), WAKE).map_err(StartError::cannot("start: poll"))?;
     let shared = Arc::new(Shared::new(waker, Arc::clone(&facts)));
-    let (mut posts, mut workers) = (Vec::new(), Vec::new());
+    let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (number, counters) in facts.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
-        let desk = Desk::new(&config, number, site.view(), counters, log, facts.started);
-        let (post, worker) =
-            spawn_worker(desk, &shared).map_err(StartError::cannot("start: thread"))?;
-        posts.push(post);
-        workers.push(worker);
+        let cx = Context::new(&config, number, site.view(), counters, log, facts.started);
+        let (handle, thread) =
+            spawn_worker(cx, &shared).map_err(StartError::cannot("start: thread"))?;
+        handles.push(handle);
+        threads.push(thread);
     }
     listener::announce("listening", &facts.listeners, "");
     if let Some(status) = status {
@@ -124,7 +125,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         poll,
         listeners,
         signals,
-        posts,
+        workers: handles,
         shared,
         access_log: access_log.clone(),
         last_id: 0,
@@ -136,26 +137,26 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let accepted = acceptor.run();
     if running.workers.load(SeqCst) > 0 {
         // It said why; one that does not end is waited for no longer.
-        workers.clear();
+        threads.clear();
     }
-    let finished = finish(workers, access_log);
+    let finished = finish(threads, access_log);
     accepted.and(finished).map_err(StartError::cannot("go on"))
 }
 
 /// Waits for the workers, then for the log. An error is that a worker did not
 /// come to its end.
 fn finish(
-    workers: Vec<thread::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
     access_log: Option<Arc<AccessLog>>,
 ) -> io::Result<()> {
     let mut finished = Ok(());
-    for worker in workers {
-        if worker.join().is_err() {
+    for thread in threads {
+        if thread.join().is_err() {
             finished = Err(io::Error::other("a worker ended by a panic"));
         }
     }
     if let Some(log) = access_log.and_then(Arc::into_inner) {
-        log.finish(LOG_FINISH_MAX);
+        log.finish(LOG_FINISH_TIME_MAX);
     }
     finished
 }
@@ -198,17 +199,17 @@ fn facts(
 
 /// Starts a worker.
 fn spawn_worker(
-    desk: Desk,
+    cx: Context,
     shared: &Arc<Shared>,
-) -> io::Result<(Arc<Post>, thread::JoinHandle<()>)> {
+) -> io::Result<(Arc<WorkerHandle>, thread::JoinHandle<()>)> {
     let poll = Poll::new()?;
-    let post = Arc::new(Post::new(&poll)?);
-    let name = format!("worker {}", desk.worker);
-    let (posted, shared) = (Arc::clone(&post), Arc::clone(shared));
-    let presence = Presence::new(Arc::clone(&shared));
+    let handle = Arc::new(WorkerHandle::new(&poll)?);
+    let name = format!("worker {}", cx.worker);
+    let (theirs, shared) = (Arc::clone(&handle), Arc::clone(shared));
+    let guard = WorkerGuard::new(Arc::clone(&shared));
     let thread = thread::Builder::new().name(name).spawn(move || {
-        let _presence = presence;
-        worker::run(poll, posted, shared, desk);
+        let _guard = guard;
+        worker::run(poll, theirs, shared, cx);
     })?;
-    Ok((post, thread))
+    Ok((handle, thread))
 }

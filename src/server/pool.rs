@@ -20,14 +20,14 @@ use super::{clients::Clients, scheduler::Accepted};
 use crate::{connection::socket::Stream, observe::snapshot::Facts};
 
 /// The time between two warnings that the system is out of something.
-const EXHAUSTED_TOLD_INTERVAL: Duration = Duration::from_secs(60);
+const EXHAUSTED_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The token of every poll's waker; no descriptor is as large.
 pub const WAKE: Token = Token(usize::MAX);
 
 /// A worker as the acceptor sees it.
 #[derive(Debug)]
-pub struct Post {
+pub struct WorkerHandle {
     inbox: Mutex<Vec<Accepted<Stream>>>,
     waker: Waker,
     /// Connections handed over and not yet closed.
@@ -40,10 +40,10 @@ pub struct Post {
     pub evict: AtomicBool,
 }
 
-impl Post {
+impl WorkerHandle {
     /// The post of a worker with this poll.
-    pub fn new(poll: &Poll) -> io::Result<Post> {
-        Ok(Post {
+    pub fn new(poll: &Poll) -> io::Result<WorkerHandle> {
+        Ok(WorkerHandle {
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKE)?,
             open: AtomicUsize::new(0),
@@ -104,9 +104,9 @@ pub struct Shared {
     pub clients: Clients,
     /// A request waits for a descriptor, and its worker has no idle connection
     /// to close for it.
-    pub starving: AtomicBool,
+    pub descriptor_requested: AtomicBool,
     /// When exhaustion was last told of.
-    exhausted_told: Mutex<Option<Instant>>,
+    exhausted_warned: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -118,17 +118,17 @@ impl Shared {
             acceptor_waits: AtomicBool::new(false),
             acceptor,
             clients: Clients::new(facts.limits.connections_per_ip_max),
-            starving: AtomicBool::new(false),
-            exhausted_told: Mutex::default(),
+            descriptor_requested: AtomicBool::new(false),
+            exhausted_warned: Mutex::default(),
             facts,
         }
     }
 
     /// Warns that the system is out of something, once a while however often
     /// it is.
-    pub fn tell_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
-        let mut told = lock(&self.exhausted_told);
-        if told.is_some_and(|told| told.elapsed() < EXHAUSTED_TOLD_INTERVAL) {
+    pub fn warn_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
+        let mut told = lock(&self.exhausted_warned);
+        if told.is_some_and(|told| told.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
             return;
         }
         *told = Some(Instant::now());
@@ -154,17 +154,17 @@ impl Shared {
 /// is told when it ends: it waits for that once the server stops, and before
 /// then the worker's connections would wait for nobody.
 #[derive(Debug)]
-pub struct Presence(Arc<Shared>);
+pub struct WorkerGuard(Arc<Shared>);
 
-impl Presence {
+impl WorkerGuard {
     /// That of a worker about to begin.
-    pub fn new(shared: Arc<Shared>) -> Presence {
+    pub fn new(shared: Arc<Shared>) -> WorkerGuard {
         shared.workers.fetch_add(1, SeqCst);
-        Presence(shared)
+        WorkerGuard(shared)
     }
 }
 
-impl Drop for Presence {
+impl Drop for WorkerGuard {
     fn drop(&mut self) {
         self.0.workers.fetch_sub(1, SeqCst);
         self.0.wake_acceptor_now();
@@ -185,10 +185,10 @@ mod tests {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), WAKE).unwrap();
         let shared = Arc::new(Shared::new(waker, fixture::facts().0));
-        let presence = Presence::new(Arc::clone(&shared));
+        let guard = WorkerGuard::new(Arc::clone(&shared));
         assert_eq!(shared.workers.load(SeqCst), 1);
         let worker = thread::spawn(move || {
-            let _presence = presence;
+            let _guard = guard;
             assert!(!panics, "provoked");
         });
         assert_eq!(worker.join().is_err(), panics);

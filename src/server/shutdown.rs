@@ -30,12 +30,12 @@ struct Handled {
 }
 
 /// The signals are a server's from here on, as a source for a poll, until the
-/// [`Hold`] is dropped. Where no server is left the next SIGTERM or SIGINT ends
+/// [`SignalGuard`] is dropped. Where no server is left the next SIGTERM or SIGINT ends
 /// the process, as it does without one.
 ///
 /// The first SIGTERM or SIGINT is told as SIGHUP is; the second ends the process
 /// within the handler, whatever the threads are doing.
-pub fn signals() -> io::Result<(Signals, Hold)> {
+pub fn signals() -> io::Result<(Signals, SignalGuard)> {
     let mut handled = lock(&HANDLED);
     // Before the others, so that a signal that comes meanwhile is told.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
@@ -47,7 +47,7 @@ pub fn signals() -> io::Result<(Signals, Hold)> {
         none => none.insert(handle()?),
     };
     handled.servers += 1;
-    Ok((signals, Hold(())))
+    Ok((signals, SignalGuard(())))
 }
 
 fn handle() -> io::Result<Handled> {
@@ -66,9 +66,9 @@ fn handle() -> io::Result<Handled> {
 
 /// A server that is told of signals: see [`signals`].
 #[derive(Debug)]
-pub struct Hold(());
+pub struct SignalGuard(());
 
-impl Drop for Hold {
+impl Drop for SignalGuard {
     fn drop(&mut self) {
         if let Some(handled) = &mut *lock(&HANDLED) {
             handled.servers -= 1;
@@ -91,11 +91,11 @@ mod tests {
     fn a_signal_wakes_the_poll_and_is_told_once() {
         // A server that was told to stop is no reason to end the next at once.
         for _ in 0..2 {
-            let (mut signals, _hold) = signals().unwrap();
+            let (mut signals, _signal_guard) = signals().unwrap();
             signal_hook::low_level::raise(SIGTERM).unwrap();
             assert_eq!(signals.pending().collect::<Vec<_>>(), [SIGTERM]);
         }
-        let (mut signals, _hold) = signals().unwrap();
+        let (mut signals, _signal_guard) = signals().unwrap();
         let mut poll = mio::Poll::new().unwrap();
         poll.registry()
             .register(&mut signals, Token(7), Interest::READABLE)

@@ -4,25 +4,25 @@
 //! It has a thread of its own with a [`Scheduler`] like a worker's, so it
 //! answers while the pool is saturated. Each connection is short. Who sends
 //! nothing, or half a request, or does not take the answer, holds a place for
-//! `CLIENT_TIME` and nothing else. Where more than half of the `CONNECTIONS_MAX`
+//! `CLIENT_TIME_MAX` and nothing else. Where more than half of the `CONNECTIONS_MAX`
 //! places are taken when others come the oldest make room, but for those that
 //! have not had `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog
 //! until one has. It is meant for a loopback or private address.
 
 use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, thread, time::Duration};
 
-use mio::{Events, Interest, Poll, Token, unix::SourceFd};
+use mio::{Events, Poll, Token, unix::SourceFd};
 
 use super::{
     StartError,
     listener::{self, AcceptError, Listener},
-    scheduler::{Accepted, Outside, Scheduler},
-    table::Watched,
+    scheduler::{Accepted, Driver, Scheduler},
+    table::Interest,
     worker,
 };
 use crate::{
     config::{Config, Endpoint, Timeouts},
-    connection::{Connection, desk::Desk, socket::Stream},
+    connection::{Connection, context::Context, socket::Stream},
     files::Site,
     handler::status::StatusPages,
     observe::{close_reason::CloseReason, counters::Counters, kernel::Kernel, snapshot::Facts},
@@ -38,10 +38,10 @@ const CONNECTIONS_KEPT: usize = CONNECTIONS_MAX / 2;
 const PLACE_TIME_MIN: Duration = Duration::from_millis(50);
 
 /// For the whole request, and again without progress in taking the answer.
-const CLIENT_TIME: Duration = Duration::from_secs(2);
+const CLIENT_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The pause after a failed accept, as when out of descriptors.
-const PAUSE: Duration = Duration::from_millis(200);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -59,9 +59,9 @@ impl StatusServer {
         let config = Config {
             timeouts: Timeouts {
                 keep_alive: Duration::ZERO,
-                header: CLIENT_TIME,
-                body: CLIENT_TIME,
-                write: CLIENT_TIME,
+                header: CLIENT_TIME_MAX,
+                body: CLIENT_TIME_MAX,
+                write: CLIENT_TIME_MAX,
                 ..Timeouts::default()
             },
             headers: vec![("Cross-Origin-Resource-Policy".into(), "same-origin".into())],
@@ -84,20 +84,20 @@ impl StatusServer {
         listener::announce("status", &[self.endpoint().clone()], " (status)");
         let counters = Arc::new(Counters::new(false));
         let (number, view) = (facts.workers.len(), site.view());
-        let mut desk = Desk::new(&self.config, number, view, counters, None, facts.started);
-        desk.status = Some(StatusPages::new(facts, site, self.kernel));
+        let mut cx = Context::new(&self.config, number, view, counters, None, facts.started);
+        cx.status = Some(StatusPages::new(facts, site, self.kernel));
         let poll = Poll::new()?;
         let descriptor = self.listener.as_raw_fd();
         let source = &mut SourceFd(&descriptor);
         poll.registry()
-            .register(source, LISTENER, Interest::READABLE)?;
-        let reception = Reception {
+            .register(source, LISTENER, mio::Interest::READABLE)?;
+        let driver = StatusDriver {
             poll,
             listener: self.listener,
             room: 0,
             rest: None,
         };
-        let scheduler = Scheduler::new(desk, reception);
+        let scheduler = Scheduler::new(cx, driver);
         thread::Builder::new()
             .name("status".into())
             .spawn(move || scheduler.run())?;
@@ -107,7 +107,7 @@ impl StatusServer {
 
 /// The rest of the process, as these connections meet it.
 #[derive(Debug)]
-struct Reception {
+struct StatusDriver {
     poll: Poll,
     listener: Listener,
     /// How many may be accepted.
@@ -116,29 +116,29 @@ struct Reception {
     rest: Option<Duration>,
 }
 
-impl Scheduler<Stream, Reception> {
+impl Scheduler<Stream, StatusDriver> {
     fn run(mut self) {
         let mut events = Events::with_capacity(CONNECTIONS_MAX + 1);
         loop {
-            let patience = self.patience().unwrap_or(worker::IDLE_INTERVAL);
-            let patience = (self.outside.rest).map_or(patience, |rest| rest.min(patience));
-            if let Err(error) = self.outside.poll.poll(&mut events, Some(patience))
+            let timeout = self.poll_timeout().unwrap_or(worker::IDLE_INTERVAL);
+            let timeout = (self.driver.rest).map_or(timeout, |rest| rest.min(timeout));
+            if let Err(error) = self.driver.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 log::error!("status: cannot poll: {error}");
                 return;
             }
-            self.desk.begin_turn();
-            let mut has_newcomers = self.outside.rest.is_some();
+            self.cx.begin_turn();
+            let mut has_newcomers = self.driver.rest.is_some();
             for event in &events {
                 match event.token() {
                     LISTENER => has_newcomers = true,
-                    Token(token) => self.take_event(token, worker::hint(event)),
+                    Token(token) => self.take_event(token, worker::readiness(event)),
                 }
             }
             if has_newcomers {
                 self.keep_youngest(CONNECTIONS_KEPT, PLACE_TIME_MIN);
-                self.outside.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
+                self.driver.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
                 self.take_arrivals();
             }
             self.finish_turn();
@@ -146,7 +146,7 @@ impl Scheduler<Stream, Reception> {
     }
 }
 
-impl Outside<Stream> for Reception {
+impl Driver<Stream> for StatusDriver {
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
         self.rest = match self.room {
             0 => Some(PLACE_TIME_MIN),
@@ -162,15 +162,15 @@ impl Outside<Stream> for Reception {
                 }
                 Err(AcceptError::Exhausted(error) | AcceptError::Fatal(error)) => {
                     log::debug!("status: cannot accept: {error}");
-                    self.rest = Some(PAUSE);
+                    self.rest = Some(ACCEPT_PAUSE);
                     return;
                 }
             }
         }
     }
 
-    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
-        worker::watch(self.poll.registry(), token, before, wanted)
+    fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
+        worker::register(self.poll.registry(), token, before, wanted)
     }
 
     fn closed(&mut self, _: Connection<Stream>, _: CloseReason) {}

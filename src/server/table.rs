@@ -2,22 +2,22 @@
 //! in the order in which they fell idle.
 
 /// A place in the table. It is used again once its connection is gone.
-pub type Place = u32;
+pub type Key = u32;
 
-const NOWHERE: Place = Place::MAX;
+const NOWHERE: Key = Key::MAX;
 
 /// Places beyond which an emptied table gives its memory back.
-const KEPT_PLACES_MAX: usize = 256;
+const KEPT_SLOTS_MAX: usize = 256;
 
 /// What the poll tells of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watched {
+pub enum Interest {
     /// Nothing: it is not registered, and a short connection never is.
-    Nothing,
+    None,
     /// When it can be read from.
-    Reads,
+    Readable,
     /// When it can be read from or written to.
-    ReadsAndWrites,
+    ReadableAndWritable,
 }
 
 /// One connection and what its worker knows of it.
@@ -28,7 +28,7 @@ pub struct Slot<C> {
     /// Its token in the poll, which is its descriptor.
     pub token: usize,
     /// What the poll tells of it.
-    pub watched: Watched,
+    pub interest: Interest,
     /// Whether it stands in the worker's ready queue.
     pub is_queued: bool,
     /// Whether it waits for a descriptor to be free.
@@ -38,8 +38,8 @@ pub struct Slot<C> {
 
 #[derive(Clone, Copy, Debug)]
 struct Links {
-    longer: Place,
-    shorter: Place,
+    longer: Key,
+    shorter: Key,
 }
 
 /// The table. Finding, adding, removing, and moving a connection in or out of
@@ -47,18 +47,18 @@ struct Links {
 #[derive(Debug)]
 pub struct Table<C> {
     /// By token: its place.
-    places: Vec<Place>,
+    keys: Vec<Key>,
     slots: Vec<Option<Slot<C>>>,
-    free: Vec<Place>,
+    free: Vec<Key>,
     idle: usize,
-    longest_idle: Place,
-    shortest_idle: Place,
+    longest_idle: Key,
+    shortest_idle: Key,
 }
 
 impl<C> Default for Table<C> {
     fn default() -> Table<C> {
         Table {
-            places: Vec::new(),
+            keys: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
             idle: 0,
@@ -80,55 +80,55 @@ impl<C> Table<C> {
     }
 
     /// One more than the highest place in use.
-    pub fn end(&self) -> Place {
-        self.slots.len() as Place
+    pub fn end(&self) -> Key {
+        self.slots.len() as Key
     }
 
     /// Adds a connection.
-    pub fn insert(&mut self, token: usize, connection: C) -> Place {
+    pub fn insert(&mut self, token: usize, connection: C) -> Key {
         let slot = Slot {
             connection,
             token,
-            watched: Watched::Nothing,
+            interest: Interest::None,
             is_queued: false,
             is_starved: false,
             idle: None,
         };
-        let place = self.free.pop().unwrap_or_else(|| {
+        let key = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            (self.slots.len() - 1) as Place
+            (self.slots.len() - 1) as Key
         });
-        self.slots[place as usize] = Some(slot);
-        if self.places.len() <= token {
-            self.places.resize(token + 1, NOWHERE);
+        self.slots[key as usize] = Some(slot);
+        if self.keys.len() <= token {
+            self.keys.resize(token + 1, NOWHERE);
         }
-        self.places[token] = place;
-        place
+        self.keys[token] = key;
+        key
     }
 
     /// The place of the connection with this token.
-    pub fn find(&self, token: usize) -> Option<Place> {
-        let place = *self.places.get(token)?;
-        (place != NOWHERE).then_some(place)
+    pub fn find(&self, token: usize) -> Option<Key> {
+        let key = *self.keys.get(token)?;
+        (key != NOWHERE).then_some(key)
     }
 
     /// The connection at a place.
-    pub fn get(&self, place: Place) -> Option<&Slot<C>> {
-        self.slots.get(place as usize)?.as_ref()
+    pub fn get(&self, key: Key) -> Option<&Slot<C>> {
+        self.slots.get(key as usize)?.as_ref()
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, place: Place) -> Option<&mut Slot<C>> {
-        self.slots.get_mut(place as usize)?.as_mut()
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot<C>> {
+        self.slots.get_mut(key as usize)?.as_mut()
     }
 
     /// Removes a connection. Dropping it closes it.
-    pub fn remove(&mut self, place: Place) -> Option<Slot<C>> {
-        self.set_idle(place, false);
-        let slot = self.slots.get_mut(place as usize)?.take()?;
-        self.places[slot.token] = NOWHERE;
-        self.free.push(place);
-        if self.open() == 0 && self.slots.len() > KEPT_PLACES_MAX {
+    pub fn remove(&mut self, key: Key) -> Option<Slot<C>> {
+        self.set_idle(key, false);
+        let slot = self.slots.get_mut(key as usize)?.take()?;
+        self.keys[slot.token] = NOWHERE;
+        self.free.push(key);
+        if self.open() == 0 && self.slots.len() > KEPT_SLOTS_MAX {
             *self = Table::default();
         }
         Some(slot)
@@ -136,9 +136,9 @@ impl<C> Table<C> {
 
     /// Says whether a connection is idle; the one that fell idle last goes
     /// behind all others.
-    pub fn set_idle(&mut self, place: Place, is_idle: bool) {
+    pub fn set_idle(&mut self, key: Key, is_idle: bool) {
         let behind = self.shortest_idle;
-        let Some(slot) = self.get_mut(place) else {
+        let Some(slot) = self.get_mut(key) else {
             return;
         };
         match (slot.idle, is_idle) {
@@ -147,10 +147,10 @@ impl<C> Table<C> {
                     longer: behind,
                     shorter: NOWHERE,
                 });
-                self.link(behind, |links| links.shorter = place);
-                self.shortest_idle = place;
+                self.link(behind, |links| links.shorter = key);
+                self.shortest_idle = key;
                 if self.longest_idle == NOWHERE {
-                    self.longest_idle = place;
+                    self.longest_idle = key;
                 }
                 self.idle += 1;
             }
@@ -158,10 +158,10 @@ impl<C> Table<C> {
                 slot.idle = None;
                 self.link(links.longer, |l| l.shorter = links.shorter);
                 self.link(links.shorter, |l| l.longer = links.longer);
-                if self.longest_idle == place {
+                if self.longest_idle == key {
                     self.longest_idle = links.shorter;
                 }
-                if self.shortest_idle == place {
+                if self.shortest_idle == key {
                     self.shortest_idle = links.longer;
                 }
                 self.idle -= 1;
@@ -171,20 +171,20 @@ impl<C> Table<C> {
     }
 
     /// The connection that has been idle the longest.
-    pub fn longest_idle(&self) -> Option<Place> {
+    pub fn longest_idle(&self) -> Option<Key> {
         (self.longest_idle != NOWHERE).then_some(self.longest_idle)
     }
 
     /// The idle connections, the longest idle first.
-    pub fn idle_places(&self) -> impl Iterator<Item = Place> {
-        std::iter::successors(self.longest_idle(), |place| {
-            let links = self.get(*place)?.idle?;
+    pub fn idle_keys(&self) -> impl Iterator<Item = Key> {
+        std::iter::successors(self.longest_idle(), |key| {
+            let links = self.get(*key)?.idle?;
             (links.shorter != NOWHERE).then_some(links.shorter)
         })
     }
 
-    fn link(&mut self, place: Place, change: impl FnOnce(&mut Links)) {
-        if let Some(links) = self.get_mut(place).and_then(|slot| slot.idle.as_mut()) {
+    fn link(&mut self, key: Key, change: impl FnOnce(&mut Links)) {
+        if let Some(links) = self.get_mut(key).and_then(|slot| slot.idle.as_mut()) {
             change(links);
         }
     }
@@ -202,40 +202,40 @@ mod tests {
         #[test]
         fn it_is_a_map_and_a_queue(steps in prop::collection::vec((0..TOKENS, 0..4), 0..100)) {
             let mut table = Table::default();
-            let mut places = [None; TOKENS];
+            let mut keys = [None; TOKENS];
             let mut idle = Vec::new();
             let mut most = 0;
             for (token, step) in steps {
-                match (places[token], step) {
-                    (None, _) => places[token] = Some(table.insert(token, ())),
-                    (Some(place), 0) => {
-                        let slot = table.remove(place);
+                match (keys[token], step) {
+                    (None, _) => keys[token] = Some(table.insert(token, ())),
+                    (Some(key), 0) => {
+                        let slot = table.remove(key);
                         prop_assert_eq!(slot.map(|slot| slot.token), Some(token));
-                        prop_assert!(table.remove(place).is_none());
-                        places[token] = None;
-                        idle.retain(|other| *other != place);
+                        prop_assert!(table.remove(key).is_none());
+                        keys[token] = None;
+                        idle.retain(|other| *other != key);
                     }
-                    (Some(place), 1) => {
-                        table.set_idle(place, false);
-                        idle.retain(|other| *other != place);
+                    (Some(key), 1) => {
+                        table.set_idle(key, false);
+                        idle.retain(|other| *other != key);
                     }
-                    (Some(place), _) => {
-                        table.set_idle(place, true);
-                        if !idle.contains(&place) {
-                            idle.push(place);
+                    (Some(key), _) => {
+                        table.set_idle(key, true);
+                        if !idle.contains(&key) {
+                            idle.push(key);
                         }
                     }
                 }
-                let open = places.iter().flatten().count();
+                let open = keys.iter().flatten().count();
                 most = most.max(open);
                 prop_assert_eq!((table.open(), table.idle()), (open, idle.len()));
-                prop_assert_eq!(table.end() as usize, most, "places are used again");
+                prop_assert_eq!(table.end() as usize, most, "keys are used again");
                 prop_assert_eq!(table.longest_idle(), idle.first().copied());
-                prop_assert!(table.idle_places().eq(idle.iter().copied()), "{idle:?}");
-                for (token, place) in places.into_iter().enumerate() {
-                    prop_assert_eq!(table.find(token), place);
-                    let slot = place.and_then(|place| table.get(place));
-                    prop_assert_eq!(slot.map(|slot| slot.token), place.map(|_| token));
+                prop_assert!(table.idle_keys().eq(idle.iter().copied()), "{idle:?}");
+                for (token, key) in keys.into_iter().enumerate() {
+                    prop_assert_eq!(table.find(token), key);
+                    let slot = key.and_then(|key| table.get(key));
+                    prop_assert_eq!(slot.map(|slot| slot.token), key.map(|_| token));
                 }
                 prop_assert_eq!(table.find(TOKENS), None);
             }
@@ -245,22 +245,22 @@ mod tests {
     #[test]
     fn a_new_connection_is_neither_watched_nor_queued() {
         let mut table = Table::default();
-        let place = table.insert(3, ());
-        let slot = table.get(place).unwrap();
-        assert_eq!(slot.watched, Watched::Nothing);
+        let key = table.insert(3, ());
+        let slot = table.get(key).unwrap();
+        assert_eq!(slot.interest, Interest::None);
         assert!(!slot.is_queued && !slot.is_starved);
     }
 
     #[test]
     fn many_places_are_given_back_once_all_are_empty() {
-        for (connections, left) in [(KEPT_PLACES_MAX, KEPT_PLACES_MAX), (KEPT_PLACES_MAX + 1, 0)] {
+        for (connections, left) in [(KEPT_SLOTS_MAX, KEPT_SLOTS_MAX), (KEPT_SLOTS_MAX + 1, 0)] {
             let mut table = Table::default();
             for token in 0..connections {
                 table.insert(token, ());
             }
-            for place in (0..table.end()).rev() {
+            for key in (0..table.end()).rev() {
                 assert_eq!(table.end() as usize, connections);
-                table.remove(place);
+                table.remove(key);
             }
             assert_eq!((table.open(), table.end() as usize), (0, left));
         }

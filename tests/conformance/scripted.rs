@@ -4,7 +4,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use stdhttpd::{
-    connection::{Connection, Fate as Next, Hint, desk::Desk},
+    connection::{Connection, Next, Readiness, context::Context},
     http::date::HttpDate,
 };
 
@@ -22,10 +22,10 @@ const TURNS_MAX: usize = 100_000;
 /// Rows up to this long are cut at every byte, longer ones at a sample.
 const CUT_EVERYWHERE_BYTES_MAX: usize = 700;
 
-/// A folder, a desk to serve it from, and a buffer to read into.
+/// A folder, a context to serve it from, and a buffer to read into.
 pub struct Stage {
     _ground: Ground,
-    desk: Desk,
+    cx: Context,
     input: Vec<u8>,
 }
 
@@ -41,10 +41,10 @@ impl Stage {
     /// With the default configuration.
     pub fn new() -> Stage {
         let ground = Ground::new(|config| config.site.listing = false);
-        let desk = ground.desk();
+        let cx = ground.context();
         let mut stage = Stage {
-            input: vec![0; desk.input_bytes()],
-            desk,
+            input: vec![0; cx.input_bytes()],
+            cx,
             _ground: ground,
         };
         stage.read_clock();
@@ -57,7 +57,7 @@ impl Stage {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seconds = now.expect("a clock after 1970").as_secs();
         let date = HttpDate::from_unix_seconds(seconds as i64);
-        self.desk.common.set_date(date);
+        self.cx.common.set_date(date);
     }
 
     /// Serves `pieces` one after the other; `expires` says whether the
@@ -68,7 +68,7 @@ impl Stage {
         expires: bool,
     ) -> Outcome {
         let wire = Wire::new(usize::MAX / 2);
-        let mut connection = site::connect(&wire, 1, self.desk.now);
+        let mut connection = site::connect(&wire, 1, self.cx.now);
         let mut ended = false;
         for piece in pieces {
             wire.borrow_mut().arrive(piece);
@@ -78,7 +78,7 @@ impl Stage {
             }
         }
         if expires && !ended {
-            ended = match connection.expire(&mut self.desk) {
+            ended = match connection.expire(&mut self.cx) {
                 Next::Closed(_) => true,
                 _ => self.rest(&mut connection, &wire),
             };
@@ -92,17 +92,17 @@ impl Stage {
 
     /// Advances until nothing more happens by itself: whether it has ended.
     fn rest(&mut self, connection: &mut Connection<Script>, wire: &Rc<RefCell<Wire>>) -> bool {
-        let mut next = Next::Reading;
+        let mut next = Next::Readable;
         for _ in 0..TURNS_MAX {
-            let hint = match next {
-                Next::Turn => Hint::WRITABLE,
+            let readiness = match next {
+                Next::NextTurn => Readiness::WRITABLE,
                 Next::Closed(_) => return true,
-                _ => match wire.borrow_mut().event(next == Next::Writing) {
-                    Some(hint) => hint,
+                _ => match wire.borrow_mut().event(next == Next::Writable) {
+                    Some(readiness) => readiness,
                     None => return false,
                 },
             };
-            next = connection.advance(hint, &mut self.input, &mut self.desk);
+            next = connection.advance(readiness, &mut self.input, &mut self.cx);
         }
         panic!("no rest after {TURNS_MAX} turns");
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use stdhttpd::{
-    connection::{Fate, desk::Desk},
+    connection::{Next, context::Context},
     observe::close_reason::CloseReason,
 };
 
@@ -32,17 +32,17 @@ fn compare(name: &str, how: &str, outcome: &Outcome, expected: &Outcome) {
     assert_eq!(bare(outcome), bare(expected), "{name}, {how}");
 }
 
-fn each(mut check: impl FnMut(&mut Desk, &Stream, &Outcome)) {
+fn each(mut check: impl FnMut(&mut Context, &Stream, &Outcome)) {
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
+    let mut cx = ground.context();
     for stream in streams::all() {
-        let expected = whole(&mut desk, &stream);
+        let expected = whole(&mut cx, &stream);
         // Until its heads are known and their responses remembered.
         for time in 0..if stream.is_long { 1 } else { KNOWN_TIMES } {
-            let again = whole(&mut desk, &stream);
+            let again = whole(&mut cx, &stream);
             compare(stream.name, &format!("time {time}"), &again, &expected);
         }
-        check(&mut desk, &stream, &expected);
+        check(&mut cx, &stream, &expected);
     }
 }
 
@@ -103,9 +103,9 @@ fn the_uncut_runs_are_as_expected() {
 #[test]
 fn only_one_who_waits_is_told_to_continue() {
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
+    let mut cx = ground.context();
     let mut check = |pieces: &[&str], is_told: bool| {
-        let mut run = Run::new(&mut desk, all());
+        let mut run = Run::new(&mut cx, all());
         for piece in pieces {
             run.wire.borrow_mut().arrive(piece.as_bytes());
             run.rest(&mut all);
@@ -135,7 +135,7 @@ fn only_one_who_waits_is_told_to_continue() {
 fn a_refused_head_request_has_no_content() {
     // RFC 9110 section 9.3.2.
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
+    let mut cx = ground.context();
     let chunked = "HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (first, second) in [
         ("HEAD / HTTP/1.1\r\n\r\n", ""),
@@ -145,7 +145,7 @@ fn a_refused_head_request_has_no_content() {
         (&format!("{chunked}zz"), ""),
     ] {
         let pieces = [first, second].map(str::as_bytes);
-        let outcome = run(&mut desk, pieces.into_iter(), &mut all);
+        let outcome = run(&mut cx, pieces.into_iter(), &mut all);
         let text = String::from_utf8_lossy(&outcome.written);
         let end = text.find("\r\n\r\n").map(|at| at + 4);
         assert!(text.starts_with("HTTP/1.1 400"), "{first:?}: {text}");
@@ -155,10 +155,10 @@ fn a_refused_head_request_has_no_content() {
 
 #[test]
 fn cut_at_every_byte() {
-    each(|desk, stream, expected| {
+    each(|cx, stream, expected| {
         for place in places(stream) {
             let (first, second) = stream.bytes.split_at(place);
-            let outcome = run(desk, [first, second].into_iter(), &mut all);
+            let outcome = run(cx, [first, second].into_iter(), &mut all);
             compare(stream.name, &format!("cut at {place}"), &outcome, expected);
         }
     });
@@ -166,23 +166,23 @@ fn cut_at_every_byte() {
 
 #[test]
 fn byte_by_byte() {
-    each(|desk, stream, expected| {
+    each(|cx, stream, expected| {
         let size = if stream.bytes.len() > 100_000 { 701 } else { 1 };
-        let outcome = run(desk, stream.bytes.chunks(size), &mut all);
+        let outcome = run(cx, stream.bytes.chunks(size), &mut all);
         compare(stream.name, "byte by byte", &outcome, expected);
     });
 }
 
 #[test]
 fn written_byte_by_byte() {
-    each(|desk, stream, expected| {
+    each(|cx, stream, expected| {
         let step = if expected.written.len() > 200_000 {
             4_099
         } else {
             1
         };
         let mut one = || step;
-        let outcome = run(desk, std::iter::once(&stream.bytes[..]), &mut one);
+        let outcome = run(cx, std::iter::once(&stream.bytes[..]), &mut one);
         compare(stream.name, "written byte by byte", &outcome, expected);
     });
 }
@@ -191,14 +191,14 @@ fn written_byte_by_byte() {
 fn short_writes_and_stalls() {
     for seed in 0..8 {
         let mut random = Random::new(seed);
-        each(|desk, stream, expected| {
+        each(|cx, stream, expected| {
             let pieces = pieces(&stream.bytes, &mut random);
             let longest = 1 + expected.written.len() as u64 / (1 + random.below(20));
             let mut some = || match random.below(4) {
                 0 => 0,
                 _ => random.below(longest) as usize,
             };
-            let outcome = run(desk, pieces.into_iter(), &mut some);
+            let outcome = run(cx, pieces.into_iter(), &mut some);
             compare(stream.name, &format!("seed {seed}"), &outcome, expected);
         });
     }
@@ -219,20 +219,20 @@ fn pieces<'b>(bytes: &'b [u8], random: &mut Random) -> Vec<&'b [u8]> {
 
 #[test]
 fn a_reset_ends_it_wherever_it_comes() {
-    each(|desk, stream, expected| {
+    each(|cx, stream, expected| {
         for place in places(stream).step_by(7) {
             let mut room = 0;
             let mut little = || {
                 room = (room * 3 + place) % 1_999;
                 room
             };
-            let mut run = Run::new(desk, place);
+            let mut run = Run::new(cx, place);
             run.wire.borrow_mut().arrive(&stream.bytes[..place]);
-            let mut fate = match place % 2 {
+            let mut next = match place % 2 {
                 // In the middle of whatever it is doing.
                 0 => {
-                    let hint = run.wire.borrow().level(false);
-                    run.connection.advance(hint, &mut run.input, run.desk)
+                    let readiness = run.wire.borrow().level(false);
+                    run.connection.advance(readiness, &mut run.input, run.cx)
                 }
                 _ => run.rest(&mut little),
             };
@@ -240,12 +240,12 @@ fn a_reset_ends_it_wherever_it_comes() {
             if place % 3 == 0 {
                 run.wire.borrow_mut().arrive(&stream.bytes[place..]);
             }
-            if !matches!(fate, Fate::Closed(_)) {
+            if !matches!(next, Next::Closed(_)) {
                 let lingers = run.connection.state().name() == "lingering";
                 run.wire.borrow_mut().reset();
-                fate = run.rest(&mut little);
-                let Fate::Closed(reason) = fate else {
-                    panic!("{}, reset at {place}: {fate:?}", stream.name);
+                next = run.rest(&mut little);
+                let Next::Closed(reason) = next else {
+                    panic!("{}, reset at {place}: {next:?}", stream.name);
                 };
                 let kept = if lingers {
                     expected.reason
@@ -257,7 +257,7 @@ fn a_reset_ends_it_wherever_it_comes() {
             let wire = run.wire;
             drop(run.connection);
             assert!(wire.borrow().closed && Rc::strong_count(&wire) == 1);
-            assert!(desk.output.is_empty(), "output left on the desk");
+            assert!(cx.output.is_empty(), "output left in the context");
         }
     });
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use stdhttpd::{
-    connection::{Fate, Hint, state::State},
+    connection::{Next, Readiness, state::State},
     observe::close_reason::CloseReason,
 };
 
@@ -36,9 +36,9 @@ use Event::*;
 #[track_caller]
 fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason)) {
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
-    let mut run = Run::new(&mut desk, room);
-    let mut fate = Fate::Reading;
+    let mut cx = ground.context();
+    let mut run = Run::new(&mut cx, room);
+    let mut next = Next::Readable;
     let mut tenths = 0;
     let forever = [Wait(1_000)];
     for event in events.iter().chain(&forever) {
@@ -50,16 +50,16 @@ fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason))
                 for _ in 0..seconds * 10 {
                     tenths += 1;
                     let now = ground.started + SECOND * tenths / 10;
-                    site::set_clock(run.desk, now);
-                    let deadline = run.connection.state().deadline(&run.desk.timeouts);
-                    if deadline <= run.desk.now {
-                        fate = run.connection.expire(run.desk);
+                    site::set_clock(run.cx, now);
+                    let deadline = run.connection.state().deadline(&run.cx.timeouts);
+                    if deadline <= run.cx.now {
+                        next = run.connection.expire(run.cx);
                     }
-                    if fate == Fate::Turn {
-                        fate = run.settle(fate);
+                    if next == Next::NextTurn {
+                        next = run.settle(next);
                     }
-                    if let Fate::Closed(reason) = fate {
-                        run.settle(fate);
+                    if let Next::Closed(reason) = next {
+                        run.settle(next);
                         let text = String::from_utf8_lossy(&run.written).into_owned();
                         let lines = text.match_indices("HTTP/1.1 ");
                         let read: Vec<&str> = lines.map(|(at, _)| &text[at + 9..at + 12]).collect();
@@ -71,8 +71,8 @@ fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason))
                 continue;
             }
         }
-        if !matches!(fate, Fate::Closed(_)) {
-            fate = run.settle(fate);
+        if !matches!(next, Next::Closed(_)) {
+            next = run.settle(next);
         }
     }
     panic!("still {}: {events:?}", run.connection.state().name());
@@ -192,23 +192,23 @@ fn a_close_that_lingers_ends() {
 fn a_server_that_stops_keeps_what_it_owes() {
     let check_after = |wait: u64, room: usize, text: &str, is_kept: bool| {
         let ground = Ground::new(|_| {});
-        let mut desk = ground.desk();
-        let now = desk.now + Duration::from_millis(wait);
-        let mut run = Run::new(&mut desk, room);
+        let mut cx = ground.context();
+        let now = cx.now + Duration::from_millis(wait);
+        let mut run = Run::new(&mut cx, room);
         run.wire.borrow_mut().arrive(text.as_bytes());
-        let fate = run.settle(Fate::Reading);
-        assert!(!matches!(fate, Fate::Closed(_)), "{text}");
-        run.desk.draining = true;
-        assert_eq!(!run.connection.is_dismissed(now), is_kept, "{text}");
+        let next = run.settle(Next::Readable);
+        assert!(!matches!(next, Next::Closed(_)), "{text}");
+        run.cx.draining = true;
+        assert_eq!(!run.connection.can_drain(now), is_kept, "{text}");
         if let State::Writing(_) = run.connection.state() {
             run.wire.borrow_mut().make_room(ALL);
-            let Fate::Reading = run.settle(Fate::Writing) else {
+            let Next::Readable = run.settle(Next::Writable) else {
                 panic!("{text}: not at rest");
             };
             // The head did not say so: its client may be about to ask again.
             if run.connection.state().name() == "idle" {
                 run.wire.borrow_mut().arrive(GET.as_bytes());
-                run.settle(Fate::Reading);
+                run.settle(Next::Readable);
             }
             assert!(
                 run.wire.borrow().shut,
@@ -234,13 +234,13 @@ fn a_server_that_stops_keeps_what_it_owes() {
     check(ALL, "GET\r\n\r\n", true);
     // So it keeps whole requests that wait for another turn.
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
-    let mut run = Run::new(&mut desk, ALL);
+    let mut cx = ground.context();
+    let mut run = Run::new(&mut cx, ALL);
     run.wire.borrow_mut().arrive(GET.repeat(500).as_bytes());
-    let fate = run
+    let next = run
         .connection
-        .advance(Hint::READABLE, &mut run.input, run.desk);
-    assert_eq!(fate, Fate::Turn);
+        .advance(Readiness::READABLE, &mut run.input, run.cx);
+    assert_eq!(next, Next::NextTurn);
     assert_eq!(run.connection.state().name(), "reading a head");
-    assert!(!run.connection.is_dismissed(run.desk.now));
+    assert!(!run.connection.can_drain(run.cx.now));
 }

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use stdhttpd::{
-    connection::{Connection, Fate, Hint, desk::Desk},
+    connection::{Connection, Next, Readiness, context::Context},
     observe::close_reason::CloseReason,
 };
 
@@ -38,7 +38,7 @@ pub type Appetite<'a> = dyn FnMut() -> usize + 'a;
 pub struct Run<'d> {
     pub connection: Connection<Script>,
     pub wire: Rc<RefCell<Wire>>,
-    pub desk: &'d mut Desk,
+    pub cx: &'d mut Context,
     pub input: Vec<u8>,
     pub written: Vec<u8>,
     watches_writes: bool,
@@ -46,25 +46,25 @@ pub struct Run<'d> {
 
 impl Run<'_> {
     /// A connection just accepted, whose client takes `room` bytes at first.
-    pub fn new(desk: &mut Desk, room: usize) -> Run<'_> {
+    pub fn new(cx: &mut Context, room: usize) -> Run<'_> {
         let wire = Wire::new(room);
         Run {
-            connection: site::connect(&wire, 1, desk.now),
-            input: vec![0; desk.input_bytes()],
+            connection: site::connect(&wire, 1, cx.now),
+            input: vec![0; cx.input_bytes()],
             wire,
-            desk,
+            cx,
             written: Vec::new(),
             watches_writes: false,
         }
     }
 
     /// Serves until nothing more happens, for a client that goes on reading.
-    pub fn rest(&mut self, appetite: &mut Appetite<'_>) -> Fate {
-        let mut fate = Fate::Reading;
+    pub fn rest(&mut self, appetite: &mut Appetite<'_>) -> Next {
+        let mut next = Next::Readable;
         for _ in 0..TURNS_MAX {
-            fate = self.settle(fate);
-            if fate != Fate::Writing {
-                return fate;
+            next = self.settle(next);
+            if next != Next::Writable {
+                return next;
             }
             self.wire.borrow_mut().make_room(appetite());
         }
@@ -72,63 +72,67 @@ impl Run<'_> {
     }
 
     /// Serves until nothing more happens by itself. The last step came to
-    /// `fate`.
-    pub fn settle(&mut self, mut fate: Fate) -> Fate {
+    /// `next`.
+    pub fn settle(&mut self, mut next: Next) -> Next {
         loop {
             self.written.extend(self.wire.borrow_mut().take_written());
-            assert!(self.desk.output.is_empty(), "output left on the desk");
-            let hint = match fate {
-                Fate::Closed(_) => return fate,
-                Fate::Turn | Fate::Starved => Some(Hint::WRITABLE),
+            assert!(self.cx.output.is_empty(), "output left in the context");
+            let readiness = match next {
+                Next::Closed(_) => return next,
+                Next::NextTurn | Next::Descriptor => Some(Readiness::WRITABLE),
                 // The poll is asked anew, and says what holds.
-                Fate::Writing if !self.watches_writes => {
+                Next::Writable if !self.watches_writes => {
                     self.watches_writes = true;
                     Some(self.wire.borrow().level(true))
                 }
-                Fate::Writing | Fate::Reading => self.wire.borrow_mut().event(self.watches_writes),
+                Next::Writable | Next::Readable => {
+                    self.wire.borrow_mut().event(self.watches_writes)
+                }
             };
             let wire = self.wire.borrow();
-            match (hint, fate) {
-                (None, Fate::Reading) => assert!(wire.wakes_reader(), "input forgotten"),
-                (None, Fate::Writing) => assert!(wire.wakes_writer(), "room forgotten"),
+            match (readiness, next) {
+                (None, Next::Readable) => assert!(wire.wakes_reader(), "input forgotten"),
+                (None, Next::Writable) => assert!(wire.wakes_writer(), "room forgotten"),
                 _ => {}
             }
             drop(wire);
-            let Some(hint) = hint else { return fate };
+            let Some(readiness) = readiness else {
+                return next;
+            };
             // Every turn has a piece of a folder for somebody.
-            self.desk.folder_pieces = 1;
-            fate = self.connection.advance(hint, &mut self.input, self.desk);
+            self.cx.listing_pieces = 1;
+            next = self.connection.advance(readiness, &mut self.input, self.cx);
         }
     }
 }
 
 /// Runs `pieces` of a stream through a connection of its own.
 pub fn run<'p>(
-    desk: &mut Desk,
+    cx: &mut Context,
     pieces: impl Iterator<Item = &'p [u8]>,
     appetite: &mut Appetite<'_>,
 ) -> Outcome {
-    let mut run = Run::new(desk, appetite());
-    let mut fate = Fate::Reading;
+    let mut run = Run::new(cx, appetite());
+    let mut next = Next::Readable;
     for piece in pieces {
         run.wire.borrow_mut().arrive(piece);
-        fate = run.rest(appetite);
-        if matches!(fate, Fate::Closed(_)) {
+        next = run.rest(appetite);
+        if matches!(next, Next::Closed(_)) {
             break;
         }
     }
     let mut waited_in = None;
-    if !matches!(fate, Fate::Closed(_)) {
+    if !matches!(next, Next::Closed(_)) {
         let state = run.connection.state().name();
         waited_in = (state != "lingering").then_some(state);
         run.wire.borrow_mut().end();
-        fate = run.rest(appetite);
+        next = run.rest(appetite);
     }
-    let Fate::Closed(reason) = fate else {
-        panic!("still open after the client's end: {fate:?}");
+    let Next::Closed(reason) = next else {
+        panic!("still open after the client's end: {next:?}");
     };
     let requests = run.connection.identity().requests;
-    run.connection.closed(reason, run.desk);
+    run.connection.closed(reason, run.cx);
     drop(run.connection);
     assert!(run.wire.borrow().closed, "the transport leaked");
     Outcome {
@@ -145,6 +149,6 @@ pub fn all() -> usize {
 }
 
 /// The uncut run.
-pub fn whole(desk: &mut Desk, stream: &Stream) -> Outcome {
-    run(desk, std::iter::once(&stream.bytes[..]), &mut all)
+pub fn whole(cx: &mut Context, stream: &Stream) -> Outcome {
+    run(cx, std::iter::once(&stream.bytes[..]), &mut all)
 }

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use stdhttpd::connection::{Hint, transport::Transport};
+use stdhttpd::connection::{Readiness, transport::Transport};
 
 /// The wire between a scripted client and a connection, as seen from the test.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ impl Wire {
     }
 
     /// What the poll would say now, if it would say anything.
-    pub fn event(&mut self, watches_writes: bool) -> Option<Hint> {
+    pub fn event(&mut self, watches_writes: bool) -> Option<Readiness> {
         let is_event = self.read_edge || (self.write_edge && watches_writes);
         self.read_edge = false;
         self.write_edge = false;
@@ -131,8 +131,8 @@ impl Wire {
     }
 
     /// What holds now, edge or no edge: what asking the poll anew says.
-    pub fn level(&self, watches_writes: bool) -> Hint {
-        Hint {
+    pub fn level(&self, watches_writes: bool) -> Readiness {
+        Readiness {
             readable: self.has_input(),
             writable: self.reset || (watches_writes && self.room > 0),
             read_closed: self.ended || self.reset,

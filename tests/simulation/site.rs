@@ -1,4 +1,4 @@
-//! The folder that the scripted clients ask, and a desk to serve it from.
+//! The folder that the scripted clients ask, and a context to serve it from.
 
 use std::{
     sync::Arc,
@@ -9,7 +9,7 @@ use stdhttpd::{
     config::Config,
     connection::{
         Connection, Identity,
-        desk::{Clock, Desk},
+        context::{Clock, Context},
     },
     files::Site,
     http::date::HttpDate,
@@ -80,15 +80,15 @@ impl Ground {
         }
     }
 
-    /// A desk whose clock stands still.
-    pub fn desk(&self) -> Desk {
+    /// A context whose clock stands still.
+    pub fn context(&self) -> Context {
         let counters = Arc::new(Counters::new(true));
         let view = self.site.view();
-        let mut desk = Desk::new(&self.config, 0, view, counters, None, self.started);
-        desk.common
+        let mut cx = Context::new(&self.config, 0, view, counters, None, self.started);
+        cx.common
             .set_date(HttpDate::from_unix_seconds(1_800_000_000));
-        set_clock(&mut desk, self.started);
-        desk
+        set_clock(&mut cx, self.started);
+        cx
     }
 
     /// Open descriptors of files beneath the root, beside the one of each file
@@ -108,12 +108,12 @@ impl Ground {
     }
 }
 
-/// Sets the clock of a desk, which begins a turn.
-pub fn set_clock(desk: &mut Desk, now: Instant) {
-    desk.clock = Clock::Stepped(now);
-    desk.renew_turn();
-    desk.view.begin_turn(desk.turn);
-    desk.folder_pieces = 1;
+/// Sets the clock of a context, which begins a turn.
+pub fn set_clock(cx: &mut Context, now: Instant) {
+    cx.clock = Clock::Stepped(now);
+    cx.refresh_clock();
+    cx.view.begin_turn(cx.turn);
+    cx.listing_pieces = 1;
 }
 
 /// A connection over a wire, accepted now.

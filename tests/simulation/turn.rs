@@ -8,29 +8,29 @@ use std::{
 };
 
 use stdhttpd::{
-    connection::{Fate, Hint, Identity, desk::Clock},
+    connection::{Identity, Next, Readiness, context::Clock},
     observe::close_reason::CloseReason,
-    server::scheduler::{Accepted, SILENCE_MAX, Scheduler},
+    server::scheduler::{Accepted, SILENT_TIME_MAX, Scheduler},
 };
 
 use crate::{
     run::Run,
     script::{Script, Wire},
     site::{self, Ground},
-    world::outside::Outside,
+    world::driver::ScriptedDriver,
 };
 
 /// Responses that one turn brings to a client which has asked `count` times at
 /// once.
 fn responses_of_a_turn(request: &str, count: usize) -> usize {
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
-    let mut run = Run::new(&mut desk, 1 << 30);
+    let mut cx = ground.context();
+    let mut run = Run::new(&mut cx, 1 << 30);
     let requests = request.repeat(count);
     run.wire.borrow_mut().arrive(requests.as_bytes());
     let connection = &mut run.connection;
-    let fate = connection.advance(Hint::READABLE, &mut run.input, run.desk);
-    assert_eq!(fate, Fate::Turn, "{request}");
+    let next = connection.advance(Readiness::READABLE, &mut run.input, run.cx);
+    assert_eq!(next, Next::NextTurn, "{request}");
     let written = run.wire.borrow_mut().take_written();
     let text = String::from_utf8_lossy(&written).into_owned();
     text.matches("HTTP/1.1 20").count()
@@ -63,14 +63,14 @@ const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
 /// A worker, and connections on which much is asked.
 struct Crowd {
     _ground: Ground,
-    scheduler: Scheduler<Script, Outside>,
+    scheduler: Scheduler<Script, ScriptedDriver>,
     wires: Vec<Rc<RefCell<Wire>>>,
 }
 
 impl Crowd {
     fn new(count: usize, requests: usize, clock: Option<Clock>) -> Crowd {
         let ground = Ground::new(|_| {});
-        let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
+        let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
         let mut wires = Vec::new();
         for token in 0..count {
             let wire = Wire::new(1 << 30);
@@ -78,15 +78,15 @@ impl Crowd {
             let accepted = Accepted {
                 stream: Script::new(&wire),
                 token,
-                identity: Identity::new(token as u64, None, scheduler.desk.now, Duration::ZERO),
+                identity: Identity::new(token as u64, None, scheduler.cx.now, Duration::ZERO),
             };
-            assert!(scheduler.outside.hand_over(accepted, &wire));
+            assert!(scheduler.driver.hand_over(accepted, &wire));
             wires.push(wire);
         }
         scheduler.take_arrivals();
         scheduler.finish_turn();
         if let Some(clock) = clock {
-            scheduler.desk.clock = clock;
+            scheduler.cx.clock = clock;
         }
         let mut crowd = Crowd {
             _ground: ground,
@@ -116,8 +116,8 @@ impl Crowd {
 #[test]
 fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
     let mut crowd = Crowd::new(3, 400, None);
-    crowd.scheduler.desk.begin_turn();
-    crowd.scheduler.take_event(1, Hint::READABLE);
+    crowd.scheduler.cx.begin_turn();
+    crowd.scheduler.take_event(1, Readiness::READABLE);
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses(), [128; 3]);
 }
@@ -128,7 +128,7 @@ fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
     let mut crowd = Crowd::new(CROWD, 400, Some(Clock::System));
     let mut served = Vec::new();
     while served.len() < CROWD {
-        crowd.scheduler.desk.begin_turn();
+        crowd.scheduler.cx.begin_turn();
         crowd.scheduler.finish_turn();
         let responses = crowd.responses();
         let before = served.len();
@@ -144,20 +144,20 @@ fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
 #[test]
 fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
     let mut crowd = Crowd::new(20, 100, None);
-    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[3..], [100; 17]);
-    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.cx.begin_turn();
     for (token, wire) in crowd.wires.iter().enumerate() {
         wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());
-        crowd.scheduler.take_event(token, Hint::READABLE);
+        crowd.scheduler.take_event(token, Readiness::READABLE);
     }
     // 99 beyond one each, and the one that goes beyond 256.
     let responses = crowd.responses();
     assert_eq!(responses[..3], [100; 3]);
     assert_eq!(responses[3..], [0; 17]);
     crowd.scheduler.finish_turn();
-    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[3..], [100; 17]);
 }
@@ -167,7 +167,7 @@ fn what_one_was_given_is_not_counted_for_another() {
     let mut crowd = Crowd::new(6, 1, None);
     let ask = |crowd: &mut Crowd, token: usize, requests: &str| {
         crowd.wires[token].borrow_mut().arrive(requests.as_bytes());
-        crowd.scheduler.take_event(token, Hint::READABLE);
+        crowd.scheduler.take_event(token, Readiness::READABLE);
         crowd.responses()[token]
     };
     let download = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -177,7 +177,7 @@ fn what_one_was_given_is_not_counted_for_another() {
         assert_eq!(ask(&mut crowd, token, download), 0);
     }
     crowd.scheduler.finish_turn();
-    crowd.scheduler.desk.begin_turn();
+    crowd.scheduler.cx.begin_turn();
     assert_eq!(ask(&mut crowd, 0, &HEAD.repeat(128)), 128);
     for token in readers {
         assert_eq!(ask(&mut crowd, token, HEAD), 0);
@@ -193,21 +193,21 @@ fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
         for wire in &crowd.wires {
             wire.borrow_mut().read_time = Duration::from_millis(1);
         }
-        crowd.scheduler.desk.timeouts.keep_alive = Duration::ZERO;
+        crowd.scheduler.cx.timeouts.keep_alive = Duration::ZERO;
         if stops {
             crowd.scheduler.drain();
         }
         // Until the next sweep.
-        std::thread::sleep(crowd.scheduler.patience().expect("a sweep"));
-        crowd.scheduler.desk.clock = Clock::System;
+        std::thread::sleep(crowd.scheduler.poll_timeout().expect("a sweep"));
+        crowd.scheduler.cx.clock = Clock::System;
         let mut before = 0;
         while before < COUNT {
-            crowd.scheduler.desk.begin_turn();
+            crowd.scheduler.cx.begin_turn();
             crowd.scheduler.finish_turn();
             let is_let_go = |wire: &&Rc<RefCell<Wire>>| wire.borrow().shut || wire.borrow().closed;
             let after = crowd.wires.iter().filter(is_let_go).count();
             assert!((before + 1..before + COUNT).contains(&after), "{after}");
-            let goes_on = crowd.scheduler.patience() == Some(Duration::ZERO);
+            let goes_on = crowd.scheduler.poll_timeout() == Some(Duration::ZERO);
             assert!(goes_on || after == COUNT, "{after}");
             before = after;
         }
@@ -218,8 +218,8 @@ fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
 fn who_has_asked_makes_room_with_the_answer() {
     let check = |requests_before: usize| {
         let mut crowd = Crowd::new(2, requests_before, None);
-        let later = crowd.scheduler.desk.now + SILENCE_MAX;
-        site::set_clock(&mut crowd.scheduler.desk, later);
+        let later = crowd.scheduler.cx.now + SILENT_TIME_MAX;
+        site::set_clock(&mut crowd.scheduler.cx, later);
         crowd.scheduler.finish_turn();
         crowd.wires[0]
             .borrow_mut()
@@ -245,19 +245,19 @@ fn who_has_asked_makes_room_with_the_answer() {
 #[test]
 fn no_listing_is_finished_for_a_client_that_is_gone() {
     let ground = Ground::new(|_| {});
-    let mut desk = ground.desk();
-    let mut run = Run::new(&mut desk, usize::MAX / 2);
+    let mut cx = ground.context();
+    let mut run = Run::new(&mut cx, usize::MAX / 2);
     let ask = "GET /many/ HTTP/1.1\r\nHost: h\r\n\r\n";
     run.wire.borrow_mut().arrive(ask.as_bytes());
-    let step = |run: &mut Run, hint| {
-        run.desk.folder_pieces = 1;
-        run.connection.advance(hint, &mut run.input, run.desk)
+    let step = |run: &mut Run, readiness| {
+        run.cx.listing_pieces = 1;
+        run.connection.advance(readiness, &mut run.input, run.cx)
     };
-    assert_eq!(step(&mut run, Hint::READABLE), Fate::Turn);
-    assert_eq!(run.connection.state().name(), "reading a folder");
+    assert_eq!(step(&mut run, Readiness::READABLE), Next::NextTurn);
+    assert_eq!(run.connection.state().name(), "reading a directory");
     run.wire.borrow_mut().reset();
-    let hint = run.wire.borrow().level(false);
-    assert_eq!(step(&mut run, hint), Fate::Closed(CloseReason::Reset));
+    let readiness = run.wire.borrow().level(false);
+    assert_eq!(step(&mut run, readiness), Next::Closed(CloseReason::Reset));
     assert_eq!(run.connection.identity().requests, 0, "it was not answered");
 }
 
@@ -275,23 +275,23 @@ fn a_worker_does_not_sleep_before_it_has_looked_at_all_files_kept_open() {
     while written.elapsed() < Duration::from_millis(100) {
         std::thread::yield_now();
     }
-    let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
+    let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
     let wire = Wire::new(1 << 30);
     wire.borrow_mut().arrive(heads.as_bytes());
     let accepted = Accepted {
         stream: Script::new(&wire),
         token: 1,
-        identity: Identity::new(1, None, scheduler.desk.now, Duration::ZERO),
+        identity: Identity::new(1, None, scheduler.cx.now, Duration::ZERO),
     };
-    assert!(scheduler.outside.hand_over(accepted, &wire));
+    assert!(scheduler.driver.hand_over(accepted, &wire));
     scheduler.take_arrivals();
     scheduler.finish_turn();
-    scheduler.desk.clock = Clock::Stepped(ground.started + Duration::from_secs(20));
-    let mut patience_after_turn = || {
-        scheduler.desk.begin_turn();
+    scheduler.cx.clock = Clock::Stepped(ground.started + Duration::from_secs(20));
+    let mut timeout_after_turn = || {
+        scheduler.cx.begin_turn();
         scheduler.finish_turn();
-        scheduler.patience().expect("one is open")
+        scheduler.poll_timeout().expect("one is open")
     };
-    assert!(patience_after_turn().is_zero());
-    assert!(!patience_after_turn().is_zero());
+    assert!(timeout_after_turn().is_zero());
+    assert!(!timeout_after_turn().is_zero());
 }

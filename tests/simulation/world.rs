@@ -5,11 +5,11 @@
 //! `STDHTTPD_SIMULATION_SEED` replays one seed.
 
 mod client;
-mod dismissed;
+mod drained;
+pub mod driver;
 mod idle_order;
 mod look;
 mod newcomer;
-pub mod outside;
 mod play;
 
 use std::{
@@ -56,9 +56,9 @@ fn lands() -> Vec<Land> {
     ];
     let land = |change| {
         let ground = Ground::new(change);
-        let mut desk = ground.desk();
+        let mut cx = ground.context();
         let of = |stream: Stream| {
-            let outcome = Rc::new(run::whole(&mut desk, &stream));
+            let outcome = Rc::new(run::whole(&mut cx, &stream));
             (Rc::new(stream), outcome)
         };
         let catalogue = streams::all().into_iter().map(of).collect();

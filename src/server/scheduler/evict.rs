@@ -3,23 +3,23 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Outside, Scheduler};
+use super::{Driver, Scheduler};
 use crate::{
-    connection::{Hint, transport::Transport},
+    connection::{Readiness, transport::Transport},
     observe::close_reason::CloseReason,
-    server::table::Place,
+    server::table::Key,
 };
 
 /// How long a client that has not said a word keeps its connection when another
 /// waits for one: as long as the kernel keeps it back by itself.
-pub const SILENCE_MAX: Duration = Duration::from_secs(1);
+pub const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
 
-impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
+impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// The connection that is idle for the longest, and since when.
-    pub fn longest_idle(&self) -> Option<(Instant, Place)> {
-        let place = self.table.longest_idle()?;
-        let state = self.table.get(place)?.connection.state();
-        Some((state.idle_since()?, place))
+    pub fn longest_idle(&self) -> Option<(Instant, Key)> {
+        let key = self.table.longest_idle()?;
+        let state = self.table.get(key)?.connection.state();
+        Some((state.idle_since()?, key))
     }
 
     /// Since when the client is silent that would make room where none is idle
@@ -29,7 +29,7 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     }
 
     /// Since when the one is idle or silent that would make room for another.
-    pub fn longest_unused_since(&self) -> Option<Instant> {
+    pub fn eviction_candidate_since(&self) -> Option<Instant> {
         let idle = self.longest_idle().map(|(since, _)| since);
         idle.into_iter().chain(self.silent_since).min()
     }
@@ -47,11 +47,11 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
             false => None,
         };
         let evicted = silent.filter(|&(since, _)| is_before_idle(since)).or(idle);
-        if let Some((_, place)) = evicted {
-            self.make_leave(place);
+        if let Some((_, key)) = evicted {
+            self.evict_at(key);
         }
         if may_be_silent {
-            self.look_for_silent();
+            self.update_silent_since();
         }
         evicted.is_some()
     }
@@ -59,17 +59,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// Ends a connection at once, or if a request of it has arrived, in part or
     /// whole, with the response to that: a close over it would be a reset, and it
     /// would be lost.
-    fn make_leave(&mut self, place: Place) {
-        let Some(slot) = self.table.get_mut(place) else {
+    fn evict_at(&mut self, key: Key) {
+        let Some(slot) = self.table.get_mut(key) else {
             return;
         };
-        slot.connection.evict();
+        slot.connection.mark_evicted();
         slot.is_queued = false;
-        self.desk.renew_turn();
-        self.step(place, Hint::READABLE);
-        let slot = self.table.get(place);
+        self.cx.refresh_clock();
+        self.step(key, Readiness::READABLE);
+        let slot = self.table.get(key);
         if slot.is_some_and(|slot| slot.connection.is_unused()) {
-            self.close(place, CloseReason::Evicted);
+            self.close(key, CloseReason::Evicted);
         }
     }
 
@@ -77,13 +77,13 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// requests, but for `kept` and those that are younger than `age_min`.
     pub fn keep_youngest(&mut self, kept: usize, age_min: Duration) {
         while self.table.open() > kept {
-            let accepted = |place| {
-                let slot = self.table.get(place)?;
-                Some((slot.connection.identity().accepted, place))
+            let accepted = |key| {
+                let slot = self.table.get(key)?;
+                Some((slot.connection.identity().accepted, key))
             };
             match (0..self.table.end()).filter_map(accepted).min() {
                 Some((since, oldest))
-                    if self.desk.now.saturating_duration_since(since) >= age_min =>
+                    if self.cx.now.saturating_duration_since(since) >= age_min =>
                 {
                     self.close(oldest, CloseReason::Evicted);
                 }
@@ -94,17 +94,17 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
 
     /// Of the clients that have been silent for long enough, the one that has
     /// for the longest.
-    fn longest_silent(&self) -> Option<(Instant, Place)> {
-        let silent = |place| {
-            let since = self.table.get(place)?.connection.silent_since()?;
-            let silence = self.desk.now.saturating_duration_since(since);
-            (silence >= SILENCE_MAX).then_some((since, place))
+    fn longest_silent(&self) -> Option<(Instant, Key)> {
+        let silent = |key| {
+            let since = self.table.get(key)?.connection.silent_since()?;
+            let silence = self.cx.now.saturating_duration_since(since);
+            (silence >= SILENT_TIME_MAX).then_some((since, key))
         };
         (0..self.table.end()).filter_map(silent).min()
     }
 
     /// Looks whether somebody has been silent for long enough.
-    pub(super) fn look_for_silent(&mut self) {
+    pub(super) fn update_silent_since(&mut self) {
         self.silent_since = match self.table.open() > self.table.idle() {
             true => self.longest_silent().map(|(since, _)| since),
             false => None,
@@ -114,42 +114,42 @@ impl<T: Transport, O: Outside<T>> Scheduler<T, O> {
     /// A request waits for a descriptor: files kept open give theirs up, or
     /// else, when the turn ends, an idle connection. What waits is tried again
     /// with the next sweep, by when it has an effect.
-    pub(super) fn starve(&mut self) {
-        self.outside.tell_exhausted();
-        if self.desk.view.close_kept_files() == 0 {
-            self.starving += 1;
+    pub(super) fn note_starved(&mut self) {
+        self.driver.warn_exhausted();
+        if self.cx.view.close_kept_files() == 0 {
+            self.starved_requests += 1;
         }
     }
 
     /// Makes room for those who starved in this turn: by connections of another
     /// worker if this one has none.
-    pub(super) fn relieve(&mut self) {
-        for _ in 0..std::mem::take(&mut self.starving) {
+    pub(super) fn evict_for_starved(&mut self) {
+        for _ in 0..std::mem::take(&mut self.starved_requests) {
             if !self.evict() {
-                return self.outside.starve();
+                return self.driver.request_descriptor();
             }
         }
     }
 
     /// Ends a connection whose time is up. It has a turn first: what it was waited
     /// for may be there, and untold yet, where the worker itself was kept waiting.
-    pub(super) fn expire(&mut self, place: Place) {
-        if let Some(slot) = self.table.get_mut(place)
+    pub(super) fn expire(&mut self, key: Key) {
+        if let Some(slot) = self.table.get_mut(key)
             && !slot.is_starved
         {
-            let hint = match std::mem::take(&mut slot.is_queued) {
-                true => Hint::WRITABLE,
-                false => Hint::READABLE,
+            let readiness = match std::mem::take(&mut slot.is_queued) {
+                true => Readiness::WRITABLE,
+                false => Readiness::READABLE,
             };
-            self.desk.renew_turn();
-            self.step(place, hint);
+            self.cx.refresh_clock();
+            self.step(key, readiness);
         }
-        let Some(slot) = self.table.get_mut(place) else {
+        let Some(slot) = self.table.get_mut(key) else {
             return;
         };
         let state = slot.connection.state();
-        if state.deadline(&self.desk.timeouts) <= self.desk.now {
-            self.act(place, |connection, _, desk| connection.expire(desk));
+        if state.deadline(&self.cx.timeouts) <= self.cx.now {
+            self.act(key, |connection, _, cx| connection.expire(cx));
         }
     }
 }

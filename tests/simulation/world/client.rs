@@ -3,9 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use stdhttpd::{
-    connection::{Connection, desk::Desk, state::State},
+    connection::{Connection, context::Context, state::State},
     observe::close_reason::CloseReason,
-    server::table::{Slot, Watched},
+    server::table::{Interest, Slot},
 };
 
 use crate::{
@@ -151,14 +151,14 @@ impl Client {
     }
 
     /// Its time may be up: from here on it is answered 408 or 503, or nothing.
-    pub fn may_expire(&mut self, connection: &Connection<Script>, desk: &Desk) {
+    pub fn may_expire(&mut self, connection: &Connection<Script>, cx: &Context) {
         let state = connection.state();
-        if state.deadline(&desk.timeouts) > desk.now {
+        if state.deadline(&cx.timeouts) > cx.now {
             return;
         }
         self.is_disturbed |= match state {
             State::ReadingHead(reading) => !reading.input.is_empty(),
-            State::DiscardingBody(_) | State::ReadingFolder(_) => true,
+            State::DiscardingBody(_) | State::ReadingDirectory(_) => true,
             _ => false,
         };
     }
@@ -171,41 +171,41 @@ impl Client {
     }
 
     /// Checks what must hold of a connection at rest.
-    pub fn check(&mut self, slot: &Slot<Connection<Script>>, desk: &Desk) {
+    pub fn check(&mut self, slot: &Slot<Connection<Script>>, cx: &Context) {
         let name = self.name();
         let wire = self.wire.borrow();
         let connection = &slot.connection;
         let state = connection.state();
         let is_first = matches!(state, State::ReadingHead(reading) if reading.input.is_empty());
         let is_to_come = is_first && slot.is_queued;
-        let is_watched = slot.watched >= Watched::Reads;
+        let is_watched = slot.interest >= Interest::Readable;
         assert!(is_watched || is_to_come, "{name}: unwatched");
         match state {
             _ if slot.is_queued => {}
             State::Writing(writing) => {
-                let asks = slot.watched == Watched::ReadsAndWrites;
+                let asks = slot.interest == Interest::ReadableAndWritable;
                 assert!(asks, "{name}: room unasked for");
                 assert!(wire.wakes_writer(), "{name}: room forgotten");
                 assert!(!writing.output.is_empty(), "{name}: nothing to write");
             }
-            State::ReadingHead(reading) if reading.unjudged => {
+            State::ReadingHead(reading) if reading.deferred => {
                 assert!(slot.is_starved, "{name}: a request forgotten");
             }
-            State::ReadingFolder(_) => panic!("{name}: a folder forgotten"),
+            State::ReadingDirectory(_) => panic!("{name}: a folder forgotten"),
             _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
         }
         let is_shut = matches!(state, State::Lingering(_));
         assert_eq!(wire.shut, is_shut, "{name}: half open");
-        let deadline = state.deadline(&desk.timeouts);
+        let deadline = state.deadline(&cx.timeouts);
         let longest = match state {
-            State::ReadingHead(_) => desk.timeouts.header,
-            State::ReadingFolder(_) => desk.timeouts.write,
-            State::DiscardingBody(_) => desk.timeouts.body,
-            State::Writing(_) => desk.timeouts.write,
-            State::Idle { .. } => desk.timeouts.keep_alive,
-            State::Lingering(_) => desk.timeouts.linger,
+            State::ReadingHead(_) => cx.timeouts.header,
+            State::ReadingDirectory(_) => cx.timeouts.write,
+            State::DiscardingBody(_) => cx.timeouts.body,
+            State::Writing(_) => cx.timeouts.write,
+            State::Idle { .. } => cx.timeouts.keep_alive,
+            State::Lingering(_) => cx.timeouts.linger,
         };
-        assert!(deadline <= desk.now + longest, "{name}: deadline too far");
+        assert!(deadline <= cx.now + longest, "{name}: deadline too far");
         let now = Standing {
             state: state.name(),
             requests: connection.identity().requests,

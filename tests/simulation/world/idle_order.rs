@@ -10,7 +10,7 @@ use stdhttpd::{
     server::table::Table,
 };
 
-use super::outside::End;
+use super::driver::End;
 use crate::script::Script;
 
 /// The idle connections when the world last looked, the longest idle first.
@@ -33,9 +33,9 @@ impl IdleOrder {
     /// are idle still in their order, and has put who fell idle behind them.
     pub fn check(&mut self, table: &Table<Connection<Script>>, ends: &[End]) {
         let now: Vec<Idle> = table
-            .idle_places()
+            .idle_keys()
             .take(table.open() + 1)
-            .map(|place| idle(table, place))
+            .map(|key| idle(table, key))
             .collect();
         assert_eq!(now.len(), table.idle(), "the idle are counted");
         let mut before = self.0.iter();
@@ -44,7 +44,7 @@ impl IdleOrder {
             .take_while(|idle| before.any(|other| other == *idle))
             .count();
         for fallen in &now[still..] {
-            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its place");
+            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its key");
         }
         assert!(
             now.is_sorted_by_key(|idle| idle.since),
@@ -69,8 +69,8 @@ impl IdleOrder {
     }
 }
 
-fn idle(table: &Table<Connection<Script>>, place: u32) -> Idle {
-    let connection = &table.get(place).expect("an idle connection").connection;
+fn idle(table: &Table<Connection<Script>>, key: u32) -> Idle {
+    let connection = &table.get(key).expect("an idle connection").connection;
     match connection.state() {
         State::Idle { since } => Idle {
             id: connection.identity().id,

@@ -6,7 +6,7 @@ use stdhttpd::{
     connection::state::State, observe::close_reason::CloseReason, server::scheduler::SWEEP_INTERVAL,
 };
 
-use super::{outside::End, play::World};
+use super::{driver::End, play::World};
 
 /// How long a client that asks steadily may be idle when the server stops.
 const IDLE_MAX: Duration = Duration::from_millis(100);
@@ -15,9 +15,9 @@ impl World<'_> {
     /// What must hold after everything that happens: the ends are such as were
     /// to be expected, and the idle stand in their order.
     pub(super) fn look(&mut self) {
-        let desk = &self.scheduler.desk;
-        assert!(desk.output.is_empty(), "output left on the desk");
-        let ends = std::mem::take(&mut self.scheduler.outside.ends);
+        let cx = &self.scheduler.cx;
+        assert!(cx.output.is_empty(), "output left in the context");
+        let ends = std::mem::take(&mut self.scheduler.driver.ends);
         self.idle_order.check(self.scheduler.table(), &ends);
         for end in &ends {
             self.bury(end);
@@ -26,10 +26,10 @@ impl World<'_> {
 
     fn bury(&mut self, end: &End) {
         let token = self.tokens.remove(&end.id).expect("an end of its own");
-        self.scheduler.outside.forget(token);
+        self.scheduler.driver.forget(token);
         let mut client = self.clients[token].take().expect("a client");
-        let shutdown = self.scheduler.desk.timeouts.shutdown;
-        let now = self.scheduler.desk.now;
+        let shutdown = self.scheduler.cx.timeouts.shutdown;
+        let now = self.scheduler.cx.now;
         if self.no_descriptors.is_some() {
             client.may_be_refused();
         }
@@ -54,8 +54,8 @@ impl World<'_> {
             assert_eq!(table.find(token), None, "a connection without a client");
             return;
         };
-        let Some(slot) = table.find(token).and_then(|place| table.get(place)) else {
-            let inbox = &self.scheduler.outside.inbox;
+        let Some(slot) = table.find(token).and_then(|key| table.get(key)) else {
+            let inbox = &self.scheduler.driver.inbox;
             let waits = inbox.iter().any(|accepted| accepted.token == token);
             assert!(waits, "{}: a connection lost", client.name());
             return;
@@ -71,7 +71,7 @@ impl World<'_> {
             }
             client.read();
         }
-        client.check(slot, &self.scheduler.desk);
+        client.check(slot, &self.scheduler.cx);
     }
 
     /// What must hold of all of them after a look at the deadlines.
@@ -81,17 +81,17 @@ impl World<'_> {
             self.look_at(token);
         }
         let table = self.scheduler.table();
-        let desk = &self.scheduler.desk;
+        let cx = &self.scheduler.cx;
         let mut ready = vec![false; table.end() as usize];
-        for place in self.scheduler.ready() {
+        for key in self.scheduler.ready() {
             // Its table may be gone since, and with it the place.
-            if let Some(is_ready) = ready.get_mut(place as usize) {
+            if let Some(is_ready) = ready.get_mut(key as usize) {
                 *is_ready = true;
             }
         }
         let mut open = 0;
-        for place in 0..table.end() {
-            let Some(slot) = table.get(place) else {
+        for key in 0..table.end() {
+            let Some(slot) = table.get(key) else {
                 continue;
             };
             open += 1;
@@ -100,33 +100,30 @@ impl World<'_> {
             starved += u64::from(slot.is_starved);
             let is_retried = slot.is_queued || self.drained_at.is_some();
             assert!(is_retried || !slot.is_starved, "starved and forgotten");
-            assert!(
-                !slot.is_queued || ready[place as usize],
-                "queued for nothing"
-            );
-            let deadline = state.deadline(&desk.timeouts).max(
+            assert!(!slot.is_queued || ready[key as usize], "queued for nothing");
+            let deadline = state.deadline(&cx.timeouts).max(
                 // Which has made them shorter.
-                self.drained_at.unwrap_or(desk.now - SWEEP_INTERVAL * 2),
+                self.drained_at.unwrap_or(cx.now - SWEEP_INTERVAL * 2),
             );
-            let is_late = deadline + SWEEP_INTERVAL <= desk.now;
+            let is_late = deadline + SWEEP_INTERVAL <= cx.now;
             assert!(!is_late, "{} beyond its deadline", state.name());
         }
-        let waiting = self.scheduler.outside.inbox.len();
+        let waiting = self.scheduler.driver.inbox.len();
         assert_eq!(table.open(), open, "the open are counted");
         assert_eq!(table.idle(), idle, "the idle are all known");
         assert_eq!(self.tokens.len(), open + waiting, "as many as are alive");
-        let is_told = self.scheduler.outside.wakes_for_inbox();
+        let is_told = self.scheduler.driver.wakes_for_inbox();
         assert!(is_told, "nobody looks into the inbox");
-        match self.scheduler.patience() {
-            Some(patience) => assert!(patience <= SWEEP_INTERVAL, "sleeps for {patience:?}"),
+        match self.scheduler.poll_timeout() {
+            Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "sleeps for {timeout:?}"),
             None => assert_eq!(open, 0, "sleeps for ever"),
         }
         if let Some(drained_at) = self.drained_at {
-            let stops_at = drained_at + desk.timeouts.shutdown + SWEEP_INTERVAL;
-            assert!(open == 0 || desk.now < stops_at, "still not stopped");
+            let stops_at = drained_at + cx.timeouts.shutdown + SWEEP_INTERVAL;
+            assert!(open == 0 || cx.now < stops_at, "still not stopped");
             let longest = self.scheduler.longest_idle().map(|(since, _)| since);
             let is_let_go = longest
-                .is_none_or(|since| desk.now < since.max(drained_at) + IDLE_MAX + SWEEP_INTERVAL);
+                .is_none_or(|since| cx.now < since.max(drained_at) + IDLE_MAX + SWEEP_INTERVAL);
             assert!(is_let_go, "idle, and not let go");
         }
         self.sum.starved += starved;

@@ -4,11 +4,11 @@ use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
     config::Config,
-    connection::{DRAIN_IDLE_MAX, Hint, Identity, desk::Clock},
+    connection::{DRAIN_IDLE_TIME_MAX, Identity, Readiness, context::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
-use super::outside::Outside;
+use super::driver::ScriptedDriver;
 use crate::{
     script::{Script, Wire},
     site::Ground,
@@ -17,14 +17,14 @@ use crate::{
 /// A worker and the site it serves.
 struct Stage {
     ground: Ground,
-    scheduler: Scheduler<Script, Outside>,
+    scheduler: Scheduler<Script, ScriptedDriver>,
 }
 
 impl Stage {
     fn new() -> Stage {
         let ground = Ground::new(|_| {});
         Stage {
-            scheduler: Scheduler::new(ground.desk(), Outside::new()),
+            scheduler: Scheduler::new(ground.context(), ScriptedDriver::new()),
             ground,
         }
     }
@@ -32,7 +32,7 @@ impl Stage {
     /// The clock goes on; no turn begins.
     fn set_clock(&mut self, microseconds: u64) {
         let now = self.ground.started + Duration::from_micros(microseconds);
-        self.scheduler.desk.clock = Clock::Stepped(now);
+        self.scheduler.cx.clock = Clock::Stepped(now);
     }
 
     fn connect(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
@@ -41,13 +41,13 @@ impl Stage {
     }
 
     fn hand_over(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
-        let now = self.scheduler.desk.now;
+        let now = self.scheduler.cx.now;
         let accepted = Accepted {
             stream: Script::new(wire),
             token,
             identity: Identity::new(token as u64, None, now, Duration::ZERO),
         };
-        assert!(self.scheduler.outside.hand_over(accepted, wire));
+        assert!(self.scheduler.driver.hand_over(accepted, wire));
     }
 
     fn change_file(&self) {
@@ -81,7 +81,7 @@ fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
 #[test]
 fn a_newcomer_that_speaks_late_is_not_either() {
     let mut stage = Stage::new();
-    stage.scheduler.desk.clock = Clock::System;
+    stage.scheduler.cx.clock = Clock::System;
     let wires = [0, 1, 2].map(|_| {
         let wire = Wire::new(1 << 20);
         wire.borrow_mut()
@@ -91,7 +91,7 @@ fn a_newcomer_that_speaks_late_is_not_either() {
     stage.connect(0, &wires[0]);
     stage.scheduler.finish_turn();
     stage.scheduler.count();
-    stage.scheduler.desk.begin_turn();
+    stage.scheduler.cx.begin_turn();
     let file = stage.ground.root.path().join("a.txt");
     wires[2].borrow_mut().written_at_read = Some((file, "omega\n"));
     stage.hand_over(1, &wires[1]);
@@ -117,9 +117,9 @@ fn a_newcomer_that_waits_for_its_turn_is_not_either() {
     stage.scheduler.finish_turn();
     stage.scheduler.count();
     stage.set_clock(1);
-    stage.scheduler.desk.begin_turn();
+    stage.scheduler.cx.begin_turn();
     wires[0].borrow_mut().arrive(GET);
-    stage.scheduler.take_event(0, Hint::READABLE);
+    stage.scheduler.take_event(0, Readiness::READABLE);
     assert!(written(&wires[0]).ends_with("\r\n\r\nalpha\n"));
     stage.change_file();
     stage.set_clock(2);
@@ -152,7 +152,7 @@ fn check_late(late: Late<'_>, expected: &str) {
     });
     let send = |stage: &mut Stage, token: usize, bytes: &str| {
         wires[token].borrow_mut().arrive(bytes.as_bytes());
-        stage.scheduler.take_event(token, Hint::READABLE);
+        stage.scheduler.take_event(token, Readiness::READABLE);
         wires[token].borrow_mut().take_written()
     };
     let get = |name: &str| format!("GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -164,7 +164,7 @@ fn check_late(late: Late<'_>, expected: &str) {
     stage.scheduler.finish_turn();
     stage.scheduler.count();
     stage.set_clock(1);
-    stage.scheduler.desk.begin_turn();
+    stage.scheduler.cx.begin_turn();
     assert!(send(&mut stage, 1, &get("a.txt")).ends_with(b"\r\n\r\nalpha\n"));
     stage.change_file();
     stage.set_clock(1 + late.took);
@@ -216,7 +216,11 @@ fn what_was_seen_of_a_file_does_not_hold_for_a_request_that_ends_later() {
 /// What the server reads of an idle client that it is about to let go, `waited`
 /// after its response, no poll has told of.
 #[track_caller]
-fn check_untold(stops: bool, waited: Duration, let_go: impl Fn(&mut Scheduler<Script, Outside>)) {
+fn check_untold(
+    stops: bool,
+    waited: Duration,
+    let_go: impl Fn(&mut Scheduler<Script, ScriptedDriver>),
+) {
     const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut stage = Stage::new();
     let wires = [0, 1].map(|token| {
@@ -233,9 +237,9 @@ fn check_untold(stops: bool, waited: Duration, let_go: impl Fn(&mut Scheduler<Sc
     }
     let waited = u64::try_from(waited.as_micros()).expect("a while");
     stage.set_clock(waited);
-    stage.scheduler.desk.begin_turn();
+    stage.scheduler.cx.begin_turn();
     wires[1].borrow_mut().arrive(GET);
-    stage.scheduler.take_event(1, Hint::READABLE);
+    stage.scheduler.take_event(1, Readiness::READABLE);
     assert!(written(&wires[1]).ends_with("\r\n\r\nalpha\n"));
     stage.change_file();
     stage.set_clock(waited + 1);
@@ -252,5 +256,5 @@ fn who_is_let_go_is_not_answered_by_what_was_seen_of_a_file_before_it_asked() {
     check_untold(false, Duration::from_secs(1), |scheduler| {
         scheduler.evict();
     });
-    check_untold(true, DRAIN_IDLE_MAX, Scheduler::finish_turn);
+    check_untold(true, DRAIN_IDLE_TIME_MAX, Scheduler::finish_turn);
 }

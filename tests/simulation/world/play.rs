@@ -6,16 +6,16 @@ use std::{
 };
 
 use stdhttpd::{
-    connection::{Hint, Identity},
+    connection::{Identity, Readiness},
     observe::{close_reason::CloseReason, counters::Count},
-    server::scheduler::{Accepted, SILENCE_MAX, SWEEP_INTERVAL, Scheduler},
+    server::scheduler::{Accepted, SILENT_TIME_MAX, SWEEP_INTERVAL, Scheduler},
 };
 
 use super::{
     Land,
     client::Client,
+    driver::{NoDescriptors, ScriptedDriver},
     idle_order::IdleOrder,
-    outside::{NoDescriptors, Outside},
 };
 use crate::{random::Random, script::Script, site};
 
@@ -26,7 +26,7 @@ const HAPPENINGS: u64 = 6_000;
 pub struct World<'l> {
     land: &'l Land,
     random: Random,
-    pub(super) scheduler: Scheduler<Script, Outside>,
+    pub(super) scheduler: Scheduler<Script, ScriptedDriver>,
     /// By token.
     pub(super) clients: Vec<Option<Client>>,
     /// By the connection's number.
@@ -75,7 +75,7 @@ impl<'l> World<'l> {
             sweep_at: land.ground.started,
             land,
             random,
-            scheduler: Scheduler::new(land.ground.desk(), Outside::new()),
+            scheduler: Scheduler::new(land.ground.context(), ScriptedDriver::new()),
             clients: Vec::new(),
             tokens: HashMap::new(),
             idle_order: IdleOrder::default(),
@@ -107,13 +107,13 @@ impl<'l> World<'l> {
             ..
         } = self.sum;
         assert_eq!(connections, closed, "connections leaked");
-        let counters = &self.scheduler.desk.counters;
+        let counters = &self.scheduler.cx.counters;
         assert_eq!(counters.get(Count::Accepted), connections);
         let counted = CloseReason::ALL
             .iter()
             .map(|&reason| counters.closed_by(reason));
         assert_eq!(counted.sum::<u64>(), closed, "closes counted");
-        self.scheduler.outside.check_end();
+        self.scheduler.driver.check_end();
         let left = self.land.ground.descriptors();
         assert!(left <= descriptors, "files leaked");
         self.sum
@@ -141,16 +141,16 @@ impl<'l> World<'l> {
                     _ => None,
                 };
             }
-            99 if self.random.once_in(10) => self.scheduler.outside.asked = true,
+            99 if self.random.once_in(10) => self.scheduler.driver.asked = true,
             _ => {
                 // An event that means nothing.
                 let token = self.random.below(self.clients.len() as u64 + 1) as usize;
-                let hint = Hint {
+                let readiness = Readiness {
                     readable: self.random.once_in(2),
                     writable: self.random.once_in(2),
                     read_closed: self.random.once_in(2),
                 };
-                self.event(token, hint);
+                self.event(token, readiness);
             }
         }
     }
@@ -160,7 +160,7 @@ impl<'l> World<'l> {
         let token = self.random.below(self.clients.len() as u64) as usize;
         if let Some(Some(client)) = self.clients.get_mut(token) {
             client.act(&mut self.random);
-            self.scheduler.outside.stir(token);
+            self.scheduler.driver.stir(token);
         }
     }
 
@@ -196,9 +196,9 @@ impl<'l> World<'l> {
         let accepted = Accepted {
             stream: Script::new(client.wire()),
             token,
-            identity: Identity::new(id, None, self.scheduler.desk.now, waited),
+            identity: Identity::new(id, None, self.scheduler.cx.now, waited),
         };
-        if self.scheduler.outside.hand_over(accepted, client.wire()) {
+        if self.scheduler.driver.hand_over(accepted, client.wire()) {
             self.sum.connections += 1;
             self.tokens.insert(id, token);
             self.clients[token] = Some(client);
@@ -207,19 +207,19 @@ impl<'l> World<'l> {
 
     /// A turn of the poll, `later`.
     fn turn(&mut self, later: Duration) {
-        let now = self.scheduler.desk.now + later;
-        site::set_clock(&mut self.scheduler.desk, now);
-        let events = self.scheduler.outside.poll(&mut self.random);
+        let now = self.scheduler.cx.now + later;
+        site::set_clock(&mut self.scheduler.cx, now);
+        let events = self.scheduler.driver.poll(&mut self.random);
         let count = events.len();
-        let woken_at = match self.scheduler.outside.is_woken() {
+        let woken_at = match self.scheduler.driver.is_woken() {
             true => self.random.below(count as u64 + 1) as usize,
             false => usize::MAX,
         };
-        for (at, (token, hint)) in events.into_iter().enumerate() {
+        for (at, (token, readiness)) in events.into_iter().enumerate() {
             if at == woken_at {
                 self.take_arrivals();
             }
-            self.event(token, hint);
+            self.event(token, readiness);
             // The acceptor does not wait for the worker: what the poll said may
             // be of one that had the descriptor before.
             if self.random.once_in(50) {
@@ -233,7 +233,7 @@ impl<'l> World<'l> {
     }
 
     fn take_arrivals(&mut self) {
-        let inbox = &self.scheduler.outside.inbox;
+        let inbox = &self.scheduler.driver.inbox;
         let arrivals: Vec<usize> = inbox.iter().map(|accepted| accepted.token).collect();
         self.sum.steps += arrivals.len() as u64;
         self.scheduler.take_arrivals();
@@ -243,15 +243,15 @@ impl<'l> World<'l> {
         }
     }
 
-    fn event(&mut self, token: usize, hint: Hint) {
+    fn event(&mut self, token: usize, readiness: Readiness) {
         self.sum.steps += 1;
-        self.scheduler.take_event(token, hint);
+        self.scheduler.take_event(token, readiness);
         self.look();
         self.look_at(token);
     }
 
     fn finish_turn(&mut self) {
-        let now = self.scheduler.desk.now;
+        let now = self.scheduler.cx.now;
         let sweeps = now >= self.sweep_at;
         if sweeps {
             self.sweep_at = now + SWEEP_INTERVAL;
@@ -259,7 +259,7 @@ impl<'l> World<'l> {
         }
         let table = self.scheduler.table();
         let ready = self.scheduler.ready();
-        let ready = ready.filter_map(|place| table.get(place));
+        let ready = ready.filter_map(|key| table.get(key));
         let ready: Vec<usize> = ready.map(|slot| slot.token).collect();
         self.sum.steps += ready.len() as u64;
         self.scheduler.finish_turn();
@@ -278,9 +278,9 @@ impl<'l> World<'l> {
         for (token, client) in self.clients.iter_mut().enumerate() {
             let table = self.scheduler.table();
             if let Some(client) = client
-                && let Some(slot) = table.find(token).and_then(|place| table.get(place))
+                && let Some(slot) = table.find(token).and_then(|key| table.get(key))
             {
-                client.may_expire(&slot.connection, &self.scheduler.desk);
+                client.may_expire(&slot.connection, &self.scheduler.cx);
             }
         }
     }
@@ -299,15 +299,15 @@ impl<'l> World<'l> {
         // It is answered first.
         let has_asked = client.is_some_and(|client| client.wire().borrow().has_input());
         self.scheduler.evict();
-        let ends = &self.scheduler.outside.ends;
+        let ends = &self.scheduler.driver.ends;
         let evicted: Vec<_> = ends.iter().map(|end| (end.id, end.reason)).collect();
         if has_asked {
             assert!(
                 evicted.iter().all(|(id, _)| Some(*id) == longest),
                 "evicted"
             );
-            let place = token.and_then(|token| self.scheduler.table().find(token));
-            let slot = place.and_then(|place| self.scheduler.table().get(place));
+            let key = token.and_then(|token| self.scheduler.table().find(token));
+            let slot = key.and_then(|key| self.scheduler.table().get(key));
             let is_unused = slot.is_some_and(|slot| slot.connection.is_unused());
             assert!(!is_unused, "not evicted");
         } else {
@@ -320,18 +320,18 @@ impl<'l> World<'l> {
     /// The client that has said nothing for the longest, if that is a second.
     fn longest_silent(&self) -> Option<(Instant, u64)> {
         let table = self.scheduler.table();
-        let silent = |place| {
-            let connection = &table.get(place)?.connection;
+        let silent = |key| {
+            let connection = &table.get(key)?.connection;
             let since = connection.silent_since()?;
-            let is_long = since + SILENCE_MAX <= self.scheduler.desk.now;
-            is_long.then_some((since, place, connection.identity().id))
+            let is_long = since + SILENT_TIME_MAX <= self.scheduler.cx.now;
+            is_long.then_some((since, key, connection.identity().id))
         };
         let longest = (0..table.end()).filter_map(silent).min();
         longest.map(|(since, _, id)| (since, id))
     }
 
     fn drain(&mut self) {
-        let now = self.scheduler.desk.now;
+        let now = self.scheduler.cx.now;
         self.drained_at = Some(now);
         self.sweep_at = now;
         self.sum.drained += 1;
@@ -361,7 +361,7 @@ impl<'l> World<'l> {
             }
         }
         let table = self.scheduler.table();
-        let left = (0..table.end()).filter_map(|place| table.get(place));
+        let left = (0..table.end()).filter_map(|key| table.get(key));
         let left: Vec<_> = left.map(|slot| slot.connection.state().name()).collect();
         assert!(left.is_empty(), "still there: {left:?}");
         assert_eq!(self.scheduler.is_done(), self.drained_at.is_some());

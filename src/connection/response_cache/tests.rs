@@ -12,11 +12,11 @@ use crate::{
     },
 };
 
-/// A site with every kind of file, and a worker's memo of it.
+/// A site with every kind of file, and a worker's cache of it.
 struct Bench {
     home: tempfile::TempDir,
     view: View,
-    memo: Memo,
+    response_cache: ResponseCache,
     turn: Turn,
     etag: String,
 }
@@ -34,7 +34,7 @@ impl Bench {
         fs::write(at("a.txt"), "the file").unwrap();
         fs::write(at("a.txt.gz"), "the variant").unwrap();
         fs::write(at("large"), vec![b'l'; 100_000]).unwrap();
-        fs::write(at("kept"), vec![b'k'; READY_BYTES_MAX]).unwrap();
+        fs::write(at("kept"), vec![b'k'; CACHED_RESPONSE_BYTES_MAX]).unwrap();
         fs::write(at("404.html"), "not here").unwrap();
         let options = SiteOptions {
             root: home.path().join("root"),
@@ -44,7 +44,7 @@ impl Bench {
         let mut bench = Bench {
             home,
             view,
-            memo: Memo::default(),
+            response_cache: ResponseCache::default(),
             turn: Turn(1),
             etag: String::new(),
         };
@@ -105,22 +105,23 @@ impl Bench {
     /// Answers as a connection does: `None` where the head is not known.
     fn ask(&mut self, input: &[u8]) -> Option<Shown> {
         self.turn.0 += 1;
-        if let Some(recalled) = self.memo.recall(input, &self.view, self.turn) {
-            return Some(show(&recalled.answer, &recalled.marks.asked(input)));
+        if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
+            return Some(show(&hit.answer, &hit.summary.asked(input)));
         }
         let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
         let answer = handler::answer(&request, self.basis());
         let head = &input[..request.head_bytes];
-        self.memo.note(head, &request, &answer, &self.view);
+        self.response_cache
+            .record_miss(head, &request, &answer, &self.view);
         None
     }
 
     /// Asks until the head is known, which it must be by then.
     #[track_caller]
     fn learn(&mut self, head: &[u8]) {
-        for _ in 0..MISSES_MAX {
+        for _ in 0..MISSES_BEFORE_REPLACEMENT {
             assert!(self.ask(head).is_none(), "{}", head.escape_ascii());
         }
         assert!(self.ask(head).is_some(), "{}", head.escape_ascii());
@@ -158,7 +159,7 @@ fn check(line: &str, fields: &str, known: bool) {
     let head = format!("{line}\r\n{fields}\r\n").replace("ETAG", &bench.etag);
     // What stands behind a head is none of its matter.
     let input = [head.as_bytes(), b"GET /"].concat();
-    for _ in 0..MISSES_MAX {
+    for _ in 0..MISSES_BEFORE_REPLACEMENT {
         assert!(bench.ask(&input).is_none(), "{head}");
     }
     let (_, expected) = bench.judged(&input);
@@ -207,7 +208,10 @@ fn what_may_be_answered_otherwise_next_time_is_never_known() {
         "Host: h\r\nRange: bytes=1-3\r\nIf-Range: ETAG\r\n",
         false,
     );
-    let long = format!("Host: h\r\nCookie: {}\r\n", "c".repeat(HEAD_BYTES_MAX));
+    let long = format!(
+        "Host: h\r\nCookie: {}\r\n",
+        "c".repeat(CACHED_HEAD_BYTES_MAX)
+    );
     check(get, &long, false);
 }
 
@@ -216,26 +220,31 @@ fn what_may_be_answered_otherwise_next_time_is_never_known() {
 fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<u8>) {
     bench.turn.0 += 1;
     let turn = bench.turn;
-    let recalled = bench.memo.recall(head, &bench.view, turn).expect("known");
+    let hit = bench
+        .response_cache
+        .look_up(head, &bench.view, turn)
+        .expect("known");
     let mut output = Output::default();
     let frame = Frame {
         common,
         persistence: Persistence::Keep,
-        head_only: recalled.marks.head_only,
+        head_only: hit.summary.head_only,
         turn,
     };
-    let queued = respond::queue(&recalled.answer, frame, &mut output);
+    let queued = respond::queue(&hit.answer, frame, &mut output);
     let mut anew = Vec::new();
     output.copy_to(&mut anew, usize::MAX);
     let mut again = Output::default();
-    if let Some(repeated) = bench.memo.repeat(&recalled, common, &mut again) {
+    if let Some(repeated) = bench.response_cache.push_cached(&hit, common, &mut again) {
         let mut repeated_bytes = Vec::new();
         again.copy_to(&mut repeated_bytes, usize::MAX);
         assert_eq!(repeated_bytes, anew, "{}", head.escape_ascii());
         assert_eq!(repeated, queued);
         return (true, anew);
     }
-    bench.memo.keep(&recalled, &output, queued, common.date());
+    bench
+        .response_cache
+        .store_response(&hit, &output, queued, common.date());
     (false, anew)
 }
 
@@ -338,12 +347,12 @@ fn a_head_in_use_keeps_its_place() {
     let other = b"GET /a.txt HTTP/1.1\r\nHost: other\r\n\r\n";
     bench.learn(mine);
     for _ in 0..10 {
-        for _ in 1..MISSES_MAX {
+        for _ in 1..MISSES_BEFORE_REPLACEMENT {
             assert!(bench.ask(other).is_none());
         }
         assert!(bench.ask(mine).is_some());
     }
-    for _ in 0..MISSES_MAX {
+    for _ in 0..MISSES_BEFORE_REPLACEMENT {
         assert!(bench.ask(other).is_none());
     }
     assert!(bench.ask(other).is_some());
@@ -355,16 +364,16 @@ fn lines_are_told_apart_up_to_their_end() {
     let line = "GET /a/path/that/is/long/enough HTTP/1.1";
     let whole = hash(format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
     assert_eq!(whole, hash(format!("{line}\r\nHost: b\r\n\r\n").as_bytes()));
-    let places: std::collections::HashSet<usize> = (0..1000)
+    let slots: std::collections::HashSet<usize> = (0..1000)
         .map(|n| {
-            place_of(hash(
+            slot_of(hash(
                 format!("GET /files/{n} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(),
             ))
         })
         .collect();
-    assert_eq!(places.len(), HEADS_MAX);
+    assert_eq!(slots.len(), SLOTS);
     for bytes in [&b""[..], b"G", b"\n", b"1234567\n", b"12345678\n"] {
-        assert!(place_of(hash(bytes)) < HEADS_MAX);
+        assert!(slot_of(hash(bytes)) < SLOTS);
     }
     for byte in 0..=255u8 {
         for at in 0..8 {

@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     Budget, SHARE_BYTES_MAX, TURN_RESPONSES_MAX,
-    memo::{Memo, Recalled},
     output::Output,
     respond::{self, Frame, Queued},
+    response_cache::{Hit, ResponseCache},
 };
 use crate::{
     config::{Config, Limits, Proxy, Timeouts},
@@ -26,29 +26,29 @@ pub const READ_BYTES: usize = 16 << 10;
 
 /// Pieces of listings, of a fraction of a millisecond each, that a worker makes in
 /// one turn of the poll, however many large folders are asked for.
-const TURN_FOLDER_PIECES_MAX: usize = 1;
+const TURN_LISTING_PIECES_MAX: usize = 1;
 
 /// Bytes sent in a turn after which what was found of a file in it is looked up
 /// again for connections that are read later in it: meanwhile it may have changed,
 /// and a client may have asked for what it is now. With small responses it is some
 /// 0.3 ms, without reading the clock for each.
-const CHECK_BYTES_MAX: usize = 512 << 10;
+const FRESH_BYTES_MAX: usize = 512 << 10;
 
 /// Nanoseconds that reading files may take in a turn before the same is done:
 /// 0.3 ms. Whoever reads one reads the clock after it.
-const CHECK_NANOSECONDS_MAX: u64 = 300_000;
+const FRESH_NANOSECONDS_MAX: u64 = 300_000;
 
 /// Bytes that a send counts for there besides those that are sent: it takes as
 /// long as they do.
-pub(super) const CHECK_SEND_BYTES: usize = 16 << 10;
+pub(super) const SEND_COST_BYTES: usize = 16 << 10;
 
 /// A worker's own things. All of it is reused from connection to connection.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Context {
     /// Output under way; empty between connections.
     pub output: Output,
     /// Heads that came before and what answered them.
-    pub memo: Memo,
+    pub response_cache: ResponseCache,
     /// The files.
     pub view: View,
     /// What is answered in the place of files, on the status listener.
@@ -77,7 +77,7 @@ pub struct Desk {
     pub now: Instant,
     /// The same, as files count it.
     pub turn: Turn,
-    /// Bytes sent since the clock was read, and [`CHECK_SEND_BYTES`] for each
+    /// Bytes sent since the clock was read, and [`SEND_COST_BYTES`] for each
     /// send.
     pub(super) sent_since: usize,
     /// Bytes that one connection may send in this turn: see
@@ -86,7 +86,7 @@ pub struct Desk {
     /// What the connection being served may still do in this turn.
     pub(super) budget: Budget,
     /// Pieces of listings that may still be made in this turn.
-    pub folder_pieces: usize,
+    pub listing_pieces: usize,
     started: Instant,
     next_second: Instant,
 }
@@ -110,9 +110,9 @@ impl Clock {
     }
 }
 
-impl Desk {
-    /// A desk for worker number `worker`. `started` is the instant from which
-    /// all desks of the process count their turns.
+impl Context {
+    /// A context for worker number `worker`. `started` is the instant from which
+    /// all context of the process count their turns.
     pub fn new(
         config: &Config,
         worker: usize,
@@ -120,11 +120,11 @@ impl Desk {
         counters: Arc<Counters>,
         log: Option<LogBuffer>,
         started: Instant,
-    ) -> Desk {
+    ) -> Context {
         let date = HttpDate::from_unix_seconds(0);
-        let mut desk = Desk {
+        let mut cx = Context {
             output: Output::default(),
-            memo: Memo::default(),
+            response_cache: ResponseCache::default(),
             view,
             status: None,
             limits: config.limits,
@@ -142,19 +142,19 @@ impl Desk {
             sent_since: 0,
             share_bytes: SHARE_BYTES_MAX,
             budget: Budget::new(SHARE_BYTES_MAX),
-            folder_pieces: 0,
+            listing_pieces: 0,
             started,
             next_second: started,
         };
-        desk.begin_turn();
-        desk
+        cx.begin_turn();
+        cx
     }
 
     /// Begins the turn of the poll: reads the clock, once.
     pub fn begin_turn(&mut self) {
-        self.renew_turn();
+        self.refresh_clock();
         self.read_wall_clock(self.now);
-        self.folder_pieces = TURN_FOLDER_PIECES_MAX;
+        self.listing_pieces = TURN_LISTING_PIECES_MAX;
         match self.status {
             None => self.view.begin_turn(self.turn),
             // A disk that hangs is no reason not to tell of it.
@@ -182,7 +182,7 @@ impl Desk {
     /// [`Turn`] to the files, so that they are checked again: a request that is
     /// read from here on may have been sent after a response of this turn, and
     /// after a change of the file since.
-    pub fn renew_turn(&mut self) {
+    pub fn refresh_clock(&mut self) {
         self.sent_since = 0;
         self.now = self.clock.now();
         self.turn = self.turn_at(self.now);
@@ -197,19 +197,19 @@ impl Desk {
     /// much was sent since it began, or files were read for long: a connection of
     /// which the poll said that its request has begun to come may have been sent
     /// the end of it only now.
-    pub fn renew_turn_if_old(&mut self) {
+    pub fn refresh_clock_if_stale(&mut self) {
         if self.budget.responses < TURN_RESPONSES_MAX
-            || self.sent_since > CHECK_BYTES_MAX
-            || self.turn_at(self.now).0 > self.turn.0 + CHECK_NANOSECONDS_MAX
+            || self.sent_since > FRESH_BYTES_MAX
+            || self.turn_at(self.now).0 > self.turn.0 + FRESH_NANOSECONDS_MAX
         {
-            self.renew_turn();
+            self.refresh_clock();
         }
     }
 
     /// What the connection served last was given beyond a usual request and its
     /// response, in responses.
-    pub fn excess(&self) -> usize {
-        self.budget.excess()
+    pub fn extra_responses(&self) -> usize {
+        self.budget.extra_responses()
     }
 
     /// What an answer is made from.
@@ -244,18 +244,20 @@ impl Desk {
 
     /// Queues the response to a head that came before, as it was sent then; one
     /// that was not is queued anew, and remembered.
-    pub(super) fn queue_again(&mut self, recalled: &Recalled, persistence: Persistence) -> Queued {
+    pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Queued {
         let is_usual = persistence == Persistence::Keep;
         if is_usual
-            && let Some(queued) = (self.memo).repeat(recalled, &self.common, &mut self.output)
+            && let Some(queued) =
+                (self.response_cache).push_cached(hit, &self.common, &mut self.output)
         {
             return queued;
         }
         let is_alone = self.output.is_empty();
-        let queued = self.queue(&recalled.answer, persistence, recalled.marks.head_only);
+        let queued = self.queue(&hit.answer, persistence, hit.summary.head_only);
         if is_usual && is_alone {
             let date = self.common.date();
-            self.memo.keep(recalled, &self.output, queued, date);
+            self.response_cache
+                .store_response(hit, &self.output, queued, date);
         }
         queued
     }
@@ -285,22 +287,22 @@ mod tests {
         config.site.root = root.path().into();
         let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
         let counters = Arc::new(Counters::new(false));
-        let mut desk = Desk::new(&config, 0, site.view(), counters, None, started);
+        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
         // The second of the turn's begin is over.
-        desk.common.set_date(HttpDate::from_unix_seconds(0));
-        desk.next_second = started;
+        cx.common.set_date(HttpDate::from_unix_seconds(0));
+        cx.next_second = started;
         let path = RequestPath::new("/a").unwrap();
-        let found = desk.view.find(&path, AcceptEncoding::IDENTITY, desk.turn);
+        let found = cx.view.find(&path, AcceptEncoding::IDENTITY, cx.turn);
         let Ok(Found::File(selected)) = found else {
             panic!("{found:?}");
         };
         let modified = selected.last_modified;
-        let before = desk.now;
+        let before = cx.now;
         let answer = Chosen::answer(selected, Part::Whole);
-        desk.queue(&answer, Persistence::Keep, false);
-        assert!(Some(desk.common.date()) >= modified);
+        cx.queue(&answer, Persistence::Keep, false);
+        assert!(Some(cx.common.date()) >= modified);
         // Who is idle after it is so from here on.
-        assert!(desk.now > before);
+        assert!(cx.now > before);
     }
 
     #[test]
@@ -310,21 +312,21 @@ mod tests {
         config.site.root = root.path().into();
         let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
         let counters = Arc::new(Counters::new(false));
-        let mut desk = Desk::new(&config, 0, site.view(), counters, None, started);
+        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
         for (nanoseconds, is_old) in [
             (0, false),
-            (CHECK_NANOSECONDS_MAX, false),
-            (CHECK_NANOSECONDS_MAX + 1, true),
+            (FRESH_NANOSECONDS_MAX, false),
+            (FRESH_NANOSECONDS_MAX + 1, true),
         ] {
-            desk.clock = Clock::Stepped(started);
-            desk.begin_turn();
-            let turn = desk.turn;
-            desk.clock = Clock::Stepped(started + Duration::from_nanos(nanoseconds));
-            desk.view.misses.set(1);
+            cx.clock = Clock::Stepped(started);
+            cx.begin_turn();
+            let turn = cx.turn;
+            cx.clock = Clock::Stepped(started + Duration::from_nanos(nanoseconds));
+            cx.view.misses.set(1);
             let refused = Answer::Page(Page::of(Status::NotFound));
-            desk.queue(&refused, Persistence::Keep, false);
-            desk.renew_turn_if_old();
-            assert_eq!(desk.turn != turn, is_old, "{nanoseconds}");
+            cx.queue(&refused, Persistence::Keep, false);
+            cx.refresh_clock_if_stale();
+            assert_eq!(cx.turn != turn, is_old, "{nanoseconds}");
         }
     }
 }

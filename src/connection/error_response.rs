@@ -6,10 +6,10 @@ use log::debug;
 
 use super::{
     Budget, Connection, Step,
+    accounting::LoggedRequest,
     body::Body,
-    desk::Desk,
-    note::Said,
-    serve::Progress,
+    context::Context,
+    serve::Batch,
     state::{DiscardingBody, State, Then},
     transport::Transport,
 };
@@ -32,25 +32,30 @@ impl<T: Transport> Connection<T> {
         &mut self,
         error: RequestError,
         bytes: &[u8],
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
         debug!("connection {}: refused: {error:?}", self.identity.id);
         let page = Page::of_error(error);
-        self.respond_last(page, bytes, CloseReason::BadRequest, progress, desk)
+        self.respond_last(page, bytes, CloseReason::BadRequest, batch, cx)
     }
 
     /// Gives up waiting for the rest of a request, and says so.
-    pub(super) fn refuse(&mut self, status: Status, reason: CloseReason, desk: &mut Desk) -> Step {
+    pub(super) fn answer_incomplete(
+        &mut self,
+        status: Status,
+        reason: CloseReason,
+        cx: &mut Context,
+    ) -> Step {
         let bytes = match &self.state {
             State::ReadingHead(reading) => reading.input.clone(),
             State::DiscardingBody(discarding) => discarding.head.to_vec(),
             _ => Vec::new(),
         };
-        let mut progress = Progress::begin(&[], desk.now);
-        desk.budget = Budget::new(usize::MAX);
-        self.respond_last(Page::refused(status), &bytes, reason, &mut progress, desk)?;
-        self.serve(progress, desk)
+        let mut batch = Batch::begin(&[], cx.now);
+        cx.budget = Budget::new(usize::MAX);
+        self.respond_last(Page::refused(status), &bytes, reason, &mut batch, cx)?;
+        self.serve(batch, cx)
     }
 
     /// Sends the last response, to `bytes`. What follows them is never parsed.
@@ -59,10 +64,10 @@ impl<T: Transport> Connection<T> {
         page: Page,
         bytes: &[u8],
         reason: CloseReason,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
-        progress.rest = &[];
+        batch.rest = &[];
         self.identity.requests += 1;
         // An empty line may stand before a request (RFC 9112 section 2.2).
         let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
@@ -70,13 +75,15 @@ impl<T: Transport> Connection<T> {
         // (RFC 9110 section 9.3.2).
         let head_only = bytes.starts_with(b"HEAD ");
         let persistence = Persistence::Close(CloseCause::Refused);
-        let queued = desk.queue(&Answer::Page(page), persistence, head_only);
+        let queued = cx.queue(&Answer::Page(page), persistence, head_only);
         // What is wrong may stand behind the head.
         let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        let request = request::parse(bytes, &mut room, &desk.limits.head);
+        let request = request::parse(bytes, &mut room, &cx.limits.head);
         let asked = request.ok().flatten().map(|request| Asked::from(&request));
-        let said = asked.as_ref().map_or_else(|| Said::raw(bytes), Said::from);
-        self.conclude(said, queued, Some(reason), progress, desk)
+        let logged = asked
+            .as_ref()
+            .map_or_else(|| LoggedRequest::raw(bytes), LoggedRequest::from);
+        self.finish_response(logged, queued, Some(reason), batch, cx)
     }
 
     /// The head is whole, its body is not. A client that waits for leave to
@@ -88,21 +95,21 @@ impl<T: Transport> Connection<T> {
         head: &[u8],
         behind: &[u8],
         body: Body,
-        progress: &mut Progress<'_>,
-        desk: &mut Desk,
+        batch: &mut Batch<'_>,
+        cx: &mut Context,
     ) -> Step {
         let asks =
             request.expectation == Expectation::Continue && request.version == Version::Http11;
-        let bytes_max = desk.limits.body_bytes_max;
+        let bytes_max = cx.limits.body_bytes_max;
         let too_much = matches!(request.framing, BodyFraming::Length(bytes) if bytes > bytes_max);
         if asks && too_much {
-            return self.answer_error(RequestError::BodyTooLarge, head, progress, desk);
+            return self.answer_error(RequestError::BodyTooLarge, head, batch, cx);
         }
         if asks && behind.is_empty() {
-            desk.output.bytes.extend_from_slice(response::CONTINUE);
+            cx.output.bytes.extend_from_slice(response::CONTINUE);
         }
-        progress.then = Then::Body(Box::new(DiscardingBody {
-            since: desk.now,
+        batch.then = Then::Body(Box::new(DiscardingBody {
+            since: cx.now,
             head: head.into(),
             body,
         }));

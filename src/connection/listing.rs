@@ -6,31 +6,31 @@ use std::{
 };
 
 use super::{
-    Connection, Fate, Step,
-    desk::Desk,
-    serve::Progress,
+    Connection, Next, Step,
+    context::Context,
+    serve::Batch,
     state::State,
     transport::{Transport, uninterrupted},
 };
 use crate::{files::Refusal, handler::page::Page, observe::close_reason::CloseReason};
 
 impl<T: Transport> Connection<T> {
-    /// [`State::ReadingFolder`].
-    pub(super) fn read_folder(&mut self, desk: &mut Desk) -> Step {
+    /// [`State::ReadingDirectory`].
+    pub(super) fn advance_listing(&mut self, cx: &mut Context) -> Step {
         if self.read_closed && self.is_reset() {
-            return Break(Fate::Closed(CloseReason::Reset));
+            return Break(Next::Closed(CloseReason::Reset));
         }
-        let State::ReadingFolder(reading) = &mut self.state else {
+        let State::ReadingDirectory(reading) = &mut self.state else {
             return Continue(());
         };
-        if desk.folder_pieces == 0 {
-            return Break(Fate::Turn);
+        if cx.listing_pieces == 0 {
+            return Break(Next::NextTurn);
         }
-        desk.folder_pieces -= 1;
+        cx.listing_pieces -= 1;
         let form = reading.listing.form();
         match reading.listing.advance().transpose() {
-            None => Break(Fate::Turn),
-            Some(made) => self.folder_read(made.map(|chunks| Page::listing(form, chunks)), desk),
+            None => Break(Next::NextTurn),
+            Some(made) => self.answer_listing(made.map(|chunks| Page::listing(form, chunks)), cx),
         }
     }
 
@@ -45,14 +45,18 @@ impl<T: Transport> Connection<T> {
 
     /// Answers with what the listing came to, and goes on with what was read
     /// behind its request.
-    pub(super) fn folder_read(&mut self, listed: Result<Page, Refusal>, desk: &mut Desk) -> Step {
-        let idle = State::Idle { since: desk.now };
-        let State::ReadingFolder(reading) = std::mem::replace(&mut self.state, idle) else {
+    pub(super) fn answer_listing(
+        &mut self,
+        listed: Result<Page, Refusal>,
+        cx: &mut Context,
+    ) -> Step {
+        let idle = State::Idle { since: cx.now };
+        let State::ReadingDirectory(reading) = std::mem::replace(&mut self.state, idle) else {
             return Continue(());
         };
-        let mut progress = Progress::begin(&reading.unparsed, reading.since);
-        self.answer_kept(reading.head, Some(listed), &mut progress, desk)?;
-        (progress.since, progress.received) = (desk.now, desk.now);
-        self.serve(progress, desk)
+        let mut batch = Batch::begin(&reading.unparsed, reading.since);
+        self.answer_kept(reading.head, Some(listed), &mut batch, cx)?;
+        (batch.since, batch.received) = (cx.now, cx.now);
+        self.serve(batch, cx)
     }
 }

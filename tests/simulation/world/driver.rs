@@ -11,12 +11,12 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stdhttpd::{
-    connection::{Connection, Hint, state::State},
+    connection::{Connection, Readiness, state::State},
     observe::close_reason::CloseReason,
     server::{
         clients::Clients,
-        scheduler::{self, Accepted},
-        table::Watched,
+        scheduler::{Accepted, Driver},
+        table::Interest,
     },
 };
 
@@ -32,7 +32,7 @@ const ADDRESSES: u64 = 8;
 const PER_ADDRESS_MAX: usize = 90;
 
 /// What is outside.
-pub struct Outside {
+pub struct ScriptedDriver {
     /// What the worker was not told of yet.
     pub inbox: Vec<Accepted<Script>>,
     /// The worker was woken for it.
@@ -52,7 +52,7 @@ pub struct Outside {
 
 struct Seen {
     wire: Rc<RefCell<Wire>>,
-    watched: Watched,
+    interest: Interest,
 }
 
 /// The end of a connection.
@@ -77,9 +77,9 @@ fn address(number: u64) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, (number % ADDRESSES) as u8).into()
 }
 
-impl Outside {
-    pub fn new() -> Outside {
-        Outside {
+impl ScriptedDriver {
+    pub fn new() -> ScriptedDriver {
+        ScriptedDriver {
             inbox: Vec::new(),
             is_woken: false,
             watched: Vec::new(),
@@ -104,7 +104,7 @@ impl Outside {
         }
         self.watched[token] = Some(Seen {
             wire: Rc::clone(wire),
-            watched: Watched::Nothing,
+            interest: Interest::None,
         });
         self.is_woken |= self.inbox.is_empty();
         self.inbox.push(accepted);
@@ -132,19 +132,19 @@ impl Outside {
     }
 
     /// What the poll says now, in an order that means nothing.
-    pub fn poll(&mut self, random: &mut Random) -> Vec<(usize, Hint)> {
+    pub fn poll(&mut self, random: &mut Random) -> Vec<(usize, Readiness)> {
         let mut active = std::mem::take(&mut self.active);
         let count = active.len();
         active.rotate_left(random.below(count as u64) as usize);
         let events = active.into_iter().filter_map(|token| {
             let seen = self.watched[token].as_ref()?;
-            let writes = match seen.watched {
-                Watched::Nothing => return None,
-                Watched::Reads => false,
-                Watched::ReadsAndWrites => true,
+            let writes = match seen.interest {
+                Interest::None => return None,
+                Interest::Readable => false,
+                Interest::ReadableAndWritable => true,
             };
-            let hint = seen.wire.borrow_mut().event(writes)?;
-            Some((token, hint))
+            let readiness = seen.wire.borrow_mut().event(writes)?;
+            Some((token, readiness))
         });
         events.collect()
     }
@@ -159,21 +159,21 @@ impl Outside {
     }
 }
 
-impl scheduler::Outside<Script> for Outside {
+impl Driver<Script> for ScriptedDriver {
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Script>>) {
         arrivals.append(&mut self.inbox);
     }
 
-    fn watch(&mut self, token: usize, before: Watched, wanted: Watched) -> io::Result<()> {
+    fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
         let Some(seen) = &mut self.watched[token] else {
             panic!("watches what is closed");
         };
-        assert_eq!(seen.watched, before, "watched otherwise");
+        assert_eq!(seen.interest, before, "watched otherwise");
         assert!(wanted > before, "asked twice");
-        seen.watched = wanted;
+        seen.interest = wanted;
         seen.wire
             .borrow_mut()
-            .watch(wanted == Watched::ReadsAndWrites);
+            .watch(wanted == Interest::ReadableAndWritable);
         self.active.push(token);
         Ok(())
     }
@@ -193,18 +193,18 @@ impl scheduler::Outside<Script> for Outside {
         self.ends.push(End {
             id: connection.identity().id,
             reason,
-            was_owed: matches!(state, State::ReadingHead(reading) if reading.unjudged),
+            was_owed: matches!(state, State::ReadingHead(reading) if reading.deferred),
             was_unused: connection.is_unused(),
             silent_since: connection.silent_since(),
             was_evicted: connection.is_evicted(),
         });
     }
 
-    fn starve(&mut self) {
+    fn request_descriptor(&mut self) {
         self.starved += 1;
     }
 
-    fn is_starving(&mut self) -> bool {
+    fn take_descriptor_request(&mut self) -> bool {
         std::mem::take(&mut self.asked)
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use stdhttpd::{
-    connection::{DRAIN_IDLE_MAX, Hint, Identity, desk::Clock},
+    connection::{DRAIN_IDLE_TIME_MAX, Identity, Readiness, context::Clock},
     server::scheduler::{Accepted, Scheduler},
 };
 
-use super::outside::Outside;
+use super::driver::ScriptedDriver;
 use crate::{
     script::{Script, Wire},
     site::Ground,
@@ -19,32 +19,32 @@ use crate::{
 fn its_side_is_ended_and_what_still_comes_is_thrown_away() {
     const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     let ground = Ground::new(|_| {});
-    let mut scheduler = Scheduler::new(ground.desk(), Outside::new());
+    let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
     let wire = Wire::new(1 << 20);
     let accepted = Accepted {
         stream: Script::new(&wire),
         token: 1,
         identity: Identity::new(1, None, ground.started, Duration::ZERO),
     };
-    assert!(scheduler.outside.hand_over(accepted, &wire));
+    assert!(scheduler.driver.hand_over(accepted, &wire));
     wire.borrow_mut().arrive(GET);
     scheduler.take_arrivals();
     assert!(wire.borrow_mut().take_written().ends_with(b"alpha\n"));
     scheduler.drain();
     let mut turn = |wait: Duration| {
-        scheduler.desk.clock = Clock::Stepped(ground.started + wait);
-        scheduler.desk.begin_turn();
-        scheduler.take_event(1, Hint::READABLE);
+        scheduler.cx.clock = Clock::Stepped(ground.started + wait);
+        scheduler.cx.begin_turn();
+        scheduler.take_event(1, Readiness::READABLE);
         scheduler.finish_turn();
         let mut wire = wire.borrow_mut();
         (wire.shut, wire.closed, wire.take_written().len())
     };
     assert_eq!(turn(Duration::from_millis(1)), (false, false, 0));
-    assert_eq!(turn(DRAIN_IDLE_MAX), (true, false, 0));
+    assert_eq!(turn(DRAIN_IDLE_TIME_MAX), (true, false, 0));
     wire.borrow_mut().arrive(GET);
-    assert_eq!(turn(DRAIN_IDLE_MAX), (true, false, 0));
+    assert_eq!(turn(DRAIN_IDLE_TIME_MAX), (true, false, 0));
     assert_eq!(wire.borrow().unread(), 0);
     wire.borrow_mut().end();
-    assert_eq!(turn(DRAIN_IDLE_MAX), (true, true, 0));
+    assert_eq!(turn(DRAIN_IDLE_TIME_MAX), (true, true, 0));
     assert!(scheduler.is_done());
 }

@@ -24,35 +24,35 @@ use crate::{
 
 /// Heads that a worker remembers, a power of two. More would cost memory, and
 /// a look at more of it for each request.
-const HEADS_MAX: usize = 64;
+const SLOTS: usize = 64;
 
 /// The longest head remembered, in bytes. Browsers send some 500, and cookies.
-const HEAD_BYTES_MAX: usize = 2 << 10;
+const CACHED_HEAD_BYTES_MAX: usize = 2 << 10;
 
 /// Other heads that ask for a place in vain before one of them has it, as long
 /// as the head that is there does not come again.
-const MISSES_MAX: u8 = 8;
+const MISSES_BEFORE_REPLACEMENT: u8 = 8;
 
 /// The longest response that is remembered as it was sent, head and content, in
 /// bytes.
-const READY_BYTES_MAX: usize = 16 << 10;
+const CACHED_RESPONSE_BYTES_MAX: usize = 16 << 10;
 
-/// Bytes that a worker's memo can take, but for what [`Remembered`] says.
-pub const MEMO_BYTES_MAX: usize =
-    HEADS_MAX * (HEAD_BYTES_MAX + READY_BYTES_MAX + size_of::<Place>());
+/// Bytes that a worker's cache can take, but for what [`Remembered`] says.
+pub const RESPONSE_CACHE_BYTES_MAX: usize =
+    SLOTS * (CACHED_HEAD_BYTES_MAX + CACHED_RESPONSE_BYTES_MAX + size_of::<Slot>());
 
-/// A worker's memo. Each head has one place, which its request line decides.
+/// A worker's cache. Each head has one place, which its request line decides.
 #[derive(Debug)]
-pub struct Memo {
-    places: Box<[Place]>,
+pub struct ResponseCache {
+    slots: Box<[Slot]>,
 }
 
 #[derive(Debug, Default)]
-struct Place {
+struct Slot {
     /// The head that is known; its room is used again for the next.
     head: Vec<u8>,
-    known: Option<Known>,
-    /// The response as it was sent, where [`Known::ready`] says so; its room is
+    entry: Option<Entry>,
+    /// The response as it was sent, where [`Entry::ready`] says so; its room is
     /// used again, too, unless it is being sent.
     response: Arc<Vec<u8>>,
     misses: u8,
@@ -60,155 +60,164 @@ struct Place {
 
 /// What a head was answered with.
 #[derive(Debug)]
-struct Known {
-    marks: Marks,
+struct Entry {
+    summary: HeadSummary,
     part: Part,
     remembered: Remembered,
     /// Of the response that is kept whole, if it is: what it is, and its `Date`.
-    ready: Option<(Queued, HttpDate)>,
+    stored: Option<(Queued, HttpDate)>,
 }
 
 /// What [`Asked`] says of a head, without its bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Marks {
+pub struct HeadSummary {
     /// The size of the head.
     pub head_bytes: usize,
-    line: Stretch,
-    referer: Option<Stretch>,
-    user_agent: Option<Stretch>,
+    line: Span,
+    referer: Option<Span>,
+    user_agent: Option<Span>,
     version: Version,
     connection: ConnectionOptions,
     /// Whether no content was asked for.
     pub head_only: bool,
 }
 
-/// A stretch of a head: where it begins and how many bytes it has.
-type Stretch = (u32, u32);
+/// A span of a head: where it begins and how many bytes it has.
+type Span = (u32, u32);
 
 /// A head that came before, of which the answer still holds.
 #[derive(Debug)]
-pub struct Recalled {
+pub struct Hit {
     /// What the head asked.
-    pub marks: Marks,
+    pub summary: HeadSummary,
     /// What answers it.
     pub answer: Answer,
-    place: usize,
+    slot: usize,
 }
 
-impl Default for Memo {
-    fn default() -> Memo {
-        Memo {
-            places: (0..HEADS_MAX).map(|_| Place::default()).collect(),
+impl Default for ResponseCache {
+    fn default() -> ResponseCache {
+        ResponseCache {
+            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
         }
     }
 }
 
-impl Memo {
+impl ResponseCache {
     /// The request at the start of `input`, if its head is known and the answer
     /// still holds. Does not allocate.
-    pub fn recall(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Recalled> {
-        let index = place_of(hash(input));
-        let place = &mut self.places[index];
-        let known = place.known.as_ref()?;
-        if !input.starts_with(&place.head) {
+    pub fn look_up(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Hit> {
+        let index = slot_of(hash(input));
+        let slot = &mut self.slots[index];
+        let entry = slot.entry.as_ref()?;
+        if !input.starts_with(&slot.head) {
             return None;
         }
-        let Some(selected) = view.recall(&known.remembered, turn) else {
-            place.known = None;
+        let Some(selected) = view.recall(&entry.remembered, turn) else {
+            slot.entry = None;
             return None;
         };
-        place.misses = 0;
-        Some(Recalled {
-            marks: known.marks,
-            answer: Chosen::answer(selected, known.part.clone()),
-            place: index,
+        slot.misses = 0;
+        Some(Hit {
+            summary: entry.summary,
+            answer: Chosen::answer(selected, entry.part.clone()),
+            slot: index,
         })
     }
 
     /// Queues the response it was given, if that is kept, with the `Date` of
     /// `common`.
-    pub fn repeat(
+    pub fn push_cached(
         &mut self,
-        recalled: &Recalled,
+        hit: &Hit,
         common: &CommonFields,
         output: &mut Output,
     ) -> Option<Queued> {
-        let place = &mut self.places[recalled.place];
-        let (queued, date) = place.known.as_mut()?.ready.as_mut()?;
+        let slot = &mut self.slots[hit.slot];
+        let (queued, date) = slot.entry.as_mut()?.stored.as_mut()?;
         if *date != common.date() {
             *date = common.date();
-            let response = Arc::make_mut(&mut place.response);
+            let response = Arc::make_mut(&mut slot.response);
             common.put_date(response);
         }
-        output.push_response(&place.response);
+        output.push_response(&slot.response);
         Some(*queued)
     }
 
     /// Keeps the response to it, which is all that `output` holds, if it is
     /// short enough and lies in memory. Whoever gets it is kept as HTTP/1.1
     /// assumes: it does not speak of its connection.
-    pub fn keep(&mut self, recalled: &Recalled, output: &Output, queued: Queued, date: HttpDate) {
-        let place = &mut self.places[recalled.place];
-        let response = Arc::make_mut(&mut place.response);
+    pub fn store_response(&mut self, hit: &Hit, output: &Output, queued: Queued, date: HttpDate) {
+        let slot = &mut self.slots[hit.slot];
+        let response = Arc::make_mut(&mut slot.response);
         response.clear();
-        let is_kept = output.copy_to(response, READY_BYTES_MAX);
-        if let Some(known) = &mut place.known {
-            known.ready = is_kept.then_some((queued, date));
+        let is_kept = output.copy_to(response, CACHED_RESPONSE_BYTES_MAX);
+        if let Some(entry) = &mut slot.entry {
+            entry.stored = is_kept.then_some((queued, date));
         }
     }
 
     /// Notes that the request of `head` is given `answer`. One of several such
     /// is remembered, so that heads which come once cost next to nothing.
-    pub fn note(&mut self, head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) {
-        let place = &mut self.places[place_of(hash(head))];
-        place.misses += 1;
-        if place.misses < MISSES_MAX {
+    pub fn record_miss(
+        &mut self,
+        head: &[u8],
+        request: &Request<'_>,
+        answer: &Answer,
+        view: &View,
+    ) {
+        let slot = &mut self.slots[slot_of(hash(head))];
+        slot.misses += 1;
+        if slot.misses < MISSES_BEFORE_REPLACEMENT {
             return;
         }
-        place.misses = 0;
-        place.known = Known::new(head, request, answer, view);
-        if place.known.is_some() {
-            place.head.clear();
-            place.head.reserve_exact(head.len());
-            place.head.extend_from_slice(head);
+        slot.misses = 0;
+        slot.entry = Entry::new(head, request, answer, view);
+        if slot.entry.is_some() {
+            slot.head.clear();
+            slot.head.reserve_exact(head.len());
+            slot.head.extend_from_slice(head);
         }
     }
 }
 
-impl Known {
+impl Entry {
     /// `None` where the same head may get another answer next time, though the
     /// file is the same.
-    fn new(head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) -> Option<Known> {
+    fn new(head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) -> Option<Entry> {
         let chosen = answer.lasting(request)?;
         let stands_alone =
             request.framing == BodyFraming::None && request.expectation == Expectation::None;
-        if !stands_alone || head.len() > HEAD_BYTES_MAX || matches!(chosen.part, Part::Ranges(_)) {
+        if !stands_alone
+            || head.len() > CACHED_HEAD_BYTES_MAX
+            || matches!(chosen.part, Part::Ranges(_))
+        {
             return None;
         }
         let accept = AcceptEncoding::parse(request.fields.accept_encoding);
-        Some(Known {
-            marks: Marks::new(head, &Asked::from(request))?,
+        Some(Entry {
+            summary: HeadSummary::new(head, &Asked::from(request))?,
             part: chosen.part.clone(),
             remembered: view.remember(&chosen.selected, accept)?,
-            ready: None,
+            stored: None,
         })
     }
 }
 
-impl Marks {
-    fn new(head: &[u8], asked: &Asked<'_>) -> Option<Marks> {
-        let stretch = |part: &[u8]| {
+impl HeadSummary {
+    fn new(head: &[u8], asked: &Asked<'_>) -> Option<HeadSummary> {
+        let span = |part: &[u8]| {
             let at = (part.as_ptr().addr()).checked_sub(head.as_ptr().addr())?;
-            let stretch = (u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?);
-            (bytes_at(head, stretch) == part).then_some(stretch)
+            let span = (u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?);
+            (bytes_at(head, span) == part).then_some(span)
         };
         let optional = |part: Option<&[u8]>| match part {
-            Some(part) => stretch(part).map(Some),
+            Some(part) => span(part).map(Some),
             None => Some(None),
         };
-        Some(Marks {
+        Some(HeadSummary {
             head_bytes: head.len(),
-            line: stretch(asked.line)?,
+            line: span(asked.line)?,
             referer: optional(asked.fields.referer)?,
             user_agent: optional(asked.fields.user_agent)?,
             version: asked.version,
@@ -220,7 +229,7 @@ impl Marks {
     /// What the head at the start of `input` asks. Of its fields only those
     /// are given that are noted.
     pub fn asked<'h>(&self, input: &'h [u8]) -> Asked<'h> {
-        let bytes = |stretch: Stretch| bytes_at(input, stretch);
+        let bytes = |span: Span| bytes_at(input, span);
         Asked {
             line: bytes(self.line),
             version: self.version,
@@ -235,7 +244,7 @@ impl Marks {
     }
 }
 
-fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
+fn bytes_at(head: &[u8], (at, length): Span) -> &[u8] {
     let (at, length) = (at as usize, length as usize);
     head.get(at..at + length).unwrap_or_default()
 }
@@ -243,7 +252,7 @@ fn bytes_at(head: &[u8], (at, length): Stretch) -> &[u8] {
 /// A hash of the request line at the start of `head`. It need not be a strong one:
 /// heads of the same hash take each other's place, and are parsed each time.
 fn hash(head: &[u8]) -> u64 {
-    let line = &head[..head.len().min(HEAD_BYTES_MAX)];
+    let line = &head[..head.len().min(CACHED_HEAD_BYTES_MAX)];
     let mut hash = 0_u64;
     // The word in which the line ends holds nothing but a part of its version.
     for word in line.as_chunks::<8>().0 {
@@ -265,8 +274,8 @@ fn has_line_feed(word: u64) -> bool {
 }
 
 /// The high bits of a product depend on all bits of its factors.
-fn place_of(hash: u64) -> usize {
-    (hash >> (u64::BITS - HEADS_MAX.ilog2())) as usize
+fn slot_of(hash: u64) -> usize {
+    (hash >> (u64::BITS - SLOTS.ilog2())) as usize
 }
 
 #[cfg(test)]

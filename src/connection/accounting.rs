@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use log::debug;
 
-use super::{Identity, desk::Desk, respond::Queued};
+use super::{Identity, context::Context, respond::Queued};
 use crate::{
     config::Proxy,
     http::{
@@ -22,16 +22,16 @@ use crate::{
 
 /// A response whose last byte is not sent yet.
 #[derive(Debug)]
-pub struct Unfinished {
+pub struct PendingRecord {
     line: Option<PendingLine>,
     story_line: Box<str>,
     /// What was to be noted of it.
-    pub note: Note,
+    pub record: ResponseRecord,
 }
 
 /// A response, as far as it is noted.
 #[derive(Clone, Copy, Debug)]
-pub struct Note {
+pub struct ResponseRecord {
     /// What was queued.
     pub queued: Queued,
     /// Why the connection closes after it; `None`: it is kept.
@@ -42,7 +42,7 @@ pub struct Note {
 
 /// What a request said of itself, for the notes.
 #[derive(Clone, Copy, Debug)]
-pub struct Said<'a> {
+pub struct LoggedRequest<'a> {
     line: &'a [u8],
     /// `None` of a malformed one, of which the line may be anything.
     version: Option<Version>,
@@ -64,9 +64,9 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
     })
 }
 
-impl<'a> From<&Asked<'a>> for Said<'a> {
-    fn from(asked: &Asked<'a>) -> Said<'a> {
-        Said {
+impl<'a> From<&Asked<'a>> for LoggedRequest<'a> {
+    fn from(asked: &Asked<'a>) -> LoggedRequest<'a> {
+        LoggedRequest {
             line: asked.line,
             version: Some(asked.version),
             fields: asked.fields,
@@ -74,10 +74,10 @@ impl<'a> From<&Asked<'a>> for Said<'a> {
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> LoggedRequest<'a> {
     /// That of bytes that are no request: their first line, and by which client
     /// they seem to be sent.
-    pub fn raw(bytes: &'a [u8]) -> Said<'a> {
+    pub fn raw(bytes: &'a [u8]) -> LoggedRequest<'a> {
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
@@ -94,7 +94,7 @@ impl<'a> Said<'a> {
                 fields.user_agent = value;
             }
         }
-        Said {
+        LoggedRequest {
             line: &line[..line.len().min(RAW_BYTES_MAX)],
             version: None,
             fields,
@@ -106,7 +106,7 @@ impl<'a> Said<'a> {
         identity: &Identity,
         proxies: &[Proxy],
         time: &'a LogTime,
-        note: &Note,
+        record: &ResponseRecord,
     ) -> LogEntry<'a> {
         let peer = identity.peer.map(|peer| peer.ip());
         let is_trusted = |address| proxies.iter().any(|proxy| proxy.is_at(address));
@@ -116,7 +116,7 @@ impl<'a> Said<'a> {
             time,
             line: self.line,
             version: self.version,
-            status: note.queued.status,
+            status: record.queued.status,
             referer: self.fields.referer,
             user_agent: self.fields.user_agent,
             connection: identity.id,
@@ -126,60 +126,71 @@ impl<'a> Said<'a> {
 }
 
 /// Whether anybody wants to know when a response was sent.
-fn is_timed(desk: &Desk) -> bool {
-    desk.log.is_some() || desk.counters.is_watched() || log::log_enabled!(log::Level::Debug)
+fn is_timed(cx: &Context) -> bool {
+    cx.log.is_some() || cx.counters.is_watched() || log::log_enabled!(log::Level::Debug)
 }
 
 /// Notes a response that was sent, or queued together with others.
-pub fn sent(identity: &mut Identity, desk: &mut Desk, said: Said<'_>, note: Note) {
-    if !is_timed(desk) {
+pub fn response_sent(
+    identity: &mut Identity,
+    cx: &mut Context,
+    logged: LoggedRequest<'_>,
+    record: ResponseRecord,
+) {
+    if !is_timed(cx) {
         return;
     }
     let now = Instant::now();
-    if let Some(log) = &mut desk.log {
-        let entry = said.entry(identity, &desk.trusted_proxies, &desk.log_time, &note);
-        log.write(&entry, &note.outcome(now));
+    if let Some(log) = &mut cx.log {
+        let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
+        log.write(&entry, &record.outcome(now));
     }
-    tell(identity, desk, said.line, note, now);
+    report(identity, cx, logged.line, record, now);
 }
 
 /// Keeps what is to be noted of a response until its last byte is sent.
-pub fn hold(
+pub fn defer(
     identity: &Identity,
-    desk: &Desk,
-    said: Said<'_>,
-    note: Note,
-) -> Option<Box<Unfinished>> {
-    if !is_timed(desk) {
+    cx: &Context,
+    logged: LoggedRequest<'_>,
+    record: ResponseRecord,
+) -> Option<Box<PendingRecord>> {
+    if !is_timed(cx) {
         return None;
     }
-    let entry = said.entry(identity, &desk.trusted_proxies, &desk.log_time, &note);
-    let line = desk.log.as_ref().map(|log| log.begin(&entry));
-    Some(Box::new(Unfinished {
+    let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
+    let line = cx.log.as_ref().map(|log| log.begin(&entry));
+    Some(Box::new(PendingRecord {
         line,
-        story_line: String::from_utf8_lossy(said.line).into(),
-        note,
+        story_line: String::from_utf8_lossy(logged.line).into(),
+        record,
     }))
 }
 
 /// Notes a response that ended in a later turn.
-pub fn finished(identity: &mut Identity, desk: &mut Desk, unfinished: Unfinished) {
+pub fn response_finished(identity: &mut Identity, cx: &mut Context, pending: PendingRecord) {
     let now = Instant::now();
-    let note = unfinished.note;
-    if let (Some(log), Some(line)) = (&mut desk.log, &unfinished.line) {
-        log.complete(line, &note.outcome(now));
+    let record = pending.record;
+    if let (Some(log), Some(line)) = (&mut cx.log, &pending.line) {
+        log.complete(line, &record.outcome(now));
     }
-    tell(identity, desk, unfinished.story_line.as_bytes(), note, now);
+    report(identity, cx, pending.story_line.as_bytes(), record, now);
 }
 
-fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Instant) {
-    let (status, bytes) = (note.queued.status, note.queued.content_bytes);
-    let took = now.saturating_duration_since(note.received);
-    if desk.counters.is_watched() {
+fn report(
+    identity: &mut Identity,
+    cx: &Context,
+    line: &[u8],
+    record: ResponseRecord,
+    now: Instant,
+) {
+    let (status, bytes) = (record.queued.status, record.queued.content_bytes);
+    let took = now.saturating_duration_since(record.received);
+    if cx.counters.is_watched() {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        desk.counters.latency.record(nanoseconds);
+        cx.counters.latency.record(nanoseconds);
         if let Some(story) = &mut identity.story {
-            story.request(line, status, bytes, note.received, now);
+            story.request(line, status, bytes, record.received, now);
         }
     }
     debug!(
@@ -189,13 +200,13 @@ fn tell(identity: &mut Identity, desk: &Desk, line: &[u8], note: Note, now: Inst
         line.escape_ascii(),
         status.code(),
         took.as_micros(),
-        note.close.map_or("kept", CloseReason::name)
+        record.close.map_or("kept", CloseReason::name)
     );
 }
 
-impl Note {
+impl ResponseRecord {
     /// That of a response which ends for `reason`, with `left` bytes unsent.
-    pub fn cut_short(mut self, reason: CloseReason, left: u64) -> Note {
+    pub fn cut_short(mut self, reason: CloseReason, left: u64) -> ResponseRecord {
         self.queued.content_bytes = self.queued.content_bytes.saturating_sub(left);
         self.close = Some(reason);
         self
@@ -226,12 +237,19 @@ mod tests {
             (b"\x16\x03\x01", b"\x16\x03\x01"),
             (&long, &long[1..]),
         ] {
-            assert_eq!(Said::raw(bytes).line, line, "{}", bytes.escape_ascii());
+            assert_eq!(
+                LoggedRequest::raw(bytes).line,
+                line,
+                "{}",
+                bytes.escape_ascii()
+            );
         }
-        let said = Said::raw(b"GET / HTTP/1.1\r\nHost\r\nuser-agent: U \nReferer:\r\n\r\n");
-        assert_eq!(said.fields.user_agent, Some(&b"U"[..]));
-        assert_eq!(said.fields.referer, Some(&b""[..]));
-        let said = Said::raw(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nUser-Agent: U\r\n\r\n");
-        assert_eq!(said.fields.user_agent, None);
+        let logged =
+            LoggedRequest::raw(b"GET / HTTP/1.1\r\nHost\r\nuser-agent: U \nReferer:\r\n\r\n");
+        assert_eq!(logged.fields.user_agent, Some(&b"U"[..]));
+        assert_eq!(logged.fields.referer, Some(&b""[..]));
+        let logged =
+            LoggedRequest::raw(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nUser-Agent: U\r\n\r\n");
+        assert_eq!(logged.fields.user_agent, None);
     }
 }

@@ -1,5 +1,5 @@
-//! The end of a connection, in an order in which the client reads its last
-//! response (RFC 9112 section 9.6).
+//! Closing a connection so that the client reads its last response (RFC 9112
+//! section 9.6).
 
 use std::{
     ops::ControlFlow::{Break, Continue},
@@ -17,19 +17,16 @@ use super::{
 use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
-    /// The last response is sent. `clean` says that nothing of the client's
-    /// is left over. A client that asked for the close sends nothing more, so
-    /// the socket can be closed; any other may still be sending, and a close
-    /// would answer that with a reset that takes our response along.
+    /// The last response is sent. `clean`: no input is left unprocessed. A client
+    /// that asked for the close sends nothing more, so the socket can be closed at
+    /// once. Any other may still be sending; the kernel would answer that with a
+    /// reset, which can destroy the response. So shut our side and linger.
     pub(super) fn end(&mut self, reason: CloseReason, clean: bool, cx: &Context) -> Step {
         let nothing_to_come = clean && !self.readable && reason == CloseReason::ClientAsked;
         if nothing_to_come || self.transport.shutdown_write().is_err() {
             return Break(Next::Closed(reason));
         }
-        self.state = State::Lingering(Lingering {
-            since: cx.now,
-            reason,
-        });
+        self.state = State::write_side_shut(reason, cx.now);
         Continue(())
     }
 
@@ -51,7 +48,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Notes the close. To be called once, before the connection is dropped.
+    /// Counts and logs the close. Call it once, before dropping the connection.
     pub fn closed(&mut self, reason: CloseReason, cx: &mut Context) {
         self.abandon(reason, cx);
         cx.counters.closed(reason, self.identity.requests);

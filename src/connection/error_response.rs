@@ -1,4 +1,4 @@
-//! Answers to what is no request, or not the whole of one.
+//! Error responses to malformed or incomplete requests.
 
 use std::{mem::MaybeUninit, ops::ControlFlow::Continue};
 
@@ -10,7 +10,7 @@ use super::{
     body::Body,
     context::Context,
     serve::Batch,
-    state::{DiscardingBody, State, Then},
+    state::{State, Then},
     transport::Transport,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl<T: Transport> Connection<T> {
-    /// Answers bytes that are no request, or not a sound one.
+    /// Answers `bytes`, which are not a valid request.
     pub(super) fn answer_error(
         &mut self,
         error: RequestError,
@@ -40,7 +40,7 @@ impl<T: Transport> Connection<T> {
         self.respond_last(page, bytes, CloseReason::BadRequest, batch, cx)
     }
 
-    /// Gives up waiting for the rest of a request, and says so.
+    /// Stops waiting for the rest of a request and answers it with `status`.
     pub(super) fn answer_incomplete(
         &mut self,
         status: Status,
@@ -58,7 +58,7 @@ impl<T: Transport> Connection<T> {
         self.serve(batch, cx)
     }
 
-    /// Sends the last response, to `bytes`. What follows them is never parsed.
+    /// Sends the last response, to `bytes`. Input after them is never parsed.
     fn respond_last(
         &mut self,
         page: Page,
@@ -69,16 +69,16 @@ impl<T: Transport> Connection<T> {
     ) -> Step {
         batch.rest = &[];
         self.identity.requests += 1;
-        // An empty line may stand before a request (RFC 9112 section 2.2).
+        // An empty line may precede a request (RFC 9112 section 2.2).
         let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-        // A response to HEAD has no content, an error no less than any other
-        // (RFC 9110 section 9.3.2).
+        // A response to HEAD has no content, even if it is an error (RFC 9110
+        // section 9.3.2).
         let head_only = bytes.starts_with(b"HEAD ");
         let persistence = Persistence::Close(CloseCause::Refused);
         let queued = cx.queue(&Answer::Page(page), persistence, head_only);
-        // What is wrong may stand behind the head.
-        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        let request = request::parse(bytes, &mut room, &cx.limits.head);
+        // The head itself may be valid, and the error in the body.
+        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let request = request::parse(bytes, &mut fields, &cx.limits.head);
         let asked = request.ok().flatten().map(|request| Asked::from(&request));
         let logged = asked
             .as_ref()
@@ -86,9 +86,9 @@ impl<T: Transport> Connection<T> {
         self.finish_response(logged, queued, Some(reason), batch, cx)
     }
 
-    /// The head is whole, its body is not. A client that waits for leave to
-    /// send it is told (RFC 9110 section 10.1.1), unless it would be too much:
-    /// then that is said at once, whether or not some of it came along.
+    /// Waits for the rest of a body whose head is complete. A client that expects
+    /// a 100 (Continue) gets one (RFC 9110 section 10.1.1), unless it announces too
+    /// large a body: that is refused at once, even if part of it has arrived.
     pub(super) fn await_body(
         &mut self,
         request: &Request<'_>,
@@ -108,11 +108,7 @@ impl<T: Transport> Connection<T> {
         if asks && behind.is_empty() {
             cx.output.bytes.extend_from_slice(response::CONTINUE);
         }
-        batch.then = Then::Body(Box::new(DiscardingBody {
-            since: cx.now,
-            head: head.into(),
-            body,
-        }));
+        batch.then = Then::discard_body(head, body, cx.now);
         Continue(())
     }
 }

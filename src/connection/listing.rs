@@ -1,4 +1,4 @@
-//! A folder that is read, and its listing written, in more than one turn.
+//! A directory listing, which may take several turns to make.
 
 use std::{
     io::{self, IoSlice},
@@ -17,7 +17,7 @@ use crate::{files::Refusal, handler::page::Page, observe::close_reason::CloseRea
 impl<T: Transport> Connection<T> {
     /// [`State::ReadingDirectory`].
     pub(super) fn advance_listing(&mut self, cx: &mut Context) -> Step {
-        if self.read_closed && self.is_reset() {
+        if self.read_closed && self.probe_reset() {
             return Break(Next::Closed(CloseReason::Reset));
         }
         let State::ReadingDirectory(reading) = &mut self.state else {
@@ -34,24 +34,23 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// The peer's end alone says nothing: it may have shut its own side, and
-    /// wait for the answer. A peer that is gone has the transport refuse even
-    /// an empty write.
-    fn is_reset(&mut self) -> bool {
+    /// Whether the connection was reset. EOF alone is ambiguous: the client may
+    /// have shut its own side and still be waiting for the response. After a reset
+    /// even an empty write fails.
+    fn probe_reset(&mut self) -> bool {
         let nothing = [IoSlice::new(&[])];
         let written = uninterrupted(|| self.transport.write(&nothing, false));
         written.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
     }
 
-    /// Answers with what the listing came to, and goes on with what was read
-    /// behind its request.
+    /// Answers with the finished listing, or the reason why there is none, and
+    /// continues with the input after the request.
     pub(super) fn answer_listing(
         &mut self,
         listed: Result<Page, Refusal>,
         cx: &mut Context,
     ) -> Step {
-        let idle = State::Idle { since: cx.now };
-        let State::ReadingDirectory(reading) = std::mem::replace(&mut self.state, idle) else {
+        let State::ReadingDirectory(reading) = self.state.take(cx.now) else {
             return Continue(());
         };
         let mut batch = Batch::begin(&reading.unparsed, reading.since);

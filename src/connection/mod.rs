@@ -1,25 +1,25 @@
-//! Bytes to requests and responses to bytes, over any [`Transport`].
+//! Bytes to requests, and responses to bytes, over any [`Transport`].
 //!
-//! A connection is a state ([`state`]) and what it needs to be told apart
-//! ([`Identity`]); everything else it works with lies on its worker's
-//! [`Context`]. [`Connection::advance`] does what can be done without waiting and
-//! says what to wait for.
+//! A connection is its [`State`] and its [`Identity`]; buffers, clock and files
+//! are borrowed from the worker's [`Context`]. [`Connection::advance`] does
+//! everything that needs no waiting, and returns what to wait for.
 //!
-//! Reading order: [`state`] (the drawing), this file (a turn), `read` (the
-//! transport to input), `serve` (input to answers), [`response_cache`] (what need not be
-//! judged again), `folder` (an answer that takes several turns to find) and
-//! `refuse` (what is none), [`respond`] (answers to output), [`output`] and
-//! `write` (output to the transport), `leave` (who may go), `close` (the end),
-//! [`accounting`] (what is told of it).
+//! Reading order: [`state`] (the diagram), this file (a turn), `read` (transport
+//! to input), `serve` (input to responses), [`response_cache`] (heads seen
+//! before), `listing` (a response that takes several turns to make),
+//! `error_response` (malformed and incomplete requests), [`respond`] (responses to
+//! output), [`output`] and `write` (output to transport), `drain` (which
+//! connections may be closed early), `close` (the end), [`accounting`] (counters
+//! and logs).
 //!
 //! ```text
-//! read -> serve      for each request that lies there:
-//!           answer     known, byte by byte? else
-//!           judge      parse, body, handler
-//!           respond    keep or close, queue
-//!           finish_response   send if nothing comes behind it, note
-//!         settle     send what is queued; what is left over becomes a state; or,
-//!         follow     what comes then
+//! read -> serve              for each request in the input:
+//!           answer             in the response cache? else
+//!           parse_and_answer   parse, body, handler
+//!           respond            keep or close, queue
+//!           finish_response    send unless more follows, accounting
+//!         finish_batch       send what is queued; if the transport is full, keep the rest
+//!         after_write        the next state, or the close
 //! ```
 
 pub mod accounting;
@@ -47,43 +47,42 @@ use std::{
 
 use log::error;
 
-use crate::{files::Refusal, http::status::Status, observe::close_reason::CloseReason};
+use crate::{files::Refusal, observe::close_reason::CloseReason};
 use context::Context;
 pub use drain::DRAIN_IDLE_TIME_MAX;
 pub use identity::Identity;
-use state::State;
+use state::{Expiry, State};
 use transport::Transport;
 
-/// Responses that one connection may be given in one turn, after which the
-/// others have theirs.
+/// Responses that one connection may get in one turn.
 const TURN_RESPONSES_MAX: usize = 128;
 
-/// Bytes of requests that one connection may have judged in one turn; the last
-/// request may go beyond. A long head can take a hundred times as long to judge
-/// as a short one, however short its answer.
+/// Bytes of requests of one connection that may be parsed in one turn; the last
+/// request may exceed it. A long head can take a hundred times as long to parse as
+/// a short one, however short its response.
 const TURN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes of requests that count as one response more in [`Budget::extra_responses`].
+/// Bytes of requests that count as one extra response in
+/// [`Budget::extra_responses`].
 const USUAL_REQUEST_BYTES: usize = 4 << 10;
 
-/// Bytes that all connections that are being written to may send together in
-/// one turn, for everybody else waits as long as that takes; more only where
-/// [`SHARE_BYTES_MIN`] each comes to more.
+/// Bytes that all connections being written to may send together in one turn,
+/// because the others wait as long as that takes. It is exceeded if
+/// [`SHARE_BYTES_MIN`] for each comes to more.
 const TURN_BYTES_MAX: usize = 6 << 20;
 
-/// Bytes that one of them may send in a turn at the least: for less, the system
-/// call and the turn would cost more than the bytes.
+/// The least share of one of them: for less, the system call and the turn would
+/// cost more than the bytes.
 const SHARE_BYTES_MIN: usize = (256 << 10) + SHARE_HEAD_BYTES;
 
-/// Bytes that one of them may send in a turn at the most: of a large file with
-/// one `sendfile`.
+/// The largest share of one of them: of a large file, one `sendfile`.
 pub const SHARE_BYTES_MAX: usize = (2 << 20) + SHARE_HEAD_BYTES;
 
-/// Room for the head, so that a file as large as a share goes out in one turn.
+/// Allowance for the head, so that a file as large as a share fits into one turn.
 const SHARE_HEAD_BYTES: usize = 64 << 10;
 
-/// Bytes that one connection may send, or have discarded, in one turn, when
-/// `writing` connections are being written to.
+/// Bytes that one connection may send, or discard, in one turn while `writing`
+/// connections are being written to.
 pub fn share_bytes(writing: usize) -> usize {
     (TURN_BYTES_MAX / writing.max(1)).clamp(SHARE_BYTES_MIN, SHARE_BYTES_MAX)
 }
@@ -94,40 +93,40 @@ pub struct Connection<T> {
     identity: Identity,
     transport: T,
     state: State,
-    /// Something may be there to read: nothing has said otherwise yet.
+    /// The socket may be readable: no read has returned `WouldBlock` since the
+    /// last event.
     readable: bool,
-    /// The peer's end was announced, or urgent data: only reading 0 bytes, or
-    /// that nothing is there, is the last word.
+    /// EOF or urgent data was reported: a short read does not mean that the
+    /// socket is empty. Read until 0 or `WouldBlock`.
     read_closed: bool,
-    /// Bytes that the transport has taken.
-    taken: usize,
-    /// The peer was seen to read what it is sent.
+    /// Bytes that the transport has accepted.
+    sent_bytes: usize,
+    /// The peer has been seen to read, and the bound on unsent data is lifted.
     bound_lifted: bool,
-    /// Another waits for its place: its next response is its last.
+    /// Marked for eviction: its next response is its last.
     evicted: bool,
 }
 
-/// What the poll says. It is a readiness to try: being wrong does no harm.
+/// What the poll reports. It is only a hint to try: a wrong one does no harm.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Readiness {
-    /// Something may be read.
+    /// A read may succeed.
     pub readable: bool,
-    /// Something may be written.
+    /// A write may succeed.
     pub writable: bool,
-    /// The peer's end, or an error, is there to be read, or more behind urgent
-    /// data.
+    /// EOF or an error can be read, or more input after urgent data.
     pub read_closed: bool,
 }
 
 impl Readiness {
-    /// Something may be read, and no more is said.
+    /// Readable only.
     pub const READABLE: Readiness = Readiness {
         readable: true,
         writable: false,
         read_closed: false,
     };
 
-    /// Something may be written, and no more is said.
+    /// Writable only.
     pub const WRITABLE: Readiness = Readiness {
         readable: false,
         writable: true,
@@ -135,31 +134,31 @@ impl Readiness {
     };
 }
 
-/// What a connection waits for.
+/// What a connection waits for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// To be readable.
+    /// The transport to be readable.
     Readable,
-    /// To be writable.
+    /// The transport to be writable.
     Writable,
-    /// For its next turn: it has had its share of this one.
+    /// The next turn: its budget of this one is spent.
     NextTurn,
-    /// For a descriptor to be free: then for its next turn.
+    /// A free descriptor, and then the next turn.
     Descriptor,
-    /// Nothing: it is over. Dropping it closes it.
+    /// Nothing: it is finished. Dropping it closes the socket.
     Closed(CloseReason),
 }
 
-/// What one step of a state came to: the next is tried at once, or the
-/// connection has met its next for this turn.
+/// The result of one step of a state: try the next step at once, or stop for this
+/// turn.
 type Step = ControlFlow<Next>;
 
-/// The next after a single step.
+/// What to wait for if only one step is made.
 fn after_step(step: Step) -> Next {
     step.break_value().unwrap_or(Next::NextTurn)
 }
 
-/// What a connection may still do in this turn.
+/// What the connection being served may still do in this turn.
 #[derive(Debug)]
 struct Budget {
     responses: usize,
@@ -168,7 +167,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// The share of one turn, of which `bytes` may be sent.
+    /// The budget of one turn, with `bytes` to send.
     fn new(bytes: usize) -> Budget {
         Budget {
             responses: TURN_RESPONSES_MAX,
@@ -177,7 +176,7 @@ impl Budget {
         }
     }
 
-    /// What was used of it beyond a usual request and its response.
+    /// What has been used beyond one usual request, in responses.
     fn extra_responses(&self) -> usize {
         let responses = TURN_RESPONSES_MAX - self.responses;
         let request_bytes = TURN_REQUEST_BYTES_MAX - self.request_bytes;
@@ -194,29 +193,29 @@ impl<T: Transport> Connection<T> {
     /// A connection accepted at `identity.accepted`.
     pub fn new(transport: T, identity: Identity) -> Connection<T> {
         Connection {
-            state: State::reading(identity.began_silent(), Vec::new(), false),
+            state: State::accepted(identity.began_silent()),
             identity,
             transport,
             readable: false,
             read_closed: false,
-            taken: 0,
+            sent_bytes: 0,
             bound_lifted: false,
             evicted: false,
         }
     }
 
-    /// Who it is.
+    /// Its number, peer and request count.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Where it stands.
+    /// Its state.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// What it does in `act`, but that a panic is the end of this connection
-    /// alone: nothing of it is left in the context.
+    /// Runs `act`. A panic in it closes this connection alone, and leaves none of
+    /// its output in the context.
     pub fn guarded(
         &mut self,
         cx: &mut Context,
@@ -226,19 +225,19 @@ impl<T: Transport> Connection<T> {
         acted.unwrap_or_else(|_| {
             cx.output.clear();
             let id = self.identity.id;
-            error!("connection {id}: closed, for a request caused a panic");
+            error!("connection {id}: closed: panic while handling a request");
             Next::Closed(CloseReason::Panicked)
         })
     }
 
-    /// Keeps what the poll says of reading for its next turn.
+    /// Keeps what the poll reported about reading for the next turn.
     pub fn note_readiness(&mut self, readiness: Readiness) {
         self.readable |= readiness.readable;
         self.read_closed |= readiness.read_closed;
     }
 
-    /// Does all that can be done without waiting, within a turn's budget.
-    /// `input` is the worker's buffer, of [`Context::input_bytes`].
+    /// Does everything that needs no waiting, within one turn's budget. `input` is
+    /// the worker's buffer, of [`Context::input_bytes`].
     pub fn advance(&mut self, readiness: Readiness, input: &mut [u8], cx: &mut Context) -> Next {
         self.note_readiness(readiness);
         cx.budget = Budget::new(cx.share_bytes);
@@ -259,38 +258,25 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Its time is up: says so where the client waits for an answer.
+    /// Ends the wait whose deadline has passed, with a response if the client
+    /// waits for one.
     pub fn expire(&mut self, cx: &mut Context) -> Next {
-        use CloseReason::*;
         cx.budget = Budget::new(cx.share_bytes);
-        after_step(match &self.state {
-            State::ReadingHead(reading) if !reading.has_begun() => {
-                Break(Next::Closed(HeaderTimeout))
+        match self.state.expiry() {
+            Expiry::Close(reason) => Next::Closed(reason),
+            Expiry::Respond(status, reason) => {
+                after_step(self.answer_incomplete(status, reason, cx))
             }
-            // A whole request may lie there for which there was no descriptor.
-            State::ReadingHead(reading) if reading.deferred => {
-                self.answer_incomplete(Status::ServiceUnavailable, OutOfResources, cx)
-            }
-            State::ReadingHead(_) => {
-                self.answer_incomplete(Status::RequestTimeout, HeaderTimeout, cx)
-            }
-            State::DiscardingBody(_) => {
-                self.answer_incomplete(Status::RequestTimeout, BodyTimeout, cx)
-            }
-            // It was not finished in time: too many others are being made. The
-            // client may ask again.
-            State::ReadingDirectory(_) => self.answer_listing(Err(Refusal::NoRoom), cx),
-            State::Writing(_) => return self.expire_writing(cx),
-            State::Idle { .. } => Break(Next::Closed(IdleTimeout)),
-            State::Lingering(lingering) => Break(Next::Closed(lingering.reason)),
-        })
+            Expiry::FailListing => after_step(self.answer_listing(Err(Refusal::NoRoom), cx)),
+            Expiry::RetryWrite => self.expire_writing(cx),
+        }
     }
 
-    /// The transport has taken nothing for the write time-out, as far as the poll
-    /// has told, which it does only once a good part of the buffer is free. So it
-    /// is tried once more; if it takes bytes, the least rate decides. It takes
-    /// none while the peer's window is closed: a reader of less than some 2,000
-    /// bytes a second ends here, even if that is more than the least rate.
+    /// No write has succeeded for the write time-out. The poll reports writability
+    /// only once a good part of the send buffer is free, so try once more: if bytes
+    /// go, the minimum rate decides instead. None go while the peer's receive
+    /// window is closed, so a client that reads less than some 2,000 bytes per
+    /// second is closed here, even if that is more than the minimum rate.
     fn expire_writing(&mut self, cx: &mut Context) -> Next {
         match (after_step(self.write(cx)), &self.state) {
             (Next::Closed(reason), _) => Next::Closed(reason),
@@ -308,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_share_of_each_shrinks_as_they_become_more() {
+    fn each_share_shrinks_as_more_connections_write() {
         for (writing, share) in [
             (0, SHARE_BYTES_MAX),
             (1, SHARE_BYTES_MAX),

@@ -1,4 +1,4 @@
-//! The transport to input: what is read, and when it is worth a judgement.
+//! Reading from the transport: request heads and bodies.
 
 use std::{
     io,
@@ -15,17 +15,17 @@ use super::{
 use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
-    /// Reads once into `room` and says how much.
-    pub(super) fn receive(&mut self, room: &mut [u8]) -> ControlFlow<Next, usize> {
+    /// Reads once into `buffer` and returns the number of bytes read.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> ControlFlow<Next, usize> {
         if !self.readable {
             return Break(Next::Readable);
         }
-        let wanted = room.len();
-        match uninterrupted(|| self.transport.read(room)) {
-            Ok(0) => Break(Next::Closed(self.ended())),
+        let wanted = buffer.len();
+        match uninterrupted(|| self.transport.read(buffer)) {
+            Ok(0) => Break(Next::Closed(self.state.eof_reason())),
             Ok(count) => {
-                // A short read has emptied the socket, as epoll(7) has it,
-                // unless the peer's end, or more, stands behind it.
+                // A short read has emptied the socket, according to epoll(7),
+                // unless EOF or urgent data follows.
                 self.readable = count == wanted || self.read_closed;
                 Continue(count)
             }
@@ -34,15 +34,6 @@ impl<T: Transport> Connection<T> {
                 Break(Next::Readable)
             }
             Err(_) => Break(Next::Closed(CloseReason::Reset)),
-        }
-    }
-
-    /// What it is that the peer ended its side.
-    fn ended(&self) -> CloseReason {
-        match &self.state {
-            State::ReadingHead(reading) if reading.has_begun() => CloseReason::ClientGaveUp,
-            State::DiscardingBody(_) => CloseReason::ClientGaveUp,
-            _ => CloseReason::ClientClosed,
         }
     }
 
@@ -70,13 +61,13 @@ impl<T: Transport> Connection<T> {
             }
         };
         if held < filled && held > 0 {
-            // The poll told of its beginning: its end may have been sent after a
-            // file was looked at in this turn, and after it was changed.
+            // The poll reported the beginning of this head. Its end may have been
+            // sent after a file was checked in this turn, and then changed.
             cx.refresh_clock();
         }
         let (before, new) = input[..filled].split_at(held);
         if !deferred && !ReadingHead::can_end(before, new, &cx.limits.head) {
-            self.state = State::reading(since, input[..filled].to_vec(), false);
+            self.state = State::more_head_to_come(since, input[..filled].to_vec());
             return Continue(());
         }
         if let Some(story) = &mut self.identity.story {
@@ -92,7 +83,7 @@ impl<T: Transport> Connection<T> {
     /// [`State::DiscardingBody`].
     pub(super) fn read_body(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
         let count = self.receive(&mut input[..READ_BYTES])?;
-        // As with a head: the poll told of what came before.
+        // As with a head: the poll reported only what arrived earlier.
         cx.refresh_clock();
         cx.budget.bytes = cx.budget.bytes.saturating_sub(count);
         let State::DiscardingBody(discarding) = &mut self.state else {

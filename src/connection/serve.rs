@@ -1,5 +1,5 @@
-//! Input to answers: what one read brought is judged request by request, and
-//! the answers go out together.
+//! Parsing and answering the requests received in one read. Small responses are
+//! coalesced into one write.
 
 use std::{
     mem::MaybeUninit,
@@ -14,7 +14,7 @@ use super::{
     context::{Context, SEND_COST_BYTES},
     output::{Flow, WriteError},
     respond::Queued,
-    state::{ReadingDirectory, State, Then, Writing},
+    state::{State, Then},
     transport::Transport,
 };
 use crate::{
@@ -27,37 +27,37 @@ use crate::{
     observe::{close_reason::CloseReason, counters::Count},
 };
 
-/// Bytes of responses that are collected before they are sent together.
+/// Bytes of responses that are collected before they are sent.
 pub const COALESCED_BYTES_MAX: usize = 64 << 10;
 
-/// What one request came to.
+/// The outcome of one request.
 enum Outcome {
-    /// Incomplete: more has to come.
+    /// Incomplete: more input is needed.
     Partial,
-    /// Done with, or what follows it is decided: [`Batch::then`].
+    /// Answered, or to be continued by [`Batch::then`].
     Done,
-    /// There is no descriptor for its file: to be judged again.
+    /// No descriptor is free for its file: to be parsed again later.
     Starved,
 }
 
-/// How far the requests of one read have come.
+/// The requests of one read, and how far they have been answered.
 pub(super) struct Batch<'i> {
-    /// What is not done with of the input.
+    /// Input that has not been processed.
     pub rest: &'i [u8],
-    /// When the request at its begin began.
+    /// When the first request in `rest` began.
     pub since: Instant,
-    /// What follows what is queued.
+    /// What follows once the queued output is sent.
     pub then: Then,
-    /// Whether the transport took all that was queued so far.
+    /// Whether the transport has accepted all output so far.
     pub flow: Flow,
-    /// The last response, when it was not all sent.
+    /// The accounting of the last response, if part of it is unsent.
     pub pending: Option<Box<PendingRecord>>,
-    /// When the request to be answered was whole.
+    /// When the request being answered was complete.
     pub received: Instant,
 }
 
 impl<'i> Batch<'i> {
-    /// The begin: no request of `input`, which came `now`, is answered yet.
+    /// The batch of `input`, received `now`, before any request is answered.
     pub(super) fn begin(input: &'i [u8], now: Instant) -> Batch<'i> {
         Batch {
             rest: input,
@@ -71,7 +71,8 @@ impl<'i> Batch<'i> {
 }
 
 impl<T: Transport> Connection<T> {
-    /// Serves the requests that lie in the rest of `progress`.
+    /// Answers the requests in `batch`, as far as output, budget and descriptors
+    /// allow.
     pub(super) fn serve(&mut self, mut batch: Batch<'_>, cx: &mut Context) -> Step {
         let mut put_off = None;
         while !batch.rest.is_empty() && matches!(batch.then, Then::Request) {
@@ -80,10 +81,10 @@ impl<T: Transport> Connection<T> {
                 break;
             }
             let before = batch.rest.len();
-            let judged = self.answer(&mut batch, cx)?;
+            let outcome = self.answer(&mut batch, cx)?;
             let request_bytes = before - batch.rest.len();
             cx.budget.request_bytes = cx.budget.request_bytes.saturating_sub(request_bytes);
-            match judged {
+            match outcome {
                 Outcome::Done => batch.since = cx.now,
                 Outcome::Partial => break,
                 Outcome::Starved => {
@@ -92,15 +93,15 @@ impl<T: Transport> Connection<T> {
                 }
             }
         }
-        let step = self.settle(batch, put_off.is_some(), cx);
+        let step = self.finish_batch(batch, put_off.is_some(), cx);
         match (put_off, &self.state) {
             (Some(next), State::ReadingHead(_)) if step.is_continue() => Break(next),
             _ => step,
         }
     }
 
-    /// Answers the request at the begin of the rest: at once where the same bytes
-    /// came before, else once they are judged.
+    /// Answers the first request in `batch`: from the response cache if its head
+    /// is there, else by parsing it.
     fn answer(&mut self, batch: &mut Batch<'_>, cx: &mut Context) -> ControlFlow<Next, Outcome> {
         let Some(hit) = cx.response_cache.look_up(batch.rest, &cx.view, cx.turn) else {
             return self.parse_and_answer(batch, cx);
@@ -115,14 +116,14 @@ impl<T: Transport> Connection<T> {
         Continue(Outcome::Done)
     }
 
-    /// Judges the request at the begin of the rest and queues its answer.
+    /// Parses the first request in `batch` and queues its response.
     fn parse_and_answer(
         &mut self,
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> ControlFlow<Next, Outcome> {
-        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        let request = match request::parse(batch.rest, &mut room, &cx.limits.head) {
+        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let request = match request::parse(batch.rest, &mut fields, &cx.limits.head) {
             Ok(Some(request)) => request,
             Ok(None) => return Continue(Outcome::Partial),
             Err(error) => {
@@ -162,8 +163,8 @@ impl<T: Transport> Connection<T> {
         Continue(Outcome::Done)
     }
 
-    /// Sends the answer to a request that is whole: at once when nothing more
-    /// can be collected behind it.
+    /// Queues the response to a complete request, and sends it unless more can be
+    /// coalesced with it.
     pub(super) fn respond(
         &mut self,
         asked: &Asked<'_>,
@@ -179,7 +180,7 @@ impl<T: Transport> Connection<T> {
         self.finish_response(LoggedRequest::from(asked), queued, close, batch, cx)
     }
 
-    /// Counts a response, and decides what becomes of the connection after it.
+    /// Counts the request, and decides whether the connection persists after it.
     pub(super) fn begin_response(
         &mut self,
         asked: &Asked<'_>,
@@ -201,8 +202,8 @@ impl<T: Transport> Connection<T> {
         )
     }
 
-    /// Sends what is queued of a response if that is due, and notes it. `close` is
-    /// the reason for which it is the last.
+    /// Sends the queued output if it is due, and does the accounting. `close` is
+    /// set if this is the last response.
     pub(super) fn finish_response(
         &mut self,
         logged: LoggedRequest<'_>,
@@ -244,8 +245,8 @@ impl<T: Transport> Connection<T> {
         Continue(())
     }
 
-    /// Answers the request of a head that was kept until its body was whole, or
-    /// its listing.
+    /// Answers the request of a head that was kept until its body, or its listing,
+    /// was complete.
     pub(super) fn answer_kept(
         &mut self,
         head: Box<[u8]>,
@@ -253,9 +254,9 @@ impl<T: Transport> Connection<T> {
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> Step {
-        let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
-        // The same bytes are judged the same way again.
-        let Ok(Some(request)) = request::parse(&head, &mut room, &cx.limits.head) else {
+        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        // It was parsed before, so it is valid.
+        let Ok(Some(request)) = request::parse(&head, &mut fields, &cx.limits.head) else {
             return Continue(());
         };
         let asked = Asked::from(&request);
@@ -270,7 +271,7 @@ impl<T: Transport> Connection<T> {
         self.respond(&asked, &answer, batch, cx)
     }
 
-    /// Sends what is queued.
+    /// Sends the queued output, unless the transport is known to be full.
     fn flush(&mut self, batch: &mut Batch<'_>, cx: &mut Context) -> Result<(), WriteError> {
         if batch.flow != Flow::Done || cx.output.is_empty() {
             return Ok(());
@@ -284,32 +285,25 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 
-    /// Notes that the transport took so many bytes.
+    /// Counts `bytes` that the transport accepted.
     pub(super) fn count_sent(&mut self, bytes: usize, cx: &mut Context) {
-        self.taken = self.taken.saturating_add(bytes);
+        self.sent_bytes = self.sent_bytes.saturating_add(bytes);
         cx.sent_since = cx.sent_since.saturating_add(bytes + SEND_COST_BYTES);
         cx.counters.add(Count::BytesSent, bytes as u64);
     }
 
-    /// Nothing more can be done with this input. What is queued is sent; what is
-    /// left of both becomes the connection's own.
-    fn settle(&mut self, mut batch: Batch<'_>, deferred: bool, cx: &mut Context) -> Step {
+    /// Sends what is queued once no further request can be answered. The unsent
+    /// output and the unprocessed input become the connection's own.
+    fn finish_batch(&mut self, mut batch: Batch<'_>, deferred: bool, cx: &mut Context) -> Step {
         if let Err(error) = self.flush(&mut batch, cx) {
             return Break(Next::Closed(self.write_failed(&error, cx)));
         }
         let rest = batch.rest.to_vec();
         if batch.flow == Flow::Done {
-            return self.follow(batch.then, rest, deferred, batch.since, cx);
+            return self.after_write(batch.then, rest, deferred, batch.since, cx);
         }
-        self.state = State::Writing(Box::new(Writing {
-            output: cx.output.take_rest(),
-            unparsed: rest,
-            then: batch.then,
-            progress_at: cx.now,
-            rate_since: cx.now,
-            rate_bytes: 0,
-            pending: batch.pending,
-        }));
+        let unsent = cx.output.take_rest();
+        self.state = State::write_cut_short(unsent, rest, batch.then, batch.pending, cx.now);
         match batch.flow {
             Flow::Paused => Break(Next::NextTurn),
             _ if self.lift_bound_if_proven() => Continue(()),
@@ -317,27 +311,20 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// All is sent: what comes `then`, with the bytes that are left of the input.
-    pub(super) fn follow(
+    /// Continues after all output is sent: see [`State::after_write`].
+    pub(super) fn after_write(
         &mut self,
         then: Then,
         rest: Vec<u8>,
         deferred: bool,
         since: Instant,
-        cx: &mut Context,
+        cx: &Context,
     ) -> Step {
-        self.state = match then {
-            Then::Close(reason) => return self.end(reason, rest.is_empty(), cx),
-            Then::Body(discarding) => State::DiscardingBody(discarding),
-            Then::Listing(head, listing) => State::ReadingDirectory(Box::new(ReadingDirectory {
-                since: cx.now,
-                head,
-                listing,
-                unparsed: rest,
-            })),
-            Then::Request if rest.is_empty() => State::Idle { since: cx.now },
-            Then::Request => State::reading(since, rest, deferred),
-        };
+        let clean = rest.is_empty();
+        match State::after_write(then, rest, deferred, since, cx.now) {
+            Continue(state) => self.state = state,
+            Break(reason) => return self.end(reason, clean, cx),
+        }
         Continue(())
     }
 }

@@ -1,14 +1,15 @@
-//! The life of a connection: its states, and how long each may last.
+//! The life of a connection: its states, every transition between them, and how
+//! long each state may last.
 //!
 //! ```text
 //!   accepted
 //!      |
-//!      v        head whole, body to come
+//!      v        head complete, body to come
 //!  ReadingHead ------------------------> DiscardingBody
 //!   ^  ^   | \                                |
-//!   |  |   |  \ a folder to be listed         |
-//!   |  |   |   `---> ReadingDirectory            |
-//!   |  |   | answered,     | listed: answered | body whole: answered
+//!   |  |   |  \ a directory to list           |
+//!   |  |   |   `---> ReadingDirectory         |
+//!   |  |   | answered,     | listed: answered | body complete: answered
 //!   |  |   v not all sent  v                  v
 //!   |  |  Writing <--------+------------------+
 //!   |  |   |  |
@@ -22,47 +23,52 @@
 //!             closed <----------+
 //! ```
 //!
-//! A response that goes out in one write never enters `Writing`: its state
-//! leads straight to where `Writing` would. Not drawn are:
+//! A response that goes out in one write skips `Writing`: its state leads
+//! straight to where `Writing` would ([`State::after_write`]). Not drawn are:
 //!
-//! - the ways to `closed` that every state has: the peer's end, a reset, a
-//!   deadline, the end of the server, which `Idle` and `ReadingHead` await in
-//!   `Lingering`;
-//! - what a refused request, or one that did not come in time, leads to: its
-//!   answer is the last response;
-//! - `Writing` to `DiscardingBody` or `ReadingDirectory`, where a 100 (Continue), or
-//!   responses to requests before it, could not be sent at once ([`Then`]).
+//! - the edges to `closed` from every state: EOF, reset, deadline. Shutdown sends
+//!   `Idle` and `ReadingHead` to `Lingering`;
+//! - what follows a malformed request, or one that did not arrive in time: the
+//!   response to it is the last one;
+//! - `Writing` to `DiscardingBody` or `ReadingDirectory`, when a 100 (Continue),
+//!   or responses to earlier requests, could not be sent at once ([`Then`]).
 //!
-//! Every state ends by itself: [`State::deadline`] is the only place that says
-//! when. What leads from one to the next stands where it happens: in `read`,
-//! `serve`, `folder`, `write` and `close`.
+//! Every state has a deadline, and [`State::deadline`] is the only place that
+//! computes it. Every new state is built here. The functions that do so are pure:
+//! `read`, `serve`, `listing`, `write` and `close` do the I/O, call them, and
+//! assign the result.
 
-use std::time::Instant;
+use std::{
+    ops::ControlFlow::{self, Break, Continue},
+    time::Instant,
+};
 
 use super::{accounting::PendingRecord, body::Body, output::Output};
 use crate::{
-    config::Timeouts, files::listing::Listing, http::request::HeadLimits,
+    config::Timeouts,
+    files::listing::Listing,
+    http::{request::HeadLimits, status::Status},
     observe::close_reason::CloseReason,
 };
 
-/// Where a connection stands. What a state needs, it holds.
+/// The state of a connection. Each variant owns its data.
 #[derive(Debug)]
 pub enum State {
-    /// Waiting for a head, or for the rest of one.
+    /// Waiting for a request head, or for the rest of one.
     ReadingHead(ReadingHead),
-    /// The head is whole, its body is not.
+    /// The head is complete, its body is not.
     DiscardingBody(Box<DiscardingBody>),
-    /// The request is whole; the folder that it asks for is being listed.
+    /// The request is complete; the directory it names is being listed.
     ReadingDirectory(Box<ReadingDirectory>),
-    /// A response is under way that the transport could not take at once.
+    /// A response that the transport could not take at once.
     Writing(Box<Writing>),
-    /// Kept alive, between two requests. It owns nothing.
+    /// Kept alive, between two requests. It owns no buffer.
     Idle {
         /// When the last response was sent.
         since: Instant,
     },
-    /// Our side is shut. What still comes is discarded, so that no reset
-    /// overtakes the last response (RFC 9112 section 9.6).
+    /// Our side is shut. Further input is discarded, so that no reset overtakes
+    /// the last response (RFC 9112 section 9.6).
     Lingering(Lingering),
 }
 
@@ -70,54 +76,55 @@ pub enum State {
 #[derive(Debug)]
 pub struct ReadingHead {
     /// When the connection was accepted, or the first byte of this request
-    /// came. The time-out counts from here, whatever else comes.
+    /// arrived. The time-out counts from here; later bytes do not extend it.
     pub since: Instant,
-    /// What has been read of this head and, `deferred`, what follows it.
+    /// What has been read of this head and, if `deferred`, what follows it.
     pub input: Vec<u8>,
-    /// Whether `input` may hold a whole head: the turn's budget ran out.
+    /// `input` may already hold a complete request, which was not parsed because
+    /// the turn's budget was spent, or not answered for lack of a descriptor.
     pub deferred: bool,
 }
 
 /// See [`State::DiscardingBody`].
 #[derive(Debug)]
 pub struct DiscardingBody {
-    /// When the head was whole.
+    /// When the head was complete.
     pub since: Instant,
-    /// The head, kept to be answered once its body is whole.
+    /// The head, kept because it is answered once the body is complete.
     pub head: Box<[u8]>,
-    /// How far the body has come.
+    /// The framing, and how much of the body has arrived.
     pub body: Body,
 }
 
 /// See [`State::ReadingDirectory`].
 #[derive(Debug)]
 pub struct ReadingDirectory {
-    /// When it began.
+    /// When the listing began.
     pub since: Instant,
-    /// The request's head, kept to be answered once the listing is finished.
+    /// The head, kept because it is answered once the listing is finished.
     pub head: Box<[u8]>,
-    /// How far the listing has come.
+    /// The unfinished listing.
     pub listing: Box<Listing>,
-    /// What has been read behind the request.
+    /// Input after the request.
     pub unparsed: Vec<u8>,
 }
 
 /// See [`State::Writing`].
 #[derive(Debug)]
 pub struct Writing {
-    /// What is left to send.
+    /// Unsent output.
     pub output: Output,
-    /// What has been read behind the request being answered.
+    /// Input after the request being answered.
     pub unparsed: Vec<u8>,
-    /// What comes after.
+    /// What follows once all is sent.
     pub then: Then,
-    /// When the transport last took a byte.
+    /// When the transport last accepted a byte.
     pub progress_at: Instant,
-    /// Begin of the stretch over which the least rate is judged.
+    /// Start of the current window of the minimum-rate check.
     pub rate_since: Instant,
-    /// Bytes sent in that stretch.
+    /// Bytes sent in that window.
     pub rate_bytes: u64,
-    /// What is to be noted of the last response once it is sent.
+    /// The accounting of the last response, to be completed once it is sent.
     pub pending: Option<Box<PendingRecord>>,
 }
 
@@ -126,35 +133,148 @@ pub struct Writing {
 pub struct Lingering {
     /// When our side was shut.
     pub since: Instant,
-    /// Why the connection ends.
+    /// Why the connection closes.
     pub reason: CloseReason,
 }
 
-/// What follows a write.
+/// What follows once all output is sent.
 #[derive(Debug)]
 pub enum Then {
     /// The next request.
     Request,
-    /// The body that a 100 (Continue) asked for.
+    /// The body that a 100 (Continue) invited.
     Body(Box<DiscardingBody>),
-    /// The listing of a folder that is not finished, for the request with this
-    /// head.
+    /// An unfinished directory listing, for the request with this head.
     Listing(Box<[u8]>, Box<Listing>),
-    /// The end.
+    /// The close.
     Close(CloseReason),
 }
 
+/// How a connection whose deadline has passed goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Close without a response.
+    Close(CloseReason),
+    /// Send this status, then close.
+    Respond(Status, CloseReason),
+    /// Give up the listing: its client gets an error and may ask again.
+    FailListing,
+    /// Try one more write, and close if it makes no progress.
+    RetryWrite,
+}
+
+impl Then {
+    /// The rest of a body, whose head was complete `now`.
+    pub fn discard_body(head: &[u8], body: Body, now: Instant) -> Then {
+        Then::Body(Box::new(DiscardingBody {
+            since: now,
+            head: head.into(),
+            body,
+        }))
+    }
+}
+
+/// The transitions.
 impl State {
-    /// Waiting for a head since then, of which `input` is there.
-    pub fn reading(since: Instant, input: Vec<u8>, deferred: bool) -> State {
+    /// The first state, of a connection whose header time-out began at `since`.
+    pub fn accepted(since: Instant) -> State {
+        State::more_head_to_come(since, Vec::new())
+    }
+
+    /// After a read that did not complete the head begun at `since`.
+    pub fn more_head_to_come(since: Instant, input: Vec<u8>) -> State {
         State::ReadingHead(ReadingHead {
             since,
             input,
-            deferred,
+            deferred: false,
         })
     }
 
-    /// When the connection is cut if nothing changes.
+    /// After a write that the transport cut short.
+    pub fn write_cut_short(
+        output: Output,
+        unparsed: Vec<u8>,
+        then: Then,
+        pending: Option<Box<PendingRecord>>,
+        now: Instant,
+    ) -> State {
+        State::Writing(Box::new(Writing {
+            output,
+            unparsed,
+            then,
+            progress_at: now,
+            rate_since: now,
+            rate_bytes: 0,
+            pending,
+        }))
+    }
+
+    /// After all output is sent, `rest` being the input left over; `Break` if that
+    /// was the last response. What `rest` holds began at `since`, and is
+    /// `deferred` if it has not been parsed.
+    pub fn after_write(
+        then: Then,
+        rest: Vec<u8>,
+        deferred: bool,
+        since: Instant,
+        now: Instant,
+    ) -> ControlFlow<CloseReason, State> {
+        Continue(match then {
+            Then::Close(reason) => return Break(reason),
+            Then::Body(discarding) => State::DiscardingBody(discarding),
+            Then::Listing(head, listing) => State::ReadingDirectory(Box::new(ReadingDirectory {
+                since: now,
+                head,
+                listing,
+                unparsed: rest,
+            })),
+            Then::Request if rest.is_empty() => State::Idle { since: now },
+            Then::Request => State::ReadingHead(ReadingHead {
+                since,
+                input: rest,
+                deferred,
+            }),
+        })
+    }
+
+    /// After our side was shut, to close for `reason`.
+    pub fn write_side_shut(reason: CloseReason, now: Instant) -> State {
+        State::Lingering(Lingering { since: now, reason })
+    }
+
+    /// Takes the state, to build the next one from its data; leaves `Idle`.
+    pub fn take(&mut self, now: Instant) -> State {
+        std::mem::replace(self, State::Idle { since: now })
+    }
+
+    /// The reason to close if the peer ends its side in this state.
+    pub fn eof_reason(&self) -> CloseReason {
+        match self {
+            State::ReadingHead(reading) if reading.has_begun() => CloseReason::ClientGaveUp,
+            State::DiscardingBody(_) => CloseReason::ClientGaveUp,
+            _ => CloseReason::ClientClosed,
+        }
+    }
+
+    /// What to do once the deadline has passed.
+    pub fn expiry(&self) -> Expiry {
+        use CloseReason::*;
+        match self {
+            State::ReadingHead(reading) if !reading.has_begun() => Expiry::Close(HeaderTimeout),
+            // A complete request may be waiting for a descriptor.
+            State::ReadingHead(reading) if reading.deferred => {
+                Expiry::Respond(Status::ServiceUnavailable, OutOfResources)
+            }
+            State::ReadingHead(_) => Expiry::Respond(Status::RequestTimeout, HeaderTimeout),
+            State::DiscardingBody(_) => Expiry::Respond(Status::RequestTimeout, BodyTimeout),
+            State::ReadingDirectory(_) => Expiry::FailListing,
+            State::Writing(_) => Expiry::RetryWrite,
+            State::Idle { .. } => Expiry::Close(IdleTimeout),
+            State::Lingering(lingering) => Expiry::Close(lingering.reason),
+        }
+    }
+
+    /// When the state ends at the latest, unless it makes progress.
     pub fn deadline(&self, timeouts: &Timeouts) -> Instant {
         match self {
             State::ReadingHead(reading) => reading.since + timeouts.header,
@@ -165,8 +285,10 @@ impl State {
             State::Lingering(lingering) => lingering.since + timeouts.linger,
         }
     }
+}
 
-    /// Since when it is idle, if it is.
+impl State {
+    /// Since when the connection has been idle, if it is.
     pub fn idle_since(&self) -> Option<Instant> {
         match self {
             State::Idle { since } => Some(*since),
@@ -174,7 +296,7 @@ impl State {
         }
     }
 
-    /// The name people know it by.
+    /// A name for people.
     pub fn name(&self) -> &'static str {
         match self {
             State::ReadingHead(_) => "reading a head",
@@ -188,18 +310,18 @@ impl State {
 }
 
 impl ReadingHead {
-    /// Whether a byte of a request came: an empty line behind the last one
-    /// begins none (RFC 9112 section 2.2).
+    /// Whether any byte of a request has arrived. An empty line after the
+    /// previous request does not count (RFC 9112 section 2.2).
     pub fn has_begun(&self) -> bool {
         !matches!(&*self.input, b"" | b"\r" | b"\r\n")
     }
 
-    /// Whether `new` bytes behind those `held` can bring a verdict, as
-    /// [`request::parse`](crate::http::request::parse) has it: any byte of the
-    /// request line can; of what follows only a line feed, or one beyond the
-    /// limit. So a head that comes in many pieces is not parsed for each.
+    /// Whether parsing again after `new` bytes can change the result of
+    /// [`request::parse`](crate::http::request::parse). In the request line any
+    /// byte can; after it only a line feed, or exceeding the limit. This bounds
+    /// the parsing of a head that arrives in many pieces.
     pub fn can_end(held: &[u8], new: &[u8], limits: &HeadLimits) -> bool {
-        // An empty line may stand before the request line.
+        // An empty line may precede the request line.
         let start = if held.starts_with(b"\r\n") { 2 } else { 0 };
         let line = held[start..].iter().position(|&byte| byte == b'\n');
         line.is_none_or(|line_end| {
@@ -210,9 +332,9 @@ impl ReadingHead {
 }
 
 impl Writing {
-    /// Notes that the transport took `sent` bytes, and says whether the peer
-    /// still reads fast enough: `rate_min` bytes a second on average over
-    /// each stretch of the write time-out.
+    /// Records that the transport accepted `sent` bytes. Returns whether the peer
+    /// still reads fast enough: `rate_min` bytes per second on average over each
+    /// window, which lasts at least the write time-out.
     pub fn progress(
         &mut self,
         sent: usize,
@@ -225,11 +347,11 @@ impl Writing {
         }
         self.progress_at = now;
         self.rate_bytes += sent as u64;
-        let stretch = now.saturating_duration_since(self.rate_since);
-        if stretch < timeouts.write {
+        let window = now.saturating_duration_since(self.rate_since);
+        if window < timeouts.write {
             return true;
         }
-        let fast_enough = self.rate_bytes as f64 >= rate_min as f64 * stretch.as_secs_f64();
+        let fast_enough = self.rate_bytes as f64 >= rate_min as f64 * window.as_secs_f64();
         self.rate_since = now;
         self.rate_bytes = 0;
         fast_enough
@@ -237,110 +359,4 @@ impl Writing {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn writing(at: Instant) -> Writing {
-        Writing {
-            output: Output::default(),
-            unparsed: Vec::new(),
-            then: Then::Request,
-            progress_at: at,
-            rate_since: at,
-            rate_bytes: 0,
-            pending: None,
-        }
-    }
-
-    #[test]
-    fn a_state_has_its_deadline() {
-        let start = Instant::now();
-        let timeouts = Timeouts {
-            keep_alive: SECOND,
-            header: 2 * SECOND,
-            body: 3 * SECOND,
-            write: 4 * SECOND,
-            linger: 5 * SECOND,
-            shutdown: 6 * SECOND,
-        };
-        let body = DiscardingBody {
-            since: start,
-            head: Box::default(),
-            body: Body::Length {
-                left: 1,
-                arrived: 0,
-            },
-        };
-        let lingering = Lingering {
-            since: start,
-            reason: CloseReason::ClientAsked,
-        };
-        let check = |state: State, name: &str, seconds: u32| {
-            assert_eq!(state.name(), name);
-            let deadline = start + seconds * SECOND;
-            assert_eq!(state.deadline(&timeouts), deadline, "{name}");
-        };
-        check(State::Idle { since: start }, "idle", 1);
-        let reading = State::reading(start, Vec::new(), false);
-        check(reading, "reading a head", 2);
-        let discarding = State::DiscardingBody(Box::new(body));
-        check(discarding, "discarding a body", 3);
-        check(State::Writing(Box::new(writing(start))), "writing", 4);
-        check(State::Lingering(lingering), "lingering", 5);
-    }
-
-    #[test]
-    fn only_what_can_end_a_head_is_judged() {
-        let limits = HeadLimits {
-            line_bytes_max: 20,
-            fields_bytes_max: 10,
-            fields_max: 3,
-        };
-        let check = |held: &str, new: &str, expected: bool| {
-            let judged = ReadingHead::can_end(held.as_bytes(), new.as_bytes(), &limits);
-            assert_eq!(judged, expected, "{held:?} {new:?}");
-        };
-        check("", "G", true);
-        check("GET", " ", true);
-        check("GET / HTTP/1.1\r", "\n", true);
-        check("GET / HTTP/1.1\r\n", "Host", false);
-        check("GET / HTTP/1.1\r\nHost: ", "h\r\n", true);
-        check("GET / HTTP/1.1\r\nHost: ", "1234", false);
-        check("GET / HTTP/1.1\r\nHost: ", "12345", true);
-        check("\r\n", "G", true);
-        check("\r\nGET", " ", true);
-        check("\r\nGET / HTTP/1.1\r\n", "Host", false);
-    }
-
-    #[test]
-    fn a_reader_is_judged_over_whole_stretches() {
-        let start = Instant::now();
-        let timeouts = Timeouts {
-            write: 10 * SECOND,
-            ..Timeouts::default()
-        };
-        // (second, bytes, whether that is fast enough at 100 bytes a second)
-        let check = |sent: &[(u32, usize, bool)]| {
-            let mut writing = writing(start);
-            for &(second, bytes, expected) in sent {
-                let now = start + second * SECOND;
-                let is_enough = writing.progress(bytes, now, &timeouts, 100);
-                assert_eq!(is_enough, expected, "{sent:?} at {second}");
-                if bytes > 0 {
-                    assert_eq!(writing.progress_at, now);
-                }
-            }
-        };
-        check(&[(9, 1, true), (9, 1, true)]);
-        check(&[(9, 1, true), (10, 1, false)]);
-        check(&[(9, 999, true), (10, 1, true)]);
-        check(&[(15, 1_499, false)]);
-        check(&[(15, 1_500, true), (24, 1, true), (25, 998, false)]);
-        check(&[(15, 1_500, true), (24, 1, true), (25, 999, true)]);
-        check(&[(40, 0, true)]);
-    }
-}
+mod tests;

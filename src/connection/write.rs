@@ -1,4 +1,4 @@
-//! A response that takes more than one turn, and what comes after it.
+//! Sending a response that takes more than one turn, and what follows it.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -13,9 +13,9 @@ use super::{
 };
 use crate::observe::close_reason::CloseReason;
 
-/// Bytes that a transport takes only if its peer reads: several times what it
-/// takes before it is blocked the first time. Fewer may lie in the buffers of both
-/// kernels, unread.
+/// Bytes that a transport accepts only if its peer reads: several times what it
+/// accepts before it first blocks. Fewer may lie unread in the buffers of both
+/// kernels.
 const PROVEN_BYTES: usize = 1 << 20;
 
 impl<T: Transport> Connection<T> {
@@ -45,11 +45,11 @@ impl<T: Transport> Connection<T> {
         Break(Next::Closed(reason))
     }
 
-    /// Whether the transport, blocked, can be tried again at once: its peer has
-    /// just been found to read, so that no more than is usual need be kept from
-    /// the kernel. Happens once a connection, if ever.
+    /// Lifts the bound on unsent data (`TCP_NOTSENT_LOWAT`) once the peer has
+    /// proved that it reads. Returns whether it did so, at most once per
+    /// connection: the blocked write can then be retried at once.
     pub(super) fn lift_bound_if_proven(&mut self) -> bool {
-        if self.bound_lifted || self.taken < PROVEN_BYTES {
+        if self.bound_lifted || self.sent_bytes < PROVEN_BYTES {
             return false;
         }
         self.bound_lifted = true;
@@ -57,21 +57,20 @@ impl<T: Transport> Connection<T> {
         true
     }
 
-    /// All of [`State::Writing`] is sent.
+    /// All output of [`State::Writing`] is sent.
     fn written(&mut self, cx: &mut Context) -> Step {
         let since = cx.now;
-        let state = std::mem::replace(&mut self.state, State::Idle { since });
-        let State::Writing(writing) = state else {
+        let State::Writing(writing) = self.state.take(since) else {
             return Continue(());
         };
         if let Some(pending) = writing.pending {
             accounting::response_finished(&mut self.identity, cx, *pending);
         }
-        self.follow(writing.then, writing.unparsed, true, since, cx)
+        self.after_write(writing.then, writing.unparsed, true, since, cx)
     }
 
-    /// The reason for a close that a failed write is, behind which nothing can be
-    /// said any more; the system's words go to the log alone.
+    /// Maps a write error to a close reason and logs the system's message. Nothing
+    /// more can be sent.
     pub(super) fn write_failed(&self, error: &WriteError, cx: &mut Context) -> CloseReason {
         cx.output.clear();
         let id = self.identity.id;
@@ -88,7 +87,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Notes that the response under way will not be finished, for `reason`.
+    /// Accounts for a response in progress that will not be finished, for
+    /// `reason`.
     pub(super) fn abandon(&mut self, reason: CloseReason, cx: &mut Context) {
         if let State::Writing(writing) = &mut self.state {
             let left = writing.output.left();

@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn writing(at: Instant) -> Writing {
+    Writing {
+        output: Output::default(),
+        unparsed: Vec::new(),
+        then: Then::Request,
+        progress_at: at,
+        rate_since: at,
+        rate_bytes: 0,
+        pending: None,
+    }
+}
+
+#[test]
+fn each_state_has_the_deadline_of_its_time_out() {
+    let start = Instant::now();
+    let timeouts = Timeouts {
+        keep_alive: SECOND,
+        header: 2 * SECOND,
+        body: 3 * SECOND,
+        write: 4 * SECOND,
+        linger: 5 * SECOND,
+        shutdown: 6 * SECOND,
+    };
+    let body = DiscardingBody {
+        since: start,
+        head: Box::default(),
+        body: Body::Length {
+            left: 1,
+            arrived: 0,
+        },
+    };
+    let check = |state: State, name: &str, seconds: u32| {
+        assert_eq!(state.name(), name);
+        let deadline = start + seconds * SECOND;
+        assert_eq!(state.deadline(&timeouts), deadline, "{name}");
+    };
+    check(State::Idle { since: start }, "idle", 1);
+    let reading = State::accepted(start);
+    check(reading, "reading a head", 2);
+    let discarding = State::DiscardingBody(Box::new(body));
+    check(discarding, "discarding a body", 3);
+    check(State::Writing(Box::new(writing(start))), "writing", 4);
+    check(
+        State::write_side_shut(CloseReason::ClientAsked, start),
+        "lingering",
+        5,
+    );
+}
+
+#[test]
+fn a_head_is_parsed_again_only_if_the_result_can_change() {
+    let limits = HeadLimits {
+        line_bytes_max: 20,
+        fields_bytes_max: 10,
+        fields_max: 3,
+    };
+    let check = |held: &str, new: &str, expected: bool| {
+        let parsed = ReadingHead::can_end(held.as_bytes(), new.as_bytes(), &limits);
+        assert_eq!(parsed, expected, "{held:?} {new:?}");
+    };
+    check("", "G", true);
+    check("GET", " ", true);
+    check("GET / HTTP/1.1\r", "\n", true);
+    check("GET / HTTP/1.1\r\n", "Host", false);
+    check("GET / HTTP/1.1\r\nHost: ", "h\r\n", true);
+    check("GET / HTTP/1.1\r\nHost: ", "1234", false);
+    check("GET / HTTP/1.1\r\nHost: ", "12345", true);
+    check("\r\n", "G", true);
+    check("\r\nGET", " ", true);
+    check("\r\nGET / HTTP/1.1\r\n", "Host", false);
+}
+
+#[test]
+fn the_minimum_rate_is_checked_over_whole_windows() {
+    let start = Instant::now();
+    let timeouts = Timeouts {
+        write: 10 * SECOND,
+        ..Timeouts::default()
+    };
+    // (second, bytes, whether that is fast enough at 100 bytes per second)
+    let check = |sent: &[(u32, usize, bool)]| {
+        let mut writing = writing(start);
+        for &(second, bytes, expected) in sent {
+            let now = start + second * SECOND;
+            let is_enough = writing.progress(bytes, now, &timeouts, 100);
+            assert_eq!(is_enough, expected, "{sent:?} at {second}");
+            if bytes > 0 {
+                assert_eq!(writing.progress_at, now);
+            }
+        }
+    };
+    check(&[(9, 1, true), (9, 1, true)]);
+    check(&[(9, 1, true), (10, 1, false)]);
+    check(&[(9, 999, true), (10, 1, true)]);
+    check(&[(15, 1_499, false)]);
+    check(&[(15, 1_500, true), (24, 1, true), (25, 998, false)]);
+    check(&[(15, 1_500, true), (24, 1, true), (25, 999, true)]);
+    check(&[(40, 0, true)]);
+}

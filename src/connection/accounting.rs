@@ -1,5 +1,4 @@
-//! What is noted of each request: counts, the access log, the story of the
-//! connection, and the diagnostics that can be read line by line.
+//! Accounting per request: counters, access log, status page, debug log.
 
 use std::time::Instant;
 
@@ -20,36 +19,36 @@ use crate::{
     },
 };
 
-/// A response whose last byte is not sent yet.
+/// The accounting of a response that is not completely sent.
 #[derive(Debug)]
 pub struct PendingRecord {
     line: Option<PendingLine>,
     story_line: Box<str>,
-    /// What was to be noted of it.
+    /// The response.
     pub record: ResponseRecord,
 }
 
-/// A response, as far as it is noted.
+/// What is recorded about a response.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseRecord {
-    /// What was queued.
+    /// Its status and length.
     pub queued: Queued,
-    /// Why the connection closes after it; `None`: it is kept.
+    /// Why the connection closes after it; `None` if it is kept.
     pub close: Option<CloseReason>,
-    /// When its head was whole.
+    /// When the request was complete.
     pub received: Instant,
 }
 
-/// What a request said of itself, for the notes.
+/// What is logged about a request.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedRequest<'a> {
     line: &'a [u8],
-    /// `None` of a malformed one, of which the line may be anything.
+    /// `None` for a malformed request, whose line can be anything.
     version: Option<Version>,
     fields: Fields<'a>,
 }
 
-/// The reason for a close that a persistence is, if it is one.
+/// The close reason for a [`Persistence::Close`].
 pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
     let Persistence::Close(cause) = persistence else {
         return None;
@@ -75,14 +74,13 @@ impl<'a> From<&Asked<'a>> for LoggedRequest<'a> {
 }
 
 impl<'a> LoggedRequest<'a> {
-    /// That of bytes that are no request: their first line, and by which client
-    /// they seem to be sent.
+    /// A malformed request: its first line, and the fields that tell the client.
     pub fn raw(bytes: &'a [u8]) -> LoggedRequest<'a> {
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
         let mut fields = Fields::default();
-        // What lies behind an empty line is another request's.
+        // After an empty line another request begins.
         for line in lines.take_while(|line| !matches!(line, [] | [b'\r'])) {
             let colon = line.iter().position(|&byte| byte == b':');
             let (name, value) = line.split_at(colon.unwrap_or(line.len()));
@@ -111,7 +109,7 @@ impl<'a> LoggedRequest<'a> {
         let peer = identity.peer.map(|peer| peer.ip());
         let is_trusted = |address| proxies.iter().any(|proxy| proxy.is_at(address));
         LogEntry {
-            // The peer's address, or what a trusted proxy says it is.
+            // The peer's address, or the one that a trusted proxy reports.
             client: forwarded::client(&self.fields, peer, is_trusted),
             time,
             line: self.line,
@@ -125,12 +123,12 @@ impl<'a> LoggedRequest<'a> {
     }
 }
 
-/// Whether anybody wants to know when a response was sent.
+/// Whether response times need to be measured.
 fn is_timed(cx: &Context) -> bool {
     cx.log.is_some() || cx.counters.is_watched() || log::log_enabled!(log::Level::Debug)
 }
 
-/// Notes a response that was sent, or queued together with others.
+/// Records a response that was sent, or queued together with others.
 pub fn response_sent(
     identity: &mut Identity,
     cx: &mut Context,
@@ -148,7 +146,7 @@ pub fn response_sent(
     report(identity, cx, logged.line, record, now);
 }
 
-/// Keeps what is to be noted of a response until its last byte is sent.
+/// Keeps the accounting of a response until its last byte is sent.
 pub fn defer(
     identity: &Identity,
     cx: &Context,
@@ -167,7 +165,7 @@ pub fn defer(
     }))
 }
 
-/// Notes a response that ended in a later turn.
+/// Records a response completed in a later turn.
 pub fn response_finished(identity: &mut Identity, cx: &mut Context, pending: PendingRecord) {
     let now = Instant::now();
     let record = pending.record;
@@ -205,7 +203,7 @@ fn report(
 }
 
 impl ResponseRecord {
-    /// That of a response which ends for `reason`, with `left` bytes unsent.
+    /// The record of a response that ends for `reason` with `left` bytes unsent.
     pub fn cut_short(mut self, reason: CloseReason, left: u64) -> ResponseRecord {
         self.queued.content_bytes = self.queued.content_bytes.saturating_sub(left);
         self.close = Some(reason);
@@ -227,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_bytes_that_are_no_request_the_first_line_is_told() {
+    fn a_malformed_request_is_logged_by_its_first_line() {
         let long = [b'x'; RAW_BYTES_MAX + 1];
         for (bytes, line) in [
             (&b""[..], &b""[..]),

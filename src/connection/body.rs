@@ -1,4 +1,4 @@
-//! The body of a request: judged strictly, and discarded.
+//! A request's body: checked strictly, and discarded.
 
 use crate::http::{
     chunked::{ChunkedDecoder, Decoded},
@@ -6,22 +6,23 @@ use crate::http::{
     framing::BodyFraming,
 };
 
-/// How far a request's body has come.
+/// The framing of a body, and how much of it has arrived.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// So many bytes are still to come, and so many have come.
+    /// A body of known length.
     Length {
-        /// Bytes still to come.
+        /// Bytes still to arrive.
         left: u64,
-        /// Bytes that have come.
+        /// Bytes that have arrived.
         arrived: u64,
     },
-    /// Chunks.
+    /// A chunked body.
     Chunked(ChunkedDecoder),
 }
 
 impl Body {
-    /// A body framed so, none of which has come; `None` where there is none.
+    /// A body with this framing, of which nothing has arrived; `None` if there is
+    /// no body.
     pub fn begin(framing: BodyFraming) -> Option<Body> {
         match framing {
             BodyFraming::None => None,
@@ -30,9 +31,9 @@ impl Body {
         }
     }
 
-    /// Takes what came. An error is final; one of them is that more than
-    /// `bytes_max` bytes of content have come, and where that was so before
-    /// another fault, it is the one: the verdict does not depend on the cuts.
+    /// Consumes input. Errors are final. Exceeding `bytes_max` takes precedence
+    /// over a later syntax error, so the result does not depend on how the input
+    /// was split.
     pub fn take(&mut self, input: &[u8], bytes_max: u64) -> Result<Decoded, RequestError> {
         let (decoded, content_bytes) = match self {
             Body::Length { left, arrived } => {
@@ -65,8 +66,8 @@ mod tests {
 
     const BYTES_MAX: u64 = 10;
 
-    /// What a body comes to: bytes left over behind it, `None` if more is to
-    /// come, or the error; whole, and cut at every byte.
+    /// Checks the bytes left over after a body, `None` if more must arrive, or
+    /// the error; for the whole input, and split at every byte.
     #[track_caller]
     fn check(framing: BodyFraming, input: &[u8], expected: Result<Option<usize>, RequestError>) {
         for cut in 0..=input.len() {
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_first_is_said() {
+    fn the_first_error_is_reported() {
         use BodyFraming::*;
         use RequestError::BodyTooLarge;
         check(Length(11), b"0123456789", Ok(Option::None));

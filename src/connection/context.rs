@@ -1,5 +1,5 @@
-//! What a worker lends to the connection it is serving: one of each a worker,
-//! none a connection.
+//! What a worker lends to the connection it is serving: buffers, clock, files,
+//! counters. There is one per worker, none per connection.
 
 use std::{
     sync::Arc,
@@ -20,65 +20,65 @@ use crate::{
     observe::{access_log::LogBuffer, counters::Counters, log_line::LogTime},
 };
 
-/// Bytes read at once, besides what is left of a head; and so the most that is
-/// kept of requests while a response before them cannot be sent.
+/// Bytes read at once, in addition to the part of a head already held. Also the
+/// most input that is kept while a response before it cannot be sent.
 pub const READ_BYTES: usize = 16 << 10;
 
-/// Pieces of listings, of a fraction of a millisecond each, that a worker makes in
-/// one turn of the poll, however many large folders are asked for.
+/// Pieces of listings, of a fraction of a millisecond each, that a worker makes
+/// in one turn, however many large directories are requested.
 const TURN_LISTING_PIECES_MAX: usize = 1;
 
-/// Bytes sent in a turn after which what was found of a file in it is looked up
-/// again for connections that are read later in it: meanwhile it may have changed,
-/// and a client may have asked for what it is now. With small responses it is some
-/// 0.3 ms, without reading the clock for each.
+/// After this many bytes sent in one turn, files are revalidated for connections
+/// read later in it: a file may have changed meanwhile, and a client may have
+/// requested the new one. With small responses this takes some 0.3 ms; counting
+/// bytes saves reading the clock for each.
 const FRESH_BYTES_MAX: usize = 512 << 10;
 
-/// Nanoseconds that reading files may take in a turn before the same is done:
-/// 0.3 ms. Whoever reads one reads the clock after it.
+/// Nanoseconds spent on reading files in one turn after which the same is done:
+/// 0.3 ms. The clock is read after each such read.
 const FRESH_NANOSECONDS_MAX: u64 = 300_000;
 
-/// Bytes that a send counts for there besides those that are sent: it takes as
-/// long as they do.
+/// The fixed cost of a send call, in equivalent bytes.
 pub(super) const SEND_COST_BYTES: usize = 16 << 10;
 
-/// A worker's own things. All of it is reused from connection to connection.
+/// A worker's buffers and services, reused by all its connections.
 #[derive(Debug)]
 pub struct Context {
-    /// Output under way; empty between connections.
+    /// Output being built; empty between connections.
     pub output: Output,
-    /// Heads that came before and what answered them.
+    /// Responses by request head.
     pub response_cache: ResponseCache,
     /// The files.
     pub view: View,
-    /// What is answered in the place of files, on the status listener.
+    /// The status pages, on the status listener in place of files.
     pub status: Option<StatusPages>,
-    /// The bounds of what clients can use.
+    /// The limits on what clients can use.
     pub limits: Limits,
-    /// The bounds of every wait; shorter once the server is stopping.
+    /// The time-outs; shorter while the server drains.
     pub timeouts: Timeouts,
-    /// Whether the server is stopping.
+    /// Whether the server is draining.
     pub draining: bool,
     /// The worker's number.
     pub worker: usize,
-    /// What is counted.
+    /// The worker's counters.
     pub counters: Arc<Counters>,
     /// The access log, if any.
     pub log: Option<LogBuffer>,
-    /// Proxies whose word about the client's address the log takes.
+    /// Proxies whose report of the client address is believed.
     pub trusted_proxies: Box<[Proxy]>,
-    /// The second of wall time, as the access log writes it.
+    /// The current second of wall time, formatted for the access log.
     pub log_time: LogTime,
-    /// The lines that every response carries, its `Date` among them.
+    /// Field lines common to all responses, `Date` among them.
     pub common: CommonFields,
-    /// What the time is read from.
+    /// The source of the time.
     pub clock: Clock,
-    /// When this turn began, or the clock was read again in it.
+    /// The time at the start of this turn, or when the clock was last refreshed
+    /// in it.
     pub now: Instant,
-    /// The same, as files count it.
+    /// The same time as the file cache counts it.
     pub turn: Turn,
-    /// Bytes sent since the clock was read, and [`SEND_COST_BYTES`] for each
-    /// send.
+    /// Bytes sent since the clock was last refreshed, plus [`SEND_COST_BYTES`]
+    /// per send.
     pub(super) sent_since: usize,
     /// Bytes that one connection may send in this turn: see
     /// [`share_bytes`](super::share_bytes).
@@ -91,17 +91,17 @@ pub struct Context {
     next_second: Instant,
 }
 
-/// What the time is read from.
+/// The source of the time.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
-    /// The clock of the system.
+    /// The system's monotonic clock.
     System,
-    /// A clock that stands still until it is set, for tests.
+    /// A clock that stands still until a test sets it.
     Stepped(Instant),
 }
 
 impl Clock {
-    /// The time.
+    /// The current time.
     pub fn now(self) -> Instant {
         match self {
             Clock::System => Instant::now(),
@@ -112,7 +112,7 @@ impl Clock {
 
 impl Context {
     /// A context for worker number `worker`. `started` is the instant from which
-    /// all context of the process count their turns.
+    /// all workers count [`Turn`]s.
     pub fn new(
         config: &Config,
         worker: usize,
@@ -150,20 +150,20 @@ impl Context {
         cx
     }
 
-    /// Begins the turn of the poll: reads the clock, once.
+    /// Begins a turn: refreshes the clock and the view of the files.
     pub fn begin_turn(&mut self) {
         self.refresh_clock();
         self.read_wall_clock(self.now);
         self.listing_pieces = TURN_LISTING_PIECES_MAX;
         match self.status {
             None => self.view.begin_turn(self.turn),
-            // A disk that hangs is no reason not to tell of it.
+            // The status pages must not depend on a disk that may hang.
             Some(_) => self.view.follow(),
         }
     }
 
-    /// Reads the wall clock if its second is over at `now`, so that a step of it
-    /// is noticed within a second.
+    /// Reads the wall clock if its current second is over at `now`, so that a
+    /// step of it is noticed within a second.
     fn read_wall_clock(&mut self, now: Instant) {
         if now < self.next_second {
             return;
@@ -178,10 +178,9 @@ impl Context {
         self.log_time = LogTime::new(date);
     }
 
-    /// Reads the clock again in the middle of a turn, which makes it another
-    /// [`Turn`] to the files, so that they are checked again: a request that is
-    /// read from here on may have been sent after a response of this turn, and
-    /// after a change of the file since.
+    /// Reads the clock. To the file cache this begins another [`Turn`], so files
+    /// are revalidated: a request read from here on may have been sent after a
+    /// response of this turn, and after a later change of the file.
     pub fn refresh_clock(&mut self) {
         self.sent_since = 0;
         self.now = self.clock.now();
@@ -193,10 +192,10 @@ impl Context {
         Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// The same where the connection to be read has been answered in this turn,
-    /// much was sent since it began, or files were read for long: a connection of
-    /// which the poll said that its request has begun to come may have been sent
-    /// the end of it only now.
+    /// Refreshes the clock if this connection has been answered in this turn, if
+    /// much was sent since the last refresh, or if reading files took long: the
+    /// poll reported only the beginning of the request, and its end may have been
+    /// sent since.
     pub fn refresh_clock_if_stale(&mut self) {
         if self.budget.responses < TURN_RESPONSES_MAX
             || self.sent_since > FRESH_BYTES_MAX
@@ -206,13 +205,13 @@ impl Context {
         }
     }
 
-    /// What the connection served last was given beyond a usual request and its
-    /// response, in responses.
+    /// What the connection served last used beyond one usual request, in
+    /// responses.
     pub fn extra_responses(&self) -> usize {
         self.budget.extra_responses()
     }
 
-    /// What an answer is made from.
+    /// What a response is made from.
     pub fn basis(&self) -> Basis<'_> {
         Basis {
             view: &self.view,
@@ -222,11 +221,12 @@ impl Context {
         }
     }
 
-    /// Queues the response that `answer` is.
+    /// Queues the response for `answer`.
     pub fn queue(&mut self, answer: &Answer, persistence: Persistence, head_only: bool) -> Queued {
-        // Reading from the disk takes time, which is not the client's. And what
-        // was read may have been written in a later second than this turn's: no
-        // `Last-Modified` is later than its `Date` (RFC 9110 section 8.8.2.1).
+        // Reading from the disk takes time, which must not count against the
+        // client. And the file may have been written in a later second than the
+        // start of this turn: `Last-Modified` must not be later than `Date` (RFC
+        // 9110 section 8.8.2.1).
         if self.view.misses.get() > 0 {
             self.now = self.clock.now();
             if matches!(self.clock, Clock::System) {
@@ -242,8 +242,7 @@ impl Context {
         respond::queue(answer, frame, &mut self.output)
     }
 
-    /// Queues the response to a head that came before, as it was sent then; one
-    /// that was not is queued anew, and remembered.
+    /// Queues the cached response of `hit`, or builds it and caches it.
     pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Queued {
         let is_usual = persistence == Persistence::Keep;
         if is_usual
@@ -262,8 +261,8 @@ impl Context {
         queued
     }
 
-    /// Bytes of input a worker needs room for: the largest head and what is
-    /// read behind it.
+    /// The size of a worker's input buffer: the largest head, and what is read
+    /// beyond it.
     pub fn input_bytes(&self) -> usize {
         let head = &self.limits.head;
         head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES
@@ -280,7 +279,7 @@ mod tests {
     };
 
     #[test]
-    fn what_was_loaded_in_a_turn_is_not_dated_before_it() {
+    fn last_modified_is_never_later_than_date() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("a"), "a").unwrap();
         let mut config = Config::default();
@@ -288,7 +287,7 @@ mod tests {
         let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
         let counters = Arc::new(Counters::new(false));
         let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
-        // The second of the turn's begin is over.
+        // The second in which the turn began is over.
         cx.common.set_date(HttpDate::from_unix_seconds(0));
         cx.next_second = started;
         let path = RequestPath::new("/a").unwrap();
@@ -301,12 +300,12 @@ mod tests {
         let answer = Chosen::answer(selected, Part::Whole);
         cx.queue(&answer, Persistence::Keep, false);
         assert!(Some(cx.common.date()) >= modified);
-        // Who is idle after it is so from here on.
+        // Idle time counts from here on.
         assert!(cx.now > before);
     }
 
     #[test]
-    fn what_was_found_is_looked_up_again_once_reading_files_took_long() {
+    fn the_clock_is_refreshed_once_reading_files_took_long() {
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.site.root = root.path().into();

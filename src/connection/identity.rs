@@ -1,4 +1,4 @@
-//! Who a connection is, whatever state it is in.
+//! What identifies a connection, independent of its state.
 
 use std::{
     net::SocketAddr,
@@ -7,27 +7,25 @@ use std::{
 
 use crate::observe::story::Story;
 
-/// Who a connection is.
+/// What identifies a connection.
 #[derive(Debug)]
 pub struct Identity {
-    /// Its number, from 1, unique in this process; 0 if it is one to the status
-    /// listener.
+    /// Its number, from 1, unique in this process; 0 on the status listener.
     pub id: u64,
-    /// The peer; `None` where it has no address.
+    /// The peer's address; `None` for a Unix domain socket.
     pub peer: Option<SocketAddr>,
-    /// Requests it has brought so far.
+    /// Number of requests received.
     pub requests: u64,
     /// When it was accepted.
     pub accepted: Instant,
-    /// How long the kernel held it back before that, if it brought nothing.
+    /// How long `TCP_DEFER_ACCEPT` delayed the accept if no data had arrived.
     pub waited: Duration,
-    /// Its story, where somebody may look.
+    /// Its record for the status page, if that is enabled.
     pub story: Option<Box<Story>>,
 }
 
 impl Identity {
-    /// That of a connection just accepted, which has brought nothing yet and has
-    /// no story.
+    /// A connection just accepted, without requests and story.
     pub fn new(id: u64, peer: Option<SocketAddr>, accepted: Instant, waited: Duration) -> Identity {
         Identity {
             id,
@@ -39,18 +37,18 @@ impl Identity {
         }
     }
 
-    /// When a client that has been silent so far had its connection: by the time
-    /// it is accepted the kernel has held it back for [`Identity::waited`].
+    /// When the connection of a client that has sent nothing began: before its
+    /// accept, the kernel held it for [`Identity::waited`].
     pub(super) fn began_silent(&self) -> Instant {
         self.accepted
             .checked_sub(self.waited)
             .unwrap_or(self.accepted)
     }
 
-    /// When the client's first request began, of which the first byte is read
-    /// `now`. A client that is read soon after the accept came with its request
-    /// and was not held back; one that is read later was silent, and its time
-    /// began when the kernel began to hold it back.
+    /// When the client's first request began, whose first byte is read `now`.
+    /// Data read soon after the accept arrived with the connection, which was not
+    /// held. If it is read later, the client was silent, and its time began when
+    /// the kernel began to hold it.
     pub(super) fn began(&self, now: Instant) -> Instant {
         if now.saturating_duration_since(self.accepted) < self.waited / 2 {
             self.accepted

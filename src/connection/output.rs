@@ -1,5 +1,5 @@
-//! What is to be sent: bytes, parts of cached files, parts of open files, in
-//! order, and how far it has got.
+//! Output to be sent: bytes, parts of cached files and parts of open files, in order,
+//! and how much of it has been sent.
 
 use std::{
     collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt, sync::Arc,
@@ -8,62 +8,64 @@ use std::{
 use super::transport::{Transport, uninterrupted};
 use crate::files::{Content, FileIdentity, Selected, listing::Chunk};
 
-/// The largest part of a file that is copied behind its head, and the largest
-/// response that is copied behind those before it; a larger one is sent from where it lies. Below this a copy is cheaper than a second
-/// buffer in the system call.
+/// The largest part of a file that is copied after its head, and the largest
+/// response that is copied after earlier ones. Anything larger is sent from where
+/// it lies. Below this, a copy is cheaper than a second buffer in the system
+/// call.
 pub const COPY_BYTES_MAX: u64 = 4 << 10;
 
-/// The first receive window of a client's kernel by default. What is sent beyond
-/// goes out in small pieces, each of which waits until the program has read.
+/// The default initial receive window of a client's kernel. Bytes beyond it go
+/// out in small pieces, as the application reads.
 const WINDOW_BYTES: u64 = 64 << 10;
 
-/// A file that exceeds that window but not twice this goes out in two pieces, the
-/// first of this size: each fits into the window together with the head. The
-/// second leaves with the next turn, by when the client has read the first.
+/// A file larger than that window, but not than twice this, is sent in two
+/// pieces, the first of this size: each fits the window together with the head.
+/// The second is sent in the next turn, when the client has read the first.
 pub const WINDOW_PIECE_BYTES: u64 = 56 << 10;
 
-/// Room for bytes that is kept from one output to the next. A long listing may
-/// need more, which would else stay with the worker for ever.
+/// Buffer capacity that is kept from one output to the next. A long listing may
+/// need more, which the worker would otherwise hold forever.
 pub const KEPT_BYTES_MAX: usize = 256 << 10;
 
-/// The most buffers given to one system call.
+/// The most buffers passed to one system call.
 const BUFFERS_MAX: usize = 16;
 
-/// One stretch of output: a range of its source.
+/// A piece of output: a range of its source.
 #[derive(Clone, Debug)]
 struct Segment {
     source: Source,
     range: Range<u64>,
 }
 
-/// Where a stretch of output lies.
+/// Where a segment lies.
 #[derive(Clone, Debug)]
 enum Source {
-    /// Among the output's own bytes.
+    /// In the output's own bytes.
     Bytes,
-    /// In a representation.
+    /// In a representation of a file.
     Part(Selected),
     /// In a chunk of a listing.
     Chunk(Chunk),
-    /// In a response that was sent before.
+    /// In a cached response.
     Response(Arc<Vec<u8>>),
 }
 
-/// Output in order. A worker has one that is empty between connections; a
+/// Output in order. A worker has one, which is empty between connections; a
 /// connection that cannot be written to takes over what is left.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Heads and small bodies.
     pub bytes: Vec<u8>,
-    /// Stretches before `tail`; empty as long as there are only bytes.
+    /// Segments before `tail`; empty if there are only bytes.
     segments: VecDeque<Segment>,
-    /// Where the bytes begin that stand behind the last segment.
+    /// Where the bytes after the last segment begin.
     tail: usize,
-    /// Whether our side is shut as soon as all is sent: the last bytes and the FIN
-    /// are then one segment, for a short connection half of what the server sends.
+    /// Whether our side is shut once all is sent. The last bytes and the FIN then
+    /// share a TCP segment: for a short connection that halves the packets the
+    /// server sends.
     pub is_last: bool,
-    /// Whether this is what an earlier turn could not send: the files of which
-    /// its heads tell may have changed since they were looked at.
+    /// Whether an earlier turn could not send this: files may have changed since
+    /// their heads were written.
     is_left_over: bool,
 }
 
@@ -72,9 +74,9 @@ pub struct Output {
 pub enum Flow {
     /// All is sent.
     Done,
-    /// The transport takes no more for now.
+    /// The transport accepts no more for now.
     Blocked,
-    /// It has had its share; the transport may take more.
+    /// The allowance is spent; the transport may accept more.
     Paused,
 }
 
@@ -83,7 +85,7 @@ pub enum Flow {
 pub enum WriteError {
     /// The transport failed: the peer is gone.
     Transport(std::io::Error),
-    /// The file is no longer what its head said.
+    /// The file is not what the head announced.
     FileChanged,
     /// The file cannot be read.
     File(std::io::Error),
@@ -95,12 +97,12 @@ impl Output {
         self.segments.is_empty() && self.tail == self.bytes.len()
     }
 
-    /// Whether it has parts that are sent from where they lie.
+    /// Whether some of it is sent from where it lies.
     pub fn has_parts(&self) -> bool {
         !self.segments.is_empty()
     }
 
-    /// Bytes that are left to send.
+    /// Unsent bytes.
     pub fn left(&self) -> u64 {
         let segments = self.segments.iter();
         let left = segments.map(|segment| segment.range.end - segment.range.start);
@@ -118,7 +120,7 @@ impl Output {
         self.push_segment(Source::Part(selected.clone()), range);
     }
 
-    /// Appends a chunk of a listing, to be sent from where it lies.
+    /// Appends a chunk of a listing, without copying it.
     pub fn push_chunk(&mut self, chunk: &Chunk) {
         let range = 0..chunk.as_ref().len() as u64;
         if !range.is_empty() {
@@ -126,7 +128,7 @@ impl Output {
         }
     }
 
-    /// Appends a response that was sent before.
+    /// Appends a cached response.
     pub fn push_response(&mut self, response: &Arc<Vec<u8>>) {
         let length = response.len() as u64;
         if length <= COPY_BYTES_MAX {
@@ -136,7 +138,7 @@ impl Output {
         }
     }
 
-    /// Appends a segment, behind what bytes there are.
+    /// Appends a segment, after the bytes written so far.
     fn push_segment(&mut self, source: Source, range: Range<u64>) {
         if self.tail < self.bytes.len() {
             self.segments.push_back(Segment {
@@ -148,8 +150,8 @@ impl Output {
         self.segments.push_back(Segment { source, range });
     }
 
-    /// Appends a copy of a part. What cannot be read is left for the write to
-    /// find out.
+    /// Appends a copy of a part. Returns `false` if it cannot be read; sending it
+    /// will then report the error.
     fn copy_part(&mut self, selected: &Selected, range: &Range<u64>) -> bool {
         let begin = self.bytes.len();
         match &selected.content {
@@ -169,7 +171,7 @@ impl Output {
         }
     }
 
-    /// Forgets everything, keeping the room of what is usual.
+    /// Drops all output, keeping a buffer of the usual capacity.
     pub fn clear(&mut self) {
         if self.bytes.capacity() > KEPT_BYTES_MAX {
             self.bytes = Vec::new();
@@ -181,7 +183,8 @@ impl Output {
         self.is_left_over = false;
     }
 
-    /// What is left, as an output of its own; this one is empty afterwards.
+    /// Moves the unsent rest into an output of its own, and leaves this one
+    /// empty.
     pub fn take_rest(&mut self) -> Output {
         let mut rest = Output {
             is_last: self.is_last,
@@ -200,7 +203,7 @@ impl Output {
     }
 
     /// Sends until all is sent, the transport is full, a piece of a large file
-    /// has gone, or `allowance` bytes have; subtracts what went.
+    /// has been sent, or `allowance` bytes have. Subtracts what was sent.
     pub fn write_to<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -225,8 +228,8 @@ impl Output {
                 let sent = send_piece(transport, file, range, *allowance)?;
                 self.advance(sent);
                 *allowance -= sent;
-                // A short one may have many causes. The next waits for the next
-                // turn: its bytes may have to be waited for.
+                // A short send can have many causes. The rest waits for the next
+                // turn, as reading it may block.
                 match sent as u64 {
                     0 => return Ok(Flow::Blocked),
                     sent if sent < left => return Ok(Flow::Paused),
@@ -236,23 +239,23 @@ impl Output {
             let (offered, sent) = self.write_buffers(transport, *allowance)?;
             self.advance(sent);
             *allowance -= sent;
-            // A short write of memory says that the transport is full, as
-            // epoll(7) has it.
+            // After a short write from memory the transport is full, according to
+            // epoll(7).
             if sent < offered {
                 return Ok(Flow::Blocked);
             }
         }
     }
 
-    /// All that is queued, appended to `copy`, if it is at most `bytes_max` and
-    /// lies in memory; says whether it is, for else `copy` may have a part of it.
+    /// Appends all output to `copy`, if it is at most `bytes_max` and lies in
+    /// memory. Returns whether it does; if not, `copy` may hold a part.
     pub fn copy_to(&self, copy: &mut Vec<u8>, bytes_max: usize) -> bool {
         if self.left() > bytes_max as u64 {
             return false;
         }
         copy.reserve_exact(self.left() as usize);
-        for stretch in self.stretches() {
-            match stretch {
+        for piece in self.pieces() {
+            match piece {
                 Some(bytes) => copy.extend_from_slice(bytes),
                 None => return false,
             }
@@ -260,8 +263,8 @@ impl Output {
         true
     }
 
-    /// What is left, in order; `None` stands for a part of an open file.
-    fn stretches(&self) -> impl Iterator<Item = Option<&[u8]>> {
+    /// The unsent pieces, in order; `None` is a part of an open file.
+    fn pieces(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let tail = &self.bytes[self.tail..];
         let segments = self.segments.iter().map(|Segment { source, range }| {
             let source = match source {
@@ -278,27 +281,27 @@ impl Output {
         segments.chain((!tail.is_empty()).then_some(Some(tail)))
     }
 
-    /// Writes the buffers up to the next open file, within the allowance:
-    /// bytes offered and sent.
+    /// Writes the buffers up to the next open file, within the allowance. Returns
+    /// the bytes offered and sent.
     fn write_buffers<T: Transport>(
         &self,
         transport: &mut T,
         allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
-        let (mut count, mut room) = (0, allowance);
-        for (stretch, buffer) in self.stretches().zip(&mut buffers) {
-            let Some(stretch) = stretch else { break };
-            if room == 0 {
+        let (mut count, mut left) = (0, allowance);
+        for (piece, buffer) in self.pieces().zip(&mut buffers) {
+            let Some(piece) = piece else { break };
+            if left == 0 {
                 break;
             }
-            let stretch = &stretch[..stretch.len().min(room)];
-            *buffer = IoSlice::new(stretch);
-            room -= stretch.len();
+            let piece = &piece[..piece.len().min(left)];
+            *buffer = IoSlice::new(piece);
+            left -= piece.len();
             count += 1;
         }
         let buffers = &buffers[..count];
-        let offered = allowance - room;
+        let offered = allowance - left;
         let more = self.is_last || (offered as u64) < self.left();
         let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
             .map_err(WriteError::Transport)?;
@@ -321,13 +324,13 @@ impl Output {
     }
 }
 
-/// The range of a source that lies in memory.
+/// The range as indices.
 fn in_memory(range: &Range<u64>) -> Range<usize> {
     range.start as usize..range.end as usize
 }
 
-/// What was promised in the head must be what is sent: a file that was
-/// rewritten in place meanwhile is not.
+/// The content must be what the head announced: fails if the file has been
+/// rewritten in place since.
 fn check_unchanged(file: &File, identity: &FileIdentity) -> Result<(), WriteError> {
     match identity.content_holds_for(file) {
         Ok(true) => Ok(()),
@@ -336,7 +339,8 @@ fn check_unchanged(file: &File, identity: &FileIdentity) -> Result<(), WriteErro
     }
 }
 
-/// Sends a piece of an open file, and says of how many bytes.
+/// Sends a piece of an open file. Returns the bytes sent; 0 if the transport is
+/// full.
 fn send_piece<T: Transport>(
     transport: &mut T,
     file: &File,

@@ -1,5 +1,5 @@
-//! Answers written as responses: the head into the output's bytes, the content
-//! behind it.
+//! Writing answers as responses: the head into the output's bytes, the content after
+//! it.
 
 use super::output::Output;
 use crate::{
@@ -14,16 +14,16 @@ use crate::{
     },
 };
 
-/// What every response of one turn shares.
+/// What a response needs besides its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// The ready lines.
+    /// The common field lines.
     pub common: &'a CommonFields,
-    /// What is said of the connection.
+    /// Whether the connection persists, and if not, why.
     pub persistence: Persistence,
-    /// Whether the content itself is left out: the method was HEAD.
+    /// Whether the content is omitted, because the method is HEAD.
     pub head_only: bool,
-    /// The turn of the poll, from which boundaries of parts are made.
+    /// The turn, from which boundaries of multipart responses are made.
     pub turn: Turn,
 }
 
@@ -36,7 +36,7 @@ pub struct Queued {
     pub content_bytes: u64,
 }
 
-/// Appends the response that `answer` is to `output`.
+/// Appends the response for `answer` to `output`.
 pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
     match answer {
         Answer::Representation(chosen) => queue_representation(chosen, frame, output),
@@ -53,12 +53,12 @@ pub fn queue(answer: &Answer, frame: Frame<'_>, output: &mut Output) -> Queued {
 }
 
 impl<'a> Frame<'a> {
-    /// A head that says nothing of its own yet.
+    /// A head without fields of its own.
     fn head(&self, status: Status) -> Head<'a> {
         Head::new(status, self.common, self.persistence)
     }
 
-    /// Queues `head` and, unless it is left out, a content of so many bytes.
+    /// Queues `head` and, unless it is omitted, `content_bytes` of content.
     fn queue(
         &self,
         head: &Head<'_>,
@@ -86,7 +86,7 @@ fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) 
     let (lines, range) = match &chosen.part {
         Part::NotModified => (fields.not_modified(), 0..0),
         Part::Whole => (fields.whole(), 0..size),
-        // The content alone, and none of its validators.
+        // The content, without its validators.
         Part::NotFound => {
             head.content_type = Some(&selected.content_type);
             head.content_length = Some(size);
@@ -106,7 +106,8 @@ fn queue_representation(chosen: &Chosen, frame: Frame<'_>, output: &mut Output) 
     })
 }
 
-/// Lines of the representation, without its `Vary` where the answer has one.
+/// The field lines of the representation, without its `Vary` if the answer has
+/// its own.
 fn own_lines<'c>(chosen: &'c Chosen, lines: &'c [u8]) -> &'c [u8] {
     match chosen.vary {
         Some(_) => chosen.selected.fields.without_vary(lines),
@@ -114,9 +115,9 @@ fn own_lines<'c>(chosen: &'c Chosen, lines: &'c [u8]) -> &'c [u8] {
     }
 }
 
-/// Several ranges as multipart/byteranges (RFC 9110 section 14.6). A line end
-/// precedes the first boundary too, as that section allows: zsync, which knows
-/// Apache and nginx, finds no part without it and asks again for ever.
+/// Several ranges as multipart/byteranges (RFC 9110 section 14.6). A CRLF
+/// precedes the first boundary too, as that section allows: zsync, written for
+/// Apache and nginx, finds no part without it and repeats the request forever.
 fn queue_parts(
     chosen: &Chosen,
     ranges: &[ByteRange],

@@ -1,9 +1,8 @@
-//! Heads that came before, and what they were answered with.
+//! A worker's cache of responses, keyed by the exact bytes of the request head.
 //!
-//! The same bytes are judged the same way each time, and most heads came before:
-//! from a page that is loaded again, a proxy, a health check. All that has to be
-//! found out then is whether the file still is what it was. Whatever begins with
-//! the bytes of a head is that head, for
+//! Identical heads parse identically, and most heads repeat: a page that is reloaded,
+//! a proxy, a health check. On a hit only the file has to be revalidated. Input that
+//! begins with the bytes of a cached head has that head, because
 //! [`request::parse`](crate::http::request::parse) never looks further.
 
 use std::sync::Arc;
@@ -22,26 +21,27 @@ use crate::{
     },
 };
 
-/// Heads that a worker remembers, a power of two. More would cost memory, and
-/// a look at more of it for each request.
+/// Slots of a worker's cache, a power of two. More would cost memory, and CPU
+/// cache for each request.
 const SLOTS: usize = 64;
 
-/// The longest head remembered, in bytes. Browsers send some 500, and cookies.
+/// The longest head that is cached, in bytes. Browsers send some 500, plus
+/// cookies.
 const CACHED_HEAD_BYTES_MAX: usize = 2 << 10;
 
-/// Other heads that ask for a place in vain before one of them has it, as long
-/// as the head that is there does not come again.
+/// Misses on an occupied slot before its entry is replaced, as long as it has no
+/// hit.
 const MISSES_BEFORE_REPLACEMENT: u8 = 8;
 
-/// The longest response that is remembered as it was sent, head and content, in
+/// The longest response that is cached as it was sent, head and content, in
 /// bytes.
 const CACHED_RESPONSE_BYTES_MAX: usize = 16 << 10;
 
-/// Bytes that a worker's cache can take, but for what [`Remembered`] says.
+/// The most bytes of a worker's cache, apart from what [`Remembered`] holds.
 pub const RESPONSE_CACHE_BYTES_MAX: usize =
     SLOTS * (CACHED_HEAD_BYTES_MAX + CACHED_RESPONSE_BYTES_MAX + size_of::<Slot>());
 
-/// A worker's cache. Each head has one place, which its request line decides.
+/// A worker's cache. The request line of a head determines its slot.
 #[derive(Debug)]
 pub struct ResponseCache {
     slots: Box<[Slot]>,
@@ -49,11 +49,11 @@ pub struct ResponseCache {
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// The head that is known; its room is used again for the next.
+    /// The cached head. Its buffer is reused for the next.
     head: Vec<u8>,
     entry: Option<Entry>,
-    /// The response as it was sent, where [`Entry::ready`] says so; its room is
-    /// used again, too, unless it is being sent.
+    /// The response as it was sent, if [`Entry::stored`] is set. Its buffer is
+    /// reused too, unless it is being sent.
     response: Arc<Vec<u8>>,
     misses: u8,
 }
@@ -64,33 +64,33 @@ struct Entry {
     summary: HeadSummary,
     part: Part,
     remembered: Remembered,
-    /// Of the response that is kept whole, if it is: what it is, and its `Date`.
+    /// Status, length and `Date` of the stored response, if there is one.
     stored: Option<(Queued, HttpDate)>,
 }
 
-/// What [`Asked`] says of a head, without its bytes.
+/// What [`Asked`] says about a head, with positions in place of its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSummary {
-    /// The size of the head.
+    /// The length of the head.
     pub head_bytes: usize,
     line: Span,
     referer: Option<Span>,
     user_agent: Option<Span>,
     version: Version,
     connection: ConnectionOptions,
-    /// Whether no content was asked for.
+    /// Whether the method is HEAD.
     pub head_only: bool,
 }
 
-/// A span of a head: where it begins and how many bytes it has.
+/// Part of a head: offset and length.
 type Span = (u32, u32);
 
-/// A head that came before, of which the answer still holds.
+/// A cached head whose answer is still valid.
 #[derive(Debug)]
 pub struct Hit {
-    /// What the head asked.
+    /// What the head requests.
     pub summary: HeadSummary,
-    /// What answers it.
+    /// The answer to it.
     pub answer: Answer,
     slot: usize,
 }
@@ -104,8 +104,8 @@ impl Default for ResponseCache {
 }
 
 impl ResponseCache {
-    /// The request at the start of `input`, if its head is known and the answer
-    /// still holds. Does not allocate.
+    /// Looks up the request at the start of `input`. Returns it if its head is
+    /// cached and its file unchanged. Does not allocate.
     pub fn look_up(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Hit> {
         let index = slot_of(hash(input));
         let slot = &mut self.slots[index];
@@ -125,7 +125,7 @@ impl ResponseCache {
         })
     }
 
-    /// Queues the response it was given, if that is kept, with the `Date` of
+    /// Queues the stored response of a hit, if there is one, with the `Date` of
     /// `common`.
     pub fn push_cached(
         &mut self,
@@ -144,9 +144,9 @@ impl ResponseCache {
         Some(*queued)
     }
 
-    /// Keeps the response to it, which is all that `output` holds, if it is
-    /// short enough and lies in memory. Whoever gets it is kept as HTTP/1.1
-    /// assumes: it does not speak of its connection.
+    /// Stores the response to a hit, which must be all of `output`, if it is
+    /// short enough and lies in memory. It must be one that keeps the connection,
+    /// as HTTP/1.1 does by default: it has no `Connection` field.
     pub fn store_response(&mut self, hit: &Hit, output: &Output, queued: Queued, date: HttpDate) {
         let slot = &mut self.slots[hit.slot];
         let response = Arc::make_mut(&mut slot.response);
@@ -157,8 +157,8 @@ impl ResponseCache {
         }
     }
 
-    /// Notes that the request of `head` is given `answer`. One of several such
-    /// is remembered, so that heads which come once cost next to nothing.
+    /// Records that `head` was answered with `answer`. Only one of several misses
+    /// is cached, so that heads which do not repeat cost next to nothing.
     pub fn record_miss(
         &mut self,
         head: &[u8],
@@ -182,8 +182,8 @@ impl ResponseCache {
 }
 
 impl Entry {
-    /// `None` where the same head may get another answer next time, though the
-    /// file is the same.
+    /// `None` if the same head could be answered differently next time, although
+    /// the file is unchanged.
     fn new(head: &[u8], request: &Request<'_>, answer: &Answer, view: &View) -> Option<Entry> {
         let chosen = answer.lasting(request)?;
         let stands_alone =
@@ -226,8 +226,8 @@ impl HeadSummary {
         })
     }
 
-    /// What the head at the start of `input` asks. Of its fields only those
-    /// are given that are noted.
+    /// What the head at the start of `input` requests. Only the logged fields are
+    /// set.
     pub fn asked<'h>(&self, input: &'h [u8]) -> Asked<'h> {
         let bytes = |span: Span| bytes_at(input, span);
         Asked {
@@ -249,12 +249,12 @@ fn bytes_at(head: &[u8], (at, length): Span) -> &[u8] {
     head.get(at..at + length).unwrap_or_default()
 }
 
-/// A hash of the request line at the start of `head`. It need not be a strong one:
-/// heads of the same hash take each other's place, and are parsed each time.
+/// A hash of the request line at the start of `head`. It need not be strong:
+/// heads with the same hash evict each other, and are then parsed each time.
 fn hash(head: &[u8]) -> u64 {
     let line = &head[..head.len().min(CACHED_HEAD_BYTES_MAX)];
     let mut hash = 0_u64;
-    // The word in which the line ends holds nothing but a part of its version.
+    // The word in which the line ends holds only part of the version.
     for word in line.as_chunks::<8>().0 {
         let word = u64::from_le_bytes(*word);
         if has_line_feed(word) {
@@ -265,8 +265,8 @@ fn hash(head: &[u8]) -> u64 {
     hash
 }
 
-/// Whether one of the eight bytes is a line feed: the lowest that is one turns
-/// to zero, from which the subtraction borrows its high bit.
+/// Whether one of the eight bytes is a line feed. The XOR turns the lowest one to
+/// zero, and the subtraction sets its high bit.
 fn has_line_feed(word: u64) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let zero_if_one = word ^ (ONES * b'\n' as u64);

@@ -16,12 +16,12 @@ use socket2::SockRef;
 
 use super::transport::Transport;
 
-/// A stream socket, non-blocking.
+/// A non-blocking stream socket.
 #[derive(Debug)]
 pub enum Stream {
-    /// Over the network.
+    /// A TCP connection.
     Tcp(TcpStream),
-    /// Within the machine (unix(7)).
+    /// A connection to a Unix domain socket (unix(7)).
     Unix(UnixStream),
 }
 
@@ -62,7 +62,7 @@ impl Transport for Stream {
         )?)
     }
 
-    /// Without a portable sendfile: a bounded copy through the stack.
+    /// There is no portable sendfile: a bounded copy through the stack.
     #[cfg(not(target_os = "linux"))]
     fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
         super::transport::copy_file(self, file, offset, count)
@@ -74,14 +74,14 @@ impl Transport for Stream {
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn lift_unsent_bound(&mut self) {
-        // Failing leaves the bound of the listener: slower, and no worse. A Unix
-        // stream has none.
+        // A failure leaves the bound set on the listener: slower, but harmless. A
+        // Unix stream has none.
         let _ = SockRef::from(&*self).set_tcp_notsent_lowat(u32::MAX);
     }
 
     fn reset_on_close(&mut self) {
-        // Failing leaves an ordinary close, which is no worse than before. A Unix
-        // stream leaves nothing behind anyway.
+        // A failure leaves an ordinary close, which is harmless. A Unix stream leaves
+        // nothing behind anyway.
         let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }

@@ -1,4 +1,4 @@
-//! What a connection needs of a socket, so that a script can stand in for one.
+//! What a connection needs of a socket, so that a script can take its place in tests.
 
 use std::{
     fs::File,
@@ -7,34 +7,34 @@ use std::{
 
 /// A non-blocking byte stream in both directions.
 ///
-/// Every call does at most one transfer and says `WouldBlock` rather than
-/// wait. A write that takes less than it was given has filled the stream.
+/// Every call does at most one transfer, and fails with `WouldBlock` instead of
+/// waiting. A write that accepts less than it was given has filled the stream.
 pub trait Transport {
-    /// Reads into `buffer`; 0 is the end of what the peer sends.
+    /// Reads into `buffer`; 0 is EOF.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes from `buffers` in order. `more` says that more follows at once,
-    /// so that a segment need not go out half full.
+    /// Writes from `buffers` in order. `more`: more follows at once, so the
+    /// kernel need not send a partial segment.
     fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
 
-    /// Sends up to `count` bytes of `file` from `offset` on; 0 means that the
-    /// file ends there.
+    /// Sends up to `count` bytes of `file` from `offset`; 0 means that the file
+    /// ends there.
     fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize>;
 
-    /// Ends our side: the peer reads what was sent, then the end.
+    /// Shuts our side: the peer reads what was sent, then EOF.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// Lets the transport take as much ahead of its peer as it likes. Until
-    /// then it takes little, so that a peer which never reads costs little.
+    /// Lifts the bound on data that the kernel accepts but has not sent. The
+    /// bound makes a peer that never reads cost little.
     fn lift_unsent_bound(&mut self) {}
 
-    /// Makes the close throw away what is unsent and reset the connection, so
-    /// that a peer that does not read leaves nothing behind in the kernel.
+    /// Makes the close discard unsent data and reset the connection, so that a
+    /// peer that does not read leaves nothing behind in the kernel.
     fn reset_on_close(&mut self);
 }
 
-/// What `call` returns once no signal interrupts it: an edge of the poll that
-/// was consumed by such a call does not come again.
+/// Retries `call` on EINTR: with edge-triggered polling a lost attempt would not
+/// be reported again.
 pub fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match call() {
@@ -44,11 +44,11 @@ pub fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R
     }
 }
 
-/// Bytes that [`copy_file`] moves at a time.
+/// Bytes that [`copy_file`] copies at a time.
 const COPY_BYTES: usize = 64 << 10;
 
-/// [`Transport::send_file`] for systems without one: reads a piece and writes
-/// it. What was read and not taken is read again the next time.
+/// [`Transport::send_file`] for systems without sendfile: reads a piece and
+/// writes it. What was read but not accepted is read again the next time.
 pub fn copy_file<T: Transport + ?Sized>(
     transport: &mut T,
     file: &File,
@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes what there is room for.
+    /// A transport that accepts `room` bytes.
     struct Sink {
         taken: Vec<u8>,
         room: usize,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_copied_in_pieces_whatever_is_taken_of_each() {
+    fn a_file_is_copied_exactly_however_much_each_write_accepts() {
         let length = COPY_BYTES * 2 + 1_234;
         let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();

@@ -1,5 +1,5 @@
-//! The acceptor: the main thread, with the listeners and the signals in one
-//! poll. It takes what waits, chooses a worker, hands the stream over.
+//! The acceptor: the main thread, with the listeners and the signals in one poll. It
+//! accepts connections, chooses a worker for each, and hands the stream over.
 
 use std::{
     io,
@@ -24,49 +24,50 @@ use crate::{connection::socket::Stream, observe::access_log::AccessLog};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
 
-/// How long accepting pauses when the system is out of descriptors or memory
-/// and no connection of ours closes in the meantime.
+/// How long accepting pauses when the system is out of descriptors or memory,
+/// unless one of our connections closes earlier.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the workers are waited for beyond the shutdown time-out: one may
-/// wait for a disk, or for whatever else does not answer.
+/// How long to wait for the workers beyond the shutdown time-out: one may be
+/// blocked by a disk that does not respond.
 const WORKERS_END_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Connections accepted from one listener before the others, and the signals,
-/// are looked at.
+/// Connections accepted from one listener before the other listeners, and the
+/// signals, are looked at.
 const BATCH_CONNECTIONS_MAX: usize = 256;
 
 /// The acceptor.
 pub struct Acceptor {
-    /// Its poll, in which [`Shared::acceptor`] is registered.
+    /// The poll, in which [`Shared::acceptor`] is registered.
     pub poll: Poll,
-    /// Where connections come from.
+    /// The listening sockets.
     pub listeners: Vec<Listener>,
-    /// What the process is told.
+    /// The signals.
     pub signals: Signals,
-    /// Where connections go.
+    /// The workers.
     pub workers: Vec<Arc<WorkerHandle>>,
     /// What all threads share.
     pub shared: Arc<Shared>,
-    /// The access log, to be opened again on SIGHUP.
+    /// The access log, reopened on SIGHUP.
     pub access_log: Option<Arc<AccessLog>>,
     /// The number of the last connection.
     pub last_id: u64,
-    /// A stream that was accepted at the limit and waits for one to close.
+    /// A stream accepted at the connection limit, waiting for a connection to
+    /// close.
     pub held: Option<Accepted<Stream>>,
-    /// The listener that is looked at first: the one behind the last from which
-    /// a stream came, so that at the limit they take turns.
+    /// The first listener to accept from: the one after the last that had a
+    /// connection, so that at the limit the listeners take turns.
     pub first: usize,
 }
 
 impl Acceptor {
-    /// Accepts until the process is told to stop, and then those who wait already;
-    /// returns when the workers are done. An error is that a worker was lost, or
-    /// does not come to its end.
+    /// Accepts until a shutdown signal arrives, then drains the listen backlog.
+    /// Returns when the workers have stopped. An error means that a worker was
+    /// lost or does not stop.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(self.listeners.len() + 2);
         let ended = self.accept_until_stopped(&mut events);
-        // Closed here, so that who comes now is refused and not left to wait.
+        // Close the listeners, so that new connections are refused at once.
         self.listeners.clear();
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
@@ -92,8 +93,8 @@ impl Acceptor {
         self.accept_backlog(events)
     }
 
-    /// Waits for something to happen and obeys the signals that came; gives
-    /// whether one says to stop.
+    /// Waits for events and handles signals. Returns whether one requests a
+    /// shutdown.
     fn wait(&mut self, events: &mut Events, pause: Option<Duration>) -> io::Result<bool> {
         match self.poll.poll(events, pause) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -103,7 +104,7 @@ impl Acceptor {
         Ok(signalled && self.handle_signals())
     }
 
-    /// As long as streams are handed over every worker is there to take them.
+    /// Checks that every worker is alive to take streams.
     fn check_workers(&self) -> io::Result<()> {
         match self.shared.workers.load(SeqCst) < self.workers.len() {
             true => Err(io::Error::other("a worker has ended")),
@@ -111,9 +112,10 @@ impl Acceptor {
         }
     }
 
-    /// Accepts those who are in the backlog when the server is told to stop, whom
-    /// the close of a listener would reset; at the limit for the shutdown time-out
-    /// at most, and no more than a backlog holds: newcomers look the same.
+    /// Accepts what is in the backlog when the shutdown begins; closing the
+    /// listener would reset those connections. At the connection limit this takes
+    /// at most the shutdown time-out. New clients look the same, so no more are
+    /// accepted than a backlog can hold.
     fn accept_backlog(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
         let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
@@ -132,7 +134,7 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Obeys the signals that came.
+    /// Handles pending signals. Returns whether one requests a shutdown.
     fn handle_signals(&mut self) -> bool {
         let mut stop = false;
         for signal in self.signals.pending() {
@@ -158,11 +160,11 @@ impl Acceptor {
         registry.register(&mut self.signals, SIGNALS, mio::Interest::READABLE)
     }
 
-    /// Accepts until none is waiting, or many were; gives how long to sleep at
-    /// the most before more are accepted.
+    /// Accepts until the backlogs are empty, or a batch is full. Returns how long
+    /// to wait at most before accepting more.
     fn accept_some(&mut self) -> Option<Duration> {
         if let Some(held) = &mut self.held {
-            // Its time begins once there is room for it.
+            // Its time-outs begin once it can be handed over.
             held.identity.accepted = Instant::now();
         }
         let mut pause = None;
@@ -201,8 +203,9 @@ impl Acceptor {
         pause
     }
 
-    /// Holds a stream until there is room for it. Where its client has as many
-    /// connections as it may it is closed at once: nobody else makes room for it.
+    /// Holds a stream until it can be handed over. It is closed at once if its
+    /// client is at its own connection limit: no other connection is evicted for
+    /// it.
     fn hold(&mut self, accepted: Accepted<Stream>) {
         if let Some(peer) = accepted.identity.peer
             && !self.shared.clients.admit(peer.ip())
@@ -214,15 +217,15 @@ impl Acceptor {
         self.held = Some(accepted);
     }
 
-    /// Whether the stream that is held can be handed over. At the limit, asks the
-    /// worker with the longest idle or silent connection to close that.
+    /// Whether the held stream can be handed over. At the connection limit it
+    /// requests an eviction first.
     fn try_make_room(&self) -> bool {
         let connections_max = self.shared.facts.connections_max;
         if self.open() < connections_max {
             return true;
         }
         self.request_eviction();
-        // One may have closed before the workers could know that we wait.
+        // A connection may have closed before the workers could see that we wait.
         if self.open() < connections_max {
             self.shared.acceptor_waits.store(false, Relaxed);
             return true;
@@ -230,9 +233,10 @@ impl Acceptor {
         false
     }
 
-    /// Has one connection end, if any is idle or silent, and asks to be woken when
-    /// one is closed or falls idle. One newcomer costs one connection: until the
-    /// worker that was asked has closed it no other is asked for.
+    /// Asks the worker with the longest idle or silent connection to close it,
+    /// and all workers to wake us when a connection closes or becomes idle. One
+    /// accept evicts one connection: no further request is made until the worker
+    /// has handled this one.
     fn request_eviction(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);
         if self.workers.iter().any(|worker| worker.evict.load(SeqCst)) {

@@ -1,16 +1,15 @@
 //! Sockets, threads, poll and clock.
 //!
-//! The main thread becomes the [`acceptor`]; each [`worker`] is a thread of its
-//! own. What crosses between them is in [`pool`], and nothing else does.
+//! The main thread becomes the [`acceptor`]; each [`worker`] is a thread of its own.
+//! Everything that crosses between them is in [`pool`].
 //!
-//! Reading order: [`listener`] (the sockets), [`acceptor`] (who comes in, and to
-//! which worker), [`pool`] (how), [`worker`] (a thread's loop), [`scheduler`]
-//! (who is served next, and who is let go), [`table`] (where connections
-//! stand). How many there may be: [`descriptors`], [`clients`], [`bounds`].
-//! What the process gives up before it serves: [`user`], [`sandbox`]. Apart from
-//! all this: [`shutdown`] (the signals), [`unix_socket`] (a listener's file) and
-//! [`status_server`], which has a thread of its own and serves with a scheduler
-//! like a worker's.
+//! Reading order: [`listener`] (the sockets), [`acceptor`] (new connections, and which
+//! worker gets them), [`pool`] (the hand-over), [`worker`] (a thread's event loop),
+//! [`scheduler`] (which connection is served next, and which is closed), [`table`]
+//! (where connections are kept). How many there may be: [`descriptors`], [`clients`],
+//! [`bounds`]. Privileges dropped before serving: [`user`], [`sandbox`]. The rest:
+//! [`shutdown`] (signals), [`unix_socket`] (the file of a listener) and
+//! [`status_server`], a thread of its own with a scheduler like a worker's.
 
 pub mod acceptor;
 pub mod bounds;
@@ -59,21 +58,22 @@ use listener::Listener;
 use pool::{Shared, WAKE, WorkerGuard, WorkerHandle};
 use status_server::StatusServer;
 
-/// How long the access log's writer is waited for at the end.
+/// How long to wait at the end for the access log's writer.
 const LOG_FINISH_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Runs a server until it is told to stop and what is under way is done. A wait
-/// beyond [`WAIT_MAX`](crate::config::WAIT_MAX) is one of that length.
+/// Runs a server until it is signalled to stop and all requests in progress are
+/// finished. A time-out beyond [`WAIT_MAX`](crate::config::WAIT_MAX) is reduced
+/// to that.
 ///
-/// The order of the start matters: the sockets are bound while the process may
-/// still have the privilege for it, then it becomes a lesser user, then it
-/// confines itself, and only then are there threads: each takes over the user,
-/// the sandbox and the scheduling of the thread that starts it.
+/// The order of the start matters. The sockets are bound while the process may
+/// still have the privilege to do so; then it switches to an unprivileged user;
+/// then it sandboxes itself; and only then does it start threads: each inherits
+/// the user, the sandbox and the scheduling policy of the thread that starts it.
 ///
 /// # Errors
 ///
-/// What could not be done at the start, and the system's reason; or, later,
-/// that a worker was lost or did not come to its end in time.
+/// What could not be done at the start, and the system's reason; or, later, that
+/// a worker was lost or did not stop in time.
 pub fn run(config: Config) -> Result<(), StartError> {
     let mut config = config;
     config.timeouts = config.timeouts.bounded();
@@ -132,19 +132,19 @@ pub fn run(config: Config) -> Result<(), StartError> {
         held: None,
         first: 0,
     };
-    // Only now: a thread starts with the policy of the one that starts it.
+    // Only now: a thread inherits the policy of the thread that starts it.
     listener::accept_in_batches();
     let accepted = acceptor.run();
     if running.workers.load(SeqCst) > 0 {
-        // It said why; one that does not end is waited for no longer.
+        // The error names it. Do not wait any longer for one that does not stop.
         threads.clear();
     }
     let finished = finish(threads, access_log);
     accepted.and(finished).map_err(StartError::cannot("go on"))
 }
 
-/// Waits for the workers, then for the log. An error is that a worker did not
-/// come to its end.
+/// Waits for the workers, then for the log. An error means that a worker
+/// panicked.
 fn finish(
     threads: Vec<thread::JoinHandle<()>>,
     access_log: Option<Arc<AccessLog>>,
@@ -174,7 +174,7 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
     Ok(Some(Arc::new(log)))
 }
 
-/// What is shown of a server that is about to begin.
+/// The facts about the server that the status page shows.
 fn facts(
     config: &Config,
     connections_max: usize,
@@ -197,7 +197,7 @@ fn facts(
     })
 }
 
-/// Starts a worker.
+/// Starts a worker thread.
 fn spawn_worker(
     cx: Context,
     shared: &Arc<Shared>,

@@ -1,5 +1,5 @@
-//! The fixed pool, and all that crosses from one thread to another: a stream
-//! once, at the start; numbers; the word to stop.
+//! The fixed pool, and everything that crosses from one thread to another: a stream,
+//! once, when it is handed over; counts; the flags to shut down and to evict.
 
 use std::{
     fmt, io,
@@ -19,7 +19,7 @@ use mio::{Poll, Token, Waker};
 use super::{clients::Clients, scheduler::Accepted};
 use crate::{connection::socket::Stream, observe::snapshot::Facts};
 
-/// The time between two warnings that the system is out of something.
+/// The time between two warnings that the system is out of descriptors or memory.
 const EXHAUSTED_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The token of every poll's waker; no descriptor is as large.
@@ -32,16 +32,17 @@ pub struct WorkerHandle {
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
-    /// Since when the one of them is idle or silent that would make room for a
-    /// newcomer, as of the worker's last turn, in nanoseconds since the server
-    /// began; `u64::MAX` where there is none.
+    /// When this worker's best candidate for an eviction became idle or silent,
+    /// as of its last turn, in nanoseconds since the server started; `u64::MAX`:
+    /// no candidate.
     pub idle_since: AtomicU64,
-    /// The acceptor wants that one closed. True until the worker has done so.
+    /// The acceptor requests the eviction of that connection. True until the
+    /// worker has handled the request.
     pub evict: AtomicBool,
 }
 
 impl WorkerHandle {
-    /// The post of a worker with this poll.
+    /// The handle of the worker with this poll.
     pub fn new(poll: &Poll) -> io::Result<WorkerHandle> {
         Ok(WorkerHandle {
             inbox: Mutex::default(),
@@ -52,8 +53,8 @@ impl WorkerHandle {
         })
     }
 
-    /// Hands a stream over. The first to lie in the inbox wakes its worker,
-    /// which takes all that have come by then.
+    /// Hands a stream over. Only the first in the inbox wakes the worker, which
+    /// takes all that have arrived by then.
     pub fn hand_over(&self, accepted: Accepted<Stream>) {
         self.open.fetch_add(1, Relaxed);
         let mut inbox = lock(&self.inbox);
@@ -65,7 +66,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Adds what was handed over to `arrivals`.
+    /// Moves the inbox to `arrivals`.
     pub fn take(&self, arrivals: &mut Vec<Accepted<Stream>>) {
         let mut inbox = lock(&self.inbox);
         match arrivals.is_empty() {
@@ -74,7 +75,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Makes the worker look up.
+    /// Wakes the worker's poll.
     pub fn wake(&self) {
         if let Err(error) = self.waker.wake() {
             log::error!("cannot wake a worker: {error}");
@@ -82,7 +83,7 @@ impl WorkerHandle {
     }
 }
 
-/// A panic of who held it left it as sound as it was.
+/// Locks a mutex. Ignores poisoning: a panic leaves the data valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -90,27 +91,27 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What all threads of the server share.
 #[derive(Debug)]
 pub struct Shared {
-    /// What is shown of the server; and that it is stopping.
+    /// What the status page shows, and whether the server is draining.
     pub facts: Arc<Facts>,
     /// Connections may still be handed over.
     pub accepting: AtomicBool,
-    /// Workers whose threads have not ended.
+    /// Worker threads that are running.
     pub workers: AtomicUsize,
     /// The acceptor waits for a connection to close.
     pub acceptor_waits: AtomicBool,
     /// Wakes the acceptor.
     pub acceptor: Waker,
-    /// The connections of each client.
+    /// The number of connections of each client.
     pub clients: Clients,
-    /// A request waits for a descriptor, and its worker has no idle connection
-    /// to close for it.
+    /// A request waits for a descriptor, and its worker has no idle connection to
+    /// close for it.
     pub descriptor_requested: AtomicBool,
-    /// When exhaustion was last told of.
+    /// When exhaustion was last warned about.
     exhausted_warned: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    /// That of a server that begins.
+    /// The shared state of a server that starts.
     pub fn new(acceptor: Waker, facts: Arc<Facts>) -> Shared {
         Shared {
             accepting: AtomicBool::new(true),
@@ -124,8 +125,8 @@ impl Shared {
         }
     }
 
-    /// Warns that the system is out of something, once a while however often
-    /// it is.
+    /// Warns that the system is out of descriptors or memory, at most once per
+    /// interval.
     pub fn warn_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
         let mut told = lock(&self.exhausted_warned);
         if told.is_some_and(|told| told.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
@@ -136,7 +137,7 @@ impl Shared {
         warn!("cannot {doing} for now: {error}");
     }
 
-    /// A connection is closed, or idle: an acceptor that waits for one goes on.
+    /// Wakes the acceptor, if it waits, after a connection closed or became idle.
     pub fn wake_acceptor(&self) {
         if self.acceptor_waits.swap(false, SeqCst) {
             self.wake_acceptor_now();
@@ -150,14 +151,14 @@ impl Shared {
     }
 }
 
-/// Held by a worker's thread, and counted in [`Shared::workers`]. The acceptor
-/// is told when it ends: it waits for that once the server stops, and before
-/// then the worker's connections would wait for nobody.
+/// Held by a worker thread and counted in [`Shared::workers`]. Dropping it, even
+/// by a panic, wakes the acceptor: it waits for that during a shutdown, and
+/// otherwise must not hand connections to a worker that is gone.
 #[derive(Debug)]
 pub struct WorkerGuard(Arc<Shared>);
 
 impl WorkerGuard {
-    /// That of a worker about to begin.
+    /// The guard of a worker about to start.
     pub fn new(shared: Arc<Shared>) -> WorkerGuard {
         shared.workers.fetch_add(1, SeqCst);
         WorkerGuard(shared)
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
     use crate::observe::fixture;
 
-    /// The acceptor is told when a worker ends, by a panic or not.
+    /// The acceptor is woken when a worker ends, by a panic or not.
     fn check(panics: bool) {
         let mut poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), WAKE).unwrap();
@@ -194,12 +195,12 @@ mod tests {
         assert_eq!(worker.join().is_err(), panics);
         let mut events = Events::with_capacity(1);
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
-        let told = (shared.workers.load(SeqCst), events.is_empty());
-        assert_eq!(told, (0, false), "{panics}");
+        let seen = (shared.workers.load(SeqCst), events.is_empty());
+        assert_eq!(seen, (0, false), "{panics}");
     }
 
     #[test]
-    fn the_end_of_a_worker_is_told() {
+    fn the_end_of_a_worker_wakes_the_acceptor() {
         check(true);
         check(false);
     }

@@ -1,11 +1,10 @@
-//! What a worker does with its connections in a turn: who is served next, who
-//! is idle, whose time is up, who is let go.
+//! What a worker does with its connections in one turn: which is served next, which
+//! is idle, which has passed its deadline, which is evicted.
 //!
-//! It knows no poll, no socket and no clock: a connection runs over any
-//! [`Transport`], the time is what its [`Context`] says, and what reaches beyond
-//! its connections is asked of an [`Driver`]. The worker and the status listener
-//! drive it with a poll and sockets; a simulation, for which it is public, with a
-//! script.
+//! It is independent of poll, socket and clock: a connection runs over any
+//! [`Transport`], the time comes from its [`Context`], and everything beyond its
+//! connections is behind a [`Driver`]. The worker and the status listener drive it
+//! with a poll and sockets; a simulation, for which it is public, with a script.
 
 mod drain;
 mod evict;
@@ -29,75 +28,74 @@ use crate::{
     observe::{close_reason::CloseReason, counters::Count, story::Story},
 };
 
-/// The time between two looks at the deadlines: a connection is cut no later
+/// The time between two checks of all deadlines: a connection is closed no later
 /// than this after its own.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long those may take in a turn who go on from the one before, and those
-/// whose time is up or whom a stop lets go. Who has had no turn by then is the
-/// first in the next.
+/// Time per turn for continued work (the ready queue), and for expired and
+/// drained connections. What remains runs first in the next turn.
 const READY_TIME_MAX: Duration = Duration::from_millis(2);
 
-/// Responses, beyond one each, that the events and the newcomers of a turn may
-/// bring before who is told of, or comes, after that waits for the next.
+/// Responses, beyond one per connection, that the events and new connections of
+/// one turn may bring. Connections after that wait for the next turn.
 const EXTRA_RESPONSES_MAX: usize = 256;
 
-/// A connection on its way to its worker.
+/// A new connection on its way to its worker.
 #[derive(Debug)]
 pub struct Accepted<T> {
     /// The stream, non-blocking.
     pub stream: T,
-    /// What events are told by: its descriptor, which no other connection has
+    /// The token of its events: its descriptor, which no other connection has
     /// while this one is open.
     pub token: usize,
-    /// Who it is.
+    /// Its number, peer and time of accept.
     pub identity: Identity,
 }
 
-/// What a scheduler asks of the thread that runs it.
+/// What a scheduler needs from the thread that runs it.
 pub trait Driver<T> {
-    /// Adds what was handed over since the last call to `arrivals`.
+    /// Adds the connections handed over since the last call to `arrivals`.
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<T>>);
 
-    /// Has the poll tell `wanted` of a connection of which it told `before`.
-    /// What is there already, the next events say. A connection that cannot be
-    /// watched is closed.
+    /// Changes the poll registration of a connection from `before` to `wanted`.
+    /// Readiness that exists already is reported by the next events. A connection
+    /// that cannot be registered is closed.
     fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()>;
 
-    /// Takes a connection that is over; to be dropped, which closes it.
+    /// Takes a finished connection. Dropping it closes the socket.
     fn closed(&mut self, connection: Connection<T>, reason: CloseReason);
 
-    /// Tells people that a request waits for a descriptor.
+    /// Warns that a request waits for a descriptor.
     fn warn_exhausted(&mut self) {}
 
-    /// Asks the other workers for a descriptor.
+    /// Asks the other workers to free a descriptor.
     fn request_descriptor(&mut self) {}
 
-    /// Whether one is asked for; answered yes once.
+    /// Takes such a request of another worker, if there is one.
     fn take_descriptor_request(&mut self) -> bool {
         false
     }
 }
 
-/// One worker's connections and the order in which they are served.
+/// The connections of one worker, and the order in which they are served.
 #[derive(Debug)]
 pub struct Scheduler<T, D> {
-    /// What is lent to the connection being served.
+    /// What the connections borrow.
     pub cx: Context,
-    /// Where the rest of the process is.
+    /// The thread and the rest of the process.
     pub driver: D,
     input: Box<[u8]>,
     table: Table<Connection<T>>,
-    /// Connections that had their share of a turn and are not done.
+    /// Connections that spent their share of a turn and have more to do.
     ready: VecDeque<Key>,
-    /// How many of them were so when the last turn ended.
+    /// How many were ready when the last turn ended.
     waiting: usize,
-    /// What this turn's events have brought beyond a usual request each.
+    /// Responses of this turn, beyond one usual request per connection.
     extra_responses: usize,
-    /// How many requests of this turn wait for a descriptor.
+    /// Requests of this turn that wait for a descriptor.
     starved_requests: usize,
-    /// Since when the client is silent that has been so for the longest, where
-    /// that is long enough, as of the last sweep.
+    /// When the connection began that has been silent the longest, if that is
+    /// long enough for an eviction, as of the last sweep.
     silent_since: Option<Instant>,
     arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,
@@ -123,19 +121,18 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Its connections.
+    /// The connections.
     pub fn table(&self) -> &Table<Connection<T>> {
         &self.table
     }
 
-    /// The places whose turn comes before the next events; one may have been
-    /// left since, or have come twice.
+    /// The connections served before the next events. A key may be stale or occur
+    /// twice.
     pub fn ready(&self) -> impl Iterator<Item = Key> {
         self.ready.iter().copied()
     }
 
-    /// How long the poll may sleep; `None`: nothing is to be done until it
-    /// wakes.
+    /// How long the poll may wait; `None`: nothing is to be done until an event.
     pub fn poll_timeout(&self) -> Option<Duration> {
         if !self.ready.is_empty() || self.cx.view.is_releasing() {
             return Some(Duration::ZERO);
@@ -144,20 +141,21 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         has_work.then(|| self.sweep_at.saturating_duration_since(self.cx.now))
     }
 
-    /// The poll says something of the connection with this token. It may be
-    /// wrong, or mean one that had the token before.
+    /// Handles an event for the connection with this token. It may be stale, and
+    /// refer to an earlier connection with the same token.
     pub fn take_event(&mut self, token: usize, readiness: Readiness) {
         if let Some(key) = self.table.find(token) {
             self.serve(key, readiness);
         }
     }
 
-    /// Advances a connection in its share of this turn, or has it wait for one.
+    /// Advances a connection within its share of this turn, or queues it for the
+    /// next.
     fn serve(&mut self, key: Key, readiness: Readiness) {
-        // Who waits for a turn has it after the events: one, not two.
+        // Already queued: it is served once, after the events.
         match self.table.get_mut(key) {
             Some(slot) if slot.is_queued => slot.connection.note_readiness(readiness),
-            // Enough of this turn went to those who ask for much.
+            // Enough of this turn went to connections with many requests.
             Some(slot) if self.extra_responses > EXTRA_RESPONSES_MAX => {
                 slot.connection.note_readiness(readiness);
                 slot.is_queued = true;
@@ -170,8 +168,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Ends a turn: those who are not done have their next share, and those
-    /// whose time is up are cut.
+    /// Ends a turn: serves the ready queue and, if a sweep is due, checks the
+    /// deadlines.
     pub fn finish_turn(&mut self) {
         self.serve_ready();
         if self.cx.now >= self.sweep_at {
@@ -182,17 +180,17 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.extra_responses = 0;
     }
 
-    /// Takes what was handed over, and serves it at once: a client that speaks
-    /// first, as HTTP has it, is accepted with its request.
+    /// Takes new connections and serves them at once: an HTTP client speaks
+    /// first, so they usually arrive with their request.
     pub fn take_arrivals(&mut self) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.driver.take_arrivals(&mut arrivals);
-        // They may have come after a file was looked at in this turn, and after
-        // it was changed.
+        // They may have arrived after a file was checked in this turn, and then
+        // changed.
         self.cx.refresh_clock();
         for accepted in arrivals.drain(..) {
-            // The kernel has not held it back until its request was there, which may
-            // be sent only now.
+            // The kernel did not defer the accept until data arrived, so the request
+            // may be sent only now.
             if accepted.identity.waited.is_zero() {
                 self.cx.refresh_clock();
             }
@@ -217,15 +215,15 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.serve(key, Readiness::READABLE);
     }
 
-    /// Gives those in the ready queue who had no share in this turn their next.
-    /// Who is not done goes to the end, behind everybody else's events.
+    /// Serves the connections that were ready when the last turn ended. One that
+    /// is not done goes to the end of the queue, after the next events.
     fn serve_ready(&mut self) {
         if self.waiting == 0 {
             return;
         }
         let begun = self.cx.clock.now();
         for _ in 0..self.waiting {
-            // A newcomer may have asked after a file was looked at in this turn.
+            // A request may have been sent after a file was checked in this turn.
             self.cx.refresh_clock();
             if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
                 return;
@@ -249,7 +247,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         });
     }
 
-    /// Has a connection act, and does what its next asks for.
+    /// Runs `act` on a connection and applies the result.
     fn act(
         &mut self,
         key: Key,
@@ -265,8 +263,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let next = connection.guarded(&mut self.cx, |connection, cx| act(connection, input, cx));
         let after = connection.state().idle_since();
         if after != before {
-            // First, so that it makes no room for itself; and where it has been
-            // used and is idle again, it goes behind the others.
+            // First, so that it is not evicted for itself. If it was used and is idle
+            // again, it goes to the end of the order.
             self.table.set_idle(key, false);
             self.table.set_idle(key, after.is_some());
         }
@@ -288,9 +286,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Has the poll tell of a connection that goes on. One that is over with its
-    /// first turn is never registered, and of writes is told once one was cut
-    /// short: asking at once would wake every new connection in vain.
+    /// Registers a connection that stays open. One that is finished in its first
+    /// turn is never registered, and writability is added only after a write was
+    /// cut short: otherwise every new connection would be woken for nothing.
     fn register(&mut self, key: Key, wanted: Interest) {
         let Some(slot) = self.table.get_mut(key) else {
             return;
@@ -301,7 +299,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
         slot.interest = wanted;
         if let Err(error) = self.driver.register(slot.token, before, wanted) {
-            error!("cannot watch a connection: {error}");
+            error!("cannot register a connection with the poll: {error}");
             self.close(key, CloseReason::OutOfResources);
         }
     }
@@ -314,7 +312,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.driver.closed(slot.connection, reason);
     }
 
-    /// Ends the connections whose time is up.
+    /// Checks all deadlines, at the interval of `sweep_interval`.
     fn sweep(&mut self) {
         self.cx.refresh_clock();
         let begun = self.cx.now;
@@ -323,8 +321,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         if self.eviction_candidate_since().is_some() && self.driver.take_descriptor_request() {
             self.evict();
         }
-        // Before their time is up, which is shorter by now for those whose request
-        // may be on its way: half a head is let go, not told of its time-out.
+        // Before the deadlines, which draining has shortened: a connection with half
+        // a head is closed, not answered with a time-out.
         if self.stop_at.is_some() {
             self.close_drained(begun);
         }
@@ -351,7 +349,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             if now.saturating_duration_since(begun) <= READY_TIME_MAX {
                 self.expire(key);
             } else {
-                // In the next turn, which is at once.
+                // Continue in the next turn, without waiting.
                 self.sweep_at = now;
             }
         }
@@ -364,14 +362,14 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Counts, for everybody to see, what a turn has changed.
+    /// Publishes the counters that this turn has changed.
     pub fn count(&mut self) {
         let (counters, view) = (&self.cx.counters, &self.cx.view);
         counters.add(Count::CacheHits, view.hits.take());
         counters.add(Count::CacheMisses, view.misses.take());
         counters.idle.set(self.table.idle() as u64);
         if self.table.open() == 0 {
-            // No sweep will come that would say so.
+            // No sweep will update these.
             self.count_busy(0, 0, 0);
         }
     }

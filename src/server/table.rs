@@ -1,37 +1,37 @@
-//! A worker's connections, found by their token in the poll, with the idle ones
-//! in the order in which they fell idle.
+//! A worker's connections, found by their token, with the idle ones in the order in
+//! which they became idle.
 
-/// A place in the table. It is used again once its connection is gone.
+/// The index of a slot. It is used again once the connection is gone.
 pub type Key = u32;
 
 const NOWHERE: Key = Key::MAX;
 
-/// Places beyond which an emptied table gives its memory back.
+/// An emptied table with more slots than this gives its memory back.
 const KEPT_SLOTS_MAX: usize = 256;
 
-/// What the poll tells of a connection.
+/// What the poll reports about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// Nothing: it is not registered, and a short connection never is.
     None,
-    /// When it can be read from.
+    /// That it can be read.
     Readable,
-    /// When it can be read from or written to.
+    /// That it can be read or written.
     ReadableAndWritable,
 }
 
-/// One connection and what its worker knows of it.
+/// A connection and its scheduling state.
 #[derive(Debug)]
 pub struct Slot<C> {
     /// The connection.
     pub connection: C,
-    /// Its token in the poll, which is its descriptor.
+    /// Its token in the poll: its descriptor.
     pub token: usize,
-    /// What the poll tells of it.
+    /// What the poll reports about it.
     pub interest: Interest,
-    /// Whether it stands in the worker's ready queue.
+    /// Whether it is in the ready queue.
     pub is_queued: bool,
-    /// Whether it waits for a descriptor to be free.
+    /// Whether it waits for a descriptor.
     pub is_starved: bool,
     idle: Option<Links>,
 }
@@ -42,11 +42,11 @@ struct Links {
     shorter: Key,
 }
 
-/// The table. Finding, adding, removing, and moving a connection in or out of
-/// the idle ones all take constant time.
+/// The table. Every operation takes constant time: find, insert, remove, and
+/// moving a connection in or out of the idle order.
 #[derive(Debug)]
 pub struct Table<C> {
-    /// By token: its place.
+    /// By token: the key.
     keys: Vec<Key>,
     slots: Vec<Option<Slot<C>>>,
     free: Vec<Key>,
@@ -79,7 +79,7 @@ impl<C> Table<C> {
         self.idle
     }
 
-    /// One more than the highest place in use.
+    /// One more than the highest key in use.
     pub fn end(&self) -> Key {
         self.slots.len() as Key
     }
@@ -106,23 +106,23 @@ impl<C> Table<C> {
         key
     }
 
-    /// The place of the connection with this token.
+    /// The key of the connection with this token.
     pub fn find(&self, token: usize) -> Option<Key> {
         let key = *self.keys.get(token)?;
         (key != NOWHERE).then_some(key)
     }
 
-    /// The connection at a place.
+    /// The slot with this key.
     pub fn get(&self, key: Key) -> Option<&Slot<C>> {
         self.slots.get(key as usize)?.as_ref()
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot<C>> {
         self.slots.get_mut(key as usize)?.as_mut()
     }
 
-    /// Removes a connection. Dropping it closes it.
+    /// Removes a connection. Dropping it closes the socket.
     pub fn remove(&mut self, key: Key) -> Option<Slot<C>> {
         self.set_idle(key, false);
         let slot = self.slots.get_mut(key as usize)?.take()?;
@@ -134,8 +134,7 @@ impl<C> Table<C> {
         Some(slot)
     }
 
-    /// Says whether a connection is idle; the one that fell idle last goes
-    /// behind all others.
+    /// Moves a connection in or out of the idle order. A new one goes to its end.
     pub fn set_idle(&mut self, key: Key, is_idle: bool) {
         let behind = self.shortest_idle;
         let Some(slot) = self.get_mut(key) else {
@@ -170,7 +169,7 @@ impl<C> Table<C> {
         }
     }
 
-    /// The connection that has been idle the longest.
+    /// The longest idle connection.
     pub fn longest_idle(&self) -> Option<Key> {
         (self.longest_idle != NOWHERE).then_some(self.longest_idle)
     }
@@ -200,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_and_a_queue(steps in prop::collection::vec((0..TOKENS, 0..4), 0..100)) {
+        fn the_table_is_a_map_and_the_idle_order_a_queue(steps in prop::collection::vec((0..TOKENS, 0..4), 0..100)) {
             let mut table = Table::default();
             let mut keys = [None; TOKENS];
             let mut idle = Vec::new();
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_is_neither_watched_nor_queued() {
+    fn a_new_connection_is_neither_registered_nor_queued() {
         let mut table = Table::default();
         let key = table.insert(3, ());
         let slot = table.get(key).unwrap();
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn many_places_are_given_back_once_all_are_empty() {
+    fn many_slots_are_freed_once_all_are_empty() {
         for (connections, left) in [(KEPT_SLOTS_MAX, KEPT_SLOTS_MAX), (KEPT_SLOTS_MAX + 1, 0)] {
             let mut table = Table::default();
             for token in 0..connections {

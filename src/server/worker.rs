@@ -1,20 +1,20 @@
 //! A worker: one thread, one poll, one table of connections.
 //!
-//! What it does with them is the [`Scheduler`]'s; here is what that leaves to
-//! the system: waiting for events, and what crosses to other threads.
+//! The [`Scheduler`] decides what to do with the connections. This file does what
+//! needs the system: waiting for events, and communicating with other threads.
 //!
 //! ```text
-//! a turn
-//!   poll            wait for events, until the next sweep at the latest
-//!   begin_turn      read the clock
-//!   take_event      for each event: its connection does what it can; or, woken
-//!                   by another thread, those handed over are taken and served
-//!   finish_turn     serve_ready   those whose share of the last turn ran out
-//!                   sweep         ten times a second: whose time is up?
-//!                   evict_for_starved       make room where descriptors ran out
-//!   flush           hand the access log's lines to its writer
-//!   evict_if_requested  make room for a newcomer
-//!   publish         tell what the acceptor decides by, and what was counted
+//! one turn
+//!   poll                  wait for events, until the next sweep at the latest
+//!   begin_turn            read the clock
+//!   take_event            for each event: advance its connection; on a wake-up from
+//!                         another thread: take and serve new connections
+//!   finish_turn           serve_ready          connections whose last share ran out
+//!                         sweep                ten times per second: check deadlines
+//!                         evict_for_starved    free descriptors, if they ran out
+//!   flush                 hand the access log's lines to its writer
+//!   evict_if_requested    make room for a new connection
+//!   publish               update what the acceptor reads, and the counters
 //! ```
 
 use std::{
@@ -41,20 +41,20 @@ use crate::{
 };
 
 /// The time between two turns of a worker without connections: often enough to
-/// close files that are deleted, and a root that was swapped.
+/// release deleted files and a replaced root.
 pub(super) const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Events taken from the poll at once.
 const EVENTS_MAX: usize = 1024;
 
-/// What is to be told of whoever is read from: on Linux urgent data as well, at
+/// The interest of a readable connection. On Linux it includes urgent data, at
 /// which a read stops short (tcp(7)).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const READS: mio::Interest = mio::Interest::READABLE.add(mio::Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READS: mio::Interest = mio::Interest::READABLE;
 
-/// The rest of the process, as a worker's connections meet it.
+/// A worker's poll, its inbox, and what it shares with other threads.
 #[derive(Debug)]
 struct WorkerDriver {
     poll: Poll,
@@ -62,8 +62,7 @@ struct WorkerDriver {
     shared: Arc<Shared>,
 }
 
-/// Serves with what lies on `context` until the server stops and every connection is
-/// done with.
+/// Serves until the server drains and every connection is closed.
 pub fn run(poll: Poll, handle: Arc<WorkerHandle>, shared: Arc<Shared>, cx: Context) {
     Scheduler::new(
         cx,
@@ -108,14 +107,15 @@ impl Scheduler<Stream, WorkerDriver> {
         }
     }
 
-    /// Whether a connection lies in the inbox, or may yet be put there.
+    /// Whether a connection is in the inbox or may still be put there.
     fn may_get_more(&self) -> bool {
         let WorkerDriver { handle, shared, .. } = &self.driver;
-        // In this order: the last one is counted before accepting ends.
+        // In this order: the last connection is counted before accepting ends.
         shared.accepting.load(SeqCst) || handle.open.load(SeqCst) > 0
     }
 
-    /// Does what the acceptor asked for.
+    /// Handles a wake-up: takes new connections, and starts draining if the
+    /// server does.
     fn handle_wake(&mut self) {
         self.take_arrivals();
         if self.driver.shared.facts.is_draining() {
@@ -123,8 +123,8 @@ impl Scheduler<Stream, WorkerDriver> {
         }
     }
 
-    /// Has the connection end that is idle or silent the longest if the acceptor
-    /// asked for that and still waits; gives whether it asked.
+    /// Evicts one connection if the acceptor requested it and still waits.
+    /// Returns whether there was a request.
     fn evict_if_requested(&mut self) -> bool {
         let WorkerDriver { handle, shared, .. } = &self.driver;
         let is_requested = handle.evict.load(SeqCst);
@@ -134,8 +134,8 @@ impl Scheduler<Stream, WorkerDriver> {
         is_requested
     }
 
-    /// Tells the acceptor what it decides by, and everybody what was counted.
-    /// What it asked for was seen to, if that `was_requested` for.
+    /// Publishes what the acceptor decides by, and the counters. `was_requested`:
+    /// an eviction request has been handled.
     fn publish(&mut self, was_requested: bool) {
         self.count();
         let WorkerDriver { handle, shared, .. } = &self.driver;
@@ -148,15 +148,16 @@ impl Scheduler<Stream, WorkerDriver> {
         if was_requested {
             handle.evict.store(false, SeqCst);
         }
-        // An acceptor at its limit can have one of these closed, or ask anew.
-        // If it began to wait only now and sees neither, the next sweep tells.
+        // An acceptor at its limit can request an eviction, or repeat its
+        // request. If it begins to wait just now and sees neither, the next sweep
+        // wakes it.
         if (since.is_some() || was_requested) && shared.acceptor_waits.load(SeqCst) {
             shared.wake_acceptor();
         }
     }
 }
 
-/// What a poll's event says of a connection.
+/// What an event reports about a connection.
 pub(super) fn readiness(event: &Event) -> Readiness {
     Readiness {
         readable: event.is_readable() || event.is_error(),
@@ -165,7 +166,7 @@ pub(super) fn readiness(event: &Event) -> Readiness {
     }
 }
 
-/// Has a poll tell `wanted` of a connection of which it told `before`.
+/// Changes the registration of a descriptor from `before` to `wanted`.
 pub(super) fn register(
     registry: &Registry,
     token: usize,
@@ -198,7 +199,7 @@ impl Driver<Stream> for WorkerDriver {
         if let Some(peer) = connection.identity().peer {
             self.shared.clients.leave(peer.ip());
         }
-        // Its descriptor is free before anybody counts on that.
+        // Free the descriptor before others count on it.
         drop(connection);
         self.handle.open.fetch_sub(1, SeqCst);
         self.shared.wake_acceptor();

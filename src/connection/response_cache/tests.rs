@@ -169,7 +169,7 @@ fn check(line: &str, fields: &str, known: bool) {
 }
 
 #[test]
-fn what_is_known_is_answered_as_if_it_were_not() {
+fn a_cached_head_gets_the_same_answer_as_a_parsed_one() {
     let get = "GET /a.txt HTTP/1.1";
     check(get, "Host: h\r\n", true);
     check("GET /a.txt?query HTTP/1.1", "Host: h\r\n", true);
@@ -193,7 +193,7 @@ fn what_is_known_is_answered_as_if_it_were_not() {
 }
 
 #[test]
-fn what_may_be_answered_otherwise_next_time_is_never_known() {
+fn a_head_whose_answer_can_change_is_never_cached() {
     let get = "GET /a.txt HTTP/1.1";
     check("GET /missing HTTP/1.1", "Host: h\r\n", false);
     check("POST /a.txt HTTP/1.1", "Host: h\r\n", false);
@@ -249,7 +249,7 @@ fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<
 }
 
 #[test]
-fn a_response_is_remembered_as_it_would_be_written() {
+fn a_cached_response_equals_one_built_anew() {
     let dates = [0, 1_800_000_000, 1_800_000_001].map(HttpDate::from_unix_seconds);
     let check = |head: &str, is_kept: bool| {
         let mut bench = Bench::new();
@@ -278,7 +278,7 @@ fn a_response_is_remembered_as_it_would_be_written() {
 }
 
 #[test]
-fn a_response_is_forgotten_with_its_file() {
+fn a_response_is_dropped_when_its_file_changes() {
     let mut bench = Bench::new();
     let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     let common = CommonFields::new(&[], HttpDate::from_unix_seconds(0));
@@ -294,7 +294,7 @@ fn a_response_is_forgotten_with_its_file() {
 }
 
 #[test]
-fn what_changes_is_forgotten() {
+fn a_change_of_file_variant_or_index_drops_the_entry() {
     let change = |head: &str, change: fn(&Bench)| {
         let mut bench = Bench::new();
         bench.learn(head.as_bytes());
@@ -323,7 +323,7 @@ fn what_changes_is_forgotten() {
 }
 
 #[test]
-fn another_root_is_not_answered_from_the_one_before() {
+fn a_replaced_root_drops_all_entries() {
     let mut bench = Bench::new();
     let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     bench.learn(head);
@@ -341,7 +341,7 @@ fn another_root_is_not_answered_from_the_one_before() {
 }
 
 #[test]
-fn a_head_in_use_keeps_its_place() {
+fn a_head_in_use_keeps_its_slot() {
     let mut bench = Bench::new();
     let mine = b"GET /a.txt HTTP/1.1\r\nHost: mine\r\n\r\n";
     let other = b"GET /a.txt HTTP/1.1\r\nHost: other\r\n\r\n";
@@ -360,7 +360,7 @@ fn a_head_in_use_keeps_its_place() {
 }
 
 #[test]
-fn lines_are_told_apart_up_to_their_end() {
+fn the_hash_covers_the_request_line_only() {
     let line = "GET /a/path/that/is/long/enough HTTP/1.1";
     let whole = hash(format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
     assert_eq!(whole, hash(format!("{line}\r\nHost: b\r\n\r\n").as_bytes()));

@@ -1,4 +1,4 @@
-//! The end of a worker: who is owed a response gets it, the others are let go.
+//! Draining: requests in progress are answered, other connections are closed.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use crate::{
     server::table::Slot,
 };
 
-/// The most a client is waited for once the server is stopping and our side of
-/// its connection is shut: only its own close is still to come.
+/// How long to linger during a drain, after our side of the connection is shut:
+/// only the client's own close is still to come.
 const DRAIN_LINGER_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// The time between two sweeps once the server is stopping: how much longer than
-/// its waits the stop may take.
+/// The time between two sweeps during a drain: how much longer than its waits the
+/// shutdown may take.
 const DRAIN_SWEEP_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The most a connection just accepted is waited for once the server is
-/// stopping: its request may be on its way.
+/// How long to wait during a drain for the first request of a new connection: it
+/// may be in flight.
 const DRAIN_HEADER_TIME_MAX: Duration = Duration::from_millis(100);
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
-    /// The server is stopping: who is not owed a response is let go, shortly.
+    /// Begins to drain: connections that are owed no response are closed shortly.
     pub fn drain(&mut self) {
         if self.is_draining() {
             return;
@@ -33,7 +33,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.sweep_at = self.cx.now + DRAIN_IDLE_TIME_MAX;
     }
 
-    /// Lets those go who are not owed a response, in a sweep that has `begun`.
+    /// Closes connections that are owed no response, in a sweep that has `begun`.
     pub(super) fn close_drained(&mut self, begun: Instant) {
         for key in 0..self.table.end() {
             let ends = |slot: &Slot<Connection<T>>| slot.connection.can_drain(self.cx.now);
@@ -41,11 +41,11 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
                 continue;
             }
             if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
-                // In the next turn, which is at once.
+                // Continue in the next turn, without waiting.
                 self.sweep_at = self.cx.now;
                 return;
             }
-            // What has arrived already is answered.
+            // A request that has already arrived is answered.
             self.cx.refresh_clock();
             self.step(key, Readiness::READABLE);
             let ends = |slot: &Slot<Connection<T>>| slot.connection.can_drain(self.cx.now);
@@ -63,12 +63,12 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Whether the server is stopping.
+    /// Whether the server is draining.
     pub fn is_draining(&self) -> bool {
         self.stop_at.is_some()
     }
 
-    /// Whether the server is stopping and no connection is left.
+    /// Whether the server is draining and no connection is left.
     pub fn is_done(&self) -> bool {
         self.is_draining() && self.table.open() == 0
     }

@@ -1,5 +1,5 @@
-//! Who is let go: whose time is up, and who makes room when another waits for a
-//! connection or a descriptor.
+//! Closing connections whose deadline has passed, and evicting connections when a new
+//! one, or a descriptor, is needed.
 
 use std::time::{Duration, Instant};
 
@@ -10,37 +10,37 @@ use crate::{
     server::table::Key,
 };
 
-/// How long a client that has not said a word keeps its connection when another
-/// waits for one: as long as the kernel keeps it back by itself.
+/// A client silent for longer than this can be evicted: as long as the kernel
+/// itself defers its accept.
 pub const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
-    /// The connection that is idle for the longest, and since when.
+    /// The longest idle connection, and since when.
     pub fn longest_idle(&self) -> Option<(Instant, Key)> {
         let key = self.table.longest_idle()?;
         let state = self.table.get(key)?.connection.state();
         Some((state.idle_since()?, key))
     }
 
-    /// Since when the client is silent that would make room where none is idle
-    /// for longer.
+    /// When the connection began that would be evicted for its silence, if no
+    /// other has been idle for longer.
     pub fn longest_silent_since(&self) -> Option<Instant> {
         self.silent_since
     }
 
-    /// Since when the one is idle or silent that would make room for another.
+    /// Since when the best candidate for an eviction has been idle or silent.
     pub fn eviction_candidate_since(&self) -> Option<Instant> {
         let idle = self.longest_idle().map(|(since, _)| since);
         idle.into_iter().chain(self.silent_since).min()
     }
 
-    /// Has the connection end that has been waited for the longest, be it idle or
-    /// its client silent; says whether there was one. A crowd that says nothing
-    /// would else have those leave who come back to ask.
+    /// Evicts the connection that has been idle or silent the longest. Returns
+    /// whether there was one. Without the silent ones, a crowd that sends nothing
+    /// would displace clients that come back.
     pub fn evict(&mut self) -> bool {
         let idle = self.longest_idle();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
-        // The silent are looked for in the whole table: not for nothing.
+        // Finding a silent one takes a scan of the table: only if it can matter.
         let may_be_silent = idle.is_none() || self.silent_since.is_some_and(is_before_idle);
         let silent = match may_be_silent {
             true => self.longest_silent(),
@@ -56,9 +56,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         evicted.is_some()
     }
 
-    /// Ends a connection at once, or if a request of it has arrived, in part or
-    /// whole, with the response to that: a close over it would be a reset, and it
-    /// would be lost.
+    /// Evicts a connection. If a request has arrived, in part or complete, the
+    /// connection ends with the response to it: closing over unread input would
+    /// reset it.
     fn evict_at(&mut self, key: Key) {
         let Some(slot) = self.table.get_mut(key) else {
             return;
@@ -73,8 +73,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Ends the connections that are the oldest, whatever becomes of their
-    /// requests, but for `kept` and those that are younger than `age_min`.
+    /// Closes the oldest connections, whatever their state, except for `kept` of
+    /// them and those younger than `age_min`.
     pub fn keep_youngest(&mut self, kept: usize, age_min: Duration) {
         while self.table.open() > kept {
             let accepted = |key| {
@@ -92,8 +92,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Of the clients that have been silent for long enough, the one that has
-    /// for the longest.
+    /// The connection that has been silent the longest, if long enough.
     fn longest_silent(&self) -> Option<(Instant, Key)> {
         let silent = |key| {
             let since = self.table.get(key)?.connection.silent_since()?;
@@ -103,7 +102,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         (0..self.table.end()).filter_map(silent).min()
     }
 
-    /// Looks whether somebody has been silent for long enough.
+    /// Searches for the connection that has been silent the longest.
     pub(super) fn update_silent_since(&mut self) {
         self.silent_since = match self.table.open() > self.table.idle() {
             true => self.longest_silent().map(|(since, _)| since),
@@ -111,9 +110,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         };
     }
 
-    /// A request waits for a descriptor: files kept open give theirs up, or
-    /// else, when the turn ends, an idle connection. What waits is tried again
-    /// with the next sweep, by when it has an effect.
+    /// A request waits for a descriptor: closes files kept open or, if there are
+    /// none, has an idle connection evicted at the end of the turn. The request
+    /// is tried again in the next sweep, by when that has taken effect.
     pub(super) fn note_starved(&mut self) {
         self.driver.warn_exhausted();
         if self.cx.view.close_kept_files() == 0 {
@@ -121,8 +120,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Makes room for those who starved in this turn: by connections of another
-    /// worker if this one has none.
+    /// Evicts a connection for each request of this turn that waits for a
+    /// descriptor; if this worker has no candidate, asks the other workers.
     pub(super) fn evict_for_starved(&mut self) {
         for _ in 0..std::mem::take(&mut self.starved_requests) {
             if !self.evict() {
@@ -131,8 +130,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Ends a connection whose time is up. It has a turn first: what it was waited
-    /// for may be there, and untold yet, where the worker itself was kept waiting.
+    /// Ends a connection whose deadline has passed. It is advanced first: what it
+    /// waits for may have arrived unreported, if this worker was itself held up.
     pub(super) fn expire(&mut self, key: Key) {
         if let Some(slot) = self.table.get_mut(key)
             && !slot.is_starved

@@ -1,4 +1,4 @@
-//! The most memory and descriptors the limits in force can cost: told at the
+//! The most memory and descriptors that the limits in force can cost: logged at the
 //! start, at `info`, and derived term by term in `docs/bounds.md`.
 
 use std::{fmt, num::NonZeroUsize};
@@ -22,17 +22,17 @@ use crate::{
     },
 };
 
-/// Bytes of a thread's stack that are ever touched, and of its poll's events.
+/// The part of a thread's stack that is ever touched, and its poll's events.
 const THREAD_BYTES: u64 = 512 << 10;
 
-/// Bytes of the program itself and of what there is one of.
+/// The program itself and everything that exists once.
 const PROGRAM_BYTES: u64 = 16 << 20;
 
-/// Bytes of one response's own head and page; a listing aside, which has terms
-/// of its own.
+/// The head and page of one response, except for a listing, which has terms of
+/// its own.
 const RESPONSE_BYTES: u64 = 16 << 10;
 
-/// Room that the allocator takes for what it gives, in parts of a hundred.
+/// Memory that the allocator takes for what it gives, in percent.
 const ALLOCATOR_PERCENT: u64 = 125;
 
 /// A growing table is copied into one twice as large.
@@ -41,37 +41,36 @@ const TABLE_COPIES: u64 = 3;
 /// A file and its variants, all held while one of them is sent.
 const FILES: u64 = 1 + ContentCoding::ALL.len() as u64;
 
-/// Each of them whole.
+/// All of them, complete.
 const FILES_BYTES: u64 = FILES * MEMORY_BYTES_MAX;
 
-/// What escaping may make of a byte of a logged line.
+/// The most that escaping makes of one byte in a logged line.
 const ESCAPED_BYTES: u64 = 6;
 
-/// The story of a connection that is told of on the status page.
+/// The record of a connection for the status page.
 const STORY_BYTES: u64 = (size_of::<Story>() + REQUESTS_TOLD_MAX * size_of::<ToldRequest>()) as u64;
 
-/// A listing's own share instead: entries, the first chunk, and the one being
+/// For a listing instead: its entries, the first chunk, and the one being
 /// written.
 const LISTING_BYTES: u64 = 3 * OWN_BYTES as u64;
 
 /// The worst case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of what does not depend on connections: program, workers, cache,
-    /// listings.
+    /// Bytes independent of connections: program, workers, cache, listings.
     pub base_bytes: u64,
-    /// Bytes of one connection that does nothing.
+    /// Bytes of an idle connection.
     pub idle_bytes: u64,
-    /// Bytes of one connection in its most costly state.
+    /// Bytes of a connection in its most costly state.
     pub busy_bytes: u64,
     /// Connections.
     pub connections: u64,
-    /// Descriptors: the connections, and the files that each may be sent from.
+    /// Descriptors: the connections, and the files that each may send from.
     pub descriptors: u64,
 }
 
 impl Bounds {
-    /// The bounds of a server with so many connections, listeners and
+    /// The bounds of a server with these numbers of connections, listeners and
     /// descriptors.
     pub fn new(config: &Config, connections: usize, listeners: usize, descriptors: u64) -> Bounds {
         let head = &config.limits.head;
@@ -83,7 +82,7 @@ impl Bounds {
             None => (0, 0),
         };
         let idle_bytes = TABLE_COPIES * slot + story;
-        // Of a response that is not all sent the line of the log is kept.
+        // The log line of a response is kept until all of it is sent.
         let (logs, log_line) = match config.access_log {
             Some(_) => (
                 2 * QUEUE_BYTES_MAX as u64,
@@ -91,7 +90,7 @@ impl Bounds {
             ),
             None => (0, 0),
         };
-        // A head half read, or a response half sent with requests behind it.
+        // Half a head, or half a response followed by further requests.
         let owned = input + COALESCED_BYTES_MAX as u64 + RESPONSE_BYTES + story_line + log_line;
         let (held, listings) = match config.site.listing {
             true => (FILES_BYTES.max(LISTING_BYTES), LISTINGS_BYTES_MAX),

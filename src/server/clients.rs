@@ -1,19 +1,19 @@
-//! How many connections each client address has, where that is bounded.
+//! The number of connections per client address, if it is limited.
 
 use std::{collections::HashMap, net::IpAddr, sync::Mutex};
 
 use super::pool::lock;
 
-/// The connections of each client. It costs nothing where they are unbounded.
+/// Connections per client. Without a limit it costs nothing.
 #[derive(Debug)]
 pub struct Clients {
-    /// The most one may have; 0: any number.
+    /// The most connections per client; 0: unlimited.
     connections_max: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 impl Clients {
-    /// No client has any yet.
+    /// No client has a connection yet.
     pub fn new(connections_max: usize) -> Clients {
         Clients {
             connections_max,
@@ -21,7 +21,8 @@ impl Clients {
         }
     }
 
-    /// Counts one more connection, unless that would be one too many.
+    /// Counts a new connection and returns true, unless it would exceed the
+    /// limit.
     pub fn admit(&self, client: IpAddr) -> bool {
         if self.connections_max == 0 {
             return true;
@@ -35,7 +36,7 @@ impl Clients {
         admitted
     }
 
-    /// Counts one less.
+    /// Counts a closed connection.
     pub fn leave(&self, client: IpAddr) {
         if self.connections_max == 0 {
             return;
@@ -50,8 +51,8 @@ impl Clients {
     }
 }
 
-/// Whom a connection is counted for: an IPv4 address, or the /64 within which
-/// an IPv6 host chooses its addresses itself (RFC 4291 section 2.5.1).
+/// The key a connection is counted under: an IPv4 address, or the /64 within
+/// which an IPv6 host chooses its own addresses (RFC 4291 section 2.5.1).
 fn holder(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_left_is_forgotten() {
+    fn a_client_without_connections_is_removed() {
         let clients = Clients::new(1);
         check(&clients, "192.0.2.1", true);
         clients.leave("192.0.2.1".parse().unwrap());

@@ -1,4 +1,4 @@
-//! How many connections the system's limit of open files allows.
+//! How many connections the limit on open files (RLIMIT_NOFILE) allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,35 +8,35 @@ use crate::config::Config;
 /// The most connections, whatever the system allows.
 pub const CONNECTIONS_MAX: usize = 1 << 20;
 
-/// Descriptors held by what the process has once, rounded up: the three standard
-/// streams, the acceptor's poll, both ends of the signals' pipe, the access log,
-/// the root and the folder it stands in, the status listener, its poll and the
-/// kernel's tables it tells from.
+/// Descriptors that the process holds once, rounded up: the three standard
+/// streams, the acceptor's poll, both ends of the signal pipe, the access log,
+/// the root and its parent directory, the status listener, its poll, and the
+/// kernel tables it reads.
 const DESCRIPTORS_ONCE: u64 = 20;
 
-/// Descriptors held by each worker: its poll, the acceptor's handle on that,
-/// its waker, and a folder that it reads.
+/// Descriptors of each worker: its poll, the acceptor's handle on that poll, its
+/// waker, and a directory being listed.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
-/// The descriptors set aside for files at the least, so that an existing file is
-/// not refused for want of one while every connection is taken: as many as
-/// connections, up to this number ...
+/// Descriptors reserved for files at the least, so that an existing file is not
+/// refused for lack of one at the connection limit: as many as connections, up to
+/// this number ...
 const FILE_DESCRIPTORS_MIN: u64 = 512;
 
-/// ... or, where that is more, the system's limit divided by this.
+/// ... or the system's limit divided by this, if that is more.
 const FILES_DIVISOR_MAX: u64 = 32;
 
-/// The share of the limit that they have where nobody has asked for a number of
-/// connections: what connections cannot use files can, for to open one anew for
-/// each request costs a third of what it takes to send 100 KiB of it.
+/// Without --max-connections, the system's limit divided by this is reserved for
+/// files: reopening a file for each request costs a third of what sending 100 KiB
+/// of it costs.
 const FILES_DIVISOR_DEFAULT: u64 = 4;
 
-/// The descriptors set aside for files divided by this may stay open between
+/// The descriptors reserved for files, divided by this, may stay open between
 /// requests.
 const KEPT_DIVISOR: u64 = 2;
 
-/// Raises the soft limit of open files to the hard one and gives the limit
-/// then in force; `u64::MAX` where there is none.
+/// Raises the soft limit on open files to the hard limit. Returns the limit then
+/// in force; `u64::MAX` if there is none.
 pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -49,8 +49,8 @@ pub fn raise_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The connections that fit into `descriptors` with so many [`beside`] them; at
-/// least one, at most [`CONNECTIONS_MAX`].
+/// The connections that fit into `descriptors` next to [`beside`]; at least one,
+/// at most [`CONNECTIONS_MAX`].
 fn connections_max(descriptors: u64, beside: u64, files_divisor: u64) -> usize {
     let rest = descriptors.saturating_sub(beside);
     let files = (descriptors / files_divisor)
@@ -61,28 +61,28 @@ fn connections_max(descriptors: u64, beside: u64, files_divisor: u64) -> usize {
         .clamp(1, CONNECTIONS_MAX)
 }
 
-/// The descriptors of all that is neither a connection to the site nor a file:
-/// those who look at the status are among them.
+/// The descriptors of everything but connections to the site and files; those of
+/// the status listener's connections included.
 pub fn beside(config: &Config, listeners: usize) -> u64 {
     let workers = config.threads.get() as u64;
-    let lookers = config
+    let status_connections = config
         .status
         .map_or(0, |_| status_server::CONNECTIONS_MAX as u64);
     DESCRIPTORS_ONCE
         .saturating_add(listeners as u64)
         .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers))
-        .saturating_add(lookers)
+        .saturating_add(status_connections)
 }
 
-/// The files that may be kept open between requests: a part of what the
-/// connections leave, so that most of it is free for requests under way.
+/// The files that may be kept open between requests: part of what connections
+/// leave, so that most of it is free for requests in progress.
 pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
     descriptors.saturating_sub(connections_max as u64) / KEPT_DIVISOR
 }
 
-/// The limit of connections in force with so many [`beside`] them: what was
-/// `asked` for as far as `descriptors` allow, or a number that leaves a good part
-/// of them for files. One warning tells that less than asked is possible.
+/// The connection limit in force: what was `asked` for, as far as `descriptors`
+/// allow next to [`beside`]; or by default a number that leaves a good part of
+/// them for files. Warns if fewer connections than asked for are possible.
 pub fn limit_in_force(asked: Option<usize>, descriptors: u64, beside: u64) -> usize {
     let Some(asked) = asked else {
         return connections_max(descriptors, beside, FILES_DIVISOR_DEFAULT);
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(limit(asked, descriptors, &config), most, "{what}");
         assert_eq!(limit(Some(most), descriptors, &config), most, "{what}");
         assert_eq!(limit(Some(1), descriptors, &config), 1, "{what}");
-        // Those who look at the status have theirs apart.
+        // Connections to the status listener are counted separately.
         config.status = Some(([127, 0, 0, 1], 0).into());
         let more = descriptors.saturating_add(status_server::CONNECTIONS_MAX as u64);
         let fit = limit(asked, more, &config);

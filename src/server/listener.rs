@@ -1,4 +1,4 @@
-//! The sockets that listen.
+//! The listening sockets.
 
 mod accept;
 mod inherited;
@@ -28,40 +28,40 @@ use crate::{
     connection::{Identity, socket::Stream},
 };
 
-/// Connections that wait to be accepted. The kernel bounds it further by
-/// `net.core.somaxconn`; a connection beyond it is tried again by its client.
+/// The listen backlog. The kernel also limits it to `net.core.somaxconn`; a
+/// client whose connection does not fit retries.
 pub const BACKLOG: i32 = 4096;
 
-/// How long the kernel holds back a connection whose client is silent before
-/// it is accepted without a request: its header time-out began that much earlier
-/// ([`Identity::waited`]).
+/// `TCP_DEFER_ACCEPT`: how long the kernel waits for data before it lets a
+/// connection be accepted. One accepted without data has waited this long, so its
+/// header time-out begins that much earlier ([`Identity::waited`]).
 pub const DEFER_ACCEPT: Duration = Duration::from_secs(1);
 
-/// The shortest header time-out that leaves room for [`DEFER_ACCEPT`].
+/// The shortest header time-out with which accepts are deferred.
 const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
-/// Bytes that the kernel takes of a connection beyond what it has sent, until
-/// its client has been seen to read. Less would cost a download more wake-ups;
-/// more would let clients that never read pin more of the kernel's memory.
+/// `TCP_NOTSENT_LOWAT`: unsent bytes that the kernel accepts per connection,
+/// until its client has been seen to read. Less would cost a download more
+/// wake-ups; more would let clients that never read pin more of the kernel's
+/// memory.
 const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
-/// The congestion control of connections that stay within the machine: the one
-/// that every kernel has and everybody may choose. What the system chooses for
-/// a network may pace what it sends by timers (BBR does), which nothing can be
-/// gained by where no packet is delayed or lost: of a file of 100 MiB 93 copies
-/// a CPU-second are sent without, 51 with it.
+/// The congestion control of loopback connections: available on every kernel, to
+/// every user. The system's default may pace its sending by timers (BBR does),
+/// which is useless where no packet is delayed or lost: 93 copies of a file of
+/// 100 MiB per CPU-second without pacing, 51 with it.
 const LOOPBACK_CONGESTION_CONTROL: &str = "reno";
 
-/// How often one free port is sought for both loopback addresses.
+/// Attempts to find one free port for both loopback addresses.
 const COMMON_PORT_TRIES: usize = 16;
 
-/// A socket that listens: non-blocking, closed on exec.
+/// A listening socket: non-blocking, closed on exec.
 #[derive(Debug)]
 pub struct Listener {
     socket: Listening,
     endpoint: Endpoint,
     defers: bool,
-    /// The file of a Unix domain socket that this process made.
+    /// The socket file, if this process created it.
     file: Option<SocketFile>,
 }
 
@@ -71,9 +71,9 @@ enum Listening {
     Unix(UnixListener),
 }
 
-/// Opens all listeners: those that a service manager hands over, or else
-/// those of the configuration. To be called once, before any thread exists:
-/// it takes LISTEN_FDS out of the environment.
+/// Opens all listeners: those passed by a service manager or, if there are none,
+/// those of the configuration. Call it once, before any thread exists: it removes
+/// LISTEN_FDS from the environment.
 pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     let inherited = inherited::take_all(config.timeouts.header)?;
     if !inherited.is_empty() {
@@ -94,9 +94,9 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
-/// Says on standard output where each of `endpoints` is reached, one line each,
-/// and on standard error, with a `mark`, which of them other machines can reach.
-/// An output that is closed is no reason not to serve.
+/// Prints one line per endpoint on standard output and, for each that other
+/// machines can reach, a line with `mark` on standard error. A closed output is
+/// ignored.
 pub fn announce(what: &str, endpoints: &[Endpoint], mark: &str) {
     let mut out = io::stdout().lock();
     for endpoint in endpoints {
@@ -111,8 +111,8 @@ pub fn announce(what: &str, endpoints: &[Endpoint], mark: &str) {
     }
 }
 
-/// Both loopback addresses. A family that the machine lacks is passed over
-/// when the other is there; a port in use is an error.
+/// Binds both loopback addresses. An address family that the machine lacks is
+/// skipped if the other is available; a port in use is an error.
 fn bind_localhost(port: u16, config: &Config) -> Result<Vec<Listener>, StartError> {
     let v4 = |port| bind((Ipv4Addr::LOCALHOST, port).into(), config);
     let v6 = |port| bind((Ipv6Addr::LOCALHOST, port).into(), config);
@@ -141,7 +141,7 @@ fn is_family_missing(error: &StartError) -> bool {
     )
 }
 
-/// Listens on this address.
+/// Listens on an address.
 pub fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError> {
     bound_socket(address, config.reuse_port)
         .and_then(|socket| Listener::tcp(socket.into(), config.timeouts.header))
@@ -166,7 +166,7 @@ fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // So that a restart need not wait for old connections in TIME_WAIT.
+    // A restart must not wait for old connections in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if reuse_port {
         socket.set_reuse_port(true)?;
@@ -180,10 +180,10 @@ fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
 }
 
 impl Listener {
-    /// Makes a listening socket ready for the acceptor.
+    /// Prepares a TCP listening socket for the acceptor.
     fn tcp(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
-        // On Linux accepted sockets inherit it: one system call less each.
+        // On Linux accepted sockets inherit it, which saves a system call for each.
         SockRef::from(&socket).set_tcp_nodelay(true)?;
         bound_unsent(&socket);
         let address = socket.local_addr()?;
@@ -199,7 +199,7 @@ impl Listener {
         })
     }
 
-    /// The same for a Unix domain socket, at `path`.
+    /// The same for a Unix domain socket at `path`.
     fn unix(socket: UnixListener, path: PathBuf, file: Option<SocketFile>) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
         Ok(Listener {
@@ -210,25 +210,26 @@ impl Listener {
         })
     }
 
-    /// Where it is reached, with the actual port.
+    /// The address, with the actual port.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The file by which it is found, if this process made one.
+    /// The socket file, if this process created it.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_ref().map(SocketFile::path)
     }
 
-    /// Removes that file: nobody new finds the way, and who has found it is
-    /// still accepted.
+    /// Removes the socket file: no new client can connect, and those in the
+    /// backlog are still accepted.
     pub fn withdraw(&mut self) {
         self.file = None;
     }
 
-    /// Accepts one connection, in one system call on Linux, which has no number
-    /// yet. The stream is non-blocking, closed on exec, and sends small pieces at
-    /// once (TCP_NODELAY). The peer of a Unix domain socket has no address.
+    /// Accepts one connection, in one system call on Linux; its number is
+    /// assigned later. The stream is non-blocking, closed on exec, and sends
+    /// small segments at once (TCP_NODELAY). The peer of a Unix domain socket has
+    /// no address.
     pub fn accept(&self) -> Result<Accepted<Stream>, AcceptError> {
         let (stream, peer) = accept::accept(&self.socket)?;
         let waited = match self.defers {
@@ -258,8 +259,8 @@ impl AsRawFd for Listener {
     }
 }
 
-/// Bounds what the kernel holds unsent of each connection, as accepted sockets
-/// inherit it. Where it is refused, the send buffer alone bounds.
+/// Sets [`UNSENT_BYTES_MAX`], which accepted sockets inherit. If that fails, the
+/// send buffer is the only bound.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bound_unsent(socket: &TcpListener) {
     if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
@@ -270,8 +271,8 @@ fn bound_unsent(socket: &TcpListener) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn bound_unsent(_: &TcpListener) {}
 
-/// Chooses [`LOOPBACK_CONGESTION_CONTROL`], which accepted sockets inherit.
-/// Where it is refused, the system's stays.
+/// Sets [`LOOPBACK_CONGESTION_CONTROL`], which accepted sockets inherit. If that
+/// fails, the system's default remains.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn leave_unpaced(socket: &TcpListener) {
     let name = LOOPBACK_CONGESTION_CONTROL;
@@ -283,8 +284,7 @@ fn leave_unpaced(socket: &TcpListener) {
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn leave_unpaced(_: &TcpListener) {}
 
-/// Has the kernel hold a new connection back until its request is there, for
-/// at most [`DEFER_ACCEPT`]. Gives whether it does.
+/// Sets `TCP_DEFER_ACCEPT` to [`DEFER_ACCEPT`]. Returns whether it is in force.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn defer_accept(socket: &TcpListener) -> bool {
@@ -309,19 +309,19 @@ fn defer_accept(_: &TcpListener) -> bool {
     false
 }
 
-/// Has the calling thread, which is to accept, not interrupt a worker that runs
-/// on the same processor: it gets its turn when the worker waits or has had its
-/// own, and then finds more to accept at once. Where it is refused, or the
-/// threads have a processor each, nothing changes.
+/// Sets `SCHED_BATCH` for the calling thread, the acceptor, so that it does not
+/// preempt a worker on the same CPU: it runs when the worker waits or has used up
+/// its time slice, and then finds more connections to accept at once. If that
+/// fails, or each thread has a CPU of its own, nothing changes.
 ///
-/// One processor for both: 57,400 short connections a CPU-second with it and
-/// 53,200 without.
+/// With one CPU for both: 57,400 short connections per CPU-second with it, 53,200
+/// without.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub fn accept_in_batches() {
-    // SAFETY: all fields of the structure are integers, for which zero is a
-    // value; the kernel reads it during the call and keeps nothing of it. It
-    // changes the policy of the calling thread (0) alone.
+    // SAFETY: all fields of the structure are integers, for which zero is valid;
+    // the kernel reads it during the call and keeps no pointer to it. Only the
+    // policy of the calling thread (0) changes.
     let refused = unsafe {
         let parameters: libc::sched_param = std::mem::zeroed();
         libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters)

@@ -1,12 +1,12 @@
-//! The process confined to what it serves, once it listens.
+//! Landlock: the process is confined to what it serves, once it listens.
 //!
-//! After [`confine`] the process can read beneath the folder in which the root
-//! stands, and where a link leads to it beneath that of its releases, append to
-//! the access log, and remove files from the folder of a Unix domain socket it
-//! made, as it does at the end. It can open nothing else, execute nothing, bind
-//! or connect no TCP socket, and signal no other process: as far as the kernel's
-//! Landlock knows these. The sockets that listen already go on accepting, and the
-//! kernel's tables that the status page tells from are open already.
+//! After [`confine`] the process can read beneath the root's parent directory, and,
+//! if the root is a link, beneath the directory of its releases; append to the access
+//! log; and remove files from the directory of a Unix domain socket it created, as it
+//! does at the end. It can open nothing else, execute nothing, bind or connect no TCP
+//! socket, and signal no other process, as far as the kernel's Landlock supports that.
+//! Sockets that already listen continue to accept, and the kernel tables that the
+//! status page reads are already open.
 
 use std::{
     fmt,
@@ -20,19 +20,19 @@ use super::StartError;
 /// How far the kernel confines the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confinement {
-    /// In all that was asked for.
+    /// In everything that is requested.
     Full,
-    /// In all that this kernel knows of it.
+    /// In everything that this kernel supports.
     Partial,
     /// Not at all: the kernel has no Landlock.
     None,
-    /// Not asked for.
+    /// Disabled by the configuration.
     Off,
 }
 
-/// Confines the calling thread and all threads that it starts later; to be
-/// called after binding and before any thread exists. A kernel that cannot is
-/// no error: one line at `info` tells how far it went.
+/// Confines the calling thread and all threads that it starts later. Call it
+/// after binding and before any thread exists. A kernel without support is no
+/// error: one line at `info` says how far the process is confined.
 pub fn confine(config: &Config) -> Result<Confinement, StartError> {
     if !config.sandbox {
         log::info!("sandbox: off, as asked for");
@@ -47,14 +47,14 @@ pub fn confine(config: &Config) -> Result<Confinement, StartError> {
     Ok(confinement)
 }
 
-/// What stays open to the process.
+/// What the process may still do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Grants {
-    /// Folders beneath which all can be read.
+    /// Directories beneath which everything can be read.
     read: Vec<PathBuf>,
-    /// Folders in which files can be created and written.
+    /// Directories in which files can be created and written.
     write: Vec<PathBuf>,
-    /// Folders in which files can be removed: those of Unix domain sockets.
+    /// Directories in which files can be removed: those of Unix domain sockets.
     remove: Vec<PathBuf>,
 }
 
@@ -86,13 +86,17 @@ impl fmt::Display for Grants {
     }
 }
 
-/// The root; the folder in which it stands, for a build may remove the root
-/// and make it anew, and that is another folder to the kernel; and where a link
-/// leads to it, the folder in which releases stand, so that a deploy can swap
-/// the link: that of the target, or, where the target lies deeper beneath the
-/// folder of the link, the first on the way to it. So it is with each link on the
-/// way, but that the target of an outer one has to lie there. Not where such a
-/// folder is the root of the whole system.
+/// The directories to read beneath, none of which is the root of the whole
+/// system:
+///
+/// 1. the resolved root;
+/// 2. its parent, because a build may remove the root and create it again, which
+///    makes it another directory to the kernel;
+/// 3. for each link on the path to the root, the directory that holds the
+///    releases, so that a deploy can swap the link: the parent of the link's target
+///    or, if the target lies deeper beneath the link's own directory, the first
+///    directory on the way to it. The target of an outer link counts only if it
+///    lies there.
 fn readable(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut add = |folder: &Path| {
@@ -109,7 +113,7 @@ fn readable(root: &Path) -> Vec<PathBuf> {
         parent(&resolved).iter().for_each(|folder| add(folder));
     }
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
-    // Without its last slash, for that would follow a link.
+    // Without the trailing slash, which would follow a link.
     let path = absolute.components().as_path();
     let links = path.ancestors().filter(|path| path.is_symlink());
     for (outer, link) in links.enumerate() {
@@ -123,8 +127,8 @@ fn readable(root: &Path) -> Vec<PathBuf> {
         let releases = match (way.next(), way.next()) {
             (Some(first), Some(_)) if place.parent().is_some() => Some(place.join(first)),
             (Some(_), None) => parent(&target),
-            // One that leads elsewhere counts only where it is the innermost: the
-            // others may well be the system's own.
+            // A link that leads elsewhere counts only if it is the innermost: the
+            // others may be the system's own.
             _ if outer == 0 => parent(&target),
             _ => None,
         };
@@ -133,7 +137,7 @@ fn readable(root: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The folder in which the file stands, or will.
+/// The directory in which the file is, or will be.
 fn folder_of(file: &Path) -> Option<PathBuf> {
     let file = match file.canonicalize() {
         Ok(existing) => existing,
@@ -153,7 +157,7 @@ fn enforce(grants: &Grants) -> std::io::Result<Confinement> {
         .map_err(std::io::Error::other)
 }
 
-/// Denies all that the ABI known here can deny, but for the grants.
+/// Denies everything that the ABI known here can deny, except for the grants.
 #[cfg(target_os = "linux")]
 fn restrict(grants: &Grants) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
     use landlock::{

@@ -1,4 +1,4 @@
-//! The signals that a server obeys.
+//! The signals that a server handles.
 
 use std::{
     io,
@@ -14,30 +14,29 @@ pub use signal_hook_mio::v1_0::Signals;
 
 use super::pool::lock;
 
-/// The exit code of a process that a second signal ended is this plus the
-/// signal's number, as shells have it.
+/// The exit code after a second signal is this plus the signal's number, as in
+/// shells.
 const EXIT_SIGNALLED: i32 = 128;
 
-/// What the handlers share, once they are there: they are never taken away again.
+/// What the handlers share, once installed; they are never removed.
 static HANDLED: Mutex<Option<Handled>> = Mutex::new(None);
 
 #[derive(Debug)]
 struct Handled {
     /// Whether the next SIGTERM or SIGINT ends the process within its handler.
     is_armed: Arc<AtomicBool>,
-    /// Servers that are told of signals.
+    /// Servers that receive signals.
     servers: usize,
 }
 
-/// The signals are a server's from here on, as a source for a poll, until the
-/// [`SignalGuard`] is dropped. Where no server is left the next SIGTERM or SIGINT ends
-/// the process, as it does without one.
+/// Installs the handlers and returns a pollable source. When the last
+/// [`SignalGuard`] is dropped, the next SIGTERM or SIGINT ends the process again.
 ///
-/// The first SIGTERM or SIGINT is told as SIGHUP is; the second ends the process
-/// within the handler, whatever the threads are doing.
+/// The first SIGTERM or SIGINT is reported by the source, as SIGHUP is. The
+/// second ends the process within the handler, whatever the threads are doing.
 pub fn signals() -> io::Result<(Signals, SignalGuard)> {
     let mut handled = lock(&HANDLED);
-    // Before the others, so that a signal that comes meanwhile is told.
+    // Before the others, so that a signal that arrives meanwhile is reported.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let handled = match &mut *handled {
         Some(handled) => {
@@ -53,7 +52,7 @@ pub fn signals() -> io::Result<(Signals, SignalGuard)> {
 fn handle() -> io::Result<Handled> {
     let is_armed = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        // In this order, so that the first signal only arms the second.
+        // In this order, so that the first signal only arms the second handler.
         let exit_code = EXIT_SIGNALLED + signal;
         flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&is_armed))?;
         flag::register(signal, Arc::clone(&is_armed))?;
@@ -64,7 +63,7 @@ fn handle() -> io::Result<Handled> {
     })
 }
 
-/// A server that is told of signals: see [`signals`].
+/// A server that receives signals: see [`signals`].
 #[derive(Debug)]
 pub struct SignalGuard(());
 
@@ -88,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_wakes_the_poll_and_is_told_once() {
-        // A server that was told to stop is no reason to end the next at once.
+    fn a_signal_wakes_the_poll_and_is_reported_once() {
+        // A signal to an earlier server must not end the next one at once.
         for _ in 0..2 {
             let (mut signals, _signal_guard) = signals().unwrap();
             signal_hook::low_level::raise(SIGTERM).unwrap();

@@ -2,18 +2,18 @@
 
 use std::{fmt, io};
 
-/// Why a server cannot start. Displayed, it is one line that names the thing
-/// and the system's reason.
+/// Why a server cannot start. Displayed, it is one line with what failed and the
+/// system's reason.
 #[derive(Debug)]
 pub struct StartError {
-    /// What cannot be done, with what: `cannot serve www`.
+    /// What cannot be done: `cannot serve www`.
     pub what: String,
     /// The system's reason.
     pub source: io::Error,
 }
 
 impl StartError {
-    /// Says of the system's reason what it is that cannot be done for it.
+    /// Turns the system's reason into the error that `what` cannot be done.
     pub fn cannot(what: impl fmt::Display) -> impl FnOnce(io::Error) -> StartError {
         let what = format!("cannot {what}");
         |source| StartError { what, source }

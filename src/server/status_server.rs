@@ -1,13 +1,12 @@
-//! The status listener: what [`handler::status`](crate::handler::status)
-//! answers, over the same connections as files.
+//! The status listener: serves [`handler::status`](crate::handler::status) over the
+//! same kind of connection as files.
 //!
-//! It has a thread of its own with a [`Scheduler`] like a worker's, so it
-//! answers while the pool is saturated. Each connection is short. Who sends
-//! nothing, or half a request, or does not take the answer, holds a place for
-//! `CLIENT_TIME_MAX` and nothing else. Where more than half of the `CONNECTIONS_MAX`
-//! places are taken when others come the oldest make room, but for those that
-//! have not had `PLACE_TIME_MIN` yet; where all are, newcomers wait in the backlog
-//! until one has. It is meant for a loopback or private address.
+//! It has a thread of its own with a [`Scheduler`] like a worker's, so it answers while
+//! the pool is saturated. Connections are short. A client that sends nothing, or half a
+//! request, or does not read the response, occupies a connection for `CLIENT_TIME_MAX`.
+//! If more than half of the `CONNECTIONS_MAX` are in use when others arrive, the oldest
+//! are closed, except those younger than `CONNECTION_TIME_MIN`; if all are in use, new
+//! clients wait in the backlog. It is meant for a loopback or private address.
 
 use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, thread, time::Duration};
 
@@ -28,16 +27,16 @@ use crate::{
     observe::{close_reason::CloseReason, counters::Counters, kernel::Kernel, snapshot::Facts},
 };
 
-/// The most connections at a time, and so descriptors beside the listener's.
+/// The most connections at a time, and so descriptors besides the listener's.
 pub const CONNECTIONS_MAX: usize = 32;
 
-/// Those that are left once the oldest have made room.
+/// How many are left once the oldest have been closed.
 const CONNECTIONS_KEPT: usize = CONNECTIONS_MAX / 2;
 
-/// How long a place is kept at the least: a request may be on its way.
-const PLACE_TIME_MIN: Duration = Duration::from_millis(50);
+/// How long a connection stays open at the least: its request may be in flight.
+const CONNECTION_TIME_MIN: Duration = Duration::from_millis(50);
 
-/// For the whole request, and again without progress in taking the answer.
+/// Time-out for the whole request, and again for a response without progress.
 const CLIENT_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The pause after a failed accept, as when out of descriptors.
@@ -45,7 +44,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// The listener, bound and with all it needs open, before it serves.
+/// The listener, with everything it needs open, before it serves.
 #[derive(Debug)]
 pub struct StatusServer {
     config: Config,
@@ -54,7 +53,7 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Binds and opens. To be called before the process confines itself.
+    /// Binds and opens. Call it before the process confines itself.
     pub fn open(address: SocketAddr) -> Result<StatusServer, StartError> {
         let config = Config {
             timeouts: Timeouts {
@@ -74,12 +73,13 @@ impl StatusServer {
         })
     }
 
-    /// Where it is reached, with the actual port.
+    /// Its address, with the actual port.
     pub fn endpoint(&self) -> &Endpoint {
         self.listener.endpoint()
     }
 
-    /// Says where it is and serves until the process ends, draining included.
+    /// Announces the listener and serves until the process ends, even while it
+    /// drains.
     pub fn start(self, facts: Arc<Facts>, site: Arc<Site>) -> io::Result<()> {
         listener::announce("status", &[self.endpoint().clone()], " (status)");
         let counters = Arc::new(Counters::new(false));
@@ -94,8 +94,8 @@ impl StatusServer {
         let driver = StatusDriver {
             poll,
             listener: self.listener,
-            room: 0,
-            rest: None,
+            capacity: 0,
+            retry_after: None,
         };
         let scheduler = Scheduler::new(cx, driver);
         thread::Builder::new()
@@ -105,15 +105,15 @@ impl StatusServer {
     }
 }
 
-/// The rest of the process, as these connections meet it.
+/// The poll and the listener.
 #[derive(Debug)]
 struct StatusDriver {
     poll: Poll,
     listener: Listener,
-    /// How many may be accepted.
-    room: usize,
-    /// After how long it is to be accepted again, where some may be waiting.
-    rest: Option<Duration>,
+    /// How many connections may be accepted.
+    capacity: usize,
+    /// When to try to accept again, if clients may be waiting.
+    retry_after: Option<Duration>,
 }
 
 impl Scheduler<Stream, StatusDriver> {
@@ -121,7 +121,7 @@ impl Scheduler<Stream, StatusDriver> {
         let mut events = Events::with_capacity(CONNECTIONS_MAX + 1);
         loop {
             let timeout = self.poll_timeout().unwrap_or(worker::IDLE_INTERVAL);
-            let timeout = (self.driver.rest).map_or(timeout, |rest| rest.min(timeout));
+            let timeout = (self.driver.retry_after).map_or(timeout, |retry| retry.min(timeout));
             if let Err(error) = self.driver.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -129,16 +129,16 @@ impl Scheduler<Stream, StatusDriver> {
                 return;
             }
             self.cx.begin_turn();
-            let mut has_newcomers = self.driver.rest.is_some();
+            let mut may_accept = self.driver.retry_after.is_some();
             for event in &events {
                 match event.token() {
-                    LISTENER => has_newcomers = true,
+                    LISTENER => may_accept = true,
                     Token(token) => self.take_event(token, worker::readiness(event)),
                 }
             }
-            if has_newcomers {
-                self.keep_youngest(CONNECTIONS_KEPT, PLACE_TIME_MIN);
-                self.driver.room = CONNECTIONS_MAX.saturating_sub(self.table().open());
+            if may_accept {
+                self.keep_youngest(CONNECTIONS_KEPT, CONNECTION_TIME_MIN);
+                self.driver.capacity = CONNECTIONS_MAX.saturating_sub(self.table().open());
                 self.take_arrivals();
             }
             self.finish_turn();
@@ -148,21 +148,21 @@ impl Scheduler<Stream, StatusDriver> {
 
 impl Driver<Stream> for StatusDriver {
     fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
-        self.rest = match self.room {
-            0 => Some(PLACE_TIME_MIN),
+        self.retry_after = match self.capacity {
+            0 => Some(CONNECTION_TIME_MIN),
             _ => Some(Duration::ZERO),
         };
-        while arrivals.len() < self.room {
+        while arrivals.len() < self.capacity {
             match self.listener.accept() {
                 Ok(accepted) => arrivals.push(accepted),
                 Err(AcceptError::Transient(_)) => {}
                 Err(AcceptError::WouldBlock) => {
-                    self.rest = None;
+                    self.retry_after = None;
                     return;
                 }
                 Err(AcceptError::Exhausted(error) | AcceptError::Fatal(error)) => {
                     log::debug!("status: cannot accept: {error}");
-                    self.rest = Some(ACCEPT_PAUSE);
+                    self.retry_after = Some(ACCEPT_PAUSE);
                     return;
                 }
             }

@@ -1,5 +1,5 @@
-//! The file by which a Unix domain socket is found (unix(7)): made, replaced
-//! where its server is gone, removed at the end.
+//! The file of a Unix domain socket (unix(7)): created, replaced if its server is gone,
+//! removed at the end.
 
 use std::{
     fs::{self, Permissions},
@@ -16,19 +16,19 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::listener::BACKLOG;
 
-/// The file of a socket that listens. Dropping it removes the file, if it still
-/// is that socket's.
+/// The file of a listening socket. Dropping it removes the file, if it still
+/// belongs to that socket.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-/// Listens at `path`, which is to be absolute, for those whom `mode` lets
-/// write to it.
+/// Listens at `path`, which must be absolute; `mode` are the permissions of the
+/// file.
 ///
-/// A socket whose server is gone is replaced; one that has a server, or a file
-/// that is no socket, is an error.
+/// A socket whose server is gone is replaced. One with a running server, or a
+/// file that is not a socket, is an error.
 pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let address = SockAddr::unix(path)?;
     make_way(path, &address)?;
@@ -38,13 +38,13 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
         identity: identity(path)?,
         path: path.into(),
     };
-    // Nobody can connect before it listens, and then the mode is set.
+    // No client can connect before it listens, and by then the mode is set.
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
     Ok((socket.into(), file))
 }
 
-/// Removes the file of a server that is gone.
+/// Removes the socket file of a server that is gone.
 fn make_way(path: &Path, address: &SockAddr) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -56,7 +56,7 @@ fn make_way(path: &Path, address: &SockAddr) -> io::Result<()> {
         Ok(_) => {}
     }
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // Else it would wait for room in a backlog that is full.
+    // A blocking connect would wait while the backlog is full.
     probe.set_nonblocking(true)?;
     match probe.connect(address) {
         Ok(()) => Err(Errno::ADDRINUSE.into()),
@@ -75,7 +75,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 impl SocketFile {
-    /// Where it is.
+    /// The path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn its_mode_is_as_asked_for_and_its_end_removes_it() {
+    fn the_file_has_the_given_mode_and_is_removed_on_drop() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         for wanted in [0o600, 0o660, 0o666, 0o777, 0] {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_or_no_socket_is_left_alone() {
+    fn a_socket_in_use_and_any_other_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let _live = UnixListener::bind(at("live")).unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_another_is_not_removed() {
+    fn the_file_of_another_socket_is_not_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let (_listener, file) = bind(&path, 0o600).unwrap();

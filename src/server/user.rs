@@ -1,4 +1,4 @@
-//! Becoming a lesser user.
+//! Switching from root to an unprivileged user.
 
 use std::{io, path::Path};
 
@@ -7,18 +7,18 @@ use super::StartError;
 /// The file in which users are looked up.
 const PASSWD: &str = "/etc/passwd";
 
-/// A user as the system knows one.
+/// The ids of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ids {
     user: u32,
     group: u32,
 }
 
-/// Gives up root for the user `name` and the user's own group, for good. The
-/// socket `files` become that user's first, so that their mode speaks of it.
+/// Switches from root to the user `name` and its primary group, permanently. The
+/// socket `files` are first given to that user, to whom their mode then applies.
 ///
-/// To be called after binding and before any thread exists: on Linux each
-/// thread has its own user, and later ones take over that of their parent.
+/// Call it after binding and before any thread exists: on Linux each thread has
+/// its own user ids, which later threads inherit.
 pub fn become_user<'f>(
     name: &str,
     files: impl IntoIterator<Item = &'f Path>,
@@ -48,19 +48,19 @@ fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Resu
     give_up_root(ids)
 }
 
-/// The threads of this process; none where the system does not tell.
+/// The threads of this process; 0 if the system does not say.
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// Looks for `name` among lines `name:password:uid:gid:...` (passwd(5)).
+/// Finds `name` among lines `name:password:uid:gid:...` (passwd(5)).
 fn find(passwd: &str, name: &str) -> Option<Ids> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let listed = fields.next()?;
         let user = fields.nth(1)?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
-        // Users are kept off -1, by which the system calls mean "no change".
+        // An id of -1 is invalid: to the system calls it means "no change".
         (listed == name && user != u32::MAX && group != u32::MAX).then_some(Ids { user, group })
     })
 }
@@ -73,7 +73,7 @@ fn give_up_root(ids: Ids) -> io::Result<()> {
     };
 
     let (user, group) = (Uid::from_raw(ids.user), Gid::from_raw(ids.group));
-    // The groups first: without root they can no longer be changed.
+    // Groups first: without root they can no longer be changed.
     set_thread_groups(&[group])?;
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
@@ -107,7 +107,7 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
     }
 
     #[test]
-    fn users_found_and_not() {
+    fn users_are_found_by_their_exact_name() {
         check("root", Some((0, 0)));
         check("www-data", Some((33, 34)));
         check("nobody", Some((65534, 65533)));
@@ -120,7 +120,7 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
     }
 
     #[test]
-    fn who_cannot_be_become() {
+    fn unknown_users_and_root_are_rejected() {
         let line = |name| become_user(name, None).unwrap_err().to_string();
         assert_eq!(
             line("no-such-user"),
@@ -129,8 +129,8 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
         assert_eq!(line("root"), "cannot become user root: that is root itself");
     }
 
-    /// On Linux a thread has a user of its own, so one can try what is not to
-    /// happen to the others.
+    /// On Linux each thread has its own user ids, so one thread can switch without
+    /// affecting the others.
     #[cfg(target_os = "linux")]
     #[test]
     fn root_is_given_up_for_good_and_others_are_refused() {

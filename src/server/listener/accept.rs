@@ -1,4 +1,4 @@
-//! One connection out of a listener's backlog, or why there is none.
+//! Accepting one connection, and classifying the errors of accept(2).
 
 use std::{
     io,
@@ -17,11 +17,11 @@ use crate::connection::socket::Stream;
 /// Why no connection was accepted.
 #[derive(Debug)]
 pub enum AcceptError {
-    /// None is waiting.
+    /// The backlog is empty.
     WouldBlock,
-    /// The one that waited is gone, or the call was interrupted: try the next.
+    /// The connection is gone, or the call was interrupted: try the next.
     Transient(io::Error),
-    /// Out of descriptors or memory: try when some are free again.
+    /// Out of descriptors or memory: try again when some are free.
     Exhausted(io::Error),
     /// The socket does not listen.
     Fatal(io::Error),
@@ -65,27 +65,27 @@ pub(super) fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>),
 }
 
 impl AcceptError {
-    /// The system takes a descriptor before it looks whether anybody waits, so
-    /// without one it is out of descriptors even for nobody. That is no want:
-    /// nobody has to go for it.
+    /// The system allocates a descriptor before it looks at the backlog, so
+    /// without one it reports exhaustion even if the backlog is empty. That is no
+    /// shortage: no connection has to be evicted for it.
     fn if_one_waits(self, socket: &Listening) -> AcceptError {
         match self {
-            AcceptError::Exhausted(_) if !is_anybody_waiting(socket) => AcceptError::WouldBlock,
+            AcceptError::Exhausted(_) if !is_backlog_nonempty(socket) => AcceptError::WouldBlock,
             error => error,
         }
     }
 }
 
-fn is_anybody_waiting(socket: &Listening) -> bool {
+fn is_backlog_nonempty(socket: &Listening) -> bool {
     let mut asked = [PollFd::new(socket, PollFlags::IN)];
-    // Where that cannot be told, somebody does.
+    // If the poll fails, assume that it is not empty.
     poll(&mut asked, Some(&Timespec::default())).is_err() || !asked[0].revents().is_empty()
 }
 
 impl From<Errno> for AcceptError {
-    /// accept(2): errors of the connection that waited, network errors among
-    /// them, are to be treated like "try again"; only those that speak of the
-    /// listening socket itself are final.
+    /// accept(2): errors of the pending connection, network errors among them,
+    /// are to be treated like "try again"; only those of the listening socket
+    /// itself are final.
     fn from(errno: Errno) -> AcceptError {
         match errno {
             Errno::AGAIN => AcceptError::WouldBlock,

@@ -1,4 +1,4 @@
-//! Sockets that a service manager hands over.
+//! Sockets passed by a service manager.
 
 use std::{io, path::Path, time::Duration};
 
@@ -7,10 +7,11 @@ use socket2::SockRef;
 
 use super::{Listener, StartError};
 
-/// The most sockets taken over from a service manager.
+/// The most sockets accepted from a service manager.
 const INHERITED_MAX: usize = 64;
 
-/// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are for this process.
+/// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are meant for this
+/// process.
 pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartError> {
     let count = std::env::var("LISTEN_FDS").unwrap_or_default();
     if !count.is_empty()
@@ -34,10 +35,10 @@ pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartE
     Ok(listeners)
 }
 
-/// One of the sockets handed over. The file of a Unix domain socket is its
-/// maker's to remove.
+/// One of these sockets. The file of a Unix domain socket is left for its creator
+/// to remove.
 fn take(handed: &mut ListenFd, index: usize, header_timeout: Duration) -> io::Result<Listener> {
-    // A socket of another kind is an error, and left where it is.
+    // For a socket of another kind this fails and leaves it in place.
     if let Ok(Some(socket)) = handed.take_unix_listener(index) {
         is_listening(SockRef::from(&socket))?;
         let address = socket.local_addr()?;

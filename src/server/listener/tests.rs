@@ -48,7 +48,7 @@ fn an_accepted_stream_is_ready_for_the_poll() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_silent_client_is_held_back_until_it_speaks() {
+fn the_accept_of_a_silent_client_is_deferred() {
     let listener = loopback(&Config::default());
     assert!(listener.defers);
     let mut client = TcpStream::connect(address(&listener)).unwrap();
@@ -59,7 +59,7 @@ fn a_silent_client_is_held_back_until_it_speaks() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_stays_within_the_machine_is_not_paced() {
+fn loopback_connections_are_not_paced() {
     let system = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
     let check = |address: IpAddr, to: IpAddr, congestion_control: &str| {
         let listener = bind((address, 0).into(), &Config::default()).unwrap();
@@ -76,7 +76,7 @@ fn what_stays_within_the_machine_is_not_paced() {
 }
 
 #[test]
-fn a_short_header_time_out_leaves_no_room_to_hold_back() {
+fn a_short_header_time_out_disables_deferred_accepts() {
     let mut config = Config::default();
     config.timeouts.header = Duration::from_millis(1999);
     let listener = loopback(&config);
@@ -110,7 +110,7 @@ fn an_address_in_use_is_an_error_with_its_name() {
 }
 
 #[test]
-fn to_listen_nowhere_is_an_error() {
+fn no_address_is_an_error() {
     let config = Config {
         listen: Vec::new(),
         ..Config::default()
@@ -131,7 +131,7 @@ fn a_port_is_shared_when_both_ask_for_it() {
 }
 
 #[test]
-fn a_missing_family_and_other_failures() {
+fn only_a_missing_address_family_is_skipped() {
     for (errno, missing) in [
         (Errno::AFNOSUPPORT, true),
         (Errno::ADDRNOTAVAIL, true),
@@ -169,7 +169,7 @@ fn check_accept_error(errno: Errno, kind: &str) {
 }
 
 #[test]
-fn errors_of_accept_by_what_is_to_be_done() {
+fn accept_errors_are_classified() {
     check_accept_error(Errno::AGAIN, "WouldBlock");
     check_accept_error(Errno::MFILE, "Exhausted");
     check_accept_error(Errno::NFILE, "Exhausted");

@@ -9,7 +9,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn what_can_be_read_follows_the_links_of_the_root() {
+fn readable_directories_follow_the_links_of_the_root() {
     let (_guard, at) = folder();
     fs::create_dir_all(at.join("releases/1/public")).unwrap();
     fs::create_dir_all(at.join("app/releases/1/b1")).unwrap();
@@ -60,7 +60,7 @@ fn what_can_be_read_follows_the_links_of_the_root() {
 }
 
 #[test]
-fn what_is_open_to_the_process() {
+fn grants_follow_the_configuration() {
     let (_guard, at) = folder();
     let mut config = Config::default();
     config.site.root = at.clone();
@@ -94,7 +94,7 @@ fn what_is_open_to_the_process() {
 /// try what is not to happen to the others.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_confined_thread_reads_its_grants_alone() {
+fn a_confined_thread_can_use_only_its_grants() {
     use std::{
         io::{ErrorKind::PermissionDenied, Write},
         net::{TcpListener, TcpStream},

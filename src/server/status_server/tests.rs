@@ -95,7 +95,7 @@ fn each_path_has_its_answer() {
 }
 
 #[test]
-fn what_is_no_lawful_request_is_refused() {
+fn an_invalid_request_is_refused() {
     let server = start();
     let long = format!(
         "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
@@ -141,7 +141,7 @@ fn head_has_the_length_and_no_body() {
 }
 
 #[test]
-fn health_turns_while_draining() {
+fn healthz_is_503_while_draining() {
     let server = start();
     server.facts.draining.store(true, Relaxed);
     let (head, body) = server.get("/healthz");
@@ -170,7 +170,7 @@ fn told(mut client: TcpStream) -> String {
 }
 
 #[test]
-fn who_keeps_silent_delays_nobody() {
+fn silent_clients_delay_no_other() {
     let server = start();
     // Some have asked for everything, and then neither close nor ask more.
     let whole = [HALF, OTHER_HALF].concat();
@@ -185,7 +185,7 @@ fn who_keeps_silent_delays_nobody() {
 }
 
 #[test]
-fn the_oldest_make_room() {
+fn the_oldest_connections_are_closed_for_new_ones() {
     let server = start();
     let first = server.client(HALF);
     let started = Instant::now();
@@ -200,7 +200,7 @@ fn the_oldest_make_room() {
 }
 
 #[test]
-fn a_client_has_a_moment_for_its_request_though_others_wait() {
+fn a_new_connection_is_kept_for_a_moment_although_others_wait() {
     let server = start();
     let attempt = || {
         let mut first = server.client(HALF);
@@ -208,7 +208,7 @@ fn a_client_has_a_moment_for_its_request_though_others_wait() {
             .map(|_| server.client(HALF))
             .collect();
         // As long as the rest of a request may be on its way.
-        thread::sleep(PLACE_TIME_MIN / 5);
+        thread::sleep(CONNECTION_TIME_MIN / 5);
         let _ = first.write_all(OTHER_HALF);
         let status = told(first);
         drop(rest);
@@ -219,7 +219,7 @@ fn a_client_has_a_moment_for_its_request_though_others_wait() {
 }
 
 #[test]
-fn all_places_change_hands_once_those_who_have_them_had_their_moment() {
+fn all_connections_are_replaced_after_their_minimum_time() {
     const ROUNDS: usize = 10;
     let server = start();
     let attempt = || {
@@ -232,18 +232,18 @@ fn all_places_change_hands_once_those_who_have_them_had_their_moment() {
         let took = started.elapsed();
         drop(crowd);
         // Were it half of them it would be twice as long at the least.
-        status == "200" && took < PLACE_TIME_MIN * 3 / 2 * ROUNDS as u32
+        status == "200" && took < CONNECTION_TIME_MIN * 3 / 2 * ROUNDS as u32
     };
     assert!((0..5).any(|_| attempt()));
 }
 
 #[test]
-fn who_is_slow_keeps_the_place_as_long_as_nobody_comes() {
+fn a_slow_client_stays_connected_while_no_other_comes() {
     let server = start();
     let attempt = || {
         let clients = [(); CONNECTIONS_MAX - 1].map(|()| server.client(HALF));
         // They come within the moment, as a rule.
-        thread::sleep(4 * PLACE_TIME_MIN);
+        thread::sleep(4 * CONNECTION_TIME_MIN);
         let statuses = clients.map(|mut client| {
             let _ = client.write_all(OTHER_HALF);
             told(client)
@@ -254,7 +254,7 @@ fn who_is_slow_keeps_the_place_as_long_as_nobody_comes() {
 }
 
 #[test]
-fn a_client_has_its_time_and_no_more() {
+fn a_client_is_closed_at_its_time_out() {
     let server = start();
     let started = Instant::now();
     for (client, status) in [(server.client(b""), ""), (server.client(HALF), "408")] {

@@ -43,8 +43,8 @@ fn with_every_term_filled_it_stays_below_its_bounds() {
         builder = builder.file(&format!("cached/{number}"), content(CACHED_BYTES));
     }
     let server = builder.start();
-    let line = server.wait_for_log("its bounds", |line| line.contains("at most "));
-    let text = line.split_once("at most ").expect("found").1;
+    let line = server.wait_for_log("its bounds", |line| line.contains("resource bounds: "));
+    let text = line.split_once("resource bounds: ").expect("found").1;
     let [memory, _, connections, .., descriptors] = numbers(text)[..] else {
         panic!("{text}");
     };

@@ -152,7 +152,7 @@ fn a_link_swapped_during_the_open_leads_nowhere() {
 fn the_sandbox_is_told_of_and_can_be_switched_off() {
     for (args, words) in [
         ("", "sandbox: "),
-        ("--no-sandbox", "sandbox: off, as asked for"),
+        ("--no-sandbox", "sandbox: disabled by --no-sandbox"),
     ] {
         let server = Server::build()
             .file("index.html", "home")

@@ -89,7 +89,7 @@ fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
     let process = Process::from(&server);
     assert_eq!(process.descriptors_max(), (64, 64));
     // It tells how many connections fit, and that it stays within the limit.
-    let told = server.wait_for_log("its bounds", |line| line.contains("at most "));
+    let told = server.wait_for_log("its bounds", |line| line.contains("resource bounds: "));
     println!("{told}");
     assert!(told.ends_with(" and 64 descriptors"), "{told}");
     let workers: Vec<_> = (0..200)
@@ -236,5 +236,5 @@ fn who_waits_in_vain_for_a_descriptor_is_told_so() {
     assert_eq!((reply.status, reply.is_last()), (503, true));
     client.assert_closed();
     // It was not the client's doing.
-    server.wait_for_log("its end", |line| line.contains(": out_of_resources after"));
+    server.wait_for_log("its end", |line| line.contains("(out_of_resources) after"));
 }

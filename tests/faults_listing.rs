@@ -149,9 +149,9 @@ fn a_client_that_resets_ends_its_listing_and_one_that_half_closes_gets_it() {
     drop(gone);
     // Not one request of it was answered.
     let line = server.wait_for_log("the reset", |line| {
-        line.contains("closed first by the client: reset after")
+        line.contains("closed first by the client (reset) after")
     });
-    assert!(line.ends_with("reset after 0 requests"), "{line}");
+    assert!(line.ends_with("(reset) after 0 requests"), "{line}");
 
     fill(&server.root().join("some"), 2_000, "");
     let mut half = server.connect();

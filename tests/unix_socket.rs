@@ -184,7 +184,7 @@ fn what_cannot_be_listened_on() {
     let at = |name: &str| format!("unix:{}", folder.join(name).display());
     fs::write(folder.join("file"), "kept").expect("a file");
     check_refused(&at("s"), 1, [&at("s"), "Address already in use"]);
-    check_refused(&at("file"), 1, [&at("file"), "no socket is there"]);
+    check_refused(&at("file"), 1, [&at("file"), "not a socket"]);
     check_refused(&at("none/s"), 1, [&at("none/s"), "No such file"]);
     check_refused(
         &at(&"s".repeat(120)),

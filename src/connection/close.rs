@@ -57,7 +57,7 @@ impl<T: Transport> Connection<T> {
         }
         let requests = self.identity.requests;
         debug!(
-            "connection {}: closed first by the {}: {} after {requests} request{}",
+            "connection {}: closed first by the {} ({}) after {requests} request{}",
             self.identity.id,
             reason.first(),
             reason.name(),

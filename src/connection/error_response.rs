@@ -35,7 +35,10 @@ impl<T: Transport> Connection<T> {
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> Step {
-        debug!("connection {}: refused: {error:?}", self.identity.id);
+        debug!(
+            "connection {}: invalid request: {error:?}",
+            self.identity.id
+        );
         let page = Page::of_error(error);
         self.respond_last(page, bytes, CloseReason::BadRequest, batch, cx)
     }

@@ -76,7 +76,7 @@ impl Acceptor {
         while self.shared.workers.load(SeqCst) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(io::Error::other("a worker does not end"));
+                return Err(io::Error::other("a worker did not stop in time"));
             }
             self.wait(&mut events, Some(left))?;
         }
@@ -107,7 +107,7 @@ impl Acceptor {
     /// Checks that every worker is alive to take streams.
     fn check_workers(&self) -> io::Result<()> {
         match self.shared.workers.load(SeqCst) < self.workers.len() {
-            true => Err(io::Error::other("a worker has ended")),
+            true => Err(io::Error::other("a worker thread ended unexpectedly")),
             false => Ok(()),
         }
     }
@@ -210,7 +210,7 @@ impl Acceptor {
         if let Some(peer) = accepted.identity.peer
             && !self.shared.clients.admit(peer.ip())
         {
-            debug!("refused: {peer} has as many connections as it may");
+            debug!("refused {peer}: --max-connections-per-ip reached");
             self.shared.facts.refused.add(1);
             return;
         }
@@ -273,7 +273,7 @@ impl Acceptor {
 
     fn announce_drain(&self) {
         if !self.shared.facts.draining.swap(true, Relaxed) {
-            info!("stopping: {} connections are open", self.open());
+            info!("stopping: {} connections open", self.open());
         }
         self.workers.iter().for_each(|worker| worker.wake());
     }

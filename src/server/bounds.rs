@@ -128,8 +128,8 @@ impl fmt::Display for Bounds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "at most {} MiB of memory ({} MiB, and {} connections of {} bytes idle, {} KiB at \
-             the worst) and {} descriptors",
+            "resource bounds: {} MiB of memory ({} MiB, and {} connections of {} bytes idle, \
+             {} KiB busy) and {} descriptors",
             self.memory_bytes() >> 20,
             self.base_bytes >> 20,
             self.connections,

@@ -44,7 +44,7 @@ pub fn raise_limit() -> u64 {
         maximum: limit.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        log::info!("the limit of open files stays as it is: {error}");
+        log::info!("cannot raise RLIMIT_NOFILE: {error}");
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
@@ -89,7 +89,9 @@ pub fn limit_in_force(asked: Option<usize>, descriptors: u64, beside: u64) -> us
     };
     let fit = connections_max(descriptors, beside, FILES_DIVISOR_MAX);
     if asked > fit {
-        log::warn!("{asked} connections need more open files than the system allows: {fit} it is");
+        log::warn!(
+            "--max-connections {asked} exceeds the limit on open files (RLIMIT_NOFILE); using {fit}"
+        );
     }
     asked.min(fit)
 }

@@ -125,7 +125,7 @@ fn bind_localhost(port: u16, config: &Config) -> Result<Vec<Listener>, StartErro
         return match (first, second) {
             (Ok(first), Ok(second)) => Ok(vec![first, second]),
             (Ok(one), Err(error)) | (Err(error), Ok(one)) if is_family_missing(&error) => {
-                log::info!("passed over: {error}");
+                log::info!("skipping a loopback address: {error}");
                 Ok(vec![one])
             }
             (Ok(_), Err(_)) if port == 0 && tries_left > 0 => continue,
@@ -264,7 +264,7 @@ impl AsRawFd for Listener {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn bound_unsent(socket: &TcpListener) {
     if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
-        log::info!("unsent bytes are not bounded: {error}");
+        log::info!("cannot set TCP_NOTSENT_LOWAT: {error}");
     }
 }
 
@@ -277,7 +277,7 @@ fn bound_unsent(_: &TcpListener) {}
 fn leave_unpaced(socket: &TcpListener) {
     let name = LOOPBACK_CONGESTION_CONTROL;
     if let Err(error) = rustix::net::sockopt::set_tcp_congestion(socket, name) {
-        log::info!("the system's congestion control stays: {error}");
+        log::info!("cannot set TCP_CONGESTION: {error}");
     }
 }
 
@@ -328,7 +328,7 @@ pub fn accept_in_batches() {
     };
     if refused != 0 {
         log::debug!(
-            "the acceptor stays as it is: {}",
+            "cannot set SCHED_BATCH for the acceptor: {}",
             io::Error::last_os_error()
         );
     }

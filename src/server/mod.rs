@@ -152,7 +152,7 @@ fn finish(
     let mut finished = Ok(());
     for thread in threads {
         if thread.join().is_err() {
-            finished = Err(io::Error::other("a worker ended by a panic"));
+            finished = Err(io::Error::other("a worker thread panicked"));
         }
     }
     if let Some(log) = access_log.and_then(Arc::into_inner) {

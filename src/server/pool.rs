@@ -128,13 +128,13 @@ impl Shared {
     /// Warns that the system is out of descriptors or memory, at most once per
     /// interval.
     pub fn warn_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
-        let mut told = lock(&self.exhausted_warned);
-        if told.is_some_and(|told| told.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
+        let mut warned_at = lock(&self.exhausted_warned);
+        if warned_at.is_some_and(|at| at.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
             return;
         }
-        *told = Some(Instant::now());
-        drop(told);
-        warn!("cannot {doing} for now: {error}");
+        *warned_at = Some(Instant::now());
+        drop(warned_at);
+        warn!("cannot {doing}: {error} (repeated at most once per minute)");
     }
 
     /// Wakes the acceptor, if it waits, after a connection closed or became idle.

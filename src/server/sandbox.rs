@@ -35,14 +35,15 @@ pub enum Confinement {
 /// error: one line at `info` says how far the process is confined.
 pub fn confine(config: &Config) -> Result<Confinement, StartError> {
     if !config.sandbox {
-        log::info!("sandbox: off, as asked for");
+        log::info!("sandbox: disabled by --no-sandbox");
         return Ok(Confinement::Off);
     }
     let grants = Grants::new(config);
     let confinement = enforce(&grants).map_err(StartError::cannot("start: sandbox"))?;
     match confinement {
-        Confinement::None => log::info!("sandbox: none, the kernel has no Landlock"),
-        _ => log::info!("sandbox: {confinement:?}; {grants}"),
+        Confinement::None => log::info!("sandbox: none: the kernel does not support Landlock"),
+        Confinement::Partial => log::info!("sandbox: partially enforced; {grants}"),
+        _ => log::info!("sandbox: fully enforced; {grants}"),
     }
     Ok(confinement)
 }
@@ -80,7 +81,7 @@ impl fmt::Display for Grants {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "reads beneath {:?}, writes in {:?}, removes in {:?}",
+            "read: {:?}, write: {:?}, remove: {:?}",
             self.read, self.write, self.remove
         )
     }

@@ -50,7 +50,7 @@ fn make_way(path: &Path, address: &SockAddr) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
         Ok(file) if !file.file_type().is_socket() => {
-            let reason = "a file that is no socket is there";
+            let reason = "path exists and is not a socket";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
         Ok(_) => {}
@@ -87,7 +87,7 @@ impl Drop for SocketFile {
             && let Err(error) = fs::remove_file(&self.path)
         {
             // Harmless: the next server replaces it.
-            log::info!("{} stays: {error}", self.path.display());
+            log::info!("cannot remove {}: {error}", self.path.display());
         }
     }
 }

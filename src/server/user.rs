@@ -31,16 +31,16 @@ fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Resu
     let ids = find(&String::from_utf8_lossy(&users), name)
         .ok_or_else(|| io::Error::other(format!("not in {PASSWD}")))?;
     if ids.user == 0 {
-        return Err(io::Error::other("that is root itself"));
+        return Err(io::Error::other("refusing to switch to root"));
     }
     if !rustix::process::geteuid().is_root() {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "only root can become another user",
+            "switching users requires root",
         ));
     }
     if threads() > 1 {
-        return Err(io::Error::other("other threads would stay root"));
+        return Err(io::Error::other("the process already has several threads"));
     }
     for file in files {
         std::os::unix::fs::lchown(file, Some(ids.user), Some(ids.group))?;
@@ -78,7 +78,7 @@ fn give_up_root(ids: Ids) -> io::Result<()> {
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
     match set_thread_uid(Uid::ROOT) {
-        Ok(()) => Err(io::Error::other("root could be taken back")),
+        Ok(()) => Err(io::Error::other("root could be regained")),
         Err(_) => Ok(()),
     }
 }
@@ -126,7 +126,10 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
             line("no-such-user"),
             "cannot become user no-such-user: not in /etc/passwd"
         );
-        assert_eq!(line("root"), "cannot become user root: that is root itself");
+        assert_eq!(
+            line("root"),
+            "cannot become user root: refusing to switch to root"
+        );
     }
 
     /// On Linux each thread has its own user ids, so one thread can switch without
@@ -141,13 +144,13 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
         if !rustix::process::geteuid().is_root() {
             assert_eq!(
                 change("nobody", None).unwrap_err().to_string(),
-                "only root can become another user"
+                "switching users requires root"
             );
             return;
         }
         assert_eq!(
             change("nobody", None).unwrap_err().to_string(),
-            "other threads would stay root"
+            "the process already has several threads"
         );
         let tried = std::thread::spawn(|| {
             give_up_root(NOBODY).unwrap();
@@ -158,6 +161,6 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
             assert!(std::fs::read("/etc/shadow").is_err());
             change("nobody", None).unwrap_err().to_string()
         });
-        assert_eq!(tried.join().unwrap(), "only root can become another user");
+        assert_eq!(tried.join().unwrap(), "switching users requires root");
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartE
     let mut listeners = Vec::new();
     for index in 0..handed.len() {
         let taken = take(&mut handed, index, header_timeout);
-        let what = format!("use the socket {index} that was handed over");
+        let what = format!("use inherited socket {index}");
         listeners.push(taken.map_err(StartError::cannot(what))?);
     }
     Ok(listeners)
@@ -54,6 +54,6 @@ fn take(handed: &mut ListenFd, index: usize, header_timeout: Duration) -> io::Re
 fn is_listening(socket: SockRef<'_>) -> io::Result<()> {
     match socket.is_listener()? {
         true => Ok(()),
-        false => Err(io::Error::other("it does not listen")),
+        false => Err(io::Error::other("not a listening socket")),
     }
 }

@@ -1,4 +1,4 @@
-//! Every stream of the catalogue, whole and cut: it comes to the same.
+//! Every stream of the catalogue has the same outcome, whole or split.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::{
     streams::{self, Stream},
 };
 
-/// After so many times a worker knows a head and what it was sent.
+/// After this many requests a worker has cached a head and its response.
 const KNOWN_TIMES: u32 = 12;
 
 #[track_caller]
@@ -37,7 +37,7 @@ fn each(mut check: impl FnMut(&mut Context, &Stream, &Outcome)) {
     let mut cx = ground.context();
     for stream in streams::all() {
         let expected = whole(&mut cx, &stream);
-        // Until its heads are known and their responses remembered.
+        // Until its heads and their responses are cached.
         for time in 0..if stream.is_long { 1 } else { KNOWN_TIMES } {
             let again = whole(&mut cx, &stream);
             compare(stream.name, &format!("time {time}"), &again, &expected);
@@ -46,7 +46,7 @@ fn each(mut check: impl FnMut(&mut Context, &Stream, &Outcome)) {
     }
 }
 
-/// Places to cut at: all, or a sample of a long stream.
+/// Positions to split at: all, or a sample in a long stream.
 fn places(stream: &Stream) -> impl Iterator<Item = usize> {
     let step = match (stream.bytes.len(), stream.is_long) {
         (100_000.., _) => 50_021,
@@ -59,8 +59,8 @@ fn places(stream: &Stream) -> impl Iterator<Item = usize> {
 
 #[test]
 fn the_uncut_runs_are_as_expected() {
-    // What they come to is tested elsewhere; here only that the catalogue
-    // covers what it should, so that equality says something.
+    // Their outcome is tested elsewhere. Here only that the catalogue covers what
+    // it should, so that comparing runs means something.
     let mut seen = std::collections::BTreeMap::new();
     each(|_, _, outcome| {
         let text = String::from_utf8_lossy(&outcome.written);
@@ -101,7 +101,7 @@ fn the_uncut_runs_are_as_expected() {
 }
 
 #[test]
-fn only_one_who_waits_is_told_to_continue() {
+fn only_a_client_that_waits_gets_100_continue() {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
     let mut check = |pieces: &[&str], is_told: bool| {
@@ -111,8 +111,8 @@ fn only_one_who_waits_is_told_to_continue() {
             run.rest(&mut all);
         }
         let text = String::from_utf8_lossy(&run.written);
-        let told = text.matches("HTTP/1.1 100 Continue\r\n\r\n").count();
-        assert_eq!(told, usize::from(is_told), "{pieces:?}: {text}");
+        let interim = text.matches("HTTP/1.1 100 Continue\r\n\r\n").count();
+        assert_eq!(interim, usize::from(is_told), "{pieces:?}: {text}");
         assert_eq!(
             text.matches("HTTP/1.1 405").count(),
             1,
@@ -154,7 +154,7 @@ fn a_refused_head_request_has_no_content() {
 }
 
 #[test]
-fn cut_at_every_byte() {
+fn input_split_at_every_byte() {
     each(|cx, stream, expected| {
         for place in places(stream) {
             let (first, second) = stream.bytes.split_at(place);
@@ -165,7 +165,7 @@ fn cut_at_every_byte() {
 }
 
 #[test]
-fn byte_by_byte() {
+fn input_byte_by_byte() {
     each(|cx, stream, expected| {
         let size = if stream.bytes.len() > 100_000 { 701 } else { 1 };
         let outcome = run(cx, stream.bytes.chunks(size), &mut all);
@@ -174,7 +174,7 @@ fn byte_by_byte() {
 }
 
 #[test]
-fn written_byte_by_byte() {
+fn output_accepted_byte_by_byte() {
     each(|cx, stream, expected| {
         let step = if expected.written.len() > 200_000 {
             4_099
@@ -218,7 +218,7 @@ fn pieces<'b>(bytes: &'b [u8], random: &mut Random) -> Vec<&'b [u8]> {
 }
 
 #[test]
-fn a_reset_ends_it_wherever_it_comes() {
+fn a_reset_closes_a_connection_in_every_state() {
     each(|cx, stream, expected| {
         for place in places(stream).step_by(7) {
             let mut room = 0;
@@ -229,14 +229,14 @@ fn a_reset_ends_it_wherever_it_comes() {
             let mut run = Run::new(cx, place);
             run.wire.borrow_mut().arrive(&stream.bytes[..place]);
             let mut next = match place % 2 {
-                // In the middle of whatever it is doing.
+                // In the middle of a turn.
                 0 => {
                     let readiness = run.wire.borrow().level(false);
                     run.connection.advance(readiness, &mut run.input, run.cx)
                 }
                 _ => run.rest(&mut little),
             };
-            // More arrives and is read; the answer to it finds nobody.
+            // More arrives and is read; the response to it cannot be sent.
             if place % 3 == 0 {
                 run.wire.borrow_mut().arrive(&stream.bytes[place..]);
             }

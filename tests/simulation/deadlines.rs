@@ -1,5 +1,4 @@
-//! What becomes of a connection that waits too long, with a clock that is
-//! stepped.
+//! The time-outs, with a clock that is stepped.
 
 use std::time::Duration;
 
@@ -15,24 +14,24 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One thing that happens.
+/// An event of a test.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// The client sends this.
     Send(&'static str),
-    /// The client takes so many bytes, of which no event tells: the poll waits
-    /// until there is more room.
-    TakeUntold(usize),
-    /// The client takes so many bytes.
+    /// The client takes this many bytes, but no event reports it: the poll waits
+    /// until more of the buffer is free.
+    TakeUnreported(usize),
+    /// The client takes this many bytes.
     Take(usize),
-    /// So many seconds pass; the deadline is looked at every tenth of one.
+    /// This many seconds pass; the deadline is checked ten times per second.
     Wait(u64),
 }
 use Event::*;
 
-/// Plays `events` to a client that takes `room` bytes at first. `statuses` are
-/// those it reads; `end` is the second in which the connection is over (its
-/// client never ends its side), and why.
+/// Plays `events` for a client that takes `room` bytes at first. `statuses` are
+/// those it reads; `end` is the second in which the connection closes (the client
+/// never ends its side), and the reason.
 #[track_caller]
 fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason)) {
     let ground = Ground::new(|_| {});
@@ -45,7 +44,7 @@ fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason))
         match *event {
             Send(text) => run.wire.borrow_mut().arrive(text.as_bytes()),
             Take(bytes) => run.wire.borrow_mut().make_room(bytes),
-            TakeUntold(bytes) => run.wire.borrow_mut().make_room_untold(bytes),
+            TakeUnreported(bytes) => run.wire.borrow_mut().make_room_unreported(bytes),
             Wait(seconds) => {
                 for _ in 0..seconds * 10 {
                     tenths += 1;
@@ -98,7 +97,7 @@ fn a_head_has_one_deadline() {
         Send(" HTTP/1.1\r\n"),
     ];
     check(ALL, &dribble, "408", (11, HeaderTimeout));
-    // The next head has its own, from its first byte on.
+    // The next head has its own deadline, from its first byte on.
     check(
         ALL,
         &[Send(GET), Wait(40), Send("GET"), Wait(5), Send(" /")],
@@ -112,12 +111,12 @@ fn a_head_has_one_deadline() {
         "200 408",
         (14, HeaderTimeout),
     );
-    // A client that does not read its 408 does not hold the slot either.
+    // A client that does not read its 408 is closed too.
     check(5, &[Send("G")], "", (40, WriteTimeout));
 }
 
 #[test]
-fn an_idle_connection_ends_in_silence() {
+fn an_idle_connection_is_closed_without_a_response() {
     use CloseReason::*;
     check(ALL, &[Send(GET)], "200", (75, IdleTimeout));
     check(
@@ -147,7 +146,7 @@ fn a_body_has_one_deadline() {
 }
 
 #[test]
-fn a_reader_has_as_long_as_it_reads() {
+fn a_response_may_take_long_while_the_client_reads_fast_enough() {
     use CloseReason::*;
     check(0, &[Send(GET)], "", (30, WriteTimeout));
     check(
@@ -156,25 +155,25 @@ fn a_reader_has_as_long_as_it_reads() {
         "200",
         (124, IdleTimeout),
     );
-    // Fewer than 100 bytes a second.
+    // Fewer than 100 bytes per second.
     let slow = [Send(LARGE), Wait(20), Take(500), Wait(20), Take(500)];
     check(500, &slow, "200", (40, TooSlow));
     let fast = [Send(LARGE), Wait(20), Take(5_000), Wait(20), Take(500)];
     check(500, &fast, "200", (70, WriteTimeout));
-    // The poll has not told of the room there is.
-    let untold = [Send(LARGE), Wait(20), TakeUntold(9_000)];
-    check(500, &untold, "200", (60, WriteTimeout));
-    let all_untold = [Send(GET), TakeUntold(9_000)];
-    check(0, &all_untold, "200", (105, IdleTimeout));
+    // The poll has not reported that the buffer has space.
+    let unreported = [Send(LARGE), Wait(20), TakeUnreported(9_000)];
+    check(500, &unreported, "200", (60, WriteTimeout));
+    let all_unreported = [Send(GET), TakeUnreported(9_000)];
+    check(0, &all_unreported, "200", (105, IdleTimeout));
 }
 
 #[test]
-fn a_close_that_lingers_ends() {
+fn a_lingering_close_ends() {
     use CloseReason::*;
     let close = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     // Nothing can follow: closed at once.
     check(ALL, &[Send(close), Wait(1)], "200", (0, ClientAsked));
-    // More followed, and may go on following.
+    // More input followed, and further input may.
     let close_and_more = "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n";
     check(ALL, &[Send(close_and_more)], "200", (1, ClientAsked));
     check(ALL, &[Send("GET\r\n\r\n")], "400", (1, BadRequest));
@@ -189,7 +188,7 @@ fn a_close_that_lingers_ends() {
 }
 
 #[test]
-fn a_server_that_stops_keeps_what_it_owes() {
+fn a_draining_server_keeps_connections_that_are_owed_a_response() {
     let check_after = |wait: u64, room: usize, text: &str, is_kept: bool| {
         let ground = Ground::new(|_| {});
         let mut cx = ground.context();
@@ -205,18 +204,15 @@ fn a_server_that_stops_keeps_what_it_owes() {
             let Next::Readable = run.settle(Next::Writable) else {
                 panic!("{text}: not at rest");
             };
-            // The head did not say so: its client may be about to ask again.
+            // The head did not announce the close, so another request may arrive.
             if run.connection.state().name() == "idle" {
                 run.wire.borrow_mut().arrive(GET.as_bytes());
                 run.settle(Next::Readable);
             }
-            assert!(
-                run.wire.borrow().shut,
-                "{text}: kept by a server that stops"
-            );
+            assert!(run.wire.borrow().shut, "{text}: kept by a draining server");
         }
     };
-    // Who asks one after another may well be about to ask again.
+    // A client that sends one request after another is likely to send the next.
     check_after(9, ALL, &GET.repeat(9), true);
     check_after(10, ALL, &GET.repeat(9), false);
     check_after(0, ALL, &GET.repeat(10), true);
@@ -232,7 +228,7 @@ fn a_server_that_stops_keeps_what_it_owes() {
     check(100, LARGE, true);
     check(100, &LARGE.repeat(2), true);
     check(ALL, "GET\r\n\r\n", true);
-    // So it keeps whole requests that wait for another turn.
+    // Complete requests that wait for the next turn are kept too.
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
     let mut run = Run::new(&mut cx, ALL);

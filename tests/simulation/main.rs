@@ -1,13 +1,13 @@
-//! The protocol over a scripted transport: no socket, no clock, no luck.
+//! The protocol over a scripted transport: no socket, no real clock, and the same run
+//! for the same seed.
 //!
-//! - [`cut`]: every stream of the catalogue, cut at every byte, written in
-//!   every piece, must come to what the uncut run comes to.
-//! - [`deadlines`]: what becomes of a connection that waits too long.
-//! - [`turn`]: what one connection is given in one turn.
-//! - [`world`]: seeded runs of many connections through the scheduler that
-//!   serves them, with cuts, stalls, resets, jumps of the clock, events that
-//!   mean nothing, evictions, files that cannot be opened and the end of the
-//!   server; what must hold is checked at every step.
+//! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces
+//!   of every size, must have the same outcome as the uncut run.
+//! - [`deadlines`]: the time-outs.
+//! - [`turn`]: what one connection may do in one turn.
+//! - [`world`]: seeded runs of many connections through the scheduler that serves
+//!   them, with splits, stalls, resets, clock steps, spurious events, evictions, files
+//!   that cannot be opened, and a shutdown; the invariants are checked at every step.
 
 mod cut;
 mod deadlines;

@@ -1,4 +1,4 @@
-//! Numbers that are the same for the same seed.
+//! Reproducible pseudo-random numbers.
 
 /// A splitmix64 generator: the same numbers for the same seed, everywhere.
 #[derive(Clone, Debug)]

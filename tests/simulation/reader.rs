@@ -1,4 +1,4 @@
-//! A client that knows what it will be sent, and compares as it reads.
+//! A client that compares the response with the expected bytes as it reads.
 
 /// The interim response, which may come before any final one.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -105,7 +105,7 @@ impl Reader {
 }
 
 #[test]
-fn a_reader_tells_what_differs() {
+fn a_reader_reports_the_difference() {
     let expected = b"HTTP/1.1 206 x stdhttpd-0123456789abcdef HTTP/1.1 404 y".as_slice();
     let check = |written: &[u8], is_equal: bool| {
         let mut reader = Reader::new(normalised(expected).into());

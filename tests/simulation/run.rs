@@ -1,4 +1,4 @@
-//! One connection over a wire, served until it rests.
+//! One connection over a wire, served until nothing more happens.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -17,7 +17,7 @@ use crate::{
 /// Turns in which a connection must come to rest.
 const TURNS_MAX: usize = 10_000_000;
 
-/// What a stream came to.
+/// The outcome of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What was written, as [`normalised`] has it.
@@ -58,7 +58,7 @@ impl Run<'_> {
         }
     }
 
-    /// Serves until nothing more happens, for a client that goes on reading.
+    /// Serves until nothing more happens, for a client that continues to read.
     pub fn rest(&mut self, appetite: &mut Appetite<'_>) -> Next {
         let mut next = Next::Readable;
         for _ in 0..TURNS_MAX {
@@ -71,8 +71,8 @@ impl Run<'_> {
         panic!("no rest after {TURNS_MAX} turns");
     }
 
-    /// Serves until nothing more happens by itself. The last step came to
-    /// `next`.
+    /// Serves until nothing more happens by itself. `next` is the result of the
+    /// last step.
     pub fn settle(&mut self, mut next: Next) -> Next {
         loop {
             self.written.extend(self.wire.borrow_mut().take_written());

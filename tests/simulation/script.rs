@@ -1,10 +1,9 @@
-//! A transport that follows a script: what arrives, in which pieces, and how
-//! much the peer takes.
+//! A transport that follows a script: what arrives, in which pieces, and how much the
+//! peer accepts.
 //!
-//! It keeps to what a socket does under an edge-triggered poll: an edge for
-//! reading when something arrives, one for writing only when room is made after
-//! a write that fell short. A connection that forgets either waits for ever,
-//! and the tests see it.
+//! It behaves as a socket does under an edge-triggered poll: an edge for reading when
+//! something arrives, and one for writing only when space is made after a write that
+//! fell short. A connection that forgets either waits forever, and the tests see it.
 
 use std::{
     cell::RefCell,
@@ -106,7 +105,7 @@ impl Wire {
     }
 
     /// The client takes `bytes` more, too few for the poll to tell of it.
-    pub fn make_room_untold(&mut self, bytes: usize) {
+    pub fn make_room_unreported(&mut self, bytes: usize) {
         self.room = self.room.saturating_add(bytes);
     }
 

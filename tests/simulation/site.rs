@@ -1,4 +1,4 @@
-//! The folder that the scripted clients ask, and a context to serve it from.
+//! The directory that the scripted clients request, and a context to serve it from.
 
 use std::{
     sync::Arc,

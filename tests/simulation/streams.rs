@@ -16,7 +16,7 @@ const AFTER: &str = "GET /a.txt HTTP/1.1\r\nHost: after\r\n\r\n";
 
 /// All of them.
 pub fn all() -> Vec<Stream> {
-    let lawful = lawful().into_iter().map(|(name, text)| stream(name, &text));
+    let lawful = valid().into_iter().map(|(name, text)| stream(name, &text));
     let malformed = MALFORMED
         .iter()
         .map(|&(name, text)| stream(name, &format!("{text}{AFTER}")));
@@ -33,7 +33,7 @@ fn stream(name: &'static str, text: &str) -> Stream {
     }
 }
 
-fn lawful() -> Vec<(&'static str, String)> {
+fn valid() -> Vec<(&'static str, String)> {
     let get = |path: &str, fields: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     let post =
         |fields: &str, body: &str| format!("POST /a.txt HTTP/1.1\r\nHost: h\r\n{fields}\r\n{body}");

@@ -1,4 +1,4 @@
-//! What one connection is given in one turn, whatever it asks.
+//! What one connection may do in one turn, whatever its client sends.
 
 use std::{
     cell::RefCell,
@@ -20,8 +20,8 @@ use crate::{
     world::driver::ScriptedDriver,
 };
 
-/// Responses that one turn brings to a client which has asked `count` times at
-/// once.
+/// The responses that one turn brings to a client that has sent `count` requests
+/// at once.
 fn responses_of_a_turn(request: &str, count: usize) -> usize {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
@@ -37,7 +37,7 @@ fn responses_of_a_turn(request: &str, count: usize) -> usize {
 }
 
 #[test]
-fn a_turn_has_a_bounded_share() {
+fn the_share_of_one_turn_is_bounded() {
     let check = |fields: &str, target: &str, expected: usize| {
         let request = format!("HEAD {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         assert_eq!(responses_of_a_turn(&request, 200), expected, "{target}");
@@ -60,7 +60,7 @@ fn a_turn_has_a_bounded_share() {
 
 const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// A worker, and connections on which much is asked.
+/// A worker, and connections with many requests.
 struct Crowd {
     _ground: Ground,
     scheduler: Scheduler<Script, ScriptedDriver>,
@@ -93,7 +93,7 @@ impl Crowd {
             scheduler,
             wires,
         };
-        // As with events: so many until there are more than 256 beyond one each.
+        // As with events: served until there are more than 256 extra responses.
         let share = requests.min(128);
         let served = if share < 100 { count } else { count.min(3) };
         let first = [vec![share; served], vec![0; count - served]].concat();
@@ -101,7 +101,7 @@ impl Crowd {
         crowd
     }
 
-    /// What each got since this was asked last.
+    /// The responses on each connection since the last call.
     fn responses(&mut self) -> Vec<usize> {
         let each = |wire: &Rc<RefCell<Wire>>| {
             let written = wire.borrow_mut().take_written();
@@ -114,7 +114,7 @@ impl Crowd {
 }
 
 #[test]
-fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
+fn a_queued_connection_is_served_once_despite_an_event() {
     let mut crowd = Crowd::new(3, 400, None);
     crowd.scheduler.cx.begin_turn();
     crowd.scheduler.take_event(1, Readiness::READABLE);
@@ -123,7 +123,7 @@ fn who_waits_for_a_turn_has_one_though_the_poll_tells_of_it() {
 }
 
 #[test]
-fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
+fn continued_work_of_a_crowd_is_spread_over_turns() {
     const CROWD: usize = 700;
     let mut crowd = Crowd::new(CROWD, 400, Some(Clock::System));
     let mut served = Vec::new();
@@ -142,7 +142,7 @@ fn a_crowd_of_those_who_go_on_does_not_have_all_its_turns_at_once() {
 }
 
 #[test]
-fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
+fn extra_responses_per_turn_are_bounded_for_all_connections_together() {
     let mut crowd = Crowd::new(20, 100, None);
     crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
@@ -163,7 +163,7 @@ fn who_asks_for_much_at_a_time_and_waits_is_put_off_too() {
 }
 
 #[test]
-fn what_one_was_given_is_not_counted_for_another() {
+fn responses_are_counted_for_the_connection_that_got_them() {
     let mut crowd = Crowd::new(6, 1, None);
     let ask = |crowd: &mut Crowd, token: usize, requests: &str| {
         crowd.wires[token].borrow_mut().arrive(requests.as_bytes());
@@ -186,7 +186,7 @@ fn what_one_was_given_is_not_counted_for_another() {
 }
 
 #[test]
-fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
+fn expired_connections_are_spread_over_turns() {
     const COUNT: usize = 20;
     for stops in [false, true] {
         let mut crowd = Crowd::new(COUNT, 1, None);
@@ -204,8 +204,8 @@ fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
         while before < COUNT {
             crowd.scheduler.cx.begin_turn();
             crowd.scheduler.finish_turn();
-            let is_let_go = |wire: &&Rc<RefCell<Wire>>| wire.borrow().shut || wire.borrow().closed;
-            let after = crowd.wires.iter().filter(is_let_go).count();
+            let is_closing = |wire: &&Rc<RefCell<Wire>>| wire.borrow().shut || wire.borrow().closed;
+            let after = crowd.wires.iter().filter(is_closing).count();
             assert!((before + 1..before + COUNT).contains(&after), "{after}");
             let goes_on = crowd.scheduler.poll_timeout() == Some(Duration::ZERO);
             assert!(goes_on || after == COUNT, "{after}");
@@ -215,7 +215,7 @@ fn not_all_whose_time_is_up_are_looked_at_in_one_turn() {
 }
 
 #[test]
-fn who_has_asked_makes_room_with_the_answer() {
+fn an_evicted_connection_with_a_request_gets_its_last_response() {
     let check = |requests_before: usize| {
         let mut crowd = Crowd::new(2, requests_before, None);
         let later = crowd.scheduler.cx.now + SILENT_TIME_MAX;
@@ -230,20 +230,20 @@ fn who_has_asked_makes_room_with_the_answer() {
         assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
         assert!(crowd.wires[0].borrow().shut);
-        // Nobody else has to, unless another waits; nobody is answered then.
+        // One eviction closes one connection; the next gets no response.
         assert!(!crowd.wires[1].borrow().closed);
         assert!(crowd.scheduler.evict());
         assert!(crowd.wires[1].borrow().closed);
         assert_eq!(crowd.responses(), [0, 0]);
         assert!(!crowd.scheduler.evict());
     };
-    // Idle, and silent so far.
+    // An idle connection, and a silent one.
     check(1);
     check(0);
 }
 
 #[test]
-fn no_listing_is_finished_for_a_client_that_is_gone() {
+fn a_reset_cancels_the_listing() {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
     let mut run = Run::new(&mut cx, usize::MAX / 2);
@@ -261,16 +261,16 @@ fn no_listing_is_finished_for_a_client_that_is_gone() {
     assert_eq!(run.connection.identity().requests, 0, "it was not answered");
 }
 
-/// A file that was deleted takes up its place on the disk until it is closed.
+/// A deleted file occupies disk space until it is closed.
 #[test]
-fn a_worker_does_not_sleep_before_it_has_looked_at_all_files_kept_open() {
+fn a_worker_rechecks_all_kept_files_before_it_waits() {
     let ground = Ground::new(|_| {});
     let mut heads = String::new();
     for n in 0..100 {
         fs::write(ground.root.path().join(format!("large-{n}")), [0; 40_000]).expect("written");
         heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
     }
-    // None is kept open that was changed just now.
+    // A file that was changed just now is not kept open.
     let written = Instant::now();
     while written.elapsed() < Duration::from_millis(100) {
         std::thread::yield_now();

@@ -29,14 +29,14 @@ use crate::{
     streams::{self, Stream},
 };
 
-/// Steps run where nobody says how many.
+/// Steps by default.
 const STEPS: u64 = 2_000_000;
 
-/// Set for the process in which a run has no company: it takes away what the
-/// process may open, now and then.
+/// Set in the child process of a run, which has the process to itself: at times
+/// it lowers the limit on open files.
 const ALONE: &str = "STDHTTPD_SIMULATION_ALONE";
 
-/// A site with a configuration of its own, and what each stream comes to there.
+/// A site with its configuration, and the outcome of each stream there.
 struct Land {
     ground: Ground,
     catalogue: Vec<(Rc<Stream>, Rc<Outcome>)>,
@@ -83,7 +83,7 @@ fn thousands_of_connections() {
         .expect("this program runs");
     print!("{}", String::from_utf8_lossy(&output.stdout));
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "told above");
+    assert!(output.status.success(), "reported above");
 }
 
 fn run_alone() {
@@ -112,7 +112,7 @@ fn run_alone() {
         seed += 1;
     }
     println!("{seed} seeds: {sum:?}");
-    // What a run cannot bring about it does not test.
+    // A run that never reaches these tests nothing of them.
     assert!(
         sum.evicted > 0 && sum.starved > 0 && sum.drained > 0,
         "{sum:?}"

@@ -1,4 +1,4 @@
-//! An idle connection that is let go because the server is stopping.
+//! An idle connection that is closed because the server drains.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::{
     site::Ground,
 };
 
-/// Its last response may be on its way yet: a close would be a reset to whatever
-/// crosses it, and take that response along.
+/// Its last response may still be in flight: an immediate close would answer a
+/// crossing request with a reset, which can destroy that response.
 #[test]
-fn its_side_is_ended_and_what_still_comes_is_thrown_away() {
+fn an_idle_connection_is_shut_and_lingers() {
     const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     let ground = Ground::new(|_| {});
     let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());

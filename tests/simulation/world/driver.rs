@@ -1,5 +1,5 @@
-//! What is outside a scripted worker: an acceptor's inbox, a poll, the other
-//! workers; and a record of what reached them.
+//! The driver of a scripted worker: an acceptor's inbox, a poll, the other workers; and
+//! a record of what reached them.
 
 use std::{
     cell::RefCell,
@@ -25,18 +25,18 @@ use crate::{
     script::{Script, Wire},
 };
 
-/// Addresses that clients have.
+/// Addresses of clients.
 const ADDRESSES: u64 = 8;
 
-/// Connections that one address may have.
+/// The most connections of one address.
 const PER_ADDRESS_MAX: usize = 90;
 
-/// What is outside.
+/// The driver.
 pub struct ScriptedDriver {
     /// What the worker was not told of yet.
     pub inbox: Vec<Accepted<Script>>,
     /// The worker was woken for it.
-    is_woken: bool,
+    take_wake: bool,
     /// By token, what the poll watches.
     watched: Vec<Option<Seen>>,
     /// Tokens with something to tell, perhaps.
@@ -81,7 +81,7 @@ impl ScriptedDriver {
     pub fn new() -> ScriptedDriver {
         ScriptedDriver {
             inbox: Vec::new(),
-            is_woken: false,
+            take_wake: false,
             watched: Vec::new(),
             active: Vec::new(),
             ends: Vec::new(),
@@ -106,7 +106,7 @@ impl ScriptedDriver {
             wire: Rc::clone(wire),
             interest: Interest::None,
         });
-        self.is_woken |= self.inbox.is_empty();
+        self.take_wake |= self.inbox.is_empty();
         self.inbox.push(accepted);
         true
     }
@@ -121,17 +121,17 @@ impl ScriptedDriver {
         self.watched[token] = None;
     }
 
-    /// Whether the poll says that something lies in the inbox; once.
-    pub fn is_woken(&mut self) -> bool {
-        std::mem::take(&mut self.is_woken)
+    /// Takes a pending wake-up for the inbox.
+    pub fn take_wake(&mut self) -> bool {
+        std::mem::take(&mut self.take_wake)
     }
 
-    /// Whether what lies in the inbox will be looked at.
+    /// Whether the worker will look at its inbox.
     pub fn wakes_for_inbox(&self) -> bool {
-        self.is_woken || self.inbox.is_empty()
+        self.take_wake || self.inbox.is_empty()
     }
 
-    /// What the poll says now, in an order that means nothing.
+    /// What the poll reports, in random order.
     pub fn poll(&mut self, random: &mut Random) -> Vec<(usize, Readiness)> {
         let mut active = std::mem::take(&mut self.active);
         let count = active.len();
@@ -149,8 +149,8 @@ impl ScriptedDriver {
         events.collect()
     }
 
-    /// Nobody has a connection any more: each address may have all of its own
-    /// again, and no more.
+    /// All connections are closed: each address can have its maximum again, and
+    /// no more.
     pub fn check_end(&self) {
         for number in 0..ADDRESSES {
             let admitted = (0..=PER_ADDRESS_MAX).filter(|_| self.clients.admit(address(number)));
@@ -180,7 +180,7 @@ impl Driver<Script> for ScriptedDriver {
 
     fn closed(&mut self, connection: Connection<Script>, reason: CloseReason) {
         let state = connection.state();
-        // Or it has sent its last response, which said so.
+        // Or it has sent its last response, which announced the close.
         let may_be_evicted = connection.is_unused() || matches!(state, State::Lingering(_));
         assert!(
             (may_be_evicted && connection.is_evicted()) || reason != CloseReason::Evicted,

@@ -1,6 +1,6 @@
-//! What must hold of the idle connections: they are all of those that are
-//! idle, in the order in which they fell idle, and the first goes first but for who is
-//! silent for longer.
+//! Invariants of the idle order: it holds exactly the idle connections, in the order in
+//! which they became idle, and its first is evicted first unless another client has
+//! been silent for longer.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ struct Idle {
 }
 
 impl IdleOrder {
-    /// The connection that is idle the longest, and since when.
+    /// The longest idle connection, and since when.
     pub fn longest(&self) -> Option<(Instant, u64)> {
         self.0.first().map(|idle| (idle.since, idle.id))
     }

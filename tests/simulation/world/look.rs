@@ -1,4 +1,4 @@
-//! What must hold after everything that happens in a world.
+//! Invariants, checked after every event in a world.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A connection that comes, or is read, in the middle of a turn or at its end.
+//! A request that arrives in the middle of a turn, or at its end, sees files as they are
+//! then.
 
 use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
@@ -29,7 +30,7 @@ impl Stage {
         }
     }
 
-    /// The clock goes on; no turn begins.
+    /// Steps the clock; no turn begins.
     fn set_clock(&mut self, microseconds: u64) {
         let now = self.ground.started + Duration::from_micros(microseconds);
         self.scheduler.cx.clock = Clock::Stepped(now);
@@ -60,7 +61,7 @@ fn written(wire: &Rc<RefCell<Wire>>) -> String {
 }
 
 #[test]
-fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
+fn a_new_connection_sees_a_change_made_earlier_in_the_turn() {
     let mut stage = Stage::new();
     let ask_anew = |stage: &mut Stage, token: usize| {
         let wire = Wire::new(1 << 20);
@@ -76,10 +77,10 @@ fn a_newcomer_is_not_answered_by_what_was_seen_of_a_file_before_it_came() {
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 
-/// It is accepted without a request, which comes after the file was looked at for
-/// one that was accepted with it.
+/// Accepted without a request, which arrives after the file was checked for a
+/// connection accepted together with this one.
 #[test]
-fn a_newcomer_that_speaks_late_is_not_either() {
+fn a_late_first_request_sees_a_change_made_earlier_in_the_turn() {
     let mut stage = Stage::new();
     stage.scheduler.cx.clock = Clock::System;
     let wires = [0, 1, 2].map(|_| {
@@ -103,7 +104,7 @@ fn a_newcomer_that_speaks_late_is_not_either() {
 }
 
 #[test]
-fn a_newcomer_that_waits_for_its_turn_is_not_either() {
+fn a_queued_new_connection_sees_a_change_made_earlier_in_the_turn() {
     const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut stage = Stage::new();
     let wires = [0, 1, 2, 3].map(|_| Wire::new(1 << 20));
@@ -129,8 +130,8 @@ fn a_newcomer_that_waits_for_its_turn_is_not_either() {
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 
-/// The end of the request for a file that comes late in a turn: after the file
-/// was looked at, it changed, and another file was sent some times.
+/// The end of a request that arrives late in a turn: after the file was checked
+/// it changed, and another file was sent some times.
 #[derive(Clone, Copy, Debug)]
 struct Late<'a> {
     /// Whether both files had been read from the disk in an earlier turn.
@@ -177,7 +178,7 @@ fn check_late(late: Late<'_>, expected: &str) {
 }
 
 #[test]
-fn what_was_seen_of_a_file_holds_until_much_was_done_in_the_turn() {
+fn a_check_of_a_file_holds_until_much_was_done_in_the_turn() {
     let (new, old) = ("\r\n\r\nomega\n", "\r\n\r\nalpha\n");
     let late = |is_warm, sent, took| Late {
         is_warm,
@@ -193,9 +194,9 @@ fn what_was_seen_of_a_file_holds_until_much_was_done_in_the_turn() {
     check_late(late(false, ("cached.bin", 1), 301), new);
 }
 
-/// The poll told of its beginning; its end may be younger than any look.
+/// The poll reported its beginning; its end may be later than any check.
 #[test]
-fn what_was_seen_of_a_file_does_not_hold_for_a_request_that_ends_later() {
+fn a_check_of_a_file_does_not_hold_for_a_request_that_ends_later() {
     let head = "GET /a.txt HTTP/1.1\r\nHost: h\r\n";
     let body = format!("{head}Content-Length: 2\r\n\r\n1");
     for request in [
@@ -213,10 +214,10 @@ fn what_was_seen_of_a_file_does_not_hold_for_a_request_that_ends_later() {
     }
 }
 
-/// What the server reads of an idle client that it is about to let go, `waited`
-/// after its response, no poll has told of.
+/// The server reads, without an event, what an idle client sent `waited` after
+/// its response, just before it closes the connection.
 #[track_caller]
-fn check_untold(
+fn check_unreported(
     stops: bool,
     waited: Duration,
     let_go: impl Fn(&mut Scheduler<Script, ScriptedDriver>),
@@ -250,11 +251,11 @@ fn check_untold(
 }
 
 #[test]
-fn who_is_let_go_is_not_answered_by_what_was_seen_of_a_file_before_it_asked() {
+fn a_request_read_before_a_close_sees_a_change_made_earlier_in_the_turn() {
     let keep_alive = Config::default().timeouts.keep_alive;
-    check_untold(false, keep_alive, Scheduler::finish_turn);
-    check_untold(false, Duration::from_secs(1), |scheduler| {
+    check_unreported(false, keep_alive, Scheduler::finish_turn);
+    check_unreported(false, Duration::from_secs(1), |scheduler| {
         scheduler.evict();
     });
-    check_untold(true, DRAIN_IDLE_TIME_MAX, Scheduler::finish_turn);
+    check_unreported(true, DRAIN_IDLE_TIME_MAX, Scheduler::finish_turn);
 }

@@ -211,7 +211,7 @@ impl<'l> World<'l> {
         site::set_clock(&mut self.scheduler.cx, now);
         let events = self.scheduler.driver.poll(&mut self.random);
         let count = events.len();
-        let woken_at = match self.scheduler.driver.is_woken() {
+        let woken_at = match self.scheduler.driver.take_wake() {
             true => self.random.below(count as u64 + 1) as usize,
             false => usize::MAX,
         };

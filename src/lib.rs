@@ -52,7 +52,7 @@
 //! | the head of the response is written | [`Head::write`](http::response::Head::write) |
 //! | it is sent, followed by the content | [`Output::write_to`](connection::output::Output::write_to) |
 //! | the response is counted and logged | [`connection::accounting`] |
-//! | what follows: the next request, a wait, or the close | `follow` in `connection/serve.rs`, `end` and `linger` in `connection/close.rs` |
+//! | what follows: the next request, a wait, or the close | [`State::after_write`](connection::state::State::after_write), `end` and `linger` in `connection/close.rs` |
 //!
 //! # Glossary
 //!
@@ -93,7 +93,7 @@
 //! config.listen = vec![Listen::Address(address)];
 //! config.site.root = "www".into();
 //! config.site.listing = true;
-//! thread::spawn(|| server::run(config).expect("a folder and a free port"));
+//! thread::spawn(|| server::run(config).expect("a directory and a free port"));
 //! # use std::{io::{Read, Write}, net::TcpStream, time::{Duration, Instant}};
 //! # let start = Instant::now();
 //! # let mut stream = loop {

@@ -74,7 +74,7 @@ impl<'a> From<&Asked<'a>> for LoggedRequest<'a> {
 }
 
 impl<'a> LoggedRequest<'a> {
-    /// A malformed request: its first line, and the fields that tell the client.
+    /// A malformed request: its first line, and the fields that identify the client.
     pub fn raw(bytes: &'a [u8]) -> LoggedRequest<'a> {
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();

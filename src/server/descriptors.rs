@@ -67,7 +67,7 @@ pub fn beside(config: &Config, listeners: usize) -> u64 {
     let workers = config.threads.get() as u64;
     let status_connections = config
         .status
-        .map_or(0, |_| status_server::CONNECTIONS_MAX as u64);
+        .map_or(0, |_| status_server::STATUS_CONNECTIONS_MAX as u64);
     DESCRIPTORS_ONCE
         .saturating_add(listeners as u64)
         .saturating_add(DESCRIPTORS_PER_WORKER.saturating_mul(workers))
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(limit(Some(1), descriptors, &config), 1, "{what}");
         // Connections to the status listener are counted separately.
         config.status = Some(([127, 0, 0, 1], 0).into());
-        let more = descriptors.saturating_add(status_server::CONNECTIONS_MAX as u64);
+        let more = descriptors.saturating_add(status_server::STATUS_CONNECTIONS_MAX as u64);
         let fit = limit(asked, more, &config);
         assert!((most - 1..=most).contains(&fit), "{what}: {fit}");
     }

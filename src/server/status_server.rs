@@ -4,8 +4,8 @@
 //! It has a thread of its own with a [`Scheduler`] like a worker's, so it answers while
 //! the pool is saturated. Connections are short. A client that sends nothing, or half a
 //! request, or does not read the response, occupies a connection for `CLIENT_TIME_MAX`.
-//! If more than half of the `CONNECTIONS_MAX` are in use when others arrive, the oldest
-//! are closed, except those younger than `CONNECTION_TIME_MIN`; if all are in use, new
+//! If more than half of the `STATUS_CONNECTIONS_MAX` are in use when others arrive, the
+//! oldest are closed, except those younger than `CONNECTION_TIME_MIN`; if all are in use, new
 //! clients wait in the backlog. It is meant for a loopback or private address.
 
 use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, thread, time::Duration};
@@ -28,10 +28,10 @@ use crate::{
 };
 
 /// The most connections at a time, and so descriptors besides the listener's.
-pub const CONNECTIONS_MAX: usize = 32;
+pub const STATUS_CONNECTIONS_MAX: usize = 32;
 
 /// How many are left once the oldest have been closed.
-const CONNECTIONS_KEPT: usize = CONNECTIONS_MAX / 2;
+const STATUS_CONNECTIONS_KEPT: usize = STATUS_CONNECTIONS_MAX / 2;
 
 /// How long a connection stays open at the least: its request may be in flight.
 const CONNECTION_TIME_MIN: Duration = Duration::from_millis(50);
@@ -118,7 +118,7 @@ struct StatusDriver {
 
 impl Scheduler<Stream, StatusDriver> {
     fn run(mut self) {
-        let mut events = Events::with_capacity(CONNECTIONS_MAX + 1);
+        let mut events = Events::with_capacity(STATUS_CONNECTIONS_MAX + 1);
         loop {
             let timeout = self.poll_timeout().unwrap_or(worker::IDLE_INTERVAL);
             let timeout = (self.driver.retry_after).map_or(timeout, |retry| retry.min(timeout));
@@ -137,8 +137,8 @@ impl Scheduler<Stream, StatusDriver> {
                 }
             }
             if may_accept {
-                self.keep_youngest(CONNECTIONS_KEPT, CONNECTION_TIME_MIN);
-                self.driver.capacity = CONNECTIONS_MAX.saturating_sub(self.table().open());
+                self.keep_youngest(STATUS_CONNECTIONS_KEPT, CONNECTION_TIME_MIN);
+                self.driver.capacity = STATUS_CONNECTIONS_MAX.saturating_sub(self.table().open());
                 self.take_arrivals();
             }
             self.finish_turn();

@@ -35,7 +35,7 @@ pub struct Wire {
     wants_room: bool,
     /// Something arrived since the last event.
     read_edge: bool,
-    /// Room was made since the last event, for one who waited for it.
+    /// Space was made since the last event, after a write fell short.
     write_edge: bool,
     /// What was written and not taken by the test.
     pub written: Vec<u8>,
@@ -104,7 +104,7 @@ impl Wire {
         self.room = 0;
     }
 
-    /// The client takes `bytes` more, too few for the poll to tell of it.
+    /// The client takes `bytes` more, too few for the poll to report it.
     pub fn make_room_unreported(&mut self, bytes: usize) {
         self.room = self.room.saturating_add(bytes);
     }
@@ -114,7 +114,7 @@ impl Wire {
         std::mem::take(&mut self.written)
     }
 
-    /// What the poll would say now, if it would say anything.
+    /// What the poll reports now, if it reports an event.
     pub fn event(&mut self, watches_writes: bool) -> Option<Readiness> {
         let is_event = self.read_edge || (self.write_edge && watches_writes);
         self.read_edge = false;
@@ -122,14 +122,14 @@ impl Wire {
         is_event.then(|| self.level(watches_writes))
     }
 
-    /// The poll is asked to tell of input, and perhaps of room: it tells of
-    /// what is there.
+    /// Registers interest in reading, and perhaps in writing: the poll then
+    /// reports what is ready.
     pub fn watch(&mut self, writes: bool) {
         self.read_edge |= self.has_input();
         self.write_edge |= writes && (self.reset || self.room > 0);
     }
 
-    /// What holds now, edge or no edge: what asking the poll anew says.
+    /// The current readiness, edge or no edge: what a new registration reports.
     pub fn level(&self, watches_writes: bool) -> Readiness {
         Readiness {
             readable: self.has_input(),

@@ -49,7 +49,8 @@ fn files() -> Files {
     }
 }
 
-/// A transport that takes at most so many bytes in each call, then nothing.
+/// A transport that accepts at most the given number of bytes in each call, then
+/// nothing.
 #[derive(Default)]
 struct Taker {
     takes: VecDeque<usize>,
@@ -106,7 +107,7 @@ impl Transport for Taker {
     fn reset_on_close(&mut self) {}
 }
 
-/// What is queued.
+/// A piece of output.
 #[derive(Clone, Debug)]
 enum Piece {
     Text(&'static str),
@@ -141,8 +142,8 @@ fn queue(pieces: &[Piece], files: &Files) -> (Output, Vec<u8>) {
     (output, expected)
 }
 
-/// Sends `pieces` to one who takes `takes` bytes in each call, taking over
-/// what is left between the writes, as a connection does.
+/// Sends `pieces` to a transport that accepts `takes` bytes in each call. Between
+/// writes the unsent rest is taken over, as a connection does.
 #[track_caller]
 fn check(pieces: &[Piece], takes: usize, allowance: usize, files: &Files) {
     let (mut output, expected) = queue(pieces, files);
@@ -181,7 +182,7 @@ fn check(pieces: &[Piece], takes: usize, allowance: usize, files: &Files) {
 }
 
 #[test]
-fn all_is_sent_in_order_however_it_is_cut() {
+fn output_is_sent_in_order_however_writes_are_cut_short() {
     let files = files();
     let table: &[&[Piece]] = &[
         &[],
@@ -223,7 +224,7 @@ fn all_is_sent_in_order_however_it_is_cut() {
             check(pieces, takes, 1_000, &files);
         }
     }
-    // More buffers than one call is given, and a file of more than one piece.
+    // More buffers than one call takes, and a file of more than one piece.
     let many: Vec<Piece> = (0..60).map(|at| Memory(at..at + 4_200)).collect();
     check(&many, usize::MAX, usize::MAX, &files);
     check(&many, 9_999, 50_000, &files);
@@ -232,7 +233,7 @@ fn all_is_sent_in_order_however_it_is_cut() {
 }
 
 #[test]
-fn bytes_wait_for_the_file_or_the_end_behind_them() {
+fn more_is_set_when_a_file_or_the_fin_follows() {
     let files = files();
     let check = |pieces: &[Piece], is_last: bool, mores: &[bool]| {
         let (mut output, _) = queue(pieces, &files);
@@ -262,7 +263,7 @@ fn bytes_wait_for_the_file_or_the_end_behind_them() {
 }
 
 #[test]
-fn a_short_write_of_memory_is_the_last_and_one_of_a_file_ends_the_turn() {
+fn a_short_write_from_memory_blocks_and_one_from_a_file_pauses() {
     let files = files();
     let check = |pieces: &[Piece], takes: &[usize], expected: Flow, calls_left: usize| {
         let (mut output, _) = queue(pieces, &files);
@@ -280,7 +281,7 @@ fn a_short_write_of_memory_is_the_last_and_one_of_a_file_ends_the_turn() {
 }
 
 #[test]
-fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
+fn a_file_slightly_larger_than_a_window_is_sent_in_two_pieces() {
     let files = files();
     let check = |file: Range<u64>, left: &[u64]| {
         let (mut output, expected) = queue(&[Text("head"), File(file.clone())], &files);
@@ -299,12 +300,12 @@ fn a_file_a_little_larger_than_a_window_goes_in_two_pieces() {
     check(0..WINDOW_BYTES + 1, &[WINDOW_BYTES + 1 - ONE, 0]);
     check(0..2 * ONE, &[ONE, 0]);
     check(0..2 * ONE + 1, &[0]);
-    // What begins elsewhere is looked at again as it is.
+    // A range that does not begin at 0 is sent in one piece.
     check(1..WINDOW_BYTES + 2, &[0]);
 }
 
 #[test]
-fn what_lies_in_memory_is_copied_as_it_is_sent() {
+fn copy_to_copies_output_that_lies_in_memory() {
     let files = files();
     let check = |pieces: &[Piece], bytes_max: usize, is_copied: bool| {
         let (output, expected) = queue(pieces, &files);
@@ -326,7 +327,7 @@ fn what_lies_in_memory_is_copied_as_it_is_sent() {
 }
 
 #[test]
-fn a_failure_says_whose_it_is() {
+fn a_failure_is_attributed_to_the_transport_or_the_file() {
     let files = files();
     let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {
         let (mut output, _) = queue(pieces, &files);
@@ -359,7 +360,7 @@ fn a_failure_says_whose_it_is() {
 }
 
 #[test]
-fn a_file_that_is_rewritten_before_its_first_piece_went_is_not_sent() {
+fn a_file_rewritten_before_its_first_piece_is_not_sent() {
     for range in [0..FILE_BYTES as u64, 0..9_000, 5_000..FILE_BYTES as u64] {
         let files = files();
         let (mut output, _) = queue(&[Text("head"), File(range)], &files);
@@ -375,7 +376,7 @@ fn a_file_that_is_rewritten_before_its_first_piece_went_is_not_sent() {
 }
 
 #[test]
-fn an_unusual_room_is_given_back() {
+fn an_unusually_large_buffer_is_freed() {
     let mut output = Output::default();
     output.bytes.resize(KEPT_BYTES_MAX / 2, 0);
     output.clear();

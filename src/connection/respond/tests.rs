@@ -60,7 +60,8 @@ impl Reply {
     }
 }
 
-/// The reply that `answer` is to GET and, as HEAD has it, without content.
+/// The reply of `answer` to GET, checked against that to HEAD, which has no
+/// content.
 #[track_caller]
 fn check(answer: &Answer, persistence: Persistence) -> (Reply, Queued) {
     let common = CommonFields::new(&[], HttpDate::from_unix_seconds(0));
@@ -92,7 +93,7 @@ fn check(answer: &Answer, persistence: Persistence) -> (Reply, Queued) {
 }
 
 #[test]
-fn a_representation_is_sent_in_part_or_whole() {
+fn a_representation_is_sent_whole_or_in_part() {
     let file = selected();
     let range = |first, last| ByteRange { first, last };
     let of = |part| {
@@ -115,7 +116,7 @@ fn a_representation_is_sent_in_part_or_whole() {
     assert_eq!(part.field("Content-Range"), Some("bytes 5-9/20"));
     assert_eq!(part.field("ETag"), whole.field("ETag"));
 
-    // Elsewhere than at its own address, the answer says what it varies by.
+    // For a path other than its own, the answer has its own `Vary`.
     let elsewhere = Answer::Representation(Chosen {
         selected: file.clone(),
         part: Part::Whole,
@@ -125,7 +126,7 @@ fn a_representation_is_sent_in_part_or_whole() {
     assert_eq!(reply.field("Vary"), Some("Accept"));
     assert_eq!(reply.field("ETag"), whole.field("ETag"));
 
-    // The site's own error page: none of the validators of its file.
+    // The site's own error page, without the validators of its file.
     let missing = of(Part::NotFound);
     assert_eq!(missing.content, CONTENT);
     assert_eq!(missing.field("ETag"), None);
@@ -134,7 +135,7 @@ fn a_representation_is_sent_in_part_or_whole() {
 }
 
 #[test]
-fn several_ranges_are_parts_between_boundaries() {
+fn several_ranges_are_sent_as_multipart_byteranges() {
     let file = selected();
     let ranges = [(0, 1), (18, 19), (4, 4)].map(|(first, last)| ByteRange { first, last });
     let part = Part::Ranges(ranges.to_vec());
@@ -158,7 +159,7 @@ fn several_ranges_are_parts_between_boundaries() {
 }
 
 #[test]
-fn a_page_says_what_it_is() {
+fn a_page_has_its_own_fields() {
     for &status in Status::ALL {
         let has_page = status.code() >= 300 && status != Status::NotModified;
         if has_page {
@@ -193,7 +194,7 @@ fn options_has_neither_content_nor_a_length() {
 }
 
 #[test]
-fn every_answer_says_what_becomes_of_the_connection() {
+fn every_response_announces_whether_the_connection_persists() {
     let answers = [
         Answer::Options,
         Answer::Page(Page::of(Status::NotFound)),

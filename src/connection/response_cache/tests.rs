@@ -21,7 +21,7 @@ struct Bench {
     etag: String,
 }
 
-/// An answer, to be compared: status, content, part, and what is noted.
+/// An answer in comparable form: status, content, part, and what is logged.
 type Shown = (u16, Vec<u8>, String, String);
 
 impl Bench {
@@ -49,7 +49,7 @@ impl Bench {
             etag: String::new(),
         };
         bench.settle();
-        bench.etag = match bench.judged(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n").0 {
+        bench.etag = match bench.answer(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n").0 {
             Answer::Representation(chosen) => {
                 String::from_utf8(chosen.selected.etag.as_bytes().to_vec()).unwrap()
             }
@@ -62,13 +62,13 @@ impl Bench {
         self.home.path().join("root").join(name)
     }
 
-    /// Waits until what was written last may be kept.
+    /// Waits until the files are old enough to be cached.
     fn settle(&mut self) {
         for path in ["/", "/a.txt", "/kept", "/large"] {
             let head = format!("GET {path} HTTP/1.0\r\n\r\n");
             loop {
                 self.turn.0 += 1;
-                let (answer, _) = self.judged(head.as_bytes());
+                let (answer, _) = self.answer(head.as_bytes());
                 let Answer::Representation(chosen) = answer else {
                     panic!("{path}");
                 };
@@ -83,8 +83,8 @@ impl Bench {
         }
     }
 
-    /// The answer worked out, and what is shown of it.
-    fn judged(&self, head: &[u8]) -> (Answer, Shown) {
+    /// The answer of the handler, and its comparable form.
+    fn answer(&self, head: &[u8]) -> (Answer, Shown) {
         let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
@@ -102,7 +102,7 @@ impl Bench {
         }
     }
 
-    /// Answers as a connection does: `None` where the head is not known.
+    /// Answers as a connection does; `None` if the head is not cached.
     fn ask(&mut self, input: &[u8]) -> Option<Shown> {
         self.turn.0 += 1;
         if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
@@ -118,7 +118,7 @@ impl Bench {
         None
     }
 
-    /// Asks until the head is known, which it must be by then.
+    /// Repeats the request until its head must be cached.
     #[track_caller]
     fn learn(&mut self, head: &[u8]) {
         for _ in 0..MISSES_BEFORE_REPLACEMENT {
@@ -152,17 +152,17 @@ fn show(answer: &Answer, asked: &Asked<'_>) -> Shown {
     }
 }
 
-/// Whether a head of this line and these fields comes to be known, and that
-/// its answer is then the one that is worked out.
+/// Checks whether a head of this line and these fields is cached, and that its
+/// answer is then the same as the handler's.
 fn check(line: &str, fields: &str, known: bool) {
     let mut bench = Bench::new();
     let head = format!("{line}\r\n{fields}\r\n").replace("ETAG", &bench.etag);
-    // What stands behind a head is none of its matter.
+    // Input after the head must not matter.
     let input = [head.as_bytes(), b"GET /"].concat();
     for _ in 0..MISSES_BEFORE_REPLACEMENT {
         assert!(bench.ask(&input).is_none(), "{head}");
     }
-    let (_, expected) = bench.judged(&input);
+    let (_, expected) = bench.answer(&input);
     for _ in 0..3 {
         assert_eq!(bench.ask(&input), known.then(|| expected.clone()), "{head}");
     }
@@ -215,8 +215,8 @@ fn a_head_whose_answer_can_change_is_never_cached() {
     check(get, &long, false);
 }
 
-/// The response that answers `head`, as a connection that is kept gets it:
-/// whether it was remembered, and its bytes.
+/// The response to `head` on a kept connection: whether it was cached, and its
+/// bytes.
 fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<u8>) {
     bench.turn.0 += 1;
     let turn = bench.turn;
@@ -316,7 +316,7 @@ fn a_change_of_file_variant_or_index_drops_the_entry() {
     change("GET / HTTP/1.1\r\nHost: h\r\n\r\n", |bench| {
         fs::rename(bench.at("a.txt"), bench.at("index.html")).unwrap();
     });
-    // The cache lets go of a large file, and nothing here keeps it open.
+    // The file cache drops a large file, and nothing here keeps it open.
     change("GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |bench| {
         assert_eq!(bench.view.close_kept_files(), 1);
     });
@@ -327,9 +327,9 @@ fn a_replaced_root_drops_all_entries() {
     let mut bench = Bench::new();
     let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     bench.learn(head);
-    // Still being sent, so that the old root's cache is not all that knows it.
-    let _held = bench.judged(head);
-    // The same file, so that nothing but the root tells them apart.
+    // Still being sent, so that the old root's cache does not hold the only reference.
+    let _held = bench.answer(head);
+    // The same file, so that only the root distinguishes them.
     let second = bench.home.path().join("second");
     fs::create_dir(&second).unwrap();
     fs::hard_link(bench.at("a.txt"), second.join("a.txt")).unwrap();

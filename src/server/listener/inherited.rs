@@ -8,7 +8,7 @@ use socket2::SockRef;
 use super::{Listener, StartError};
 
 /// The most sockets accepted from a service manager.
-const INHERITED_MAX: usize = 64;
+const INHERITED_SOCKETS_MAX: usize = 64;
 
 /// The sockets of LISTEN_FDS (sd_listen_fds(3)), if they are meant for this
 /// process.
@@ -17,9 +17,9 @@ pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartE
     if !count.is_empty()
         && !count
             .parse()
-            .is_ok_and(|count: usize| count <= INHERITED_MAX)
+            .is_ok_and(|count: usize| count <= INHERITED_SOCKETS_MAX)
     {
-        let reason = format!("not a number up to {INHERITED_MAX}");
+        let reason = format!("not a number up to {INHERITED_SOCKETS_MAX}");
         let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
         return Err(StartError::cannot(format!("use LISTEN_FDS={count}"))(
             source,

@@ -11,7 +11,7 @@ fn loopback(config: &Config) -> Listener {
     bind((Ipv4Addr::LOCALHOST, 0).into(), config).unwrap()
 }
 
-/// Accepts, waiting for what must come.
+/// Accepts a connection that must arrive.
 #[track_caller]
 fn accept_awaited(listener: &Listener) -> Accepted<Stream> {
     let begun = Instant::now();

@@ -90,8 +90,8 @@ fn grants_follow_the_configuration() {
     );
 }
 
-/// The confinement holds for a thread and those it starts, so one thread can
-/// try what is not to happen to the others.
+/// The sandbox applies to a thread and those it starts, so one thread can be
+/// confined without affecting the others.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_confined_thread_can_use_only_its_grants() {

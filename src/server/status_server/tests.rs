@@ -162,8 +162,8 @@ impl Started {
 const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\n";
 const OTHER_HALF: &[u8] = b"Host: x\r\n\r\n";
 
-/// The status of what the client is told before it is left, if anything.
-fn told(mut client: TcpStream) -> String {
+/// The status of the response that the client gets before the close, if any.
+fn final_status(mut client: TcpStream) -> String {
     let mut reply = String::new();
     let _ = client.read_to_string(&mut reply);
     reply.get(9..12).unwrap_or_default().to_owned()
@@ -172,14 +172,14 @@ fn told(mut client: TcpStream) -> String {
 #[test]
 fn silent_clients_delay_no_other() {
     let server = start();
-    // Some have asked for everything, and then neither close nor ask more.
+    // Some have sent a request, and then neither close nor send another.
     let whole = [HALF, OTHER_HALF].concat();
     let kinds: [&[u8]; 4] = [b"", b"", HALF, &whole];
     let held: Vec<TcpStream> = (0..100).map(|at| server.client(kinds[at % 4])).collect();
     let asked = Instant::now();
     assert!(server.get("/healthz").0.starts_with("HTTP/1.1 200 "));
     let took = asked.elapsed();
-    // Some milliseconds. A wait for one of them alone would be longer.
+    // Some milliseconds. Waiting for one of them would take longer.
     assert!(took < CLIENT_TIME_MAX / 2, "{took:?}");
     drop(held);
 }
@@ -189,13 +189,15 @@ fn the_oldest_connections_are_closed_for_new_ones() {
     let server = start();
     let first = server.client(HALF);
     let started = Instant::now();
-    let rest: Vec<TcpStream> = (0..CONNECTIONS_MAX).map(|_| server.client(HALF)).collect();
-    assert_eq!(told(first), "");
-    // It was not its time that was up.
+    let rest: Vec<TcpStream> = (0..STATUS_CONNECTIONS_MAX)
+        .map(|_| server.client(HALF))
+        .collect();
+    assert_eq!(final_status(first), "");
+    // It was closed before its time-out.
     assert!(started.elapsed() < CLIENT_TIME_MAX);
     let mut last = server.client(HALF);
     last.write_all(OTHER_HALF).unwrap();
-    assert_eq!(told(last), "200");
+    assert_eq!(final_status(last), "200");
     drop(rest);
 }
 
@@ -204,17 +206,17 @@ fn a_new_connection_is_kept_for_a_moment_although_others_wait() {
     let server = start();
     let attempt = || {
         let mut first = server.client(HALF);
-        let rest: Vec<TcpStream> = (0..2 * CONNECTIONS_MAX)
+        let rest: Vec<TcpStream> = (0..2 * STATUS_CONNECTIONS_MAX)
             .map(|_| server.client(HALF))
             .collect();
-        // As long as the rest of a request may be on its way.
+        // The rest of the request may be in flight that long.
         thread::sleep(CONNECTION_TIME_MIN / 5);
         let _ = first.write_all(OTHER_HALF);
-        let status = told(first);
+        let status = final_status(first);
         drop(rest);
         status == "200"
     };
-    // All this takes less than the moment, as a rule.
+    // All this usually takes less than the minimum time.
     assert!((0..5).any(|_| attempt()));
 }
 
@@ -224,14 +226,14 @@ fn all_connections_are_replaced_after_their_minimum_time() {
     let server = start();
     let attempt = || {
         let started = Instant::now();
-        let crowd: Vec<TcpStream> = (0..ROUNDS * CONNECTIONS_MAX)
+        let crowd: Vec<TcpStream> = (0..ROUNDS * STATUS_CONNECTIONS_MAX)
             .map(|_| server.client(HALF))
             .collect();
         let whole = server.client(&[HALF, OTHER_HALF].concat());
-        let status = told(whole);
+        let status = final_status(whole);
         let took = started.elapsed();
         drop(crowd);
-        // Were it half of them it would be twice as long at the least.
+        // Replacing only half at a time would take at least twice as long.
         status == "200" && took < CONNECTION_TIME_MIN * 3 / 2 * ROUNDS as u32
     };
     assert!((0..5).any(|_| attempt()));
@@ -241,12 +243,12 @@ fn all_connections_are_replaced_after_their_minimum_time() {
 fn a_slow_client_stays_connected_while_no_other_comes() {
     let server = start();
     let attempt = || {
-        let clients = [(); CONNECTIONS_MAX - 1].map(|()| server.client(HALF));
-        // They come within the moment, as a rule.
+        let clients = [(); STATUS_CONNECTIONS_MAX - 1].map(|()| server.client(HALF));
+        // They usually connect within the minimum time.
         thread::sleep(4 * CONNECTION_TIME_MIN);
         let statuses = clients.map(|mut client| {
             let _ = client.write_all(OTHER_HALF);
-            told(client)
+            final_status(client)
         });
         statuses.iter().all(|status| status == "200")
     };
@@ -258,7 +260,7 @@ fn a_client_is_closed_at_its_time_out() {
     let server = start();
     let started = Instant::now();
     for (client, status) in [(server.client(b""), ""), (server.client(HALF), "408")] {
-        assert_eq!(told(client), status);
+        assert_eq!(final_status(client), status);
         assert!(started.elapsed() >= CLIENT_TIME_MAX);
     }
 }

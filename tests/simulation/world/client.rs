@@ -43,7 +43,7 @@ pub struct Client {
     wire: Rc<RefCell<Wire>>,
     reader: Reader,
     outcome: Rc<Outcome>,
-    /// From here on the answers are not those of the uncut run.
+    /// From here on the responses differ from those of the uncut run.
     is_disturbed: bool,
     before: Option<Standing>,
 }
@@ -58,7 +58,7 @@ struct Standing {
 }
 
 impl Client {
-    /// A client that will send `stream`, whose uncut run came to `outcome`.
+    /// A client that will send `stream`, whose uncut run had `outcome`.
     pub fn new(id: u64, stream: &Rc<Stream>, outcome: &Rc<Outcome>, random: &mut Random) -> Client {
         use Manner::*;
         let manner =
@@ -101,7 +101,7 @@ impl Client {
         self.stream.name
     }
 
-    /// Does one thing a client does.
+    /// Does one random thing.
     pub fn act(&mut self, random: &mut Random) {
         let mut wire = self.wire.borrow_mut();
         let left = self.stops_at - self.sent;
@@ -129,8 +129,8 @@ impl Client {
         wire.interrupt = random.once_in(20);
     }
 
-    /// No descriptor is free: a request whose body came in pieces, and is not
-    /// there to be judged again, may be answered 503.
+    /// No descriptor is free: a request whose body arrived in pieces, and cannot
+    /// be parsed again, may be answered with 503.
     pub fn may_be_refused(&mut self) {
         let written = &self.wire.borrow().written;
         let refusal = b"HTTP/1.1 503 ";
@@ -139,7 +139,7 @@ impl Client {
             .any(|window| window == refusal);
     }
 
-    /// Reads what was written, and compares.
+    /// Reads what was written, and compares it.
     pub fn read(&mut self) {
         let written = self.wire.borrow_mut().take_written();
         if self.is_disturbed {
@@ -150,7 +150,8 @@ impl Client {
         }
     }
 
-    /// Its time may be up: from here on it is answered 408 or 503, or nothing.
+    /// The deadline may have passed: from here on the client gets 408 or 503, or
+    /// nothing.
     pub fn may_expire(&mut self, connection: &Connection<Script>, cx: &Context) {
         let state = connection.state();
         if state.deadline(&cx.timeouts) > cx.now {
@@ -163,14 +164,14 @@ impl Client {
         };
     }
 
-    /// The server is stopping, or another waits for its place: its answers will
-    /// say so, and soon.
+    /// The server drains, or the connection is evicted: its responses will soon
+    /// announce the close.
     pub fn leaves(&mut self) {
         self.is_disturbed = true;
         self.before = None;
     }
 
-    /// Checks what must hold of a connection at rest.
+    /// Checks the invariants of a connection at rest.
     pub fn check(&mut self, slot: &Slot<Connection<Script>>, cx: &Context) {
         let name = self.name();
         let wire = self.wire.borrow();
@@ -212,7 +213,7 @@ impl Client {
             deadline,
             is_first,
         };
-        // A head, a body and a close have one deadline, whatever comes.
+        // A head, a body and a close have one deadline, whatever arrives.
         if let Some(before) = self.before
             && !before.is_first
             && !matches!(state, State::Writing(_) | State::Idle { .. })
@@ -223,8 +224,8 @@ impl Client {
         self.before = Some(now);
     }
 
-    /// Checks the end that the connection came to; an end by force may take
-    /// back what was sent.
+    /// Checks how the connection ended. `by_force`: the close may have destroyed
+    /// what was sent.
     pub fn check_end(&mut self, reason: CloseReason, by_force: bool) {
         self.read();
         let name = self.name();
@@ -233,8 +234,8 @@ impl Client {
         assert!(wire.closed, "{name}: the transport leaked");
         let holders = Rc::strong_count(&self.wire);
         assert_eq!(holders, 1, "{name}: the transport leaked");
-        // A close over unread input is a reset, which takes the last response
-        // along; it is meant only where nobody reads.
+        // A close over unread input is a reset, which destroys the last response. It
+        // is intended only if the client does not read.
         use CloseReason::{TooSlow, WriteTimeout};
         let is_unread = wire.unread() > 0 && !wire.is_reset();
         let may_reset = by_force || matches!(reason, TooSlow | WriteTimeout);

@@ -33,13 +33,13 @@ const PER_ADDRESS_MAX: usize = 90;
 
 /// The driver.
 pub struct ScriptedDriver {
-    /// What the worker was not told of yet.
+    /// Connections that the worker has not taken yet.
     pub inbox: Vec<Accepted<Script>>,
-    /// The worker was woken for it.
+    /// The worker has been woken for them.
     take_wake: bool,
-    /// By token, what the poll watches.
+    /// By token, what is registered with the poll.
     watched: Vec<Option<Seen>>,
-    /// Tokens with something to tell, perhaps.
+    /// Tokens that may have events.
     active: Vec<usize>,
     /// Connections that ended since the world last looked, in order.
     pub ends: Vec<End>,
@@ -62,13 +62,13 @@ pub struct End {
     pub id: u64,
     /// Why.
     pub reason: CloseReason,
-    /// A whole request lay there.
+    /// A complete request was waiting.
     pub was_owed: bool,
     /// It was idle, or its client silent.
     pub was_unused: bool,
     /// Since when its client was silent.
     pub silent_since: Option<Instant>,
-    /// Another waited for its place.
+    /// It was marked for eviction.
     pub was_evicted: bool,
 }
 

@@ -29,8 +29,8 @@ impl IdleOrder {
         self.0.first().map(|idle| (idle.since, idle.id))
     }
 
-    /// Looks again: what happened since, `ends` among it, has left those who
-    /// are idle still in their order, and has put who fell idle behind them.
+    /// Checks what changed since the last call, `ends` included: the idle
+    /// connections are still in their order, and new ones come after them.
     pub fn check(&mut self, table: &Table<Connection<Script>>, ends: &[End]) {
         let now: Vec<Idle> = table
             .idle_keys()

@@ -84,7 +84,7 @@ impl World<'_> {
         let cx = &self.scheduler.cx;
         let mut ready = vec![false; table.end() as usize];
         for key in self.scheduler.ready() {
-            // Its table may be gone since, and with it the place.
+            // The table may have been freed since, and the key with it.
             if let Some(is_ready) = ready.get_mut(key as usize) {
                 *is_ready = true;
             }
@@ -102,7 +102,7 @@ impl World<'_> {
             assert!(is_retried || !slot.is_starved, "starved and forgotten");
             assert!(!slot.is_queued || ready[key as usize], "queued for nothing");
             let deadline = state.deadline(&cx.timeouts).max(
-                // Which has made them shorter.
+                // Draining has shortened them.
                 self.drained_at.unwrap_or(cx.now - SWEEP_INTERVAL * 2),
             );
             let is_late = deadline + SWEEP_INTERVAL <= cx.now;

@@ -1,4 +1,4 @@
-//! One world and what happens in it.
+//! One world: a worker, its clients, and random events.
 
 use std::{
     collections::HashMap,
@@ -143,7 +143,7 @@ impl<'l> World<'l> {
             }
             99 if self.random.once_in(10) => self.scheduler.driver.asked = true,
             _ => {
-                // An event that means nothing.
+                // A spurious event.
                 let token = self.random.below(self.clients.len() as u64 + 1) as usize;
                 let readiness = Readiness {
                     readable: self.random.once_in(2),
@@ -182,7 +182,7 @@ impl<'l> World<'l> {
         let catalogue = &self.land.catalogue;
         let (stream, outcome) = loop {
             let chosen = &catalogue[self.random.below(catalogue.len() as u64) as usize];
-            // Much data is not much of a test.
+            // Large responses make slow tests.
             if !chosen.0.is_long || self.random.once_in(10) {
                 break chosen;
             }
@@ -220,8 +220,8 @@ impl<'l> World<'l> {
                 self.take_arrivals();
             }
             self.event(token, readiness);
-            // The acceptor does not wait for the worker: what the poll said may
-            // be of one that had the descriptor before.
+            // The acceptor does not wait for the worker: an event may refer to an
+            // earlier connection with the same descriptor.
             if self.random.once_in(50) {
                 self.open();
             }
@@ -273,7 +273,7 @@ impl<'l> World<'l> {
         }
     }
 
-    /// Tells those whose time is up.
+    /// Informs the clients whose deadlines have passed.
     fn expect_ends(&mut self) {
         for (token, client) in self.clients.iter_mut().enumerate() {
             let table = self.scheduler.table();
@@ -288,7 +288,7 @@ impl<'l> World<'l> {
     fn evict(&mut self) {
         let idle = self.idle_order.longest();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
-        // Beside an idle one the silent count as of the last sweep.
+        // If one is idle, silent ones count as of the last sweep.
         let swept = self.scheduler.longest_silent_since();
         let may_be_silent = idle.is_none() || swept.is_some_and(is_before_idle);
         let silent = self.longest_silent();
@@ -296,7 +296,7 @@ impl<'l> World<'l> {
         let longest = silent.or(idle).map(|(_, id)| id);
         let token = longest.map(|id| self.tokens[&id]);
         let client = token.and_then(|token| self.clients[token].as_ref());
-        // It is answered first.
+        // A request that has arrived is answered first.
         let has_asked = client.is_some_and(|client| client.wire().borrow().has_input());
         self.scheduler.evict();
         let ends = &self.scheduler.driver.ends;
@@ -317,7 +317,7 @@ impl<'l> World<'l> {
         self.look();
     }
 
-    /// The client that has said nothing for the longest, if that is a second.
+    /// The client that has been silent the longest, if for at least a second.
     fn longest_silent(&self) -> Option<(Instant, u64)> {
         let table = self.scheduler.table();
         let silent = |key| {
@@ -349,7 +349,7 @@ impl<'l> World<'l> {
         }
     }
 
-    /// Nobody does anything any more, and the clock goes on: all must end.
+    /// The clients stop acting, and the clock advances: all connections must end.
     fn outlast(&mut self) {
         self.no_descriptors = None;
         // A head, its body, a response and its close each have a deadline.
@@ -370,7 +370,7 @@ impl<'l> World<'l> {
 
 impl Drop for World<'_> {
     fn drop(&mut self) {
-        // Before what tells of a failure has to open something.
+        // Before reporting a failure has to open files.
         self.no_descriptors = None;
     }
 }

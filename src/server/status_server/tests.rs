@@ -233,10 +233,10 @@ fn all_connections_are_replaced_after_their_minimum_time() {
         let status = final_status(whole);
         let took = started.elapsed();
         drop(crowd);
-        // Replacing only half at a time would take at least twice as long.
-        status == "200" && took < CONNECTION_TIME_MIN * 3 / 2 * ROUNDS as u32
+        // Replacing only half at a time would take at least this long.
+        status == "200" && took < CONNECTION_TIME_MIN * 2 * ROUNDS as u32
     };
-    assert!((0..5).any(|_| attempt()));
+    assert!((0..10).any(|_| attempt()));
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_reader_that_sleeps_stops_nobody_and_what_is_lost_is_counted() {
         let whole = |line: &String| line.starts_with("127.0.0.1 - - [") && line.ends_with("x\"");
         lines.inspect(|line| assert!(whole(line), "{line}")).count()
     });
-    server.wait_for_log("its end", |line| line.contains("written again"));
+    server.wait_for_log("its end", |line| line.contains("writing resumed"));
     let lost = lost(&status) as usize;
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), 0);
@@ -113,9 +113,9 @@ fn what_a_full_disk_has_not_taken_at_the_end_is_said_to_be_lost() {
     let said = server.final_log();
     let about = said.iter().filter(|line| line.contains("lost"));
     // Whether the trouble was said before, with "more will be lost", is chance.
-    let numbers: Vec<_> = about.filter(|line| line.contains("lines were")).collect();
+    let numbers: Vec<_> = about.filter(|line| line.contains("lines lost")).collect();
     assert!(
-        matches!(numbers[..], [line] if line.contains(" 5 lines were lost")),
+        matches!(numbers[..], [line] if line.contains(" 5 lines lost")),
         "{said:#?}"
     );
 }

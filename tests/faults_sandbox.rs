@@ -207,7 +207,7 @@ fn the_server_itself_can_neither_read_nor_write_elsewhere() {
         let serves_elsewhere = || server.connect().get("/").text() == "elsewhere";
         if is_confined {
             // What was served before goes on being served, and that is said.
-            let said = |line: &str| line.contains("serving the folder that was there before");
+            let said = |line: &str| line.contains("still serving the previous root");
             // As long as nobody is connected nobody looks at the root either.
             let mut client = server.connect();
             assert_eq!(client.get("/").text(), "home");

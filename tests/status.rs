@@ -88,7 +88,7 @@ fn the_page_is_a_snapshot_that_needs_no_script_and_no_other_site() {
     let policy = page.must("content-security-policy");
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let text = page.text();
-    assert!(text.contains("Requests a connection"), "{text}");
+    assert!(text.contains("Requests per connection"), "{text}");
     assert!(text.contains("GET /?a=&lt;script&gt;"), "{text}");
     for other in ["http://", "https://", "src=\"//"] {
         let links = text.match_indices(other).count();

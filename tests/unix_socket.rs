@@ -191,8 +191,8 @@ fn what_cannot_be_listened_on() {
         1,
         ["cannot listen on unix:", "SUN_LEN"],
     );
-    check_refused("unix:", 2, ["--listen", "names no path"]);
-    check_refused("unix:/run/s:999", 2, ["--listen", "not octal"]);
+    check_refused("unix:", 2, ["--listen", "missing path"]);
+    check_refused("unix:/run/s:999", 2, ["--listen", "must be octal"]);
     let kept = fs::read_to_string(folder.join("file"));
     assert_eq!(kept.expect("left alone"), "kept");
     assert_eq!(local.connect().get("/").status, 200);

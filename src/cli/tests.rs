@@ -104,12 +104,12 @@ fn a_usage_error_is_one_line_that_names_the_thing() {
     );
     check_error(
         &["-t", "0"],
-        "invalid value '0' for '--threads <N>': not a whole number from 1 to 1024",
+        "invalid value '0' for '--threads <N>': expected a whole number from 1 to 1024",
     );
     check_error(
         &["--keep-alive", "-1"],
         "invalid value '-1' for '--keep-alive <SECONDS>': \
-         not a number of seconds, such as 10 or 0.5",
+         expected seconds, for example 10 or 0.5",
     );
     check_error(
         &["--log-format", "xml"],
@@ -130,7 +130,7 @@ fn a_usage_error_is_one_line_that_names_the_thing() {
     );
     check_error(
         &["--access-log", ""],
-        "invalid value '' for '--access-log <FILE|->': names no file",
+        "invalid value '' for '--access-log <FILE|->': expected a file name or -",
     );
     let long = format!("A: {}", "b".repeat(values::ADDED_FIELDS_BYTES_MAX));
     check_error(
@@ -271,7 +271,7 @@ fn a_wrong_variable_is_named() {
         (
             "STDHTTPD_THREADS",
             b"many".as_slice(),
-            "invalid value 'many' for '--threads <N>': not a whole number from 1 to 1024 \
+            "invalid value 'many' for '--threads <N>': expected a whole number from 1 to 1024 \
              (from STDHTTPD_THREADS)",
         ),
         (
@@ -304,7 +304,7 @@ fn a_wrong_variable_is_named() {
     // What was typed counts, and is to blame.
     check_environment(
         &[("STDHTTPD_THREADS", b"many"), ("TYPED", b"-t few")],
-        &["invalid value 'few' for '--threads <N>': not a whole number from 1 to 1024\n"],
+        &["invalid value 'few' for '--threads <N>': expected a whole number from 1 to 1024\n"],
     );
     check_environment(
         &[("STDHTTPD_USER", b"\xff"), ("TYPED", b"-t 3 --user me")],

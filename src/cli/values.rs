@@ -1,5 +1,4 @@
-//! One function a kind of value: the text of an option in, the type out, or
-//! the reason why not.
+//! Parsers of option values, one function per kind: text in, typed value or error message out.
 
 use std::{ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
@@ -11,11 +10,11 @@ use crate::{
     },
 };
 
-/// Bytes of all fields of `--header` together, so that a head stays below what
-/// clients and proxies take.
+/// Limit on the total size of all `--header` fields, so that response heads stay under the limits
+/// of clients and proxies.
 pub const ADDED_FIELDS_BYTES_MAX: usize = 8 << 10;
 
-/// A span of time, written in seconds.
+/// A duration, displayed in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds(pub Duration);
 
@@ -34,25 +33,25 @@ pub fn seconds(text: &str) -> Result<Seconds, String> {
         .parse()
         .ok()
         .filter(|_| decimal)
-        .ok_or("not a number of seconds, such as 10 or 0.5")?;
+        .ok_or("expected seconds, for example 10 or 0.5")?;
     if seconds > WAIT_MAX.as_secs_f64() {
         let seconds_max = WAIT_MAX.as_secs();
-        return Err(format!("more than a year, {seconds_max} seconds"));
+        return Err(format!("must be at most a year, {seconds_max} seconds"));
     }
     Duration::try_from_secs_f64(seconds)
         .map(Seconds)
         .map_err(|error| error.to_string())
 }
 
-/// Decimal seconds, more than zero.
+/// Decimal seconds, greater than zero.
 pub fn positive_seconds(text: &str) -> Result<Seconds, String> {
     match seconds(text)? {
-        Seconds(Duration::ZERO) => Err("must be more than 0".into()),
+        Seconds(Duration::ZERO) => Err("must be greater than 0".into()),
         positive => Ok(positive),
     }
 }
 
-/// A parser of decimal digits that stand for a number of `span`.
+/// Returns a parser for a decimal number in `span`.
 pub fn whole_number(
     span: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
@@ -60,19 +59,19 @@ pub fn whole_number(
         decimal(text)
             .filter(|number| span.contains(number))
             .ok_or_else(|| {
-                let (least, most) = (span.start(), span.end());
-                format!("not a whole number from {least} to {most}")
+                let (min, max) = (span.start(), span.end());
+                format!("expected a whole number from {min} to {max}")
             })
     }
 }
 
-/// A number without a sign.
+/// A decimal number without a sign.
 fn decimal<N: FromStr>(text: &str) -> Option<N> {
     digits(text.as_bytes())?.parse().ok()
 }
 
-/// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or what [`unix`] takes. A port alone is refused: it
-/// does not say whether other machines are to reach it.
+/// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or `unix:` with what [`unix`] parses. A bare port is
+/// rejected, because it does not say whether other machines may connect.
 pub fn listen(text: &str) -> Result<Listen, String> {
     if let Some(socket) = text.strip_prefix("unix:") {
         return unix(socket).map_err(String::from);
@@ -82,36 +81,35 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     {
         return decimal(port)
             .map(Listen::Localhost)
-            .ok_or_else(|| "the port is not a number from 0 to 65535".into());
+            .ok_or_else(|| "the port must be a number from 0 to 65535".into());
     }
     if let Ok(address) = text.parse() {
         return Ok(Listen::Address(address));
     }
     match text.strip_prefix(':').unwrap_or(text) {
         port if decimal::<u16>(port).is_some() => Err(format!(
-            "names no address: say localhost:{port} for this machine alone, \
-             0.0.0.0:{port} or [::]:{port} for all"
+            "missing address: use localhost:{port} for loopback, or 0.0.0.0:{port} or \
+             [::]:{port} for all interfaces"
         )),
         _ => Err(NOT_AN_ADDRESS.into()),
     }
 }
 
-const NOT_AN_ADDRESS: &str = "not an address and a port, such as 127.0.0.1:8080, [::1]:8080 or \
-                              localhost:8080, and no unix:PATH";
+const NOT_AN_ADDRESS: &str = "expected ADDR:PORT, [ADDR]:PORT, localhost:PORT or unix:PATH";
 
-/// `PATH` or `PATH:MODE`, the mode in octal. Digits behind the last colon are
-/// a mode: a path that ends in some is given one.
+/// `PATH` or `PATH:MODE`, the mode in octal. Digits after the last colon are always the mode, so a
+/// path that itself ends in `:` and digits needs one appended.
 fn unix(text: &str) -> Result<Listen, &'static str> {
     let (path, mode) = match text.rsplit_once(':') {
         Some((path, mode)) if digits(mode.as_bytes()).is_some() => {
             let mode = u32::from_str_radix(mode, 8).ok();
             let mode = mode.filter(|mode| *mode <= SOCKET_MODE_MAX);
-            (path, mode.ok_or("the mode is not octal, from 0 to 777")?)
+            (path, mode.ok_or("the mode must be octal, from 0 to 777")?)
         }
         _ => (text, SOCKET_MODE_DEFAULT),
     };
     match path.is_empty() {
-        true => Err("names no path, as unix:/run/stdhttpd/http.sock does"),
+        true => Err("missing path, expected for example unix:/run/stdhttpd/http.sock"),
         false => Ok(Listen::Unix {
             path: path.into(),
             mode,
@@ -124,15 +122,15 @@ const SOCKET_MODE_MAX: u32 = 0o777;
 /// `ADDR:PORT` or `[ADDR]:PORT`.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
-        .map_err(|_| "not an address and a port, such as 127.0.0.1:9090 or [::1]:9090".into())
+        .map_err(|_| "expected ADDR:PORT, for example 127.0.0.1:9090 or [::1]:9090".into())
 }
 
-/// Field lines to add, one `NAME: VALUE` a line. The command line gives one
-/// line an option; the environment variable holds them all.
+/// Field lines to add, one `NAME: VALUE` per line. On the command line each option holds one line;
+/// the environment variable holds all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldLines(pub Vec<(String, String)>);
 
-/// Checks one or more lines `NAME: VALUE` (RFC 9110 section 5).
+/// Parses one or more lines of `NAME: VALUE` (RFC 9110 section 5).
 pub fn field_lines(text: &str) -> Result<FieldLines, String> {
     let lines: Vec<_> = text
         .lines()
@@ -145,10 +143,9 @@ pub fn field_lines(text: &str) -> Result<FieldLines, String> {
     Ok(FieldLines(lines))
 }
 
-const NOT_A_FIELD: &str = "not a field such as 'X-Frame-Options: DENY'";
+const NOT_A_FIELD: &str = "expected NAME: VALUE, for example 'X-Frame-Options: DENY'";
 
-/// What the server computes for each response: its framing, and what is true
-/// of the file it sends.
+/// Fields that the server computes for each response: framing, and metadata of the file.
 const COMPUTED: [&str; 18] = [
     "Accept-Ranges",
     "Allow",
@@ -177,7 +174,7 @@ fn field_line(line: &str) -> Result<(String, String), String> {
         return Err(format!("'{name}' is not a field name"));
     }
     if value.chars().any(|char| char.is_control() && char != '\t') {
-        return Err(format!("the value of {name} holds a control character"));
+        return Err(format!("the value of {name} contains a control character"));
     }
     match COMPUTED.iter().find(|own| own.eq_ignore_ascii_case(name)) {
         Some(own) => Err(format!("{own} is computed for each response")),
@@ -185,16 +182,15 @@ fn field_line(line: &str) -> Result<(String, String), String> {
     }
 }
 
-/// `EXT=TYPE`, as in `md=text/markdown`. The extension is kept in lower case
-/// and without a dot.
+/// `EXT=TYPE`, as in `md=text/markdown`. The extension is stored in lower case, without a dot.
 pub fn media_type(text: &str) -> Result<(String, String), String> {
     let (extension, media_type) = text
         .split_once('=')
-        .ok_or("not EXT=TYPE, such as md=text/markdown")?;
+        .ok_or("expected EXT=TYPE, for example md=text/markdown")?;
     let extension = extension.trim();
     let extension = extension.strip_prefix('.').unwrap_or(extension);
     if !is_token(extension.as_bytes()) || extension.contains('.') {
-        return Err(format!("'{extension}' is not the extension of a file name"));
+        return Err(format!("'{extension}' is not a file name extension"));
     }
     let media_type = media_type.trim();
     if !is_media_type(media_type) {
@@ -204,8 +200,7 @@ pub fn media_type(text: &str) -> Result<(String, String), String> {
 }
 
 /// `type "/" subtype *( OWS ";" OWS name "=" value )` (RFC 9110 section
-/// 8.3.1). A quoted value may not hold a semicolon here: no media type in use
-/// needs one.
+/// 8.3.1). A semicolon within a quoted value is not supported: no media type in use needs one.
 fn is_media_type(text: &str) -> bool {
     let mut parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
     let essence = parts.next().and_then(|essence| essence.split_once('/'));
@@ -239,26 +234,26 @@ pub fn charset(text: &str) -> Result<Charset, String> {
     match text {
         none if none.eq_ignore_ascii_case("none") => Ok(Charset(None)),
         name if is_token(name.as_bytes()) => Ok(Charset(Some(name.into()))),
-        _ => Err("not the name of a charset, such as utf-8, nor none".into()),
+        _ => Err("expected a charset name, for example utf-8, or none".into()),
     }
 }
 
-/// A file beneath the root, as a path without `.` or `..`; none that is hidden,
-/// for it would never be served.
+/// The path of a file under the root, without `.` or `..`. Hidden files are rejected, because they
+/// are never served.
 pub fn file_beneath_root(text: &str) -> Result<String, String> {
     let path = text.strip_prefix('/').unwrap_or(text);
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
     match RequestPath::new(&format!("/{path}")) {
-        Some(named) if named.is_hidden() => Err("a hidden file is never served".into()),
+        Some(named) if named.is_hidden() => Err("hidden files are never served".into()),
         Some(_) if path.split('/').all(plain) => Ok(path.into()),
-        _ => Err("not the path of a file beneath ROOT, such as index.html".into()),
+        _ => Err("expected a file path relative to ROOT, for example index.html".into()),
     }
 }
 
-/// The name of a user.
+/// A user name.
 pub fn user(text: &str) -> Result<String, String> {
     match text.is_empty() || text.contains([':', '/', '\n']) {
-        true => Err("not the name of a user".into()),
+        true => Err("expected a user name".into()),
         false => Ok(text.into()),
     }
 }
@@ -266,13 +261,13 @@ pub fn user(text: &str) -> Result<String, String> {
 /// A file, or `-` for standard output.
 pub fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
     match text.as_encoded_bytes() {
-        b"" => Err("names no file"),
+        b"" => Err("expected a file name or -"),
         b"-" => Ok(AccessLogTarget::Stdout),
         _ => Ok(AccessLogTarget::File(text.into())),
     }
 }
 
-/// The names of the forms of a log line.
+/// The names of the access log formats.
 pub const LOG_FORMATS: [&str; 2] = ["combined", "json"];
 
 /// One of [`LOG_FORMATS`].

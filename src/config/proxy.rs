@@ -1,20 +1,20 @@
-//! A proxy whose word about its client is taken.
+//! Proxies trusted to report the address of their client.
 
 use std::{net::IpAddr, str::FromStr};
 
-/// A proxy whose word about its client is taken.
+/// A proxy trusted to report the address of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
-    /// One with an address of this range, as CIDR writes it: one that shares its
-    /// first bits with this (RFC 4632 section 3.1, RFC 4291 section 2.3).
+    /// Proxies in this CIDR range: an address and a prefix length in bits (RFC 4632 section 3.1, RFC
+    /// 4291 section 2.3).
     Network(IpAddr, u32),
-    /// One that comes by a Unix domain socket, and has no address.
+    /// Proxies that connect through a Unix domain socket, which have no IP address.
     Unix,
 }
 
 impl Proxy {
-    /// Whether it is the one with this address; `None`: with none. An IPv4
-    /// address that came mapped into IPv6 is judged as the IPv4 address it is.
+    /// Whether this covers a peer with `address` (`None`: a Unix domain socket). An IPv4-mapped IPv6
+    /// address is treated as the IPv4 address.
     pub fn is_at(&self, address: Option<IpAddr>) -> bool {
         let (first, prefix) = match *self {
             Proxy::Network(first, prefix) => (first, prefix),
@@ -33,11 +33,9 @@ impl Proxy {
     }
 }
 
-/// What is said of a text before the slash that is no IP address.
-const NOT_AN_ADDRESS: &str = "not an address or a range such as 10.0.0.0/8 or fd00::/8";
+const NOT_AN_ADDRESS: &str = "expected an address or a range, for example 10.0.0.0/8 or fd00::/8";
 
-/// What is said of one behind it that is no number of bits the family has.
-const NOT_A_PREFIX: &str = "the number of bits after the slash is not one the family has";
+const NOT_A_PREFIX: &str = "the prefix length must be 0 to 32 (IPv4) or 0 to 128 (IPv6)";
 
 impl FromStr for Proxy {
     type Err = &'static str;
@@ -69,7 +67,7 @@ mod tests {
     #[track_caller]
     fn check(proxy: &str, address: &str, is_at: bool) {
         let proxy: Proxy = proxy.parse().unwrap();
-        // Who comes by a Unix domain socket has no address.
+        // A peer on a Unix domain socket has no address.
         assert_eq!(
             proxy.is_at(address.parse().ok()),
             is_at,
@@ -78,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_trusted() {
+    fn a_range_covers_its_addresses_and_unix_covers_peers_without_one() {
         check("10.0.0.0/8", "10.255.0.1", true);
         check("10.0.0.0/8", "11.0.0.1", false);
         check("10.1.2.3/8", "10.0.0.9", true);
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy() {
+    fn malformed_addresses_and_prefixes_are_rejected() {
         for (text, error) in [
             ("", NOT_AN_ADDRESS),
             ("proxy", NOT_AN_ADDRESS),

@@ -57,7 +57,7 @@ impl Folder {
             }
             if self.shown >= ENTRIES_MAX {
                 let path = String::from_utf8_lossy(&self.path);
-                log::warn!("/{path}: more than {ENTRIES_MAX} entries, the rest is not listed");
+                log::warn!("/{path}: more than {ENTRIES_MAX} entries; listing truncated");
                 self.is_cut = true;
                 return Ok(true);
             }

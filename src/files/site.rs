@@ -140,13 +140,13 @@ impl Site {
         match self.reopen_if_swapped() {
             Ok(()) => {
                 if self.root_missed.swap(false, Relaxed) {
-                    log::info!("{}: there again", self.path.display());
+                    log::info!("{}: root is available again", self.path.display());
                 }
             }
             Err(error) => {
                 if !self.root_missed.swap(true, Relaxed) {
                     let path = self.path.display();
-                    log::warn!("{path}: {error}; serving the folder that was there before");
+                    log::warn!("{path}: {error}; still serving the previous root");
                 }
             }
         }
@@ -166,7 +166,10 @@ impl Site {
         new.generation = tree.generation + 1;
         self.generation.store(new.generation, Relaxed);
         *tree = Arc::new(new);
-        log::info!("{}: another folder, now served", self.path.display());
+        log::info!(
+            "{}: root was replaced; serving the new one",
+            self.path.display()
+        );
         // A worker that sleeps may hold the old tree for long; not its content.
         old.cache.clear();
         Ok(())

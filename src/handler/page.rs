@@ -82,9 +82,9 @@ impl Page {
         let mut page = Page::refused(error.status());
         let text = match error {
             RequestError::TlsOnPlainPort => {
-                "This port speaks plain HTTP: use http://, not https://."
+                "This port serves plain HTTP: use http://, not https://."
             }
-            RequestError::Http2Preface => "This server speaks HTTP/1.1, not HTTP/2.",
+            RequestError::Http2Preface => "This server supports HTTP/1.1, not HTTP/2.",
             _ => explanation(page.status),
         };
         page.body = error_html(page.status, text).into();
@@ -224,30 +224,30 @@ fn accepted<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
         .filter(|(_, quality)| *quality > 0)
 }
 
-/// One sentence for people.
+/// One sentence for the error page.
 fn explanation(status: Status) -> &'static str {
     match status {
-        Status::MovedPermanently => "This folder is found at its address with a slash at the end.",
-        Status::BadRequest => "The server could not understand this request.",
-        Status::Forbidden => "The server may not read what was asked for.",
+        Status::MovedPermanently => "This folder is at the same address with a trailing slash.",
+        Status::BadRequest => "The request is malformed.",
+        Status::Forbidden => "The server is not permitted to read this file.",
         Status::NotFound => "There is nothing at this address.",
         Status::MethodNotAllowed => {
-            "This server gives out files: it answers GET, HEAD and OPTIONS."
+            "This server only serves files: it supports GET, HEAD and OPTIONS."
         }
-        Status::NotAcceptable => "None of the forms this file has is one the client accepts.",
+        Status::NotAcceptable => {
+            "The file is not available in a content coding that the client accepts."
+        }
         Status::RequestTimeout => "The request did not arrive in time.",
-        Status::PreconditionFailed => "The file is not as the request assumed.",
-        Status::ContentTooLarge => "The request carries more than the server takes.",
-        Status::UriTooLong => "The address is longer than the server takes.",
-        Status::RangeNotSatisfiable => "The file has no such part.",
-        Status::ExpectationFailed => "The server cannot meet what the request expects.",
-        Status::RequestHeaderFieldsTooLarge => {
-            "The request's header is larger than the server takes."
-        }
-        Status::InternalServerError => "The server failed. Its log says why.",
-        Status::NotImplemented => "The server does not know this method or coding.",
-        Status::ServiceUnavailable => "The server has no room for this now. Please try again.",
-        Status::HttpVersionNotSupported => "This server speaks HTTP/1.1.",
+        Status::PreconditionFailed => "A precondition of the request is not met.",
+        Status::ContentTooLarge => "The request body is too large.",
+        Status::UriTooLong => "The address is too long.",
+        Status::RangeNotSatisfiable => "The requested range is outside the file.",
+        Status::ExpectationFailed => "The server does not support the expectation of this request.",
+        Status::RequestHeaderFieldsTooLarge => "The header fields of the request are too large.",
+        Status::InternalServerError => "The server failed. The reason is in its log.",
+        Status::NotImplemented => "The server does not implement this method or transfer coding.",
+        Status::ServiceUnavailable => "The server is temporarily overloaded. Please try again.",
+        Status::HttpVersionNotSupported => "This server supports only HTTP/1.1 and HTTP/1.0.",
         Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
     }
 }

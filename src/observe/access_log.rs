@@ -86,7 +86,7 @@ impl AccessLog {
         let is_under_way = |state: &mut QueueState| state.ended.is_none();
         let ended = self.queue.wait(state, wait, is_under_way).ended;
         if ended.is_none() {
-            log::warn!("access log: the last lines could not be written in time");
+            log::warn!("access log: final flush timed out");
         }
         ended == Some(true)
     }

@@ -36,49 +36,49 @@ macro_rules! close_reasons {
 close_reasons! {
     /// The peer ended its side between two requests, or before the first.
     ClientClosed "client_closed" "client"
-        "The client had no more to ask and closed first, so TIME_WAIT is held by the client.",
+        "The client had no further request and closed first, so the client holds TIME_WAIT.",
     /// The peer ended its side in the middle of a head or a body.
     ClientGaveUp "client_gave_up" "client"
-        "The client closed in the middle of a request, which could not be answered, so TIME_WAIT \
-         is held by the client.",
+        "The client closed in the middle of a request, which could not be answered; the client \
+         holds TIME_WAIT.",
     /// The last request said `Connection: close`, or was HTTP/1.0 without
     /// `keep-alive` (RFC 9112 section 9.3).
     ClientAsked "client_asked" "server"
-        "The client asked for a short connection; the server answered and closed first, so it \
-         holds TIME_WAIT.",
+        "The client asked for the connection to be closed after the response; the server closed \
+         first and holds TIME_WAIT.",
     /// The server runs with `--keep-alive 0`.
     KeepAliveOff "keep_alive_off" "server"
-        "The server is set to short connections: it closed after the answer and holds TIME_WAIT.",
+        "Keep-alive is disabled: the server closed after the response and holds TIME_WAIT.",
     /// The connection had its `--max-requests`.
     MaxRequests "max_requests" "server"
-        "The connection had carried as many requests as the server allows; the server closed and \
-         holds TIME_WAIT.",
+        "The connection reached the maximum number of requests; the server closed first and holds \
+         TIME_WAIT.",
     /// Kept alive, but no further request came within `--keep-alive`.
     IdleTimeout "idle_timeout" "server"
-        "No further request came within the keep-alive time; the server closed first and holds \
-         TIME_WAIT.",
+        "No further request arrived within the keep-alive time-out; the server closed first and \
+         holds TIME_WAIT.",
     /// No whole head within `--header-timeout`.
     HeaderTimeout "header_timeout" "server"
-        "The request head did not arrive in time; the server gave up first and holds TIME_WAIT.",
+        "The request head did not arrive in time; the server closed first and holds TIME_WAIT.",
     /// No whole body within `--body-timeout`.
     BodyTimeout "body_timeout" "server"
-        "The request body did not arrive in time; the server gave up first and holds TIME_WAIT.",
+        "The request body did not arrive in time; the server closed first and holds TIME_WAIT.",
     /// The peer read nothing for `--write-timeout`.
     WriteTimeout "write_timeout" "server"
-        "The client stopped reading the answer; the server gave up first and, unless it had to \
+        "The client stopped reading the response; the server closed first and, unless it had to \
          reset, holds TIME_WAIT.",
     /// The peer read, but slower than the least rate.
     TooSlow "too_slow" "server"
-        "The client was slower than the least rate allowed; the server gave up first and, unless \
+        "The client read more slowly than the minimum rate; the server closed first and, unless \
          it had to reset, holds TIME_WAIT.",
     /// The request broke a rule of HTTP or a limit; it was answered with
     /// a 4xx or 5xx and what follows was not parsed.
     BadRequest "bad_request" "server"
-        "The request was malformed or too large; the server said so, closed first and holds \
+        "The request was malformed or too large; the server sent an error, closed first and holds \
          TIME_WAIT.",
     /// The peer reset the connection, or it broke.
     Reset "reset" "client"
-        "The client broke the connection off with a reset instead of closing it, so no side is \
+        "The client reset the connection instead of closing it, or it broke, so neither side is \
          left in TIME_WAIT.",
     /// A file was changed in place while it was being sent, so that it is no
     /// longer what its head said: the length was already promised.
@@ -92,25 +92,25 @@ close_reasons! {
     /// The connection limit was reached, or the descriptors were, and this was
     /// the longest idle one, or its client had been silent the longest.
     Evicted "evicted" "server"
-        "The server had as many connections or open files as it may; this one was idle or \
-         silent the longest and made room, so the server holds TIME_WAIT.",
+        "The server had reached its limit of connections or open files and closed the \
+         connection that had been idle or silent the longest; the server holds TIME_WAIT.",
     /// The system had no descriptor for its request within `--header-timeout`,
     /// which was answered with a 503; or the poll could not watch it.
     OutOfResources "out_of_resources" "server"
-        "The system had no descriptor or memory left for what this connection asked; the server \
-         closed first and holds TIME_WAIT.",
+        "The system had no descriptor or memory left for this connection; the server closed first \
+         and holds TIME_WAIT.",
     /// The server is stopping.
     Draining "draining" "server"
-        "The server is stopping: it finished the request under way, closed first and holds \
+        "The server is shutting down: it finished the request in progress, closed first and holds \
          TIME_WAIT.",
     /// The client's address has as many connections as
     /// `--max-connections-per-ip` allows.
     Refused "refused" "server"
-        "The client's address already had as many connections as one address may; the server \
-         closed this one at once.",
+        "The client's address had already reached --max-connections-per-ip; the server closed this \
+         connection immediately.",
     /// A defect of this server: the connection was given up, the others live.
     Panicked "panicked" "server"
-        "A defect in the server ended this connection; the others were not touched. Please \
+        "A bug in the server ended this connection; other connections are not affected. Please \
          report it.",
 }
 

@@ -57,12 +57,12 @@ counts! {
     /// Bytes handed to the kernel, heads included.
     BytesSent "bytes_sent" "sent_bytes_total" "Bytes sent, heads included.",
     /// Files answered from memory.
-    CacheHits "cache_hits" "cache_hits_total" "Files answered from memory.",
+    CacheHits "cache_hits" "cache_hits_total" "Files served from memory.",
     /// Files that had to be opened.
     CacheMisses "cache_misses" "cache_misses_total" "Files that had to be opened.",
     /// Lines the access log lost; counted there and by no worker.
     LogLinesLost "log_lines_lost" "access_log_lines_lost_total"
-        "Access log lines lost because its reader was too slow or its disk full.",
+        "Access log lines lost because writing failed or could not keep up.",
 }
 
 /// A count that only grows, with one writer.

@@ -74,7 +74,7 @@ impl History {
     }
 
     /// Requests a second between successive samples, the oldest first.
-    pub fn requests_a_second(&self) -> Vec<f64> {
+    pub fn requests_per_second(&self) -> Vec<f64> {
         self.samples
             .iter()
             .zip(self.samples.iter().skip(1))

@@ -26,17 +26,17 @@ pub const SOCKET_STATES: [(&str, &str); 5] = [
     ("established", "Open on both sides."),
     (
         "fin_wait",
-        "Closed first; the other side has not closed yet.",
+        "This side closed first; the other side has not closed yet.",
     ),
     (
         "close_wait",
-        "The other side closed, this one has not. A number that grows betrays a forgotten close.",
+        "The other side closed, this side has not. A growing number indicates a leaked socket.",
     ),
     (
         "time_wait",
-        "Closed first and paid for it: the port is kept for a minute.",
+        "This side closed first: its kernel keeps the connection's address pair (60 s on Linux).",
     ),
-    ("other", "On the way from one state to the next."),
+    ("other", "Between two of these states."),
 ];
 
 /// Sockets of one side, in the order of [`SOCKET_STATES`].

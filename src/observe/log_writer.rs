@@ -121,10 +121,10 @@ impl LogWriter {
         let lost = self.queue.lost();
         match (self.trouble, failure) {
             (Some(trouble), _) => log::warn!(
-                "access log: not all could be written; {} lines were lost",
+                "access log: final flush incomplete; {} lines lost",
                 lost - trouble.lost_before
             ),
-            (None, Some(error)) => log::warn!("access log: {error}; {unwritten} lines were lost"),
+            (None, Some(error)) => log::warn!("access log: {error}; {unwritten} lines lost"),
             (None, None) => {}
         }
         self.queue.end(unwritten == 0);
@@ -159,7 +159,7 @@ impl LogWriter {
         match (step, self.trouble) {
             (Step::Done, Some(trouble)) if trouble.stalled || !losing => {
                 log::warn!(
-                    "access log: written again; {} lines were lost",
+                    "access log: writing resumed; {} lines lost",
                     lost - trouble.lost_before
                 );
                 self.trouble = None;
@@ -168,14 +168,14 @@ impl LogWriter {
             (_, Some(_)) => return,
             (Step::Done, None) if !losing => return,
             (Step::Done, None) => {
-                log::warn!("access log: it is read too slowly; lines are lost");
+                log::warn!("access log: reader too slow; dropping lines");
             }
             (Step::Blocked, None) => log::warn!(
-                "access log: it is not being read; {} MiB of lines are kept, more will be lost",
+                "access log: reader stalled; buffering {} MiB, then dropping lines",
                 QUEUE_BYTES_MAX >> 20
             ),
             (Step::Failed(error), None) => log::warn!(
-                "access log: {error}; {} MiB of lines are kept, more will be lost",
+                "access log: {error}; buffering {} MiB, then dropping lines",
                 QUEUE_BYTES_MAX >> 20
             ),
         }
@@ -200,7 +200,7 @@ impl LogWriter {
                 }
             }
             Err(error) => log::warn!(
-                "access log: {}: {error}; the file open until now is kept",
+                "access log: cannot reopen {}: {error}; still writing to the previous file",
                 path.display()
             ),
         }

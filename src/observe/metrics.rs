@@ -35,12 +35,12 @@ pub fn metrics(snapshot: &Snapshot) -> String {
 
 fn connections(snapshot: &Snapshot, text: &mut Text) {
     let totals = &snapshot.totals;
-    let help = "Open connections by what they wait for.";
+    let help = "Open connections by state.";
     text.metric("connections", "gauge", help);
     for ((state, _), count) in OPEN_STATES.iter().zip(snapshot.open()) {
         text.sample("connections", format_args!("{{state=\"{state}\"}}"), count);
     }
-    let help = "Open connections allowed.";
+    let help = "Maximum open connections.";
     text.gauge("connections_max", help, snapshot.facts.connections_max);
     text.count(Count::Accepted, totals);
     let help = "Connections closed, by reason and by the side that closed first.";
@@ -67,7 +67,8 @@ fn requests(totals: &Totals, text: &mut Text) {
 
 fn duration(totals: &Totals, text: &mut Text) {
     let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-    let help = "From the last byte of a request's head to the last byte of its response written.";
+    let help =
+        "Time from the last byte of a request head to the last byte of its response written.";
     let buckets = DURATION_BITS.map(|bit| {
         let end = seconds(1 << bit);
         (end.to_string(), totals.latency.count_below(bit))
@@ -78,7 +79,7 @@ fn duration(totals: &Totals, text: &mut Text) {
 }
 
 fn requests_per_connection(totals: &Totals, text: &mut Text) {
-    let help = "Requests that closed connections had carried.";
+    let help = "Requests per connection, recorded when it closes.";
     let mut count = 0;
     let mut buckets = Vec::new();
     for (bucket, connections) in totals.requests_per_connection.iter().enumerate() {
@@ -91,7 +92,8 @@ fn requests_per_connection(totals: &Totals, text: &mut Text) {
 }
 
 fn sockets(kernel: &KernelView, text: &mut Text) {
-    let help = "The kernel's sockets of our addresses, by side (clients: those on this machine).";
+    let help =
+        "Kernel sockets on the listening addresses, by side (clients: only those on this machine).";
     text.metric("sockets", "gauge", help);
     for (side, counts) in [("server", kernel.server), ("client", kernel.clients)] {
         for ((state, _), count) in SOCKET_STATES.iter().zip(counts) {
@@ -99,7 +101,7 @@ fn sockets(kernel: &KernelView, text: &mut Text) {
             text.sample("sockets", labels, count);
         }
     }
-    let help = "Connections that wait to be accepted.";
+    let help = "Connections waiting to be accepted.";
     text.gauge("listen_queue", help, kernel.listen_queue);
     let help = "Connections dropped because a listen queue of this machine was full.";
     text.counter("listen_overflows_total", help, kernel.listen_overflows);
@@ -108,16 +110,16 @@ fn sockets(kernel: &KernelView, text: &mut Text) {
 fn process(snapshot: &Snapshot, text: &mut Text) {
     let facts = &snapshot.facts;
     let help =
-        "Room taken in the cache: bytes of small files, and a share for each large one kept open.";
+        "Cache weight in use: bytes of cached files, plus a fixed charge per large file kept open.";
     text.gauge("cache_bytes", help, facts.cache_bytes.get());
-    let help = "Room in the cache.";
+    let help = "Maximum cache weight.";
     text.gauge("cache_bytes_max", help, facts.cache_bytes_max);
-    text.gauge("workers", "Threads of the pool.", facts.workers.len());
-    let help = "1 while the server is stopping.";
+    text.gauge("workers", "Worker threads.", facts.workers.len());
+    let help = "1 while the server is shutting down, otherwise 0.";
     text.gauge("draining", help, u8::from(facts.is_draining()));
-    let help = "How long the server has been serving.";
+    let help = "Time since the server started.";
     text.gauge("uptime_seconds", help, snapshot.uptime.as_secs_f64());
-    text.metric("build_info", "gauge", "The version, as a label.");
+    text.metric("build_info", "gauge", "Always 1; the label is the version.");
     let labels = concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
     text.sample("build_info", labels, 1);
 }

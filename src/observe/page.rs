@@ -49,8 +49,8 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
          <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
          <script src=\"status.js\" defer></script>\n\
          {board}<main id=\"main\">\n{sections}</main>\n\
-         <footer>The same as <a href=\"status.json\">JSON</a> and for \
-         <a href=\"metrics\">Prometheus</a>.</footer>\n"
+         <footer>The same data as <a href=\"status.json\">JSON</a> and as \
+         <a href=\"metrics\">Prometheus metrics</a>.</footer>\n"
     )
 }
 
@@ -65,16 +65,16 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
     let listeners: String = (snapshot.facts.listeners.iter())
         .map(|listener| format!(" <span class=\"wire\">{}</span>", listener.url()))
         .collect();
-    let a_second = |count| grouped(lately.rate(count).round() as u64);
+    let per_second = |count| grouped(lately.rate(count).round() as u64);
     let percentile = |share| nanoseconds(totals.latency.percentile(share));
     let tiles = [
         (
-            "requests a second",
-            a_second(totals[Count::Requests]),
+            "requests per second",
+            per_second(totals[Count::Requests]),
             format!("{} since the start", grouped(all[Count::Requests])),
         ),
         (
-            "reused a connection",
+            "on a reused connection",
             reuse(totals),
             format!("{} since the start", reuse(all)),
         ),
@@ -84,9 +84,9 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
             format!("of {}", grouped(snapshot.facts.connections_max)),
         ),
         (
-            "opened a second",
-            a_second(totals[Count::Accepted]),
-            format!("{} closed a second", a_second(totals.closed_count())),
+            "opened per second",
+            per_second(totals[Count::Accepted]),
+            format!("{} closed per second", per_second(totals.closed_count())),
         ),
         (
             "median latency",
@@ -94,16 +94,16 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
             format!("99th percentile {}", percentile(0.99)),
         ),
         (
-            "sent a second",
+            "sent per second",
             bytes(lately.rate(totals[Count::BytesSent]) as u64),
-            format!("{} in all", bytes(all[Count::BytesSent])),
+            format!("{} in total", bytes(all[Count::BytesSent])),
         ),
     ]
     .map(|(name, value, more)| {
         format!("<div><dt>{name}</dt><dd>{value}</dd><dd class=\"more\">{more}</dd></div>\n")
     })
     .concat();
-    let line = picture::requests_line(&history.requests_a_second());
+    let line = picture::requests_line(&history.requests_per_second());
     format!(
         "<header id=\"board\"><div class=\"top\"><h1>stdhttpd</h1>\
          <p><b class=\"state {state}\">{state}</b> for {}{listeners}</p>\
@@ -135,9 +135,9 @@ fn responses(totals: &Totals) -> String {
         "<section><h2>Responses</h2><div class=\"pair\"><div class=\"scroll\"><table>\
          <thead><tr><th>Status<th class=\"n\">Responses<th class=\"n\">Share</thead>\n\
          {statuses}</table></div><div class=\"scroll\"><table><thead><tr>\
-         <th>From the head's last byte to the answer's last byte\
+         <th>From the last byte of the request head to the last byte of the response\
          <th class=\"n\">Since the start</thead>\n\
-         {times}<tr><td>files answered from memory<td class=\"n\">{hits}\n\
+         {times}<tr><td>files served from memory<td class=\"n\">{hits}\n\
          <tr><td>access log lines lost<td class=\"n\">{lost}</table></div></div></section>\n"
     )
 }
@@ -163,34 +163,34 @@ fn limits(snapshot: &Snapshot) -> String {
     let open = snapshot.open().iter().sum();
     let connections = near("Open connections", open, facts.connections_max, grouped);
     let kept = facts.cache_bytes.get();
-    let files = near("Cache of files", kept, facts.cache_bytes_max, bytes);
+    let files = near("File cache", kept, facts.cache_bytes_max, bytes);
     let number = |count: u64| match count {
         0 => "no limit".to_owned(),
         _ => grouped(count),
     };
     let seconds = |wait: Duration| format!("{} s", wait.as_secs_f64());
     let keep_alive = match waits.keep_alive.is_zero() {
-        true => "off: short connections".to_owned(),
+        true => "off".to_owned(),
         false => seconds(waits.keep_alive),
     };
     let rows = [
-        ("Idle time kept alive", keep_alive),
-        ("Requests a connection", number(limits.requests_max)),
+        ("Keep-alive time-out", keep_alive),
+        ("Requests per connection", number(limits.requests_max)),
         (
-            "Connections an address",
+            "Connections per address",
             number(limits.connections_per_ip_max as u64),
         ),
-        ("Request head within", seconds(waits.header)),
-        ("Request body within", seconds(waits.body)),
-        ("Progress in writing within", seconds(waits.write)),
+        ("Request head time-out", seconds(waits.header)),
+        ("Request body time-out", seconds(waits.body)),
+        ("Write time-out without progress", seconds(waits.write)),
         ("Request line", bytes(limits.head.line_bytes_max as u64)),
-        ("Header fields", bytes(limits.head.fields_bytes_max as u64)),
+        ("Header section", bytes(limits.head.fields_bytes_max as u64)),
         ("Request body", bytes(limits.body_bytes_max)),
     ]
     .map(|(name, value)| row(name, &value))
     .concat();
     format!(
-        "<section><h2>Limits in force</h2><div class=\"pair\"><div>\n{connections}{files}\
+        "<section><h2>Limits</h2><div class=\"pair\"><div>\n{connections}{files}\
          </div><div class=\"scroll\"><table>\n{rows}</table></div></div></section>\n"
     )
 }

@@ -77,10 +77,13 @@ pub struct Snapshot {
 /// What an open connection may be waited for: each by its name, and one sentence
 /// for a learner.
 pub const OPEN_STATES: [(&str, &str); 4] = [
-    ("idle", "kept alive, waiting for a next request"),
-    ("reading", "a request is on its way in"),
-    ("writing", "a response is on its way out"),
-    ("lingering", "closed by us, until the client closes too"),
+    ("idle", "kept alive, waiting for the next request"),
+    ("reading", "receiving a request"),
+    ("writing", "sending a response"),
+    (
+        "lingering",
+        "our side closed, waiting for the client to close",
+    ),
 ];
 
 /// Open connections, in the order of [`OPEN_STATES`].

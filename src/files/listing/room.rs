@@ -79,7 +79,10 @@ impl Room {
             return Ok(());
         }
         if !self.0.is_told.swap(true, Relaxed) {
-            log::warn!("listings hold {bytes_max} bytes, as many as they may: no further is made");
+            log::warn!(
+                "directory listings reached their memory limit of {bytes_max} bytes; refusing \
+                 further listings"
+            );
         }
         Err(Refusal::NoRoom)
     }

@@ -17,14 +17,14 @@ impl Site {
         if let Err(error) = root.metadata(b".") {
             let path = self.path.display();
             return Some(format!(
-                "{path} cannot be entered: {error}; nothing beneath it can be served"
+                "cannot search directory {path}: {error}; all requests will fail"
             ));
         }
         let spa = self.options.spa.as_deref()?;
         let reason = match root.open_beneath(RequestPath::new(&format!("/{spa}"))?.as_bytes()) {
             Ok(Opened::File(..)) => return None,
-            Ok(Opened::Folder(_)) => "it is a folder".into(),
-            Ok(Opened::Other) => "it is no regular file".into(),
+            Ok(Opened::Folder(_)) => "is a folder".into(),
+            Ok(Opened::Other) => "not a regular file".into(),
             Err(error) => error.to_string(),
         };
         Some(format!("--spa {spa} cannot be served: {reason}"))
@@ -51,7 +51,7 @@ mod tests {
             // It is a path as in an address.
             (Some("folder/a%20b.html"), None),
             (Some("none.html"), Some("No such file")),
-            (Some("folder"), Some("it is a folder")),
+            (Some("folder"), Some("is a folder")),
             (Some("link"), Some("outside")),
         ] {
             let options = SiteOptions {

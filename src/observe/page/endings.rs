@@ -1,4 +1,4 @@
-//! How connections ended, and what the kernel keeps of them.
+//! Why connections were closed, and what the kernel keeps of them.
 
 use super::{
     figures::{grouped, share},
@@ -32,15 +32,16 @@ pub fn reasons(totals: &Totals) -> String {
         )
     };
     let list = match counts.is_empty() {
-        true => "<p class=\"nothing\">None has ended yet.</p>".to_owned(),
+        true => "<p class=\"nothing\">No connection has been closed yet.</p>".to_owned(),
         false => {
             let items: String = counts.into_iter().map(item).collect();
             format!("<ul class=\"reasons\">\n{items}</ul>")
         }
     };
     format!(
-        "<section><h2>How connections ended</h2><p>{} accepted, {} closed. Whoever closes first \
-         keeps the port in TIME_WAIT for a minute.</p>\n{list}</section>\n",
+        "<section><h2>Why connections were closed</h2><p>{} accepted, {} closed. The side that closes \
+         first keeps the connection's address pair in TIME_WAIT (60 s on Linux); a reset leaves \
+         none.</p>\n{list}</section>\n",
         grouped(totals[Count::Accepted]),
         grouped(closed)
     )
@@ -48,11 +49,11 @@ pub fn reasons(totals: &Totals) -> String {
 
 /// The kernel's sockets: which side paid for the close.
 pub fn kernel(kernel: Option<&KernelView>) -> String {
-    let told = kernel.map_or_else(
-        || "<p class=\"nothing\">This system does not tell.</p>".to_owned(),
+    let body = kernel.map_or_else(
+        || "<p class=\"nothing\">Not available on this system.</p>".to_owned(),
         sockets,
     );
-    format!("<section><h2>What the kernel sees</h2>\n{told}</section>\n")
+    format!("<section><h2>Sockets in the kernel</h2>\n{body}</section>\n")
 }
 
 fn sockets(kernel: &KernelView) -> String {
@@ -65,11 +66,11 @@ fn sockets(kernel: &KernelView) -> String {
         })
         .collect();
     format!(
-        "<div class=\"scroll\"><table class=\"sockets\"><thead><tr><th>Sockets of our addresses\
+        "<div class=\"scroll\"><table class=\"sockets\"><thead><tr><th>Sockets on our addresses\
          <th class=\"n\"><span class=\"side server\">server's ends</span>\
          <th class=\"n\"><span class=\"side client\">clients' ends</span><th>Meaning</thead>\n\
          {rows}</table></div>\n\
-         <p>Clients' ends are seen where the client is on this machine. <b>{}</b> connections wait \
+         <p>Clients' ends are counted only for clients on this machine. <b>{}</b> connections wait \
          to be accepted; <b>{}</b> were dropped since the start because a listen queue of this \
          machine was full.</p>\n",
         grouped(kernel.listen_queue),

@@ -19,9 +19,9 @@ pub fn open_connections(snapshot: &Snapshot) -> String {
     let count = |worker: &OpenCounts| worker.iter().sum::<u64>();
     let most = snapshot.workers.iter().map(count).max();
     let each = most.unwrap_or(0).div_ceil(SQUARES_MAX).max(1);
-    let a_square = match each {
-        1 => "a square a connection".to_owned(),
-        _ => format!("a square for {} connections", grouped(each)),
+    let one_square = match each {
+        1 => "one square per connection".to_owned(),
+        _ => format!("one square per {} connections", grouped(each)),
     };
     let legend: String = (OPEN_STATES.iter().zip(snapshot.open()))
         .map(|((state, words), count)| {
@@ -38,7 +38,7 @@ pub fn open_connections(snapshot: &Snapshot) -> String {
         })
         .collect();
     format!(
-        "<section><h2>Open connections</h2><p>A row a worker; {a_square}.</p>\n\
+        "<section><h2>Open connections</h2><p>One row per worker; {one_square}.</p>\n\
          <ul class=\"legend\">{legend}</ul>\n{rows}</section>\n"
     )
 }
@@ -90,12 +90,12 @@ pub fn requests_per_connection(snapshot: &Snapshot, history: &History) -> String
         })
         .collect();
     format!(
-        "<section><h2>Requests a connection</h2>\n\
+        "<section><h2>Requests per connection</h2>\n\
          <p>Of the connections that are closed. A short connection carries one request and pays \
          the handshake for it; a kept-alive one carries many.</p>\n\
-         <p class=\"reuse\"><b>{}</b> of all requests found their connection open (lately {}).</p>\n\
+         <p class=\"reuse\"><b>{}</b> of all requests reused an open connection (recently {}).</p>\n\
          <div class=\"scroll\"><table class=\"bars\"><thead><tr><th>Requests\
-         <th><span class=\"hide\">Share</span><th class=\"n\">Connections<th class=\"n\">Lately\
+         <th><span class=\"hide\">Share</span><th class=\"n\">Connections<th class=\"n\">Recently\
          </thead>\n{rows}</table></div></section>\n",
         reuse(&snapshot.totals),
         reuse(&lately.totals)
@@ -127,7 +127,7 @@ pub fn requests_line(rates: &[f64]) -> String {
         .collect();
     format!(
         "<svg class=\"line\" viewBox=\"0 0 {SECONDS} 20\" preserveAspectRatio=\"none\" \
-         role=\"img\" aria-label=\"Requests a second, last minute; highest {highest:.0}\">\
+         role=\"img\" aria-label=\"Requests per second, last minute; highest {highest:.0}\">\
          {rects}</svg>\n"
     )
 }

@@ -14,13 +14,12 @@ pub fn stories(snapshot: &Snapshot) -> String {
         })
         .collect();
     let nothing = match snapshot.stories.is_empty() {
-        true => "<p class=\"nothing\">None has ended yet.</p>\n",
+        true => "<p class=\"nothing\">No connection has been closed yet.</p>\n",
         false => "",
     };
     format!(
-        "<section><h2>The newest closed connections</h2><p>From accept to close, drawn to scale; \
-         <span class=\"side server\">the server's answers</span> take their time in between, the \
-         rest is waiting.</p>\n{nothing}{stories}</section>\n"
+        "<section><h2>Recently closed connections</h2><p>From accept to close, drawn to scale: \
+         <span class=\"side server\">responses</span>, and waiting in between.</p>\n{nothing}{stories}</section>\n"
     )
 }
 

@@ -58,7 +58,11 @@ fn a_server_that_has_done_nothing_has_a_page() {
     snapshot.kernel = None;
     snapshot.uptime = Duration::ZERO;
     let html = page(&snapshot, &History::default());
-    assert!(html.contains("None has ended yet.") && !html.contains("NaN") && !html.contains("inf"));
+    assert!(
+        html.contains("No connection has been closed yet.")
+            && !html.contains("NaN")
+            && !html.contains("inf")
+    );
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn rates_are_those_of_the_last_seconds() {
         history.note(&snapshot);
         history.note(&snapshot);
     }
-    let rates = history.requests_a_second();
+    let rates = history.requests_per_second();
     assert_eq!(rates.len(), crate::observe::history::SAMPLES_MAX - 1);
     assert!(rates.iter().all(|rate| *rate == 250.0));
     let lately = history.lately(&snapshot);

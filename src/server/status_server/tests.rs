@@ -60,7 +60,7 @@ fn each_path_has_its_answer() {
     const NOT_FOUND: &str = "404 Not Found";
     const HTML: &str = "text/html; charset=utf-8";
     for (path, line, media_type, text) in [
-        ("/", OK, HTML, "Requests a connection"),
+        ("/", OK, HTML, "Requests per connection"),
         ("/?x=1", OK, HTML, "<!doctype html>"),
         ("/status.css", OK, "text/css; charset=utf-8", ":root"),
         (

@@ -7,7 +7,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use stdhttpd::http::{
     chunked::ChunkedDecoder,
     error::RequestError,
-    request::{self, FIELDS_MAX, FieldRoom, HeadLimits},
+    request::{self, FieldBuffer, HEADER_FIELDS_MAX, HeadLimits},
     target::RequestPath,
 };
 
@@ -30,7 +30,7 @@ const BROWSER: &str = "GET /assets/app.js?v=3 HTTP/1.1\r\n\
 
 /// Whether `bytes` are a whole head, or incomplete, or refused.
 fn parse(bytes: &[u8]) -> Result<bool, RequestError> {
-    let mut room: FieldRoom<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut room: FieldBuffer<'_> = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     request::parse(bytes, &mut room, &HeadLimits::DEFAULT).map(|request| request.is_some())
 }
 

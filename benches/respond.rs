@@ -10,7 +10,7 @@ use stdhttpd::http::{
     content_coding::{AcceptEncoding, ContentCoding},
     date::HttpDate,
     etag::EntityTag,
-    headers::{Field, Fields, Lines},
+    headers::{Field, FieldValues, Fields},
     range::{ByteRange, RANGES_MAX, RangeOutcome, resolve},
     target::RequestPath,
 };
@@ -60,7 +60,7 @@ fn codings(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let accept =
-                    AcceptEncoding::parse(Lines::new(black_box(&fields), "accept-encoding"));
+                    AcceptEncoding::parse(FieldValues::new(black_box(&fields), "accept-encoding"));
                 assert_eq!(accept.choose(|_| true), expected);
             });
         });
@@ -104,9 +104,9 @@ fn preconditions(c: &mut Criterion) {
     ] {
         let lines = [field("Host", "localhost"), field(field_name, value)];
         let fields = Fields {
-            if_match: Lines::new(&lines, "if-match"),
-            if_none_match: Lines::new(&lines, "if-none-match"),
-            if_modified_since: Lines::new(&lines, "if-modified-since").iter().next(),
+            if_match: FieldValues::new(&lines, "if-match"),
+            if_none_match: FieldValues::new(&lines, "if-none-match"),
+            if_modified_since: FieldValues::new(&lines, "if-modified-since").iter().next(),
             ..Fields::default()
         };
         group.bench_function(name, |b| {

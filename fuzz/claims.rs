@@ -9,10 +9,10 @@ use stdhttpd::http::{
     chunked::{ChunkedDecoder, Decoded},
     content_coding::{AcceptEncoding, ContentCoding},
     date::HttpDate,
-    headers::{Field, Lines},
+    headers::{Field, FieldValues},
     method::Method,
     range::{self, ByteRange, RangeOutcome},
-    request::{self, FIELDS_MAX, HeadLimits},
+    request::{self, HEADER_FIELDS_MAX, HeadLimits},
     status::Status,
     target::{RequestPath, Target, is_host},
 };
@@ -56,7 +56,7 @@ pub fn head(bytes: &[u8]) {
 /// The bytes of a whole head, `None` while it is incomplete, or the status that
 /// refuses it.
 fn head_verdict(bytes: &[u8]) -> Result<Option<usize>, Status> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     match request::parse(bytes, &mut room, &HeadLimits::DEFAULT) {
         Ok(request) => Ok(request.map(|request| request.head_bytes)),
         Err(error) => Err(error.status()),
@@ -181,13 +181,13 @@ pub fn accept_encoding(bytes: &[u8]) {
             value,
         })
         .collect();
-    let lines = AcceptEncoding::parse(Lines::new(&fields, "accept-encoding"));
+    let lines = AcceptEncoding::parse(FieldValues::new(&fields, "accept-encoding"));
     let list = values.join(&b","[..]);
     let field = [Field {
         name: "accept-encoding",
         value: &list,
     }];
-    let joined = AcceptEncoding::parse(Lines::new(&field, "accept-encoding"));
+    let joined = AcceptEncoding::parse(FieldValues::new(&field, "accept-encoding"));
     assert_eq!(lines, joined);
     for present in 0..8u8 {
         let has = |coding| {

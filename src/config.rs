@@ -132,7 +132,7 @@ pub struct Limits {
     pub requests_max: u64,
     /// The least average rate at which a response is taken, in bytes a second
     /// over the write time-out. 0: none. Default 100.
-    pub rate_min: u64,
+    pub write_bytes_per_second_min: u64,
 }
 
 /// The longest wait that can be set: a year.
@@ -218,7 +218,7 @@ impl Default for Limits {
             connections_max: None,
             connections_per_ip_max: 0,
             requests_max: 0,
-            rate_min: 100,
+            write_bytes_per_second_min: 100,
         }
     }
 }

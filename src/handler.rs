@@ -270,7 +270,7 @@ fn answer_refusal(
         Refusal::NotFound => return answer_not_found(request, path, basis),
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
-        Refusal::NoRoom => (Status::ServiceUnavailable, None),
+        Refusal::Overloaded => (Status::ServiceUnavailable, None),
         Refusal::Exhausted(error) if is_no_descriptor(&error) => return Answer::NoDescriptor,
         Refusal::Exhausted(error) => (Status::ServiceUnavailable, Some(error)),
         Refusal::Failed(error) => (Status::InternalServerError, Some(error)),

@@ -70,9 +70,8 @@
 //! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | linger | after our FIN, discard input until the client closes (lingering close) |
 //! | sweep | the check of all deadlines, ten times per second |
-//! | variant, sibling | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
-//! | plain | of a directory: no name in it can be that of a sibling, so none is looked up |
-//! | settled | of a file: last changed so long ago that any later change is certain to show in its identity |
+//! | variant | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
+//! | cacheable | of a file: last changed so long ago that any later change is certain to show in its identity |
 //! | story | the record of one connection for the status page |
 //!
 //! # In a program of your own

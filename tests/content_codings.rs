@@ -166,7 +166,7 @@ fn what_accepts_nothing_there_is_told_so_or_served() {
 }
 
 #[test]
-fn a_sibling_asked_for_by_name_is_itself() {
+fn a_variant_requested_by_name_is_served_as_a_file() {
     let server = site().start();
     for (target, body, media_type) in [
         ("/all.js.gz", "GZIP", "application/gzip"),
@@ -184,13 +184,13 @@ fn a_sibling_asked_for_by_name_is_itself() {
 }
 
 #[test]
-fn a_sibling_without_its_file_is_no_file() {
+fn a_variant_without_its_original_is_not_served() {
     let server = Server::build()
         .file("only.js.gz", "GZIP")
         .file("d.gz", "x")
         .file("d/index.html", "d")
         .file("e.txt", "original")
-        .file("e.txt.gz/x", "a folder is no sibling")
+        .file("e.txt.gz/x", "a folder is no variant")
         .file("f.txt.GZ", "x")
         .file("f.txt", "original")
         .start();
@@ -202,7 +202,7 @@ fn a_sibling_without_its_file_is_no_file() {
 }
 
 #[test]
-fn a_sibling_older_than_its_file_is_not_used() {
+fn a_variant_older_than_its_original_is_not_used() {
     let hour = Duration::from_secs(3_600);
     let since = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
     let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since) - hour;
@@ -215,7 +215,7 @@ fn a_sibling_older_than_its_file_is_not_used() {
             .start();
         let touch = |name: &str, time| support::touch(server.root().join(name), time);
         let mut client = server.connect();
-        for (file, sibling, used) in [
+        for (file, variant, used) in [
             (now, now + Duration::from_nanos(1), true),
             (now, now, true),
             (now, now - Duration::from_nanos(1), false),
@@ -228,7 +228,7 @@ fn a_sibling_older_than_its_file_is_not_used() {
             (whole, whole, true),
         ] {
             touch("a.txt", file);
-            touch("a.txt.gz", sibling);
+            touch("a.txt.gz", variant);
             for _ in 0..2 {
                 let reply = client.get_with("/a.txt", "Accept-Encoding: gzip\r\n");
                 assert_eq!(reply.field("content-encoding").is_some(), used);
@@ -271,7 +271,7 @@ fn variants_come_change_and_go_while_the_file_is_served() {
         assert_eq!(get(), ("second".into(), true));
         settle(server.root());
         server.write("a.txt", "original");
-        assert_eq!(get().0, "original", "the sibling is older now");
+        assert_eq!(get().0, "original", "the variant is older now");
         fs::remove_file(server.root().join("a.txt.gz")).expect("removed");
         assert_eq!(get(), ("original".into(), false));
     }

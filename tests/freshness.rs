@@ -1,5 +1,5 @@
 //! What changes on disk is seen by the very next request: changes of a file and
-//! of its siblings. `changes.rs` has those by which a path becomes something
+//! of its variants. `changes.rs` has those by which a path becomes something
 //! else, `deploy.rs` those of the root.
 
 mod support;

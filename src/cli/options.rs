@@ -23,7 +23,7 @@ const CONNECTIONS_MAX: u64 = 1 << 20;
 const CACHE_MIB_MAX: u64 = 1 << 20;
 
 /// Upper limit of `--min-rate`, in bytes per second: 1 GiB/s.
-const RATE_MIN_MAX: u64 = 1 << 30;
+const MIN_RATE_MAX: u64 = 1 << 30;
 
 /// Upper limit of `--max-age`: the largest number of seconds that caches have to
 /// understand (RFC 9111 section 1.2.2).
@@ -127,8 +127,8 @@ pub struct Options {
     /// Close a connection whose client reads more slowly than this on average, in bytes per second; 0 =
     /// no minimum
     #[arg(long, value_name = "BYTES", env = "STDHTTPD_MIN_RATE", help_heading = CONNECTIONS)]
-    #[arg(default_value_t = Limits::default().rate_min, allow_negative_numbers = true)]
-    #[arg(value_parser = values::whole_number(0..=RATE_MIN_MAX))]
+    #[arg(default_value_t = Limits::default().write_bytes_per_second_min, allow_negative_numbers = true)]
+    #[arg(value_parser = values::whole_number(0..=MIN_RATE_MAX))]
     min_rate: u64,
 
     /// Idle time-out of kept-alive connections; 0 disables keep-alive
@@ -233,7 +233,7 @@ impl From<Options> for Config {
                 connections_max: options.max_connections.map(saturate),
                 connections_per_ip_max: saturate(options.max_connections_per_ip),
                 requests_max: options.max_requests,
-                rate_min: options.min_rate,
+                write_bytes_per_second_min: options.min_rate,
             },
             timeouts: Timeouts {
                 keep_alive: options.keep_alive.0,

@@ -55,7 +55,7 @@ fn options_reach_their_field() {
     assert_eq!(parsed.limits.requests_max, 9);
     assert_eq!(parsed.limits.connections_max, Some(10));
     assert_eq!(parsed.limits.connections_per_ip_max, 11);
-    assert_eq!(parsed.limits.rate_min, 12);
+    assert_eq!(parsed.limits.write_bytes_per_second_min, 12);
     assert_eq!(parsed.site.root.to_str(), Some("site"));
     assert!(parsed.site.listing);
     assert_eq!(parsed.site.spa.as_deref(), Some("app.html"));

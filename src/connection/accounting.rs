@@ -11,7 +11,7 @@ use crate::{
         forwarded,
         headers::Fields,
         persistence::{CloseCause, Persistence},
-        request::{Asked, Version},
+        request::{RequestSummary, Version},
     },
     observe::{
         close_reason::CloseReason,
@@ -63,8 +63,8 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
     })
 }
 
-impl<'a> From<&Asked<'a>> for LoggedRequest<'a> {
-    fn from(asked: &Asked<'a>) -> LoggedRequest<'a> {
+impl<'a> From<&RequestSummary<'a>> for LoggedRequest<'a> {
+    fn from(asked: &RequestSummary<'a>) -> LoggedRequest<'a> {
         LoggedRequest {
             line: asked.line,
             version: Some(asked.version),

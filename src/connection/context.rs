@@ -265,7 +265,7 @@ impl Context {
     /// beyond it.
     pub fn input_bytes(&self) -> usize {
         let head = &self.limits.head;
-        head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES
+        head.request_line_bytes_max + head.header_section_bytes_max + 2 * READ_BYTES
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         error::RequestError,
         framing::BodyFraming,
         persistence::{CloseCause, Persistence},
-        request::{self, Asked, Expectation, Request, Version},
+        request::{self, Expectation, Request, RequestSummary, Version},
         response,
         status::Status,
     },
@@ -80,9 +80,12 @@ impl<T: Transport> Connection<T> {
         let persistence = Persistence::Close(CloseCause::Refused);
         let queued = cx.queue(&Answer::Page(page), persistence, head_only);
         // The head itself may be valid, and the error in the body.
-        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let mut fields = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
         let request = request::parse(bytes, &mut fields, &cx.limits.head);
-        let asked = request.ok().flatten().map(|request| Asked::from(&request));
+        let asked = request
+            .ok()
+            .flatten()
+            .map(|request| RequestSummary::from(&request));
         let logged = asked
             .as_ref()
             .map_or_else(|| LoggedRequest::raw(bytes), LoggedRequest::from);

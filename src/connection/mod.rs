@@ -267,7 +267,7 @@ impl<T: Transport> Connection<T> {
             Expiry::Respond(status, reason) => {
                 after_step(self.answer_incomplete(status, reason, cx))
             }
-            Expiry::FailListing => after_step(self.answer_listing(Err(Refusal::NoRoom), cx)),
+            Expiry::FailListing => after_step(self.answer_listing(Err(Refusal::Overloaded), cx)),
             Expiry::RetryWrite => self.expire_writing(cx),
         }
     }

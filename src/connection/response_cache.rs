@@ -16,7 +16,7 @@ use crate::{
         date::HttpDate,
         framing::BodyFraming,
         headers::Fields,
-        request::{Asked, ConnectionOptions, Expectation, Request, Version},
+        request::{ConnectionOptions, Expectation, Request, RequestSummary, Version},
         response::CommonFields,
     },
 };
@@ -68,7 +68,7 @@ struct Entry {
     stored: Option<(Queued, HttpDate)>,
 }
 
-/// What [`Asked`] says about a head, with positions in place of its bytes.
+/// What [`RequestSummary`] says about a head, with positions in place of its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSummary {
     /// The length of the head.
@@ -196,7 +196,7 @@ impl Entry {
         }
         let accept = AcceptEncoding::parse(request.fields.accept_encoding);
         Some(Entry {
-            summary: HeadSummary::new(head, &Asked::from(request))?,
+            summary: HeadSummary::new(head, &RequestSummary::from(request))?,
             part: chosen.part.clone(),
             remembered: view.remember(&chosen.selected, accept)?,
             stored: None,
@@ -205,7 +205,7 @@ impl Entry {
 }
 
 impl HeadSummary {
-    fn new(head: &[u8], asked: &Asked<'_>) -> Option<HeadSummary> {
+    fn new(head: &[u8], asked: &RequestSummary<'_>) -> Option<HeadSummary> {
         let span = |part: &[u8]| {
             let at = (part.as_ptr().addr()).checked_sub(head.as_ptr().addr())?;
             let span = (u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?);
@@ -228,9 +228,9 @@ impl HeadSummary {
 
     /// What the head at the start of `input` requests. Only the logged fields are
     /// set.
-    pub fn asked<'h>(&self, input: &'h [u8]) -> Asked<'h> {
+    pub fn asked<'h>(&self, input: &'h [u8]) -> RequestSummary<'h> {
         let bytes = |span: Span| bytes_at(input, span);
-        Asked {
+        RequestSummary {
             line: bytes(self.line),
             version: self.version,
             connection: self.connection,

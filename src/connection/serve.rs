@@ -21,8 +21,8 @@ use crate::{
     files::Refusal,
     handler::{self, Answer, page::Page},
     http::{
-        persistence::{self, Circumstances, Persistence},
-        request::{self, Asked},
+        persistence::{self, Persistence, ServerState},
+        request::{self, RequestSummary},
     },
     observe::{close_reason::CloseReason, counters::Count},
 };
@@ -122,7 +122,7 @@ impl<T: Transport> Connection<T> {
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> ControlFlow<Next, Outcome> {
-        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let mut fields = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
         let request = match request::parse(batch.rest, &mut fields, &cx.limits.head) {
             Ok(Some(request)) => request,
             Ok(None) => return Continue(Outcome::Partial),
@@ -159,7 +159,7 @@ impl<T: Transport> Connection<T> {
             cx.response_cache
                 .record_miss(head, &request, &answer, &cx.view);
         }
-        self.respond(&Asked::from(&request), &answer, batch, cx)?;
+        self.respond(&RequestSummary::from(&request), &answer, batch, cx)?;
         Continue(Outcome::Done)
     }
 
@@ -167,7 +167,7 @@ impl<T: Transport> Connection<T> {
     /// coalesced with it.
     pub(super) fn respond(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &RequestSummary<'_>,
         answer: &Answer,
         batch: &mut Batch<'_>,
         cx: &mut Context,
@@ -183,7 +183,7 @@ impl<T: Transport> Connection<T> {
     /// Counts the request, and decides whether the connection persists after it.
     pub(super) fn begin_response(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &RequestSummary<'_>,
         refused: bool,
         cx: &mut Context,
     ) -> Persistence {
@@ -192,7 +192,7 @@ impl<T: Transport> Connection<T> {
         persistence::decide(
             asked.version,
             asked.connection,
-            Circumstances {
+            ServerState {
                 keep_alive_off: cx.timeouts.keep_alive.is_zero(),
                 last_request: self.identity.requests == cx.limits.requests_max,
                 draining: cx.draining,
@@ -254,12 +254,12 @@ impl<T: Transport> Connection<T> {
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> Step {
-        let mut fields = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+        let mut fields = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
         // It was parsed before, so it is valid.
         let Ok(Some(request)) = request::parse(&head, &mut fields, &cx.limits.head) else {
             return Continue(());
         };
-        let asked = Asked::from(&request);
+        let asked = RequestSummary::from(&request);
         let answer = match listed {
             Some(listed) => handler::answer_listed(&request, listed, cx.basis()),
             None => handler::answer(&request, cx.basis()),

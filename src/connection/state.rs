@@ -326,21 +326,21 @@ impl ReadingHead {
         let line = held[start..].iter().position(|&byte| byte == b'\n');
         line.is_none_or(|line_end| {
             let block_bytes = held.len() + new.len() - (start + line_end + 1);
-            new.contains(&b'\n') || block_bytes > limits.fields_bytes_max
+            new.contains(&b'\n') || block_bytes > limits.header_section_bytes_max
         })
     }
 }
 
 impl Writing {
     /// Records that the transport accepted `sent` bytes. Returns whether the peer
-    /// still reads fast enough: `rate_min` bytes per second on average over each
+    /// still reads fast enough: `write_bytes_per_second_min` bytes per second on average over each
     /// window, which lasts at least the write time-out.
     pub fn progress(
         &mut self,
         sent: usize,
         now: Instant,
         timeouts: &Timeouts,
-        rate_min: u64,
+        write_bytes_per_second_min: u64,
     ) -> bool {
         if sent == 0 {
             return true;
@@ -351,7 +351,8 @@ impl Writing {
         if window < timeouts.write {
             return true;
         }
-        let fast_enough = self.rate_bytes as f64 >= rate_min as f64 * window.as_secs_f64();
+        let fast_enough =
+            self.rate_bytes as f64 >= write_bytes_per_second_min as f64 * window.as_secs_f64();
         self.rate_since = now;
         self.rate_bytes = 0;
         fast_enough

@@ -29,7 +29,12 @@ impl<T: Transport> Connection<T> {
             .output
             .write_to(&mut self.transport, &mut cx.budget.bytes);
         let sent = before - cx.budget.bytes;
-        let fast_enough = writing.progress(sent, cx.now, &cx.timeouts, cx.limits.rate_min);
+        let fast_enough = writing.progress(
+            sent,
+            cx.now,
+            &cx.timeouts,
+            cx.limits.write_bytes_per_second_min,
+        );
         self.count_sent(sent, cx);
         let reason = match flow {
             Ok(Flow::Done) => return self.written(cx),

@@ -14,7 +14,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
 use super::resource::Resource;
 
 /// Bytes that one part of the cache holds at least, where it is large enough
-/// to be parted. Each part has a lock of its own and admits no entry larger
+/// to be parted. Each part has a lock of its own and admit no entry larger
 /// than itself.
 const SHARD_BYTES_MIN: u64 = 8 << 20;
 
@@ -26,7 +26,7 @@ const SHARDS_MAX: u64 = 32;
 
 /// What an entry costs beside what it holds, in bytes: its place in the table
 /// and in the queue, and the counts of its `Arc`.
-const ENTRY_BYTES: u64 = 128;
+const ENTRY_OVERHEAD_BYTES: u64 = 128;
 
 /// A typical entry in bytes, from which the number of entries is estimated of
 /// which the cache remembers that they were asked for. To remember more would
@@ -35,10 +35,10 @@ const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 
 /// The most paths of which it remembers that they were asked for once, four bytes
 /// each, however large it is.
-const NEWCOMERS_MAX: u64 = 1 << 18;
+const DOORKEEPER_MARKS_MAX: u64 = 1 << 18;
 
 /// The part of its room that is left when it counts as full: an eighth.
-const SPARE_SHARE: u64 = 8;
+const SPARE_DIVISOR: u64 = 8;
 
 /// Resources by request path, bounded in bytes.
 ///
@@ -55,7 +55,7 @@ pub(super) struct Cache {
     entries: Option<Entries>,
     /// Bytes from which on it counts as full.
     full_bytes: u64,
-    newcomers: Newcomers,
+    doorkeeper: Doorkeeper,
     /// Those that held a descriptor when they came, and what else is gone by now:
     /// to go through all entries for these few would take milliseconds.
     holders: Mutex<Vec<Holder>>,
@@ -71,15 +71,15 @@ const HOLDERS_GONE_MIN: usize = 64;
 /// The paths asked for of late that were not kept, by a part of their hash. Two
 /// of the same are taken for one: then a file is kept that was asked for once.
 #[derive(Debug)]
-struct Newcomers {
+struct Doorkeeper {
     marks: Box<[AtomicU32]>,
     hasher: DefaultHashBuilder,
 }
 
-impl Newcomers {
+impl Doorkeeper {
     /// Remembers some `count` of them.
-    fn new(count: u64) -> Newcomers {
-        Newcomers {
+    fn new(count: u64) -> Doorkeeper {
+        Doorkeeper {
             marks: (0..count).map(|_| AtomicU32::new(0)).collect(),
             hasher: DefaultHashBuilder::default(),
         }
@@ -87,7 +87,7 @@ impl Newcomers {
 
     /// Whether `key` came before; from now on it has. It has two places, so that two
     /// which share one do not drive each other out time and again.
-    fn know(&self, key: &[u8]) -> bool {
+    fn record(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let mark = (hash >> 32) as u32;
         let places = [hash as u32, hash.rotate_left(16) as u32].map(|place| {
@@ -112,7 +112,7 @@ struct ByBytes {
 impl Weighter<Box<[u8]>, Arc<Resource>> for ByBytes {
     fn weight(&self, key: &Box<[u8]>, resource: &Arc<Resource>) -> u64 {
         let descriptors = resource.descriptors() * self.descriptor_bytes;
-        key.len() as u64 + ENTRY_BYTES + resource.memory_bytes() + descriptors
+        key.len() as u64 + ENTRY_OVERHEAD_BYTES + resource.memory_bytes() + descriptors
     }
 }
 
@@ -145,8 +145,10 @@ impl Cache {
         });
         Cache {
             entries,
-            full_bytes: bytes_max - bytes_max / SPARE_SHARE,
-            newcomers: Newcomers::new((bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, NEWCOMERS_MAX)),
+            full_bytes: bytes_max - bytes_max / SPARE_DIVISOR,
+            doorkeeper: Doorkeeper::new(
+                (bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, DOORKEEPER_MARKS_MAX),
+            ),
             holders: Mutex::default(),
         }
     }
@@ -154,11 +156,11 @@ impl Cache {
     /// Whether the file that `key` names, which is not kept, is worth it: once the
     /// cache is full only if it was asked for a short while ago. Not to be asked where
     /// there is none: that would be remembered instead of a file.
-    pub(super) fn admits(&self, key: &[u8]) -> bool {
+    pub(super) fn admit(&self, key: &[u8]) -> bool {
         let Some(entries) = &self.entries else {
             return false;
         };
-        entries.weight() < self.full_bytes || self.newcomers.know(key)
+        entries.weight() < self.full_bytes || self.doorkeeper.record(key)
     }
 
     /// What is kept of `key`. Neither allocates nor writes, an `Arc` aside.

@@ -42,15 +42,15 @@ impl Content {
 
 /// A content, and the identity of the file that it is of.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct LoadedContent {
     pub(super) content: Content,
     pub(super) identity: FileIdentity,
 }
 
-impl Body {
+impl LoadedContent {
     /// The file, read into memory. One that changes meanwhile is read again;
     /// one that goes on changing, or grows too large, stays on disk.
-    pub(super) fn read(file: File, mut identity: FileIdentity) -> io::Result<Body> {
+    pub(super) fn read(file: File, mut identity: FileIdentity) -> io::Result<LoadedContent> {
         for _ in 0..READ_ATTEMPTS_MAX {
             if identity.size > MEMORY_BYTES_MAX {
                 break;
@@ -60,7 +60,7 @@ impl Body {
             if let Some(bytes) = bytes
                 && after == identity
             {
-                return Ok(Body {
+                return Ok(LoadedContent {
                     content: Content::Memory(bytes),
                     identity,
                 });
@@ -71,7 +71,7 @@ impl Body {
             read_ahead(&file);
         }
         let content = Content::File(file);
-        Ok(Body { content, identity })
+        Ok(LoadedContent { content, identity })
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
             let (mut file, before) = file(b"before");
             change(&mut file);
             let after = FileIdentity::new(&fstat(&file).unwrap());
-            let body = Body::read(file, before).unwrap();
+            let body = LoadedContent::read(file, before).unwrap();
             assert_eq!(body.identity, after);
             match body.content {
                 Content::Memory(bytes) => assert_eq!(&*bytes, now),
@@ -157,7 +157,7 @@ mod tests {
             let (file, _) = file(b"");
             file.set_len(size).unwrap();
             let identity = FileIdentity::new(&fstat(&file).unwrap());
-            let body = Body::read(file, identity).unwrap();
+            let body = LoadedContent::read(file, identity).unwrap();
             assert_eq!(
                 matches!(body.content, Content::Memory(_)),
                 in_memory,
@@ -171,7 +171,7 @@ mod tests {
     fn a_file_that_grows_too_large_meanwhile_stays_on_disk() {
         let (file, before) = file(b"small");
         file.set_len(MEMORY_BYTES_MAX + 1).unwrap();
-        let body = Body::read(file, before).unwrap();
+        let body = LoadedContent::read(file, before).unwrap();
         assert!(matches!(body.content, Content::File(_)));
         assert_eq!(body.identity.size, MEMORY_BYTES_MAX + 1);
     }

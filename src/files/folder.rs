@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 use super::{
     Refusal,
-    listing::{Entry, Room},
+    listing::{Entry, MemoryBudget},
     root::{FileIdentity, Root, kind},
 };
 
@@ -27,18 +27,23 @@ pub struct Folder {
     /// Whether there are more than can be shown.
     pub(super) is_cut: bool,
     /// Where its listing takes memory from.
-    pub(super) room: Room,
+    pub(super) budget: MemoryBudget,
 }
 
 impl Folder {
-    pub(super) fn new(root: Arc<Root>, path: &[u8], file: File, room: Room) -> io::Result<Folder> {
+    pub(super) fn new(
+        root: Arc<Root>,
+        path: &[u8],
+        file: File,
+        budget: MemoryBudget,
+    ) -> io::Result<Folder> {
         Ok(Folder {
             root,
             path: path.to_vec(),
             dir: Dir::new(file)?,
             shown: 0,
             is_cut: false,
-            room,
+            budget,
         })
     }
 
@@ -149,8 +154,8 @@ mod tests {
             let Ok(Opened::Folder(file)) = root.open_beneath(b"docs/") else {
                 panic!("not a folder");
             };
-            let room = Room::new(0);
-            let mut folder = Folder::new(Arc::clone(&root), b"docs/", file, room).unwrap();
+            let budget = MemoryBudget::new(0);
+            let mut folder = Folder::new(Arc::clone(&root), b"docs/", file, budget).unwrap();
             let mut entries = Vec::new();
             let mut pieces = 1;
             while !folder.read(items, &mut entries).unwrap() {

@@ -4,9 +4,9 @@
 //! piece by piece, so that a large one holds nobody up.
 
 mod build;
+mod memory_budget;
 mod merge;
 mod order;
-mod room;
 mod text;
 
 use std::{
@@ -22,8 +22,8 @@ use crate::http::date::HttpDate;
 
 pub use self::{
     build::Listing,
+    memory_budget::{Chunk, LISTINGS_BYTES_MAX, MemoryBudget, UNSHARED_BYTES},
     order::{Sort, SortKey},
-    room::{Chunk, LISTINGS_BYTES_MAX, OWN_BYTES, Room},
 };
 
 /// One entry of a folder.

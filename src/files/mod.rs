@@ -11,7 +11,7 @@
 //! ```text
 //! View::find
 //!   cache     kept? -> watch: does it still hold? -> answered from it
-//!   absences  found missing in this turn already? -> 404
+//!   negative_cache  found missing in this turn already? -> 404
 //!   root      opened beneath the root, links followed within it
 //!             missing? -> site: is the root another by now? -> looked for there
 //!   resource  read, with its variants; watched and kept where that is lasting
@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | a file, its variants and their content | `cache`, of all workers | for a turn after a `stat` |
 //! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all; for a minute where no client accepts a coding |
-//! | that a path names nothing | `site::absences` | for a turn |
+//! | that a path names nothing | `site::negative_cache` | for a turn |
 //! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
 //! | which folder the root is | `site` | 250 ms; for a turn where something is missing |
 //! | that no link on the way to a file leads out of the root | `watch` | 10 s |
@@ -34,15 +34,15 @@
 mod cache;
 mod content;
 mod folder;
+mod freshness;
 pub mod listing;
 pub mod media_type;
+mod no_variants;
 mod paths;
-mod plain;
 mod representation;
 mod resource;
 mod root;
 mod site;
-mod watch;
 
 use std::io;
 
@@ -84,7 +84,7 @@ pub enum Refusal {
     /// Nothing acceptable in any coding: 406.
     NotAcceptable,
     /// No room for a listing, or no time: 503.
-    NoRoom,
+    Overloaded,
     /// Out of descriptors or memory for now: 503. Never said of a file that
     /// is merely missing.
     Exhausted(io::Error),

@@ -1,4 +1,4 @@
-//! The paths of a file, of its coded siblings and of its folder, beneath the
+//! The paths of a file, of its coded variants and of its folder, beneath the
 //! root.
 
 use std::ffi::{CStr, CString};
@@ -8,7 +8,7 @@ use crate::http::content_coding::ContentCoding;
 /// Bytes up to which a path that is made for one question needs no allocation.
 const STACK_BYTES: usize = 256;
 
-/// The path of a file, ready for the system. Those of its siblings and of its
+/// The path of a file, ready for the system. Those of its variants and of its
 /// folder are made of it when they are asked for: of most files never again.
 #[derive(Debug)]
 pub(super) struct Paths {
@@ -27,9 +27,13 @@ impl Paths {
         &self.file
     }
 
-    /// Asks of the sibling in `coding`.
-    pub(super) fn ask_sibling<R>(&self, coding: ContentCoding, ask: impl FnOnce(&CStr) -> R) -> R {
-        joined(self.file.as_bytes(), coding.suffix().as_bytes(), ask)
+    /// Asks of the variant in `coding`.
+    pub(super) fn with_variant_path<R>(
+        &self,
+        coding: ContentCoding,
+        use_path: impl FnOnce(&CStr) -> R,
+    ) -> R {
+        joined(self.file.as_bytes(), coding.suffix().as_bytes(), use_path)
     }
 
     /// The folder it lies in; empty for the root itself.
@@ -40,10 +44,10 @@ impl Paths {
     }
 
     /// Asks of that folder; `None` is the root itself.
-    pub(super) fn ask_folder<R>(&self, ask: impl FnOnce(Option<&CStr>) -> R) -> R {
+    pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(Option<&CStr>) -> R) -> R {
         match self.folder() {
-            b"" => ask(None),
-            folder => joined(folder, b"", |path| ask(Some(path))),
+            b"" => use_path(None),
+            folder => joined(folder, b"", |path| use_path(Some(path))),
         }
     }
 
@@ -54,7 +58,7 @@ impl Paths {
 }
 
 /// Asks of the path that is `path` and `end`, neither of which holds a NUL.
-fn joined<R>(path: &[u8], end: &[u8], ask: impl FnOnce(&CStr) -> R) -> R {
+fn joined<R>(path: &[u8], end: &[u8], use_path: impl FnOnce(&CStr) -> R) -> R {
     let length = path.len() + end.len() + 1;
     let mut short = [0; STACK_BYTES];
     let mut long = Vec::new();
@@ -67,7 +71,7 @@ fn joined<R>(path: &[u8], end: &[u8], ask: impl FnOnce(&CStr) -> R) -> R {
     };
     place[..path.len()].copy_from_slice(path);
     place[path.len()..length - 1].copy_from_slice(end);
-    ask(CStr::from_bytes_with_nul(place).unwrap_or_default())
+    use_path(CStr::from_bytes_with_nul(place).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -75,18 +79,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn siblings_and_folder_are_of_the_file() {
+    fn paths_of_variants_and_folder_are_derived_from_the_file() {
         let check = |path: &str, folder: &str| {
             let paths = Paths::new(path.as_bytes()).unwrap();
             assert_eq!(paths.file().to_bytes(), path.as_bytes());
             for coding in ContentCoding::ALL {
-                paths.ask_sibling(coding, |sibling| {
+                paths.with_variant_path(coding, |variant| {
                     let expected = format!("{path}{}", coding.suffix());
-                    assert_eq!(sibling.to_bytes(), expected.as_bytes());
+                    assert_eq!(variant.to_bytes(), expected.as_bytes());
                 });
             }
             assert_eq!(paths.folder(), folder.as_bytes(), "{path}");
-            paths.ask_folder(|asked| {
+            paths.with_folder_path(|asked| {
                 let asked = asked.map(CStr::to_bytes);
                 assert_eq!(asked.unwrap_or_default(), folder.as_bytes());
                 assert_eq!(asked.is_none(), folder.is_empty());

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    content::{Body, Content},
+    content::{Content, LoadedContent},
     media_type::MediaTypes,
     root::FileIdentity,
 };
@@ -62,13 +62,13 @@ impl Descriptions {
     /// and `now` is the time in nanoseconds since the epoch.
     pub(super) fn describe(
         &self,
-        body: Body,
+        body: LoadedContent,
         content_type: &str,
         coding: Option<ContentCoding>,
         varies: bool,
         now: i128,
     ) -> Representation {
-        let Body { content, identity } = body;
+        let LoadedContent { content, identity } = body;
         let etag = EntityTag::new(identity.size, version(&identity, &content), coding);
         let last_modified = last_modified(identity.mtime, now);
         let fields = ReadyFields::new(&RepresentationFields {

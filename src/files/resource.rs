@@ -5,12 +5,12 @@ use std::{cell::RefCell, fs::File, ops::Deref, sync::Arc};
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
-    content::{Body, Content},
+    content::{Content, LoadedContent},
+    freshness::{Freshness, is_cacheable},
+    no_variants::{FoundVariants, NoVariants},
     paths::Paths,
-    plain::{PlainFolders, Siblings},
     representation::{Descriptions, Representation},
     root::{FileIdentity, Opened, Root},
-    watch::{Watch, is_settled},
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding, PerCoding};
 
@@ -21,9 +21,9 @@ pub(super) struct Resource {
     /// `None` where there is none: most files have none, and many files are
     /// kept.
     variants: Option<Box<PerCoding<Option<Representation>>>>,
-    watch: Watch,
+    freshness: Freshness,
     /// Whether any later change of it is certain to show.
-    settled: bool,
+    is_cacheable: bool,
 }
 
 /// A representation chosen for one answer; holds its resource alive.
@@ -66,17 +66,17 @@ impl Resource {
     /// Whether it still is what lies beneath `root`, looked up at most once a
     /// turn; of the variants only if the request could be answered with one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
-        self.watch.holds(root, accept.accepts_any(), turn)
+        self.freshness.revalidate(root, accept.accepts_any(), turn)
     }
 
     /// The turn in which it was last found fresh.
     pub(super) fn checked(&self) -> Turn {
-        self.watch.checked()
+        self.freshness.checked()
     }
 
     /// Whether it may serve later turns, as long as it is fresh.
-    pub(super) fn is_settled(&self) -> bool {
-        self.settled
+    pub(super) fn is_cacheable(&self) -> bool {
+        self.is_cacheable
     }
 
     /// Bytes of memory it holds, its own structures included.
@@ -88,7 +88,7 @@ impl Resource {
                     + representation.etag.as_bytes().len()) as u64
         };
         let variants = self.variants.as_deref().map_or(0, size_of_val);
-        let structures = size_of::<Self>() + variants + self.watch.memory_bytes();
+        let structures = size_of::<Self>() + variants + self.freshness.memory_bytes();
         structures as u64 + self.representations().map(heap).sum::<u64>()
     }
 
@@ -126,7 +126,7 @@ pub(super) struct Loader<'a> {
     pub(super) now: i128,
     pub(super) turn: Turn,
     /// Where nothing needs to be looked up beside a file.
-    pub(super) plain: &'a RefCell<PlainFolders>,
+    pub(super) no_variants: &'a RefCell<NoVariants>,
 }
 
 /// A file that is being loaded.
@@ -136,7 +136,7 @@ struct Loading {
     /// The original as it was opened.
     identity: FileIdentity,
     /// What lay beside it before anything was read.
-    siblings: Siblings,
+    variants: FoundVariants,
 }
 
 impl Loader<'_> {
@@ -149,16 +149,16 @@ impl Loader<'_> {
         identity: FileIdentity,
     ) -> Result<Loaded, Refusal> {
         let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
-        let mut plain = self.plain.borrow_mut();
-        let siblings = plain.look_beside(self.root, &paths, self.turn, self.now);
-        drop(plain);
+        let mut no_variants = self.no_variants.borrow_mut();
+        let variants = no_variants.find_variants(self.root, &paths, self.turn, self.now);
+        drop(no_variants);
         let loading = Loading {
             content_type: self.descriptions.content_type(path),
             paths,
             identity,
-            siblings,
+            variants,
         };
-        if self.was_kept || self.cache.admits(self.key) {
+        if self.was_kept || self.cache.admit(self.key) {
             self.load_whole(loading, file)
         } else {
             self.load_chosen(loading, file)
@@ -168,20 +168,20 @@ impl Loader<'_> {
     /// Reads the original and all variants into memory, or opens those that
     /// are too large for it.
     fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
-        let original = Body::read(file, loading.identity)?;
+        let original = LoadedContent::read(file, loading.identity)?;
         // It may have changed since it was opened.
         let loading = Loading {
             identity: original.identity,
             ..loading
         };
-        let mut bodies = PerCoding::<Option<Body>>::default();
+        let mut bodies = PerCoding::<Option<LoadedContent>>::default();
         for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
-            if let Some((file, identity)) = self.open_sibling(&loading, coding)? {
-                *body = Some(Body::read(file, identity)?);
+            if let Some((file, identity)) = self.open_variant(&loading, coding)? {
+                *body = Some(LoadedContent::read(file, identity)?);
             }
         }
-        let is_settled = |body: &Body| is_settled(&body.identity, self.now);
-        let settled = bodies.iter().flatten().all(is_settled) && is_settled(&original);
+        let stable = |body: &LoadedContent| is_cacheable(&body.identity, self.now);
+        let is_cacheable = bodies.iter().flatten().all(stable) && stable(&original);
         let varies = bodies.iter().any(Option::is_some);
         let original = self.describe(&loading, original, None, varies);
         let mut variants = PerCoding::<Option<Representation>>::default();
@@ -192,10 +192,10 @@ impl Loader<'_> {
         let resource = Arc::new(Resource {
             original,
             variants: varies.then(|| Box::new(variants)),
-            watch: loading.watch(self.turn),
-            settled,
+            freshness: loading.freshness(self.turn),
+            is_cacheable,
         });
-        if settled {
+        if is_cacheable {
             Ok(Loaded::Lasting(resource))
         } else {
             let selected = resource.select(self.accept)?;
@@ -209,39 +209,39 @@ impl Loader<'_> {
         let mut chosen = (file, loading.identity);
         let mut chosen_coding = None;
         while let Some(coding) = self.accept.choose(|coding| loading.has(coding))? {
-            if let Some(sibling) = self.open_sibling(&loading, coding)? {
-                chosen = sibling;
+            if let Some(variant) = self.open_variant(&loading, coding)? {
+                chosen = variant;
                 chosen_coding = Some(coding);
                 break;
             }
             // There, but not to be served: choose again as if it were not.
-            loading.siblings.found[coding as usize] = None;
+            loading.variants.found[coding as usize] = None;
         }
         let (file, identity) = chosen;
         let varies = chosen_coding.is_some() || self.has_variants(&loading);
-        let body = Body::read(file, identity)?;
+        let body = LoadedContent::read(file, identity)?;
         let original = self.describe(&loading, body, chosen_coding, varies);
         let resource = Arc::new(Resource {
             original,
             variants: None,
-            watch: loading.watch(self.turn),
-            settled: false,
+            freshness: loading.freshness(self.turn),
+            is_cacheable: false,
         });
         let coding = None;
         Ok(Loaded::Once(Found::File(Selected { resource, coding })))
     }
 
-    /// Whether any sibling can be served: what the file says of it is not to depend
+    /// Whether any variant can be served: what the file says of it is not to depend
     /// on whether it is kept. One that cannot be opened for now can be.
     fn has_variants(&self, loading: &Loading) -> bool {
         let mut codings = ContentCoding::ALL.into_iter();
-        codings.any(|coding| !matches!(self.open_sibling(loading, coding), Ok(None)))
+        codings.any(|coding| !matches!(self.open_variant(loading, coding), Ok(None)))
     }
 
-    /// Opens the sibling in `coding`: a regular file beneath the root, not
+    /// Opens the variant in `coding`: a regular file beneath the root, not
     /// older than its original. One that may not or cannot be read is as good
     /// as absent; only want of descriptors or memory is an error.
-    fn open_sibling(
+    fn open_variant(
         &self,
         loading: &Loading,
         coding: ContentCoding,
@@ -250,7 +250,8 @@ impl Loader<'_> {
             return Ok(None);
         }
         let paths = &loading.paths;
-        let opened = paths.ask_sibling(coding, |path| self.root.open_beneath(path.to_bytes()));
+        let opened =
+            paths.with_variant_path(coding, |path| self.root.open_beneath(path.to_bytes()));
         match opened {
             Ok(Opened::File(file, identity)) if identity.is_as_new_as(&loading.identity) => {
                 Ok(Some((file, identity)))
@@ -271,7 +272,7 @@ impl Loader<'_> {
     fn describe(
         &self,
         loading: &Loading,
-        body: Body,
+        body: LoadedContent,
         coding: Option<ContentCoding>,
         varies: bool,
     ) -> Representation {
@@ -281,14 +282,14 @@ impl Loader<'_> {
 }
 
 impl Loading {
-    /// Whether a sibling in `coding` lies there that is not older than the
+    /// Whether a variant in `coding` lies there that is not older than the
     /// original.
     fn has(&self, coding: ContentCoding) -> bool {
-        self.siblings.found[coding as usize]
-            .is_some_and(|sibling| sibling.is_as_new_as(&self.identity))
+        self.variants.found[coding as usize]
+            .is_some_and(|variant| variant.is_as_new_as(&self.identity))
     }
 
-    fn watch(self, turn: Turn) -> Watch {
-        Watch::new(self.paths, self.identity, self.siblings, turn)
+    fn freshness(self, turn: Turn) -> Freshness {
+        Freshness::new(self.paths, self.identity, self.variants, turn)
     }
 }

@@ -1,7 +1,7 @@
 //! The files of one root, shared by all workers, and each worker's view.
 
-mod absences;
 mod first_look;
+mod negative_cache;
 mod recall;
 mod release;
 
@@ -19,17 +19,17 @@ use std::{
 
 use rustix::{fs::stat, io::Errno};
 
-use self::{absences::Absences, release::Suspects};
+use self::{negative_cache::NegativeCache, release::RecheckQueue};
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
     folder::Folder,
-    listing::{LISTINGS_BYTES_MAX, Room},
-    plain::PlainFolders,
+    freshness,
+    listing::{LISTINGS_BYTES_MAX, MemoryBudget},
+    no_variants::NoVariants,
     representation::Descriptions,
     resource::{Loaded, Loader, Resource},
     root::{FileIdentity, Opened, Root},
-    watch,
 };
 use crate::{
     config::SiteOptions,
@@ -52,7 +52,7 @@ pub struct Site {
     options: SiteOptions,
     descriptions: Descriptions,
     /// Where listings take memory from.
-    listing_room: Room,
+    listing_budget: MemoryBudget,
     tree: RwLock<Arc<Tree>>,
     /// The number of the tree that is current.
     generation: AtomicU64,
@@ -82,9 +82,9 @@ pub struct View {
     pub hits: Cell<u64>,
     /// Those that were opened, whether they are kept from then on or not; likewise.
     pub misses: Cell<u64>,
-    absences: RefCell<Absences>,
-    plain: RefCell<PlainFolders>,
-    suspects: Suspects,
+    negative_cache: RefCell<NegativeCache>,
+    no_variants: RefCell<NoVariants>,
+    recheck_queue: RecheckQueue,
     /// The turn in which it last looked whether the root was swapped.
     root_looked: Cell<Turn>,
 }
@@ -98,7 +98,7 @@ impl Site {
             path,
             options: options.clone(),
             descriptions: Descriptions::new(options),
-            listing_room: Room::new(LISTINGS_BYTES_MAX),
+            listing_budget: MemoryBudget::new(LISTINGS_BYTES_MAX),
             tree: RwLock::new(Arc::new(tree)),
             generation: AtomicU64::new(0),
             root_checked: AtomicU64::new(0),
@@ -114,9 +114,9 @@ impl Site {
             tree: self.current(),
             hits: Cell::default(),
             misses: Cell::default(),
-            absences: RefCell::default(),
-            plain: RefCell::default(),
-            suspects: Suspects::default(),
+            negative_cache: RefCell::default(),
+            no_variants: RefCell::default(),
+            recheck_queue: RecheckQueue::default(),
             root_looked: Cell::default(),
         }
     }
@@ -134,7 +134,7 @@ impl Site {
     /// Looks whether the root was swapped, if that is due: one worker does it
     /// for all.
     fn check_root(&self, turn: Turn) {
-        if !is_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
+        if !claim_if_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
             return;
         }
         match self.reopen_if_swapped() {
@@ -192,8 +192,8 @@ impl View {
     pub fn begin_turn(&mut self, turn: Turn) {
         self.site.check_root(turn);
         self.follow();
-        self.plain.get_mut().release(turn);
-        self.release(turn);
+        self.no_variants.get_mut().release(turn);
+        self.close_unused(turn);
     }
 
     /// Lets go of a root that was swapped, without a look at the disk.
@@ -201,8 +201,8 @@ impl View {
         // The lock orders what is read through it; this is but a hint to look.
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
-            self.plain.take();
-            self.suspects.clear();
+            self.no_variants.take();
+            self.recheck_queue.clear();
         }
     }
 
@@ -224,7 +224,7 @@ impl View {
             self.hits.update(|hits| hits + 1);
             return Arc::clone(resource).select(accept).map(Found::File);
         }
-        if let Some(absence) = self.absences.borrow().find(key, turn) {
+        if let Some(absence) = self.negative_cache.borrow().find(key, turn) {
             return absence;
         }
         let mut found = self.find_on_disk(path, accept, turn, kept.as_ref());
@@ -235,7 +235,9 @@ impl View {
             self.hits.update(|hits| hits + other.hits.get());
             self.misses.update(|misses| misses + other.misses.get());
         }
-        self.absences.borrow_mut().note(key, turn, found.as_ref());
+        self.negative_cache
+            .borrow_mut()
+            .note(key, turn, found.as_ref());
         found
     }
 
@@ -270,9 +272,9 @@ impl View {
                 key,
                 was_kept: stale.is_some(),
                 accept,
-                now: watch::now(),
+                now: freshness::now(),
                 turn,
-                plain: &self.plain,
+                no_variants: &self.no_variants,
             };
             match path.is_folder() {
                 true => self.open_index(key, &loader),
@@ -349,15 +351,15 @@ impl View {
         let Opened::Folder(file) = root.open_beneath(name)? else {
             return Err(Refusal::NotFound);
         };
-        let room = self.site.listing_room.clone();
-        let folder = Folder::new(Arc::clone(root), path, file, room)?;
+        let budget = self.site.listing_budget.clone();
+        let folder = Folder::new(Arc::clone(root), path, file, budget)?;
         Ok(Loaded::Once(Found::Folder(folder)))
     }
 }
 
 /// Whether something that was last done in the turn `last` is to be done in
 /// this one, by the worker that asks and no other.
-fn is_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
+fn claim_if_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
     let before = last.load(Relaxed);
     turn.0.saturating_sub(before) >= interval
         && last

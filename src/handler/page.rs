@@ -8,7 +8,7 @@ use crate::{
     files::listing::{self, Chunk, Form},
     http::{
         error::RequestError,
-        headers::{Lines, QUALITY_MAX, quality},
+        headers::{FieldValues, QUALITY_MAX, quality},
         response::ContentRange,
         status::Status,
         target::RequestPath,
@@ -188,14 +188,14 @@ fn push_query(location: &mut String, query: &str) {
 }
 
 /// Whether `Accept` names HTML itself: a page is asked for, not an image.
-pub fn asks_for_html(accept: Lines<'_>) -> bool {
+pub fn asks_for_html(accept: FieldValues<'_>) -> bool {
     let mut ranges = accepted(accept);
     ranges.any(|(range, _)| is_one_of(range, &[HTML, "application/xhtml+xml"]))
 }
 
 /// Whether `Accept` names JSON, and prefers it to HTML; of equals the one that
 /// is named first.
-pub fn prefers_json(accept: Lines<'_>) -> bool {
+pub fn prefers_json(accept: FieldValues<'_>) -> bool {
     let forms = accepted(accept).filter(|(range, _)| is_one_of(range, &[JSON, HTML]));
     let best = forms.min_by_key(|(_, quality)| Reverse(*quality));
     best.is_some_and(|(range, _)| is_one_of(range, &[JSON]))
@@ -211,7 +211,7 @@ fn is_one_of(range: &[u8], names: &[&str]) -> bool {
 
 /// The media ranges of `Accept` that are accepted, with their qualities (RFC
 /// 9110 section 12.5.1). A malformed weight counts as none.
-fn accepted<'h>(accept: Lines<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
+fn accepted<'h>(accept: FieldValues<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
         .iter()
         .flat_map(|line| line.split(|&byte| byte == b','))
@@ -326,7 +326,7 @@ mod tests {
                 name: "Accept",
                 value: accept.as_bytes(),
             }];
-            let lines = Lines::new(&fields, "accept");
+            let lines = FieldValues::new(&fields, "accept");
             assert_eq!(asks_for_html(lines), html, "{accept}");
             assert_eq!(prefers_json(lines), json, "{accept}");
         }

@@ -40,7 +40,7 @@ pub const TRAILERS_MAX: u32 = 32;
 /// it stands at the start of a body.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
-    state: State,
+    state: DecoderState,
     /// The error, once there is one.
     refused: Option<RequestError>,
     /// What is left of the chunk, or its size while that is read.
@@ -66,7 +66,7 @@ pub struct Decoded {
 
 /// What the next byte is part of, or follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum DecoderState {
     #[default]
     Size,
     Extension(Extension),
@@ -109,8 +109,8 @@ impl ChunkedDecoder {
         let mut consumed = 0;
         while let Some(&byte) = input.get(consumed) {
             match self.state {
-                State::Complete => break,
-                State::Data => consumed += self.skip_data(&input[consumed..]),
+                DecoderState::Complete => break,
+                DecoderState::Data => consumed += self.skip_data(&input[consumed..]),
                 _ => {
                     self.state = self
                         .step(byte)
@@ -121,7 +121,7 @@ impl ChunkedDecoder {
         }
         Ok(Decoded {
             consumed,
-            complete: self.state == State::Complete,
+            complete: self.state == DecoderState::Complete,
         })
     }
 
@@ -138,55 +138,64 @@ impl ChunkedDecoder {
         self.chunk_bytes -= bytes as u64;
         self.content_bytes = self.content_bytes.saturating_add(bytes as u64);
         if self.chunk_bytes == 0 {
-            self.state = State::DataReturn;
+            self.state = DecoderState::DataReturn;
         }
         bytes
     }
 
     /// The state after one byte that is not content.
-    fn step(&mut self, byte: u8) -> Result<State, RequestError> {
+    fn step(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
         match (self.state, byte) {
-            (State::Size, _) => self.step_size(byte),
-            (State::Extension(extension), _) => self.step_extension(extension, byte),
-            (State::SizeLineFeed, b'\n') if self.chunk_bytes == 0 => Ok(State::TrailerStart),
-            (State::SizeLineFeed, b'\n') => Ok(State::Data),
-            (State::DataReturn, b'\r') => Ok(State::DataLineFeed),
-            (State::DataReturn, _) => malformed("chunk is longer than its size"),
-            (State::DataLineFeed, b'\n') => {
+            (DecoderState::Size, _) => self.step_size(byte),
+            (DecoderState::Extension(extension), _) => self.step_extension(extension, byte),
+            (DecoderState::SizeLineFeed, b'\n') if self.chunk_bytes == 0 => {
+                Ok(DecoderState::TrailerStart)
+            }
+            (DecoderState::SizeLineFeed, b'\n') => Ok(DecoderState::Data),
+            (DecoderState::DataReturn, b'\r') => Ok(DecoderState::DataLineFeed),
+            (DecoderState::DataReturn, _) => malformed("chunk is longer than its size"),
+            (DecoderState::DataLineFeed, b'\n') => {
                 self.size_digits = 0;
                 self.extension_bytes = 0;
-                Ok(State::Size)
+                Ok(DecoderState::Size)
             }
-            (State::LastLineFeed, b'\n') => Ok(State::Complete),
-            (State::SizeLineFeed | State::DataLineFeed | State::LastLineFeed, _) => {
-                malformed("bare CR in a chunked body")
-            }
-            (State::TrailerStart, b'\r') => Ok(State::LastLineFeed),
+            (DecoderState::LastLineFeed, b'\n') => Ok(DecoderState::Complete),
+            (
+                DecoderState::SizeLineFeed
+                | DecoderState::DataLineFeed
+                | DecoderState::LastLineFeed,
+                _,
+            ) => malformed("bare CR in a chunked body"),
+            (DecoderState::TrailerStart, b'\r') => Ok(DecoderState::LastLineFeed),
             _ => self.step_trailer(byte),
         }
     }
 
-    fn step_size(&mut self, byte: u8) -> Result<State, RequestError> {
+    fn step_size(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
         let digit = char::from(byte).to_digit(16);
         match (digit, byte) {
             (Some(_), _) if self.size_digits == SIZE_DIGITS_MAX => malformed("chunk size too long"),
             (Some(digit), _) => {
                 self.size_digits += 1;
                 self.chunk_bytes = self.chunk_bytes << 4 | u64::from(digit);
-                Ok(State::Size)
+                Ok(DecoderState::Size)
             }
             _ if self.size_digits == 0 => malformed("chunk without a size"),
-            (None, b'\r') => Ok(State::SizeLineFeed),
+            (None, b'\r') => Ok(DecoderState::SizeLineFeed),
             (None, _) => self.step_extension(Extension::BeforeSemicolon, byte),
         }
     }
 
     /// One byte after the size and before the line's end.
-    fn step_extension(&mut self, extension: Extension, byte: u8) -> Result<State, RequestError> {
+    fn step_extension(
+        &mut self,
+        extension: Extension,
+        byte: u8,
+    ) -> Result<DecoderState, RequestError> {
         use Extension::*;
 
         let next = match (extension, byte) {
-            (Name | Token | AfterQuoted, b'\r') => return Ok(State::SizeLineFeed),
+            (Name | Token | AfterQuoted, b'\r') => return Ok(DecoderState::SizeLineFeed),
             (BeforeSemicolon | Name | AfterName | Token | AfterQuoted, b';') => BeforeName,
             (BeforeSemicolon | Token | AfterQuoted, b' ' | b'\t') => BeforeSemicolon,
             (BeforeName, b' ' | b'\t') => BeforeName,
@@ -208,43 +217,45 @@ impl ChunkedDecoder {
         {
             return malformed("too many chunk extensions");
         }
-        Ok(State::Extension(next))
+        Ok(DecoderState::Extension(next))
     }
 
     /// One byte of the trailer section (RFC 9112 section 7.1.2), which obeys
     /// the rules of field lines and is discarded, never merged with the head.
-    fn step_trailer(&mut self, byte: u8) -> Result<State, RequestError> {
+    fn step_trailer(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
         self.trailers_bytes += 1;
         if self.trailers_bytes > TRAILERS_BYTES_MAX {
             return Err(RequestError::FieldsTooLarge);
         }
         match (self.state, byte) {
-            (State::TrailerStart, _) if is_token_byte(byte) => {
+            (DecoderState::TrailerStart, _) if is_token_byte(byte) => {
                 self.trailers += 1;
                 if self.trailers > TRAILERS_MAX {
                     return Err(RequestError::TooManyFields);
                 }
                 self.name.clear();
                 self.name.push(byte);
-                Ok(State::TrailerName)
+                Ok(DecoderState::TrailerName)
             }
-            (State::TrailerName, b':') if is_forbidden(&self.name) => {
+            (DecoderState::TrailerName, b':') if is_forbidden(&self.name) => {
                 malformed("a trailer field that belongs in the head")
             }
-            (State::TrailerName, b':') => Ok(State::TrailerValue),
-            (State::TrailerName, _) if is_token_byte(byte) => {
+            (DecoderState::TrailerName, b':') => Ok(DecoderState::TrailerValue),
+            (DecoderState::TrailerName, _) if is_token_byte(byte) => {
                 self.name.push(byte);
-                Ok(State::TrailerName)
+                Ok(DecoderState::TrailerName)
             }
-            (State::TrailerValue, b'\r') => Ok(State::TrailerLineFeed),
-            (State::TrailerValue, _) if is_value_byte(byte) => Ok(State::TrailerValue),
-            (State::TrailerLineFeed, b'\n') => Ok(State::TrailerStart),
+            (DecoderState::TrailerValue, b'\r') => Ok(DecoderState::TrailerLineFeed),
+            (DecoderState::TrailerValue, _) if is_value_byte(byte) => {
+                Ok(DecoderState::TrailerValue)
+            }
+            (DecoderState::TrailerLineFeed, b'\n') => Ok(DecoderState::TrailerStart),
             _ => malformed("malformed trailer"),
         }
     }
 }
 
-fn malformed(rule: &'static str) -> Result<State, RequestError> {
+fn malformed(rule: &'static str) -> Result<DecoderState, RequestError> {
     Err(RequestError::Malformed(rule))
 }
 

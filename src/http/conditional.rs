@@ -3,7 +3,7 @@
 use super::{
     date::HttpDate,
     etag::{self, EntityTag, ListedTag},
-    headers::{Fields, Lines},
+    headers::{FieldValues, Fields},
 };
 
 /// What a representation can be compared by.
@@ -91,7 +91,7 @@ enum Comparison {
 
 /// Whether the list that `lines` make together names `etag`, or is `*`
 /// (sections 13.1.1 and 13.1.2). A malformed element matches nothing.
-fn matches(lines: Lines<'_>, etag: Option<&EntityTag>, comparison: Comparison) -> bool {
+fn matches(lines: FieldValues<'_>, etag: Option<&EntityTag>, comparison: Comparison) -> bool {
     let (mut elements, mut any) = (0_usize, false);
     for element in lines.iter().flat_map(etag::listed) {
         elements += 1;
@@ -141,10 +141,10 @@ mod tests {
                 value: value.as_bytes(),
             })
             .collect();
-        let single = |name| Lines::new(&lines, name).iter().next();
+        let single = |name| FieldValues::new(&lines, name).iter().next();
         with(&Fields {
-            if_match: Lines::new(&lines, "if-match"),
-            if_none_match: Lines::new(&lines, "if-none-match"),
+            if_match: FieldValues::new(&lines, "if-match"),
+            if_none_match: FieldValues::new(&lines, "if-none-match"),
             if_modified_since: single("if-modified-since"),
             if_unmodified_since: single("if-unmodified-since"),
             if_range: single("if-range"),

@@ -1,7 +1,7 @@
 //! Content codings and what `Accept-Encoding` says of them
 //! (RFC 9110 sections 8.4.1 and 12.5.3).
 
-use super::headers::{Lines, QUALITY_MAX, quality};
+use super::headers::{FieldValues, QUALITY_MAX, quality};
 
 macro_rules! content_codings {
     ($($(#[$doc:meta])* $variant:ident $name:literal $suffix:literal,)*) => {
@@ -18,7 +18,7 @@ macro_rules! content_codings {
                 match self { $(ContentCoding::$variant => $name,)* }
             }
 
-            /// The ending of the sibling's file name, dot included.
+            /// The ending of the variant's file name, dot included.
             pub const fn suffix(self) -> &'static str {
                 match self { $(ContentCoding::$variant => $suffix,)* }
             }
@@ -28,11 +28,11 @@ macro_rules! content_codings {
 
 content_codings! {
     // The one preferred among equals first.
-    /// `br`, in a sibling ending in `.br`.
+    /// `br`, in a variant ending in `.br`.
     Brotli "br" ".br",
-    /// `zstd`, in a sibling ending in `.zst`.
+    /// `zstd`, in a variant ending in `.zst`.
     Zstd "zstd" ".zst",
-    /// `gzip` (and `x-gzip`), in a sibling ending in `.gz`.
+    /// `gzip` (and `x-gzip`), in a variant ending in `.gz`.
     Gzip "gzip" ".gz",
 }
 
@@ -64,7 +64,7 @@ impl AcceptEncoding {
     ///
     /// Of a coding listed twice the lower quality counts: what was refused
     /// once is not sent.
-    pub fn parse(lines: Lines<'_>) -> AcceptEncoding {
+    pub fn parse(lines: FieldValues<'_>) -> AcceptEncoding {
         let mut stated = Stated::default();
         for line in lines.iter() {
             for element in line.split(|&byte| byte == b',') {
@@ -177,7 +177,7 @@ mod tests {
                 value,
             })
             .collect();
-        AcceptEncoding::parse(Lines::new(&fields, "accept-encoding"))
+        AcceptEncoding::parse(FieldValues::new(&fields, "accept-encoding"))
     }
 
     /// Qualities of br, zstd, gzip, identity.
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(parse(&[]), AcceptEncoding::IDENTITY);
         assert_eq!(parse(&[b""]), AcceptEncoding::IDENTITY);
         assert_eq!(
-            AcceptEncoding::parse(Lines::default()),
+            AcceptEncoding::parse(FieldValues::default()),
             AcceptEncoding::IDENTITY
         );
     }

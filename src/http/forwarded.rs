@@ -136,7 +136,7 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::headers::{Field, Lines};
+    use crate::http::headers::{Field, FieldValues};
 
     /// Proxies of ours are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
     fn is_trusted(address: Option<IpAddr>) -> bool {
@@ -157,8 +157,8 @@ mod tests {
             })
             .collect();
         let fields = Fields {
-            forwarded: Lines::new(&all, "forwarded"),
-            x_forwarded_for: Lines::new(&all, "x-forwarded-for"),
+            forwarded: FieldValues::new(&all, "forwarded"),
+            x_forwarded_for: FieldValues::new(&all, "x-forwarded-for"),
             ..Fields::default()
         };
         let got = client(&fields, peer.parse().ok(), is_trusted);

@@ -60,22 +60,22 @@ pub fn quality(text: &[u8]) -> Option<u16> {
 /// A field whose grammar is a list may be spread over several lines
 /// (RFC 9110 section 5.3). By default there is no line: the field is absent.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Lines<'h> {
+pub struct FieldValues<'h> {
     /// From its first line on; empty where it has none.
     fields: &'h [Field<'h>],
 }
 
-impl<'h> Lines<'h> {
+impl<'h> FieldValues<'h> {
     /// The lines of `fields` named `name` (any case).
     pub fn new(fields: &'h [Field<'h>], name: &str) -> Self {
         let is_named = |field: &Field<'_>| field.name.eq_ignore_ascii_case(name);
         let first = fields.iter().position(is_named).unwrap_or(fields.len());
-        Lines::from_first(&fields[first..])
+        FieldValues::from_first(&fields[first..])
     }
 
     /// The lines of the field to which the first of `fields` belongs.
     pub fn from_first(fields: &'h [Field<'h>]) -> Self {
-        Lines { fields }
+        FieldValues { fields }
     }
 
     /// Whether the field is absent.
@@ -94,18 +94,18 @@ impl<'h> Lines<'h> {
 /// The fields of a request that decide its answer.
 ///
 /// Those that may stand only once are plain values (a second line of one is a
-/// [`RequestError`](super::error::RequestError)); lists are [`Lines`]. By default
+/// [`RequestError`](super::error::RequestError)); lists are [`FieldValues`]. By default
 /// a head has none of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fields<'h> {
     /// `Accept` (RFC 9110 section 12.5.1).
-    pub accept: Lines<'h>,
+    pub accept: FieldValues<'h>,
     /// `Accept-Encoding` (section 12.5.3).
-    pub accept_encoding: Lines<'h>,
+    pub accept_encoding: FieldValues<'h>,
     /// `If-Match` (section 13.1.1).
-    pub if_match: Lines<'h>,
+    pub if_match: FieldValues<'h>,
     /// `If-None-Match` (section 13.1.2).
-    pub if_none_match: Lines<'h>,
+    pub if_none_match: FieldValues<'h>,
     /// `If-Modified-Since` (section 13.1.3).
     pub if_modified_since: Option<&'h [u8]>,
     /// `If-Unmodified-Since` (section 13.1.4).
@@ -119,9 +119,9 @@ pub struct Fields<'h> {
     /// `User-Agent` (section 10.1.5), told to the access log alone.
     pub user_agent: Option<&'h [u8]>,
     /// `Forwarded` (RFC 7239), believed only from a trusted proxy.
-    pub forwarded: Lines<'h>,
+    pub forwarded: FieldValues<'h>,
     /// `X-Forwarded-For`, likewise.
-    pub x_forwarded_for: Lines<'h>,
+    pub x_forwarded_for: FieldValues<'h>,
 }
 
 #[cfg(test)]
@@ -139,14 +139,14 @@ mod tests {
             field("accept", b""),
         ];
         let check = |name, expected: &[&[u8]]| {
-            let lines = Lines::new(&fields, name);
+            let lines = FieldValues::new(&fields, name);
             assert_eq!(lines.iter().collect::<Vec<_>>(), expected, "{name}");
             assert_eq!(lines.is_absent(), expected.is_empty(), "{name}");
         };
         check("accept", &[b"a", b"c", b""]);
         check("Accept-Encoding", &[b"d"]);
         check("range", &[]);
-        assert!(Lines::default().is_absent());
+        assert!(FieldValues::default().is_absent());
     }
 
     #[test]

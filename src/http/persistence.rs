@@ -32,7 +32,7 @@ pub enum CloseCause {
 
 /// What the server has to say about it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Circumstances {
+pub struct ServerState {
     /// Connections are not kept.
     pub keep_alive_off: bool,
     /// This is the last request the connection may have.
@@ -48,23 +48,19 @@ pub struct Circumstances {
 /// Decides, in this order: a refusal, the client's `close`, a 1.0 client that
 /// did not ask to be kept, the server's own reasons; else the connection is
 /// kept.
-pub fn decide(
-    version: Version,
-    options: ConnectionOptions,
-    circumstances: Circumstances,
-) -> Persistence {
+pub fn decide(version: Version, options: ConnectionOptions, server: ServerState) -> Persistence {
     let http10 = version == Version::Http10;
-    if circumstances.refused {
+    if server.refused {
         Persistence::Close(CloseCause::Refused)
     } else if options.close || (http10 && !options.keep_alive) {
         Persistence::Close(CloseCause::ClientAsked)
-    } else if circumstances.keep_alive_off {
+    } else if server.keep_alive_off {
         Persistence::Close(CloseCause::KeepAliveOff)
-    } else if circumstances.last_request {
+    } else if server.last_request {
         Persistence::Close(CloseCause::MaxRequests)
-    } else if circumstances.draining {
+    } else if server.draining {
         Persistence::Close(CloseCause::Draining)
-    } else if circumstances.evicted {
+    } else if server.evicted {
         Persistence::Close(CloseCause::Evicted)
     } else if http10 {
         Persistence::KeepAnnounced
@@ -77,15 +73,15 @@ pub fn decide(
 mod tests {
     use super::*;
 
-    fn check(version: Version, options: &str, circumstances: Circumstances, want: Persistence) {
+    fn check(version: Version, options: &str, server: ServerState, want: Persistence) {
         let options = ConnectionOptions {
             close: options.contains("close"),
             keep_alive: options.contains("keep-alive"),
         };
         assert_eq!(
-            decide(version, options, circumstances),
+            decide(version, options, server),
             want,
-            "{version:?} {options:?} {circumstances:?}"
+            "{version:?} {options:?} {server:?}"
         );
     }
 
@@ -94,7 +90,7 @@ mod tests {
         use CloseCause::*;
         use Persistence::*;
         use Version::*;
-        let none = Circumstances::default();
+        let none = ServerState::default();
         check(Http11, "", none, Keep);
         check(Http11, "keep-alive", none, Keep);
         check(Http11, "close", none, Close(ClientAsked));
@@ -108,10 +104,10 @@ mod tests {
     fn the_server_has_its_reasons() {
         use CloseCause::*;
         use Persistence::*;
-        let with = |set: fn(&mut Circumstances)| {
-            let mut circumstances = Circumstances::default();
-            set(&mut circumstances);
-            circumstances
+        let with = |set: fn(&mut ServerState)| {
+            let mut server = ServerState::default();
+            set(&mut server);
+            server
         };
         let table = [
             (with(|c| c.refused = true), Refused),
@@ -120,9 +116,9 @@ mod tests {
             (with(|c| c.draining = true), Draining),
             (with(|c| c.evicted = true), Evicted),
         ];
-        for (circumstances, cause) in table {
-            check(Version::Http11, "", circumstances, Close(cause));
-            check(Version::Http10, "keep-alive", circumstances, Close(cause));
+        for (server, cause) in table {
+            check(Version::Http11, "", server, Close(cause));
+            check(Version::Http10, "keep-alive", server, Close(cause));
         }
         check(
             Version::Http11,

@@ -79,7 +79,7 @@ pub struct Request<'h> {
 /// What of a [`Request`] still matters once its answer is known: to its
 /// response, and to whoever notes it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'h> {
+pub struct RequestSummary<'h> {
     /// [`Request::line`].
     pub line: &'h [u8],
     /// The version.
@@ -92,9 +92,9 @@ pub struct Asked<'h> {
     pub fields: Fields<'h>,
 }
 
-impl<'h> From<&Request<'h>> for Asked<'h> {
-    fn from(request: &Request<'h>) -> Asked<'h> {
-        Asked {
+impl<'h> From<&Request<'h>> for RequestSummary<'h> {
+    fn from(request: &Request<'h>) -> RequestSummary<'h> {
+        RequestSummary {
             line: request.line,
             version: request.version,
             connection: request.connection,
@@ -108,25 +108,25 @@ impl<'h> From<&Request<'h>> for Asked<'h> {
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
     /// Bytes of the request line, CRLF excluded. More is 414.
-    pub line_bytes_max: usize,
+    pub request_line_bytes_max: usize,
     /// Bytes of all field lines. More is 431.
-    pub fields_bytes_max: usize,
-    /// Number of fields, at most [`FIELDS_MAX`]. More is 431.
-    pub fields_max: usize,
+    pub header_section_bytes_max: usize,
+    /// Number of fields, at most [`HEADER_FIELDS_MAX`]. More is 431.
+    pub header_fields_max: usize,
 }
 
-/// The most fields a head can ever have: the room [`FieldRoom`] has.
-pub const FIELDS_MAX: usize = 100;
+/// The most fields a head can ever have: the room [`FieldBuffer`] has.
+pub const HEADER_FIELDS_MAX: usize = 100;
 
 /// Room for the fields of one head; needs no initialising.
-pub type FieldRoom<'h> = [MaybeUninit<Field<'h>>; FIELDS_MAX];
+pub type FieldBuffer<'h> = [MaybeUninit<Field<'h>>; HEADER_FIELDS_MAX];
 
 impl HeadLimits {
     /// 8 KiB line, 32 KiB of fields, 100 fields.
     pub const DEFAULT: HeadLimits = HeadLimits {
-        line_bytes_max: 8 << 10,
-        fields_bytes_max: 32 << 10,
-        fields_max: FIELDS_MAX,
+        request_line_bytes_max: 8 << 10,
+        header_section_bytes_max: 32 << 10,
+        header_fields_max: HEADER_FIELDS_MAX,
     };
 }
 
@@ -140,14 +140,14 @@ impl HeadLimits {
 /// cannot be whole.
 pub fn parse<'h>(
     bytes: &'h [u8],
-    room: &'h mut FieldRoom<'h>,
+    room: &'h mut FieldBuffer<'h>,
     limits: &HeadLimits,
 ) -> Result<Option<Request<'h>>, RequestError> {
     let Some(start) = line::start(bytes)? else {
         return Ok(None);
     };
     let head = &bytes[start..];
-    let Some(line_bytes) = line::judge_bytes(head, limits.line_bytes_max)? else {
+    let Some(line_bytes) = line::judge_bytes(head, limits.request_line_bytes_max)? else {
         return Ok(None);
     };
     let scanned = if line::is_common_version(&head[..line_bytes]) {
@@ -187,7 +187,7 @@ enum Scan<'h> {
 fn scan<'h>(
     head: &'h [u8],
     line_bytes: usize,
-    room: &'h mut FieldRoom<'h>,
+    room: &'h mut FieldBuffer<'h>,
 ) -> Result<Scan<'h>, RequestError> {
     let mut request = httparse::Request::new(&mut []);
     let status = match request.parse_with_uninit_headers(head, room) {
@@ -218,10 +218,10 @@ fn scan<'h>(
 fn scan_later_version<'h>(
     head: &'h [u8],
     line_bytes: usize,
-    room: &'h mut FieldRoom<'h>,
+    room: &'h mut FieldBuffer<'h>,
 ) -> Result<Scan<'h>, RequestError> {
     let (method, target) = line::parse_later_version(&head[..line_bytes])?;
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut fields = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
     let (block_bytes, fields) = match httparse::parse_headers(&head[line_bytes..], &mut fields) {
         Ok(httparse::Status::Complete(parsed)) => parsed,
         Ok(httparse::Status::Partial) => return Ok(Scan::Partial),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Bytes of a malformed first line that are logged. A well-formed one is logged
-/// whole: [`HeadLimits::line_bytes_max`](crate::http::request::HeadLimits)
+/// whole: [`HeadLimits::request_line_bytes_max`](crate::http::request::HeadLimits)
 /// bounds it.
 pub const RAW_BYTES_MAX: usize = 1 << 10;
 /// Bytes of `Referer` and of `User-Agent` that are logged.

@@ -183,8 +183,14 @@ fn limits(snapshot: &Snapshot) -> String {
         ("Request head time-out", seconds(waits.header)),
         ("Request body time-out", seconds(waits.body)),
         ("Write time-out without progress", seconds(waits.write)),
-        ("Request line", bytes(limits.head.line_bytes_max as u64)),
-        ("Header section", bytes(limits.head.fields_bytes_max as u64)),
+        (
+            "Request line",
+            bytes(limits.head.request_line_bytes_max as u64),
+        ),
+        (
+            "Header section",
+            bytes(limits.head.header_section_bytes_max as u64),
+        ),
         ("Request body", bytes(limits.body_bytes_max)),
     ]
     .map(|(name, value)| row(name, &value))

@@ -12,7 +12,7 @@ use crate::{
     },
     files::{
         MEMORY_BYTES_MAX,
-        listing::{LISTINGS_BYTES_MAX, OWN_BYTES},
+        listing::{LISTINGS_BYTES_MAX, UNSHARED_BYTES},
     },
     http::content_coding::ContentCoding,
     observe::{
@@ -52,7 +52,7 @@ const STORY_BYTES: u64 = (size_of::<Story>() + REQUESTS_TOLD_MAX * size_of::<Tol
 
 /// For a listing instead: its entries, the first chunk, and the one being
 /// written.
-const LISTING_BYTES: u64 = 3 * OWN_BYTES as u64;
+const LISTING_BYTES: u64 = 3 * UNSHARED_BYTES as u64;
 
 /// The worst case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +74,15 @@ impl Bounds {
     /// descriptors.
     pub fn new(config: &Config, connections: usize, listeners: usize, descriptors: u64) -> Bounds {
         let head = &config.limits.head;
-        let input = (head.line_bytes_max + head.fields_bytes_max + 2 * READ_BYTES) as u64;
+        let input =
+            (head.request_line_bytes_max + head.header_section_bytes_max + 2 * READ_BYTES) as u64;
         let worker = input + (KEPT_BYTES_MAX + RESPONSE_CACHE_BYTES_MAX) as u64 + THREAD_BYTES;
         let slot = size_of::<Slot<Connection<Stream>>>() as u64;
         let (story, story_line) = match config.status {
-            Some(_) => (with_allocator(STORY_BYTES), head.line_bytes_max as u64),
+            Some(_) => (
+                with_allocator(STORY_BYTES),
+                head.request_line_bytes_max as u64,
+            ),
             None => (0, 0),
         };
         let idle_bytes = TABLE_COPIES * slot + story;
@@ -86,7 +90,7 @@ impl Bounds {
         let (logs, log_line) = match config.access_log {
             Some(_) => (
                 2 * QUEUE_BYTES_MAX as u64,
-                ESCAPED_BYTES * (head.line_bytes_max + 2 * FIELD_BYTES_MAX) as u64,
+                ESCAPED_BYTES * (head.request_line_bytes_max + 2 * FIELD_BYTES_MAX) as u64,
             ),
             None => (0, 0),
         };
@@ -176,7 +180,7 @@ mod tests {
         assert!(with_log.base_bytes > bounds.base_bytes);
         assert!(with_log.busy_bytes > bounds.busy_bytes);
         more = config.clone();
-        more.limits.head.fields_bytes_max += 100_000;
+        more.limits.head.header_section_bytes_max += 100_000;
         let difference = Bounds::new(&more, 100, 2, 1_000).busy_bytes - bounds.busy_bytes;
         assert!((124_900..=125_100).contains(&difference), "{difference}");
         assert!(Bounds::new(&config, usize::MAX, 2, 64).descriptors == 64);

@@ -134,7 +134,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
 
     /// How long the poll may wait; `None`: nothing is to be done until an event.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.cx.view.is_releasing() {
+        if !self.ready.is_empty() || self.cx.view.has_files_to_recheck() {
             return Some(Duration::ZERO);
         }
         let has_work = self.table.open() > 0 || self.is_draining();

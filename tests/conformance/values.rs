@@ -6,7 +6,7 @@ use stdhttpd::{
     connection::body::Body,
     http::{
         method::Method,
-        persistence::{self, Circumstances, Persistence},
+        persistence::{self, Persistence, ServerState},
         request::{self, Expectation, HeadLimits, Request},
         target::{RequestPath, Target},
     },
@@ -31,7 +31,7 @@ const BODY_BYTES_MAX: u64 = 1 << 20;
 
 /// Judges the request at the start of `bytes`, and says how long it is.
 pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
-    let mut room = [const { MaybeUninit::uninit() }; request::FIELDS_MAX];
+    let mut room = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
     let request = match request::parse(bytes, &mut room, &HeadLimits::DEFAULT) {
         Ok(Some(request)) => request,
         Ok(None) => return (Verdict::Partial, 0),
@@ -50,9 +50,9 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
             Err(error) => return (Verdict::Refused(error.status().code()), 0),
         }
     }
-    let circumstances = Circumstances {
+    let circumstances = ServerState {
         refused: status == Some(400) || request.method == Method::Connect,
-        ..Circumstances::default()
+        ..ServerState::default()
     };
     let persistence = persistence::decide(request.version, request.connection, circumstances);
     let is_kept = !matches!(persistence, Persistence::Close(_));

@@ -49,7 +49,7 @@ fn lands() -> Vec<Land> {
         |config| config.limits.requests_max = 3,
         |config| {
             config.limits.body_bytes_max = 10;
-            config.limits.rate_min = 0;
+            config.limits.write_bytes_per_second_min = 0;
             config.site.cache_bytes_max = 0;
         },
         |config| config.site.descriptors_kept_max = 0,

@@ -8,7 +8,7 @@ use crate::{
     handler::{self, Basis},
     http::{
         persistence::Persistence,
-        request::{self, FIELDS_MAX, HeadLimits},
+        request::{self, HEADER_FIELDS_MAX, HeadLimits},
     },
 };
 
@@ -85,11 +85,11 @@ impl Bench {
 
     /// The answer of the handler, and its comparable form.
     fn answer(&self, head: &[u8]) -> (Answer, Shown) {
-        let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
         let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
         let answer = handler::answer(&request, self.basis());
-        let shown = show(&answer, &Asked::from(&request));
+        let shown = show(&answer, &RequestSummary::from(&request));
         (answer, shown)
     }
 
@@ -108,7 +108,7 @@ impl Bench {
         if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
             return Some(show(&hit.answer, &hit.summary.asked(input)));
         }
-        let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
         let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
         let answer = handler::answer(&request, self.basis());
@@ -128,7 +128,7 @@ impl Bench {
     }
 }
 
-fn show(answer: &Answer, asked: &Asked<'_>) -> Shown {
+fn show(answer: &Answer, asked: &RequestSummary<'_>) -> Shown {
     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.escape_ascii().to_string());
     let noted = format!(
         "{} {:?} {:?} {} {:?} {:?}",

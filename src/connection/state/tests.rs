@@ -56,9 +56,9 @@ fn each_state_has_the_deadline_of_its_time_out() {
 #[test]
 fn a_head_is_parsed_again_only_if_the_result_can_change() {
     let limits = HeadLimits {
-        line_bytes_max: 20,
-        fields_bytes_max: 10,
-        fields_max: 3,
+        request_line_bytes_max: 20,
+        header_section_bytes_max: 10,
+        header_fields_max: 3,
     };
     let check = |held: &str, new: &str, expected: bool| {
         let parsed = ReadingHead::can_end(held.as_bytes(), new.as_bytes(), &limits);

@@ -4,8 +4,8 @@ use std::mem;
 
 use super::{
     Entry, Form, Sort, Summary,
+    memory_budget::{Chunk, Reservation, UNSHARED_BYTES},
     merge::Runs,
-    room::{Chunk, OWN_BYTES, Share},
 };
 use crate::files::{Folder, Refusal};
 
@@ -17,7 +17,7 @@ const PIECE_ENTRIES: usize = 256;
 /// row that reaches beyond them.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Room for that row, unless its name is very long and all of it has to be
+/// MemoryBudget for that row, unless its name is very long and all of it has to be
 /// escaped.
 const ROW_BYTES: usize = 2 << 10;
 
@@ -26,7 +26,7 @@ const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
 
 /// A folder's listing in the making.
 ///
-/// Of what it takes to hold the entries, and of the text, [`OWN_BYTES`] each
+/// Of what it takes to hold the entries, and of the text, [`UNSHARED_BYTES`] each
 /// are its own; the rest is taken from the room that all listings share.
 #[derive(Debug)]
 pub struct Listing {
@@ -40,7 +40,7 @@ pub struct Listing {
     /// Bytes that the entries in `runs` take.
     entries_bytes: usize,
     /// The part of them that is shared.
-    entries: Share,
+    entries: Reservation,
     /// Text that is no chunk yet.
     text: Vec<u8>,
     chunks: Vec<Chunk>,
@@ -51,7 +51,7 @@ impl Listing {
     /// The listing of `folder`, which was asked for by the decoded `path`.
     pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
         Listing {
-            entries: folder.room.share(),
+            entries: folder.budget.empty_reservation(),
             folder: Some(folder),
             path: path.to_vec(),
             form,
@@ -99,7 +99,7 @@ impl Listing {
                 self.cut()?;
             }
         }
-        self.share_entries()?;
+        self.resize_reservation()?;
         Ok(None)
     }
 
@@ -109,12 +109,12 @@ impl Listing {
             self.entries_bytes += entry_bytes(entry);
         }
         self.runs.add(entries);
-        self.share_entries()
+        self.resize_reservation()
     }
 
-    fn share_entries(&mut self) -> Result<(), Refusal> {
+    fn resize_reservation(&mut self) -> Result<(), Refusal> {
         self.entries
-            .set(self.entries_bytes.saturating_sub(OWN_BYTES))
+            .resize(self.entries_bytes.saturating_sub(UNSHARED_BYTES))
     }
 
     /// The folder has been read: closes it and begins to write.
@@ -129,8 +129,12 @@ impl Listing {
     fn cut(&mut self) -> Result<(), Refusal> {
         let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
         let text = mem::replace(&mut self.text, next);
-        let own = if self.chunks.is_empty() { OWN_BYTES } else { 0 };
-        self.chunks.push(self.entries.room.chunk(text, own)?);
+        let own = if self.chunks.is_empty() {
+            UNSHARED_BYTES
+        } else {
+            0
+        };
+        self.chunks.push(self.entries.budget.chunk(text, own)?);
         Ok(())
     }
 

@@ -71,7 +71,7 @@ fn is_special(character: char) -> bool {
 }
 
 /// Characters that change the direction of others, break the line or take no
-/// room: with them one name can pass for another.
+/// budget: with them one name can pass for another.
 fn is_unseen(character: char) -> bool {
     matches!(
         character,

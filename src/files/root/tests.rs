@@ -41,7 +41,7 @@ fn word(refusal: &Refusal) -> &'static str {
         Refusal::NotFound => "not found",
         Refusal::Forbidden => "forbidden",
         Refusal::NotAcceptable => "not acceptable",
-        Refusal::NoRoom => "no room",
+        Refusal::Overloaded => "no room",
         Refusal::Exhausted(_) => "exhausted",
         Refusal::Failed(_) => "failed",
     }

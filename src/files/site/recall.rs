@@ -26,7 +26,7 @@ impl View {
     /// Remembers what [`View::find`] chose for a request that accepts `accept`;
     /// `None` where it was good for that answer alone.
     pub fn remember(&self, selected: &Selected, accept: AcceptEncoding) -> Option<Remembered> {
-        selected.resource.is_settled().then(|| Remembered {
+        selected.resource.is_cacheable().then(|| Remembered {
             resource: Arc::downgrade(&selected.resource),
             coding: selected.coding,
             accept,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{View, is_due};
+use super::{View, claim_if_due};
 use crate::{
     files::{Turn, resource::Resource},
     http::content_coding::AcceptEncoding,
@@ -17,14 +17,14 @@ pub(super) const RELEASE_FILES_MAX: usize = 64;
 
 /// Files kept open that are to be looked at, whether they can be closed.
 #[derive(Debug, Default)]
-pub(super) struct Suspects {
+pub(super) struct RecheckQueue {
     /// The turn in which they were noted.
     since: Turn,
     /// They are not kept open by that.
     files: Vec<(Box<[u8]>, Weak<Resource>)>,
 }
 
-impl Suspects {
+impl RecheckQueue {
     /// None is to be looked at.
     pub(super) fn clear(&mut self) {
         self.files.clear();
@@ -35,17 +35,17 @@ impl View {
     /// Closes the files kept open that are no longer what is served, or that
     /// nobody has asked for since the last time: their file system may be one
     /// that is to be unmounted. One worker does it for all, some in each turn.
-    pub(super) fn release(&mut self, turn: Turn) {
-        if is_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
+    pub(super) fn close_unused(&mut self, turn: Turn) {
+        if claim_if_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
             let kept = self.tree.cache.keys_with_descriptors().into_iter();
-            self.suspects = Suspects {
+            self.recheck_queue = RecheckQueue {
                 since: turn,
                 files: kept
                     .map(|(key, resource)| (key, Arc::downgrade(&resource)))
                     .collect(),
             };
         }
-        let Suspects { since, files } = &mut self.suspects;
+        let RecheckQueue { since, files } = &mut self.recheck_queue;
         let first = files.len().saturating_sub(RELEASE_FILES_MAX);
         for (key, resource) in files.drain(first..) {
             let Some(resource) = resource.upgrade() else {
@@ -64,8 +64,8 @@ impl View {
 
     /// Whether there are files to be looked at in the next turn, which need not
     /// wait for anything.
-    pub fn is_releasing(&self) -> bool {
-        !self.suspects.files.is_empty()
+    pub fn has_files_to_recheck(&self) -> bool {
+        !self.recheck_queue.files.is_empty()
     }
 
     /// Lets go of the files that are kept open, for want of descriptors, and

@@ -11,9 +11,9 @@ use super::*;
 use crate::{
     files::{
         Content, MEMORY_BYTES_MAX, Selected,
-        watch::{is_settled, now},
+        freshness::{is_cacheable, now},
     },
-    http::headers::{Field, Lines},
+    http::headers::{Field, FieldValues},
 };
 
 mod freshness;
@@ -92,7 +92,7 @@ impl Bench {
         let name = std::ffi::CString::new(name).unwrap();
         for _ in 0..5000 {
             let identity = self.view.tree.root.identity(&name).unwrap();
-            if is_settled(&identity, now()) {
+            if is_cacheable(&identity, now()) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -114,7 +114,7 @@ fn encoding(value: &str) -> AcceptEncoding {
     }];
     match value {
         "" => AcceptEncoding::IDENTITY,
-        _ => AcceptEncoding::parse(Lines::new(&fields, "accept-encoding")),
+        _ => AcceptEncoding::parse(FieldValues::new(&fields, "accept-encoding")),
     }
 }
 
@@ -249,7 +249,7 @@ fn variants_are_chosen_described_and_fresh() {
         assert_eq!(bench.text("/x.js", "br, gzip"), "br changed");
         fs::remove_file(bench.at("x.js.br")).unwrap();
         assert_eq!(bench.text("/x.js", "br, gzip"), "gz");
-        // A sibling that is not to be served is as good as none.
+        // A variant that is not to be served is as good as none.
         fs::write(bench.home.path().join("secret"), "secret").unwrap();
         symlink("../secret", bench.at("x.js.br")).unwrap();
         assert_eq!(bench.text("/x.js", "br, gzip"), "gz");

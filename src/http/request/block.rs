@@ -1,11 +1,11 @@
 //! The field block of a head as a whole: its line ends and its limits.
 
-use super::{FIELDS_MAX, HeadLimits};
+use super::{HEADER_FIELDS_MAX, HeadLimits};
 use crate::http::error::RequestError;
 
 /// Judges a whole block, its empty line included, of `fields` fields.
 pub(super) fn judge(block: &[u8], fields: usize, limits: &HeadLimits) -> Result<(), RequestError> {
-    if block.len() > limits.fields_bytes_max || fields > limits.fields_max {
+    if block.len() > limits.header_section_bytes_max || fields > limits.header_fields_max {
         judge_partial(block, limits)?;
     }
     // RFC 9112 section 2.2: a recipient may take a bare LF for a line end, and
@@ -28,7 +28,7 @@ pub(super) fn first_error(block: &[u8], limits: &HeadLimits) -> RequestError {
     let Some((at, error)) = passed_limit(block, limits) else {
         return RequestError::Malformed("malformed field line");
     };
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut fields = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
     match httparse::parse_headers(&block[..at], &mut fields) {
         Ok(_) | Err(httparse::Error::TooManyHeaders) => error,
         Err(_) => RequestError::Malformed("malformed field line"),
@@ -37,7 +37,7 @@ pub(super) fn first_error(block: &[u8], limits: &HeadLimits) -> RequestError {
 
 /// The first limit that `block` passes, and how many of its bytes show it.
 fn passed_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestError)> {
-    let fields_max = limits.fields_max.min(FIELDS_MAX);
+    let header_fields_max = limits.header_fields_max.min(HEADER_FIELDS_MAX);
     let mut line_start = 0;
     for count in 0.. {
         let rest = block.get(line_start..)?;
@@ -47,11 +47,14 @@ fn passed_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestErro
             return None;
         }
         let line_end = line_start + line_feed.map_or(rest.len(), |at| at + 1);
-        if line_end > limits.fields_bytes_max {
-            return Some((limits.fields_bytes_max + 1, RequestError::FieldsTooLarge));
+        if line_end > limits.header_section_bytes_max {
+            return Some((
+                limits.header_section_bytes_max + 1,
+                RequestError::FieldsTooLarge,
+            ));
         }
         line_feed?;
-        if count == fields_max {
+        if count == header_fields_max {
             return Some((line_end, RequestError::TooManyFields));
         }
         line_start = line_end;

@@ -5,7 +5,7 @@ use super::{ConnectionOptions, Expectation, Version};
 use crate::http::{
     error::RequestError,
     framing::BodyFraming,
-    headers::{Field, Fields, Lines, is_token},
+    headers::{Field, FieldValues, Fields, is_token},
     target::is_host,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct FieldVerdict<'h> {
 
 /// The fields looked at. Those up to `UserAgent` may stand only once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Name {
+enum FieldName {
     Authorization,
     ContentLength,
     ContentLocation,
@@ -47,39 +47,39 @@ enum Name {
     XForwardedFor,
 }
 
-impl Name {
+impl FieldName {
     /// The field a name names (any case); told by its length and, where that
     /// is not enough, its first letter, so that it is compared once at most.
-    fn of(name: &str) -> Option<Name> {
+    fn of(name: &str) -> Option<FieldName> {
         let first = name.as_bytes().first()? | 0x20;
         let (known, text) = match (name.len(), first) {
-            (4, b'h') => (Name::Host, "host"),
-            (4, b'd') => (Name::Date, "date"),
-            (4, b'f') => (Name::From, "from"),
-            (5, b'r') => (Name::Range, "range"),
-            (6, b'a') => (Name::Accept, "accept"),
-            (6, b'e') => (Name::Expect, "expect"),
-            (7, b'r') => (Name::Referer, "referer"),
+            (4, b'h') => (FieldName::Host, "host"),
+            (4, b'd') => (FieldName::Date, "date"),
+            (4, b'f') => (FieldName::From, "from"),
+            (5, b'r') => (FieldName::Range, "range"),
+            (6, b'a') => (FieldName::Accept, "accept"),
+            (6, b'e') => (FieldName::Expect, "expect"),
+            (7, b'r') => (FieldName::Referer, "referer"),
             (8, b'i') => match name.as_bytes()[3] | 0x20 {
-                b'm' => (Name::IfMatch, "if-match"),
-                _ => (Name::IfRange, "if-range"),
+                b'm' => (FieldName::IfMatch, "if-match"),
+                _ => (FieldName::IfRange, "if-range"),
             },
-            (9, b'f') => (Name::Forwarded, "forwarded"),
-            (10, b'c') => (Name::Connection, "connection"),
-            (10, b'u') => (Name::UserAgent, "user-agent"),
-            (12, b'c') => (Name::ContentType, "content-type"),
-            (12, b'm') => (Name::MaxForwards, "max-forwards"),
-            (13, b'a') => (Name::Authorization, "authorization"),
-            (13, b'c') => (Name::ContentRange, "content-range"),
-            (13, b'i') => (Name::IfNoneMatch, "if-none-match"),
-            (14, b'c') => (Name::ContentLength, "content-length"),
-            (15, b'a') => (Name::AcceptEncoding, "accept-encoding"),
-            (15, b'x') => (Name::XForwardedFor, "x-forwarded-for"),
-            (16, b'c') => (Name::ContentLocation, "content-location"),
-            (17, b'i') => (Name::IfModifiedSince, "if-modified-since"),
-            (17, b't') => (Name::TransferEncoding, "transfer-encoding"),
-            (19, b'i') => (Name::IfUnmodifiedSince, "if-unmodified-since"),
-            (19, b'p') => (Name::ProxyAuthorization, "proxy-authorization"),
+            (9, b'f') => (FieldName::Forwarded, "forwarded"),
+            (10, b'c') => (FieldName::Connection, "connection"),
+            (10, b'u') => (FieldName::UserAgent, "user-agent"),
+            (12, b'c') => (FieldName::ContentType, "content-type"),
+            (12, b'm') => (FieldName::MaxForwards, "max-forwards"),
+            (13, b'a') => (FieldName::Authorization, "authorization"),
+            (13, b'c') => (FieldName::ContentRange, "content-range"),
+            (13, b'i') => (FieldName::IfNoneMatch, "if-none-match"),
+            (14, b'c') => (FieldName::ContentLength, "content-length"),
+            (15, b'a') => (FieldName::AcceptEncoding, "accept-encoding"),
+            (15, b'x') => (FieldName::XForwardedFor, "x-forwarded-for"),
+            (16, b'c') => (FieldName::ContentLocation, "content-location"),
+            (17, b'i') => (FieldName::IfModifiedSince, "if-modified-since"),
+            (17, b't') => (FieldName::TransferEncoding, "transfer-encoding"),
+            (19, b'i') => (FieldName::IfUnmodifiedSince, "if-unmodified-since"),
+            (19, b'p') => (FieldName::ProxyAuthorization, "proxy-authorization"),
             _ => return None,
         };
         name.eq_ignore_ascii_case(text).then_some(known)
@@ -88,7 +88,7 @@ impl Name {
     /// Whether more than one line of it is an error: its grammar is not a list
     /// (RFC 9110 section 5.3), so two lines of it leave open which one counts.
     fn is_single(self) -> bool {
-        self <= Name::UserAgent
+        self <= FieldName::UserAgent
     }
 }
 
@@ -105,7 +105,7 @@ pub(super) fn judge<'h>(
     let mut seen = 0u32;
 
     for (at, &Field { name, value }) in all.iter().enumerate() {
-        let Some(known) = Name::of(name) else {
+        let Some(known) = FieldName::of(name) else {
             continue;
         };
         let is_first = seen & (1 << known as u32) == 0;
@@ -116,24 +116,25 @@ pub(super) fn judge<'h>(
         }
         seen |= 1 << known as u32;
         match known {
-            Name::Host if !is_host(value) => {
+            FieldName::Host if !is_host(value) => {
                 return Err(RequestError::Malformed("malformed Host"));
             }
-            Name::Connection => connection.add(value)?,
-            Name::Expect => expectation = expectation.and(value),
-            Name::ContentLength => content_length = Some(value),
+            FieldName::Connection => connection.add(value)?,
+            FieldName::Expect => expectation = expectation.and(value),
+            FieldName::ContentLength => content_length = Some(value),
             _ if is_first => keep(&mut fields, known, all, at),
             _ => {}
         }
     }
 
-    let has = |name: Name| seen & (1 << name as u32) != 0;
+    let has = |name: FieldName| seen & (1 << name as u32) != 0;
     // RFC 9112 section 3.2: absent from HTTP/1.1 is 400; absolute-form too
     // has it beside it.
-    if version == Version::Http11 && !has(Name::Host) {
+    if version == Version::Http11 && !has(FieldName::Host) {
         return Err(RequestError::Malformed("no Host"));
     }
-    let codings = has(Name::TransferEncoding).then(|| raw_values(head, all, "transfer-encoding"));
+    let codings =
+        has(FieldName::TransferEncoding).then(|| raw_values(head, all, "transfer-encoding"));
     let framing = BodyFraming::decide(version, content_length, codings)?;
     // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
     if version == Version::Http10 {
@@ -153,35 +154,35 @@ pub(super) fn judge<'h>(
 
 /// Keeps the first line of a field, `all[at]`; those that are lists find their
 /// further lines from there.
-fn keep<'h>(fields: &mut Fields<'h>, known: Name, all: &'h [Field<'h>], at: usize) {
+fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at: usize) {
     let value = Some(all[at].value);
-    let lines = Lines::from_first(&all[at..]);
+    let lines = FieldValues::from_first(&all[at..]);
     match known {
-        Name::Accept => fields.accept = lines,
-        Name::AcceptEncoding => fields.accept_encoding = lines,
-        Name::Forwarded => fields.forwarded = lines,
-        Name::IfMatch => fields.if_match = lines,
-        Name::IfNoneMatch => fields.if_none_match = lines,
-        Name::XForwardedFor => fields.x_forwarded_for = lines,
-        Name::IfModifiedSince => fields.if_modified_since = value,
-        Name::IfRange => fields.if_range = value,
-        Name::IfUnmodifiedSince => fields.if_unmodified_since = value,
-        Name::Range => fields.range = value,
-        Name::Referer => fields.referer = value,
-        Name::UserAgent => fields.user_agent = value,
-        Name::Authorization
-        | Name::Connection
-        | Name::ContentLength
-        | Name::ContentLocation
-        | Name::ContentRange
-        | Name::ContentType
-        | Name::Date
-        | Name::Expect
-        | Name::From
-        | Name::Host
-        | Name::MaxForwards
-        | Name::ProxyAuthorization
-        | Name::TransferEncoding => {}
+        FieldName::Accept => fields.accept = lines,
+        FieldName::AcceptEncoding => fields.accept_encoding = lines,
+        FieldName::Forwarded => fields.forwarded = lines,
+        FieldName::IfMatch => fields.if_match = lines,
+        FieldName::IfNoneMatch => fields.if_none_match = lines,
+        FieldName::XForwardedFor => fields.x_forwarded_for = lines,
+        FieldName::IfModifiedSince => fields.if_modified_since = value,
+        FieldName::IfRange => fields.if_range = value,
+        FieldName::IfUnmodifiedSince => fields.if_unmodified_since = value,
+        FieldName::Range => fields.range = value,
+        FieldName::Referer => fields.referer = value,
+        FieldName::UserAgent => fields.user_agent = value,
+        FieldName::Authorization
+        | FieldName::Connection
+        | FieldName::ContentLength
+        | FieldName::ContentLocation
+        | FieldName::ContentRange
+        | FieldName::ContentType
+        | FieldName::Date
+        | FieldName::Expect
+        | FieldName::From
+        | FieldName::Host
+        | FieldName::MaxForwards
+        | FieldName::ProxyAuthorization
+        | FieldName::TransferEncoding => {}
     }
 }
 

@@ -24,15 +24,15 @@ pub(super) fn start(bytes: &[u8]) -> Result<Option<usize>, RequestError> {
 /// or a line over its limit, and bytes that `httparse` refuses.
 pub(super) fn judge_bytes(
     head: &[u8],
-    line_bytes_max: usize,
+    request_line_bytes_max: usize,
 ) -> Result<Option<usize>, RequestError> {
     // A line feed beyond this many bytes ends a line that is too long.
-    let reach = head.len().min(line_bytes_max.saturating_add(2));
+    let reach = head.len().min(request_line_bytes_max.saturating_add(2));
     let line_feed = find_line_feed(&head[..reach]);
     let text = &head[..line_feed.unwrap_or(reach)];
     let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let is_too_long = text.len() > line_bytes_max;
-    let text = &text[..text.len().min(line_bytes_max.saturating_add(1))];
+    let is_too_long = text.len() > request_line_bytes_max;
+    let text = &text[..text.len().min(request_line_bytes_max.saturating_add(1))];
 
     let method = &text[..text.len().min(METHOD_BYTES_MAX + 1)];
     if method.len() > METHOD_BYTES_MAX && !method.contains(&b' ') {

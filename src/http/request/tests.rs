@@ -25,7 +25,7 @@ impl Verdict {
 }
 
 fn verdict_within(bytes: &[u8], limits: &HeadLimits) -> Verdict {
-    let mut room: FieldRoom<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut room: FieldBuffer<'_> = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     match parse(bytes, &mut room, limits) {
         Ok(None) => Verdict::Incomplete,
         // The text of a rule is for the log, and no part of the verdict.
@@ -73,7 +73,7 @@ fn accepted(bytes: impl AsRef<[u8]>, look: impl Fn(Request<'_>)) {
     let followed = [bytes, b"\0\n\n anything"].concat();
     assert_eq!(check_cuts(&followed, &HeadLimits::DEFAULT), verdict);
 
-    let mut room: FieldRoom<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut room: FieldBuffer<'_> = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     if let Ok(Some(request)) = parse(bytes, &mut room, &HeadLimits::DEFAULT) {
         look(request);
     }

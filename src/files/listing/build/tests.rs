@@ -1,6 +1,6 @@
 use std::{fs, sync::Arc};
 
-use super::{super::room::Room, *};
+use super::{super::memory_budget::MemoryBudget, *};
 use crate::files::{
     folder::ENTRIES_MAX,
     root::{Opened, Root},
@@ -15,12 +15,12 @@ fn folder(count: usize) -> tempfile::TempDir {
     home
 }
 
-fn listing(home: &tempfile::TempDir, room: &Room, form: Form, query: &str) -> Listing {
+fn listing(home: &tempfile::TempDir, budget: &MemoryBudget, form: Form, query: &str) -> Listing {
     let root = Arc::new(Root::open(home.path()).unwrap());
     let Ok(Opened::Folder(file)) = root.open_beneath(b".") else {
         panic!("not a folder");
     };
-    let folder = Folder::new(root, b"", file, room.clone()).unwrap();
+    let folder = Folder::new(root, b"", file, budget.clone()).unwrap();
     Listing::new(folder, b"", form, Sort::from_query(Some(query)))
 }
 
@@ -47,9 +47,9 @@ fn text(chunks: &[Chunk]) -> String {
 fn a_listing_is_the_same_in_however_many_pieces() {
     for (count, pieces) in [(0, 1), (1, 1), (253, 1), (600, 6), (2_000, 16)] {
         let home = folder(count);
-        let room = Room::new(u64::MAX);
+        let budget = MemoryBudget::new(u64::MAX);
         for (form, query) in [(Form::Html, ""), (Form::Json, "order=desc")] {
-            let (chunks, made_in) = finish(listing(&home, &room, form, query)).unwrap();
+            let (chunks, made_in) = finish(listing(&home, &budget, form, query)).unwrap();
             assert_eq!(made_in, pieces, "{count} entries");
             for chunk in &chunks {
                 assert!(chunk.as_ref().len() <= CHUNK_BYTES + ROW_BYTES + 8_000);
@@ -76,7 +76,7 @@ fn a_listing_is_the_same_in_however_many_pieces() {
                 }
             }
         }
-        assert_eq!(room.held(), 0, "{count} entries");
+        assert_eq!(budget.held(), 0, "{count} entries");
     }
 }
 
@@ -96,8 +96,8 @@ impl std::fmt::Display for Thousands {
 fn a_listing_that_leaves_something_out_says_so() {
     let home = folder(3);
     for (room_left, expected) in [(3, false), (2, true)] {
-        let room = Room::new(u64::MAX);
-        let mut listing = listing(&home, &room, Form::Html, "");
+        let budget = MemoryBudget::new(u64::MAX);
+        let mut listing = listing(&home, &budget, Form::Html, "");
         listing.folder.as_mut().unwrap().shown = ENTRIES_MAX - room_left;
         let (chunks, _) = finish(listing).unwrap();
         let text = text(&chunks);
@@ -111,46 +111,46 @@ fn a_listing_that_leaves_something_out_says_so() {
 fn room_is_taken_for_what_is_large_alone() {
     let small = folder(200);
     let large = folder(2_000);
-    let none = Room::new(0);
+    let none = MemoryBudget::new(0);
     let whole = finish(listing(&small, &none, Form::Html, "")).unwrap();
-    assert!(text(&whole.0).len() < OWN_BYTES);
+    assert!(text(&whole.0).len() < UNSHARED_BYTES);
     for (bytes_max, fits) in [
         (0, false),
         (100_000, false),
         (250_000, false),
         (450_000, true),
     ] {
-        let room = Room::new(bytes_max);
-        match finish(listing(&large, &room, Form::Html, "")) {
+        let budget = MemoryBudget::new(bytes_max);
+        match finish(listing(&large, &budget, Form::Html, "")) {
             Ok((chunks, _)) => {
                 assert!(fits, "{bytes_max}");
                 let bytes = text(&chunks).len();
                 // The first chunk is a little longer than what is its own.
-                assert_eq!(room.held(), (bytes - OWN_BYTES) as u64);
+                assert_eq!(budget.held(), (bytes - UNSHARED_BYTES) as u64);
                 drop(chunks);
             }
-            Err(Refusal::NoRoom) => assert!(!fits, "{bytes_max}"),
+            Err(Refusal::Overloaded) => assert!(!fits, "{bytes_max}"),
             Err(refusal) => panic!("{refusal:?}"),
         }
-        assert_eq!(room.held(), 0, "{bytes_max}");
+        assert_eq!(budget.held(), 0, "{bytes_max}");
     }
 }
 
 #[test]
 fn a_listing_that_is_given_up_gives_its_room_back() {
     let large = folder(2_000);
-    let room = Room::new(u64::MAX);
-    let mut listing = listing(&large, &room, Form::Html, "");
+    let budget = MemoryBudget::new(u64::MAX);
+    let mut listing = listing(&large, &budget, Form::Html, "");
     for _ in 0..7 {
         assert!(matches!(listing.advance(), Ok(None)));
     }
     // Of entries alone, so far.
-    let entries = (7 * PIECE_ENTRIES * ENTRY_BYTES - OWN_BYTES) as u64;
-    assert!(room.held() > entries, "{} of {entries}", room.held());
+    let entries = (7 * PIECE_ENTRIES * ENTRY_BYTES - UNSHARED_BYTES) as u64;
+    assert!(budget.held() > entries, "{} of {entries}", budget.held());
     for _ in 7..12 {
         assert!(matches!(listing.advance(), Ok(None)));
     }
-    assert!(room.held() > 100_000, "{}", room.held());
+    assert!(budget.held() > 100_000, "{}", budget.held());
     drop(listing);
-    assert_eq!(room.held(), 0);
+    assert_eq!(budget.held(), 0);
 }

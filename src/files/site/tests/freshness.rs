@@ -150,9 +150,9 @@ fn what_was_written_just_now_beside_a_file_keeps_it_from_being_kept() {
         bench.write("x.gz", "gz");
         assert_eq!(bench.text("/x", "gzip"), "gz");
         let is_kept = bench.keeps("/x");
-        let sibling = bench.view.tree.root.identity(c"x.gz").unwrap();
+        let variant = bench.view.tree.root.identity(c"x.gz").unwrap();
         // Else it was found so late that it may be kept.
-        if !is_settled(&sibling, now()) {
+        if !is_cacheable(&variant, now()) {
             assert!(!is_kept);
             return;
         }
@@ -280,7 +280,7 @@ fn only_what_is_kept_is_remembered() {
 }
 
 #[test]
-fn a_sibling_is_seen_in_a_folder_that_was_known_to_have_none() {
+fn a_new_variant_is_found_in_a_folder_known_to_have_none() {
     let mut bench = bench(|_| {});
     const FILES: usize = 300;
     for number in 0..FILES {

@@ -88,9 +88,15 @@ fn of_many_files_kept_open_some_are_looked_at_in_each_turn() {
     let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors().len();
     assert_eq!(open(&bench), FILES);
     bench.begin_turn(2 * RELEASE_NANOSECONDS);
-    assert_eq!((open(&bench), bench.view.is_releasing()), (10, true));
+    assert_eq!(
+        (open(&bench), bench.view.has_files_to_recheck()),
+        (10, true)
+    );
     bench.begin_turn(1);
-    assert_eq!((open(&bench), bench.view.is_releasing()), (0, false));
+    assert_eq!(
+        (open(&bench), bench.view.has_files_to_recheck()),
+        (0, false)
+    );
 }
 
 #[test]
@@ -110,10 +116,16 @@ fn the_look_at_a_file_kept_open_is_not_taken_for_a_request() {
     // The second turn comes later after the first than when nobody asks any more.
     bench.begin_turn(1);
     bench.begin_turn(1_000_000);
-    assert_eq!((open(&bench), bench.view.is_releasing()), (FILES, false));
+    assert_eq!(
+        (open(&bench), bench.view.has_files_to_recheck()),
+        (FILES, false)
+    );
     bench.begin_turn(RELEASE_NANOSECONDS - 1_000_000);
     bench.begin_turn(1);
-    assert_eq!((open(&bench), bench.view.is_releasing()), (0, false));
+    assert_eq!(
+        (open(&bench), bench.view.has_files_to_recheck()),
+        (0, false)
+    );
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use super::*;
 
 const SMALL: HeadLimits = HeadLimits {
-    line_bytes_max: 40,
-    fields_bytes_max: 30,
-    fields_max: 3,
+    request_line_bytes_max: 40,
+    header_section_bytes_max: 30,
+    header_fields_max: 3,
 };
 
 fn check(bytes: impl AsRef<[u8]>, expected: Result<bool, RequestError>) {

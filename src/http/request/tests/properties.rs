@@ -56,9 +56,9 @@ fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 const SMALL: HeadLimits = HeadLimits {
-    line_bytes_max: 36,
-    fields_bytes_max: 24,
-    fields_max: 2,
+    request_line_bytes_max: 36,
+    header_section_bytes_max: 24,
+    header_fields_max: 2,
 };
 
 proptest! {

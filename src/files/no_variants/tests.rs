@@ -1,13 +1,13 @@
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use super::*;
-use crate::files::watch::now;
+use crate::files::freshness::now;
 
 /// A root with a folder of files, and what a worker finds out of it.
 struct Bench {
     home: tempfile::TempDir,
     root: Root,
-    plain: PlainFolders,
+    no_variants: NoVariants,
     turn: u64,
 }
 
@@ -24,7 +24,7 @@ impl Bench {
         let bench = Bench {
             home,
             root,
-            plain: PlainFolders::default(),
+            no_variants: NoVariants::default(),
             turn: 1,
         };
         bench.settle();
@@ -38,18 +38,19 @@ impl Bench {
     /// Waits until any change to come shows.
     fn settle(&self) {
         for folder in [None, Some(c"a")] {
-            while !is_settled(&self.root.folder_identity(folder).unwrap(), now()) {
+            while !is_cacheable(&self.root.folder_identity(folder).unwrap(), now()) {
                 std::thread::yield_now();
             }
         }
     }
 
     /// What lies beside the file at `path`, in a turn of its own.
-    fn ask(&mut self, path: &str) -> Siblings {
+    fn ask(&mut self, path: &str) -> FoundVariants {
         self.turn += 1;
         let paths = Paths::new(path.as_bytes()).unwrap();
         let turn = Turn(self.turn);
-        self.plain.look_beside(&self.root, &paths, turn, now())
+        self.no_variants
+            .find_variants(&self.root, &paths, turn, now())
     }
 
     /// Asks until the folder alone says it, so often at most; gives how often.
@@ -60,25 +61,25 @@ impl Bench {
 
 /// Asks in which a folder of so many names is known, and more.
 fn enough(names: usize) -> usize {
-    ASKED_MIN as usize + names / PIECE_NAMES + 10
+    MISSES_MIN as usize + names / PIECE_NAMES_MAX + 10
 }
 
 #[test]
-fn a_folder_of_which_many_are_asked_for_comes_to_be_known() {
+fn a_folder_is_read_after_many_requests_without_variants() {
     let check = |files: usize, path: &str, names: usize| {
         let mut bench = Bench::new(files);
         let asked = bench.learn(path, enough(names));
         // One begins to read, and the folder itself and the one above it are
         // read with the names.
-        let expected = ASKED_MIN as usize + 1 + (names + 2) / PIECE_NAMES + 1;
+        let expected = MISSES_MIN as usize + 1 + (names + 2) / PIECE_NAMES_MAX + 1;
         assert_eq!(asked, Some(expected), "{files} {path}");
-        let siblings = bench.ask(path);
-        assert!(siblings.found.iter().all(Option::is_none));
+        let variants = bench.ask(path);
+        assert!(variants.found.iter().all(Option::is_none));
         let folder = bench.root.folder_identity(match path {
             "b" => None,
             _ => Some(c"a"),
         });
-        assert_eq!(siblings.folder, fingerprint(&folder.unwrap()));
+        assert_eq!(variants.folder, fingerprint(&folder.unwrap()));
     };
     check(0, "a/b", 0);
     check(29, "a/b", 29);
@@ -93,9 +94,9 @@ fn what_comes_to_a_folder_is_seen_at_once() {
         let mut bench = Bench::new(5);
         assert!(bench.learn("a/1.txt", enough(5)).is_some());
         come(&bench);
-        let siblings = bench.ask("a/1.txt");
-        assert_eq!(siblings.folder, 0);
-        assert_eq!(siblings.found.iter().any(Option::is_some), found);
+        let variants = bench.ask("a/1.txt");
+        assert_eq!(variants.folder, 0);
+        assert_eq!(variants.found.iter().any(Option::is_some), found);
         // It is found out anew whether it is plain.
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(5)).is_some(), !found);
@@ -119,7 +120,7 @@ fn what_comes_to_a_folder_is_seen_at_once() {
 }
 
 #[test]
-fn what_may_be_a_sibling_keeps_its_folder_from_being_known() {
+fn a_folder_with_possible_variants_is_excluded() {
     let check = |name: &str| {
         let mut bench = Bench::new(50);
         fs::write(bench.at("a").join(name), "").unwrap();
@@ -129,7 +130,7 @@ fn what_may_be_a_sibling_keeps_its_folder_from_being_known() {
         fs::remove_file(bench.at("a").join(name)).unwrap();
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
-        bench.turn += TRUSTED_NANOSECONDS;
+        bench.turn += TRUSTED_NANOSECONDS_MAX;
         assert!(bench.learn("a/1.txt", enough(51)).is_some(), "{name}");
     };
     check("another.gz");
@@ -142,9 +143,9 @@ fn what_may_be_a_sibling_keeps_its_folder_from_being_known() {
 }
 
 #[test]
-fn names_are_plain_unless_they_may_be_taken_for_a_siblings() {
+fn names_with_a_coding_suffix_may_be_variants() {
     let check = |name: &str, expected: bool| {
-        assert_eq!(is_plain(name.as_bytes()), expected, "{name}");
+        assert_eq!(cannot_be_variant(name.as_bytes()), expected, "{name}");
     };
     for name in [
         "", "a", "gz", "a.txt", "a.gz.txt", "a.gzip", "a.b", "a.", "é.txt",
@@ -162,13 +163,13 @@ fn names_are_plain_unless_they_may_be_taken_for_a_siblings() {
     ] {
         check(name, false);
     }
-    assert!(!is_plain(b"a.\xff"));
+    assert!(!cannot_be_variant(b"a.\xff"));
 }
 
 #[test]
 fn a_folder_that_changes_while_it_is_read_is_not_known() {
     let mut bench = Bench::new(100);
-    assert_eq!(bench.learn("a/1.txt", ASKED_MIN as usize + 3), None);
+    assert_eq!(bench.learn("a/1.txt", MISSES_MIN as usize + 3), None);
     fs::write(bench.at("a/new"), "").unwrap();
     // It had three of its pieces left.
     assert_eq!(bench.learn("a/1.txt", 10), None);
@@ -180,7 +181,7 @@ fn a_folder_that_changes_while_it_is_read_is_not_known() {
 fn a_folder_is_read_again_after_some_time() {
     let mut bench = Bench::new(5);
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
-    bench.turn += TRUSTED_NANOSECONDS - 3;
+    bench.turn += TRUSTED_NANOSECONDS_MAX - 3;
     assert_ne!(bench.ask("a/1.txt").folder, 0);
     assert_eq!(bench.ask("a/1.txt").folder, 0);
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
@@ -190,19 +191,21 @@ fn a_folder_is_read_again_after_some_time() {
 fn one_folder_is_read_at_a_time_and_not_held_for_long() {
     let mut bench = Bench::new(1_000);
     let readings = |bench: &Bench| {
-        let folders = bench.plain.folders.iter();
+        let folders = bench.no_variants.folders.iter();
         folders
-            .filter(|folder| matches!(folder.state, State::Reading(_)))
+            .filter(|folder| matches!(folder.state, ScanState::Reading(_)))
             .count()
     };
-    bench.learn("a/1.txt", ASKED_MIN as usize + 5);
+    bench.learn("a/1.txt", MISSES_MIN as usize + 5);
     assert_eq!(readings(&bench), 1);
     assert_eq!(bench.learn("b", enough(2)), None);
     assert_eq!(readings(&bench), 1);
     let turn = Turn(bench.turn);
-    bench.plain.release(turn);
+    bench.no_variants.release(turn);
     assert_eq!(readings(&bench), 1);
-    bench.plain.release(Turn(turn.0 + TRUSTED_NANOSECONDS));
+    bench
+        .no_variants
+        .release(Turn(turn.0 + TRUSTED_NANOSECONDS_MAX));
     assert_eq!(readings(&bench), 0);
     assert!(bench.learn("b", enough(2)).is_some());
 }
@@ -213,10 +216,10 @@ fn a_folder_asked_for_often_keeps_its_place() {
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
     for number in 0..200 {
         bench.ask(&format!("{number}/b"));
-        assert!(bench.plain.folders.len() <= FOLDERS_MAX);
+        assert!(bench.no_variants.folders.len() <= FOLDERS_MAX);
         assert_ne!(bench.ask("a/1.txt").folder, 0, "{number}");
     }
-    for number in 0..FOLDERS_MAX as u32 * ASKED_MIN {
+    for number in 0..FOLDERS_MAX as u32 * MISSES_MIN {
         bench.ask(&format!("{number}/b"));
     }
     assert_eq!(bench.ask("a/1.txt").folder, 0);

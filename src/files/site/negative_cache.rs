@@ -14,7 +14,7 @@ const PATH_BYTES_MAX: usize = 256;
 
 /// The paths of one turn.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Absences {
+pub(super) struct NegativeCache {
     turn: Turn,
     /// Each with whether it is that of a folder. The first `noted` are of this turn;
     /// the room of all is used again.
@@ -22,7 +22,7 @@ pub(super) struct Absences {
     noted: usize,
 }
 
-impl Absences {
+impl NegativeCache {
     /// What is found at `path` instead of a file, where this turn knows.
     pub(super) fn find(&self, path: &[u8], turn: Turn) -> Option<Result<Found, Refusal>> {
         if self.turn != turn {
@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn a_turn_knows_what_it_noted_and_no_other_does() {
-        let mut absences = Absences::default();
-        let check = |absences: &Absences, path: &str, turn, expected: &str| {
-            let found = absences.find(path.as_bytes(), Turn(turn));
+        let mut negative_cache = NegativeCache::default();
+        let check = |negative_cache: &NegativeCache, path: &str, turn, expected: &str| {
+            let found = negative_cache.find(path.as_bytes(), Turn(turn));
             let shown = match &found {
                 None => "unknown",
                 Some(Err(Refusal::NotFound)) => "missing",
@@ -75,38 +75,38 @@ mod tests {
             };
             assert_eq!(shown, expected, "{path} in turn {turn}");
         };
-        check(&absences, "", 0, "unknown");
-        absences.note(b"a", Turn(5), Err(&Refusal::NotFound));
-        absences.note(b"b", Turn(5), Ok(&Found::FolderWithoutSlash));
-        absences.note(b"c", Turn(5), Err(&Refusal::Forbidden));
-        check(&absences, "a", 5, "missing");
-        check(&absences, "b", 5, "a folder");
-        check(&absences, "c", 5, "unknown");
-        check(&absences, "ab", 5, "unknown");
-        check(&absences, "a", 4, "unknown");
-        check(&absences, "a", 6, "unknown");
-        absences.note(b"d", Turn(6), Err(&Refusal::NotFound));
-        check(&absences, "d", 6, "missing");
-        check(&absences, "a", 6, "unknown");
-        check(&absences, "b", 6, "unknown");
+        check(&negative_cache, "", 0, "unknown");
+        negative_cache.note(b"a", Turn(5), Err(&Refusal::NotFound));
+        negative_cache.note(b"b", Turn(5), Ok(&Found::FolderWithoutSlash));
+        negative_cache.note(b"c", Turn(5), Err(&Refusal::Forbidden));
+        check(&negative_cache, "a", 5, "missing");
+        check(&negative_cache, "b", 5, "a folder");
+        check(&negative_cache, "c", 5, "unknown");
+        check(&negative_cache, "ab", 5, "unknown");
+        check(&negative_cache, "a", 4, "unknown");
+        check(&negative_cache, "a", 6, "unknown");
+        negative_cache.note(b"d", Turn(6), Err(&Refusal::NotFound));
+        check(&negative_cache, "d", 6, "missing");
+        check(&negative_cache, "a", 6, "unknown");
+        check(&negative_cache, "b", 6, "unknown");
     }
 
     #[test]
     fn it_knows_so_many_and_no_more() {
-        let mut absences = Absences::default();
+        let mut negative_cache = NegativeCache::default();
         let long = [b'l'; PATH_BYTES_MAX + 1];
-        absences.note(&long, Turn(1), Err(&Refusal::NotFound));
-        absences.note(&long[1..], Turn(1), Err(&Refusal::NotFound));
+        negative_cache.note(&long, Turn(1), Err(&Refusal::NotFound));
+        negative_cache.note(&long[1..], Turn(1), Err(&Refusal::NotFound));
         for number in 0..2 * PATHS_MAX {
-            absences.note(&[number as u8], Turn(1), Err(&Refusal::NotFound));
+            negative_cache.note(&[number as u8], Turn(1), Err(&Refusal::NotFound));
         }
-        assert!(absences.find(&long, Turn(1)).is_none());
-        assert!(absences.find(&long[1..], Turn(1)).is_some());
+        assert!(negative_cache.find(&long, Turn(1)).is_none());
+        assert!(negative_cache.find(&long[1..], Turn(1)).is_some());
         let known = (0..2 * PATHS_MAX).filter(|number| {
-            let found = absences.find(&[*number as u8], Turn(1));
+            let found = negative_cache.find(&[*number as u8], Turn(1));
             found.is_some()
         });
         assert_eq!(known.count(), PATHS_MAX - 1);
-        assert_eq!(absences.noted, PATHS_MAX);
+        assert_eq!(negative_cache.noted, PATHS_MAX);
     }
 }

@@ -9,60 +9,60 @@ use std::sync::{
 use crate::files::Refusal;
 
 /// Bytes of listings, finished or not, that the process holds at once, beyond
-/// [`OWN_BYTES`] of each: three folders of 100,000 entries. A listing for which
+/// [`UNSHARED_BYTES`] of each: three folders of 100,000 entries. A listing for which
 /// there is no room is refused: 503, with `Retry-After`.
 pub const LISTINGS_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of entries, and of text, that each listing may have besides: those of
 /// some 300 entries. So a small folder is listed however many large ones are.
-pub const OWN_BYTES: usize = 64 << 10;
+pub const UNSHARED_BYTES: usize = 64 << 10;
 
 /// What all listings of the process may hold together.
 #[derive(Clone, Debug)]
-pub struct Room(Arc<Account>);
+pub struct MemoryBudget(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct Account {
+struct BudgetState {
     held: AtomicU64,
     bytes_max: u64,
     /// Whether it was said that there is no room left.
-    is_told: AtomicBool,
+    is_logged: AtomicBool,
 }
 
 /// Bytes of the room that are taken; given back when dropped.
 #[derive(Debug)]
-pub struct Share {
-    pub(super) room: Room,
+pub struct Reservation {
+    pub(super) budget: MemoryBudget,
     bytes: u64,
 }
 
 /// A stretch of a finished listing, shared by whoever sends it.
 #[derive(Clone, Debug)]
-pub struct Chunk(Arc<(Box<[u8]>, Share)>);
+pub struct Chunk(Arc<(Box<[u8]>, Reservation)>);
 
-impl Room {
-    /// Room for so many bytes.
-    pub fn new(bytes_max: u64) -> Room {
-        Room(Arc::new(Account {
+impl MemoryBudget {
+    /// MemoryBudget for so many bytes.
+    pub fn new(bytes_max: u64) -> MemoryBudget {
+        MemoryBudget(Arc::new(BudgetState {
             held: AtomicU64::new(0),
             bytes_max,
-            is_told: AtomicBool::new(false),
+            is_logged: AtomicBool::new(false),
         }))
     }
 
     /// An empty share.
-    pub fn share(&self) -> Share {
-        Share {
-            room: self.clone(),
+    pub fn empty_reservation(&self) -> Reservation {
+        Reservation {
+            budget: self.clone(),
             bytes: 0,
         }
     }
 
-    /// A chunk of `text`, of which `own` bytes take no room.
+    /// A chunk of `text`, of which `own` bytes take no budget.
     pub fn chunk(&self, text: Vec<u8>, own: usize) -> Result<Chunk, Refusal> {
-        let mut share = self.share();
-        share.set(text.len().saturating_sub(own))?;
-        Ok(Chunk(Arc::new((text.into_boxed_slice(), share))))
+        let mut reservation = self.empty_reservation();
+        reservation.resize(text.len().saturating_sub(own))?;
+        Ok(Chunk(Arc::new((text.into_boxed_slice(), reservation))))
     }
 
     /// Bytes that are taken.
@@ -72,45 +72,45 @@ impl Room {
 
     /// Takes `bytes`, or says, once until all is given back, that there is no
     /// room for them.
-    fn take(&self, bytes: u64) -> Result<(), Refusal> {
+    fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
         let bytes_max = self.0.bytes_max;
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= bytes_max);
         if self.0.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
             return Ok(());
         }
-        if !self.0.is_told.swap(true, Relaxed) {
+        if !self.0.is_logged.swap(true, Relaxed) {
             log::warn!(
                 "directory listings reached their memory limit of {bytes_max} bytes; refusing \
                  further listings"
             );
         }
-        Err(Refusal::NoRoom)
+        Err(Refusal::Overloaded)
     }
 
-    fn give_back(&self, bytes: u64) {
+    fn release(&self, bytes: u64) {
         if bytes > 0 && self.0.held.fetch_sub(bytes, Relaxed) == bytes {
-            self.0.is_told.store(false, Relaxed);
+            self.0.is_logged.store(false, Relaxed);
         }
     }
 }
 
-impl Share {
+impl Reservation {
     /// Makes it `bytes`. Growing may fail, and leaves it as it was.
-    pub fn set(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub fn resize(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = bytes as u64;
         if bytes > self.bytes {
-            self.room.take(bytes - self.bytes)?;
+            self.budget.reserve(bytes - self.bytes)?;
         } else {
-            self.room.give_back(self.bytes - bytes);
+            self.budget.release(self.bytes - bytes);
         }
         self.bytes = bytes;
         Ok(())
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.room.give_back(self.bytes);
+        self.budget.release(self.bytes);
     }
 }
 
@@ -125,15 +125,15 @@ mod tests {
     use super::*;
 
     fn fits<T>(taken: Result<T, Refusal>) -> bool {
-        assert!(matches!(taken, Ok(_) | Err(Refusal::NoRoom)));
+        assert!(matches!(taken, Ok(_) | Err(Refusal::Overloaded)));
         taken.is_ok()
     }
 
     #[test]
     fn what_is_taken_is_given_back() {
-        let room = Room::new(100);
-        let mut share = room.share();
-        let mut other = room.share();
+        let budget = MemoryBudget::new(100);
+        let mut reservation = budget.empty_reservation();
+        let mut other = budget.empty_reservation();
         // (what a share is set to, whether it fits, what is held then)
         for (bytes, expected, held) in [
             (60, true, 60),
@@ -142,44 +142,44 @@ mod tests {
             (30, true, 30),
             (usize::MAX, false, 30),
         ] {
-            assert_eq!(fits(share.set(bytes)), expected, "{bytes}");
-            assert_eq!(room.held(), held, "{bytes}");
+            assert_eq!(fits(reservation.resize(bytes)), expected, "{bytes}");
+            assert_eq!(budget.held(), held, "{bytes}");
         }
-        assert!(!fits(other.set(71)));
-        assert!(fits(other.set(70)));
-        drop(share);
-        assert_eq!(room.held(), 70);
+        assert!(!fits(other.resize(71)));
+        assert!(fits(other.resize(70)));
+        drop(reservation);
+        assert_eq!(budget.held(), 70);
         drop(other);
-        assert_eq!(room.held(), 0);
+        assert_eq!(budget.held(), 0);
     }
 
     #[test]
     fn want_of_room_is_told_once_until_all_is_given_back() {
-        let room = Room::new(100);
-        let is_told = || room.0.is_told.load(Relaxed);
-        let (mut one, mut other) = (room.share(), room.share());
-        assert!(fits(one.set(60)) && fits(other.set(40)));
-        assert!(!is_told());
-        assert!(!fits(one.set(61)));
-        assert!(is_told());
+        let budget = MemoryBudget::new(100);
+        let is_logged = || budget.0.is_logged.load(Relaxed);
+        let (mut one, mut other) = (budget.empty_reservation(), budget.empty_reservation());
+        assert!(fits(one.resize(60)) && fits(other.resize(40)));
+        assert!(!is_logged());
+        assert!(!fits(one.resize(61)));
+        assert!(is_logged());
         drop(other);
-        assert!(is_told());
-        assert!(fits(one.set(0)));
-        assert!(!is_told());
+        assert!(is_logged());
+        assert!(fits(one.resize(0)));
+        assert!(!is_logged());
     }
 
     #[test]
     fn a_chunk_holds_its_room_until_the_last_sender_is_done() {
-        let room = Room::new(100);
-        let own = room.chunk(vec![1; 150], 150).unwrap();
-        assert_eq!((own.as_ref().len(), room.held()), (150, 0));
-        let chunk = room.chunk(vec![1; 90], 10).unwrap();
-        assert_eq!(room.held(), 80);
-        assert!(!fits(room.chunk(vec![1; 21], 0)));
+        let budget = MemoryBudget::new(100);
+        let own = budget.chunk(vec![1; 150], 150).unwrap();
+        assert_eq!((own.as_ref().len(), budget.held()), (150, 0));
+        let chunk = budget.chunk(vec![1; 90], 10).unwrap();
+        assert_eq!(budget.held(), 80);
+        assert!(!fits(budget.chunk(vec![1; 21], 0)));
         let again = chunk.clone();
         drop(chunk);
-        assert_eq!(room.held(), 80);
+        assert_eq!(budget.held(), 80);
         drop(again);
-        assert_eq!(room.held(), 0);
+        assert_eq!(budget.held(), 0);
     }
 }

@@ -1,0 +1,145 @@
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use super::*;
+
+/// Watches `a/b` without any variant until the folder alone is trusted to
+/// tell, then has one come.
+fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("real")).unwrap();
+    symlink("real", home.join("a")).unwrap();
+    fs::write(home.join("a/b"), "b").unwrap();
+    prepare(home);
+    let root = Root::open(home).unwrap();
+    let folder = || root.folder_identity(Some(c"a")).unwrap();
+    while !is_cacheable(&folder(), now()) {
+        std::thread::yield_now();
+    }
+    let file = root.identity(c"a/b").unwrap();
+    let paths = Paths::new(b"a/b").unwrap();
+    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    assert!(freshness.revalidate(&root, true, Turn(1)));
+    let known = freshness.absent_variants.folder.load(Relaxed);
+    assert_eq!(known == fingerprint(&folder()), is_trusted);
+    assert!(freshness.revalidate(&root, true, Turn(2)));
+    assert_eq!(
+        freshness.absent_variants.named.load(Relaxed) == 1,
+        is_trusted
+    );
+    come(home);
+    assert!(!freshness.revalidate(&root, true, Turn(3)));
+    // The file itself is what it was.
+    assert!(freshness.revalidate(&root, false, Turn(3)));
+}
+
+#[test]
+fn a_new_variant_is_found_by_the_next_request() {
+    let nothing = |_: &Path| {};
+    for name in ["a/b.br", "a/b.zst", "a/b.gz"] {
+        check_comes(
+            nothing,
+            |home| fs::write(home.join(name), "").unwrap(),
+            true,
+        );
+    }
+    let other = |home: &Path| fs::write(home.join("c"), "").unwrap();
+    check_comes(
+        other,
+        |home| fs::rename(home.join("c"), home.join("a/b.gz")).unwrap(),
+        true,
+    );
+    check_comes(
+        other,
+        |home| fs::hard_link(home.join("c"), home.join("a/b.gz")).unwrap(),
+        true,
+    );
+    // The folder itself is exchanged.
+    check_comes(
+        |home| {
+            fs::create_dir(home.join("new")).unwrap();
+            fs::hard_link(home.join("a/b"), home.join("new/b")).unwrap();
+            fs::write(home.join("new/b.br"), "").unwrap();
+        },
+        |home| {
+            fs::remove_file(home.join("a")).unwrap();
+            symlink("new", home.join("a")).unwrap();
+        },
+        true,
+    );
+    // What its folder cannot tell of: links to nothing, another kind.
+    check_comes(
+        |home| symlink("../c", home.join("a/b.gz")).unwrap(),
+        other,
+        false,
+    );
+    check_comes(
+        |home| fs::create_dir(home.join("a/b.gz")).unwrap(),
+        |home| {
+            fs::remove_dir(home.join("a/b.gz")).unwrap();
+            fs::write(home.join("a/b.gz"), "").unwrap();
+        },
+        false,
+    );
+}
+
+#[test]
+fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("b"), "b").unwrap();
+    let root = Root::open(home.path()).unwrap();
+    let file = root.identity(c"b").unwrap();
+    let paths = Paths::new(b"b").unwrap();
+    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    fs::write(home.path().join("b.br"), "b").unwrap();
+    assert!(freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX - 1)));
+    assert!(!freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX)));
+}
+
+#[test]
+fn names_are_looked_up_again_after_a_second() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("b"), "b").unwrap();
+    let root = Root::open(home.path()).unwrap();
+    while !is_cacheable(&root.folder_identity(None).unwrap(), now()) {
+        std::thread::yield_now();
+    }
+    let file = root.identity(c"b").unwrap();
+    let paths = Paths::new(b"b").unwrap();
+    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    let checked = |turn| {
+        assert!(freshness.revalidate(&root, true, Turn(turn)));
+        freshness.absent_variants.named.load(Relaxed)
+    };
+    assert_eq!(checked(1), 1);
+    assert_eq!(checked(FOLDER_TRUSTED_NANOSECONDS_MAX), 1);
+    let later = FOLDER_TRUSTED_NANOSECONDS_MAX + 1;
+    assert_eq!(checked(later), later);
+}
+
+#[test]
+fn a_file_is_cacheable_once_any_later_change_must_show() {
+    const S: i128 = 1_000_000_000;
+    for (ctime, read_at, expected) in [
+        (5 * S + 1, 5 * S + 1, false),
+        (5 * S + 1, 5 * S + 20_000_000, false),
+        (5 * S + 1, 5 * S + 20_000_001, true),
+        (5 * S, 6 * S, false),
+        (5 * S, 7 * S, false),
+        (5 * S, 7 * S + 100_000_000, true),
+        (9 * S + 1, 5 * S, false),
+        (-S - 1, 0, true),
+    ] {
+        let identity = FileIdentity {
+            inode: (1, 1),
+            size: 1,
+            mtime: i128::MAX,
+            ctime,
+        };
+        assert_eq!(
+            is_cacheable(&identity, read_at),
+            expected,
+            "{ctime} {read_at}"
+        );
+    }
+}

@@ -1,4 +1,4 @@
-//! The small files kept in memory, shared by all workers.
+//! The file cache, shared by all workers.
 
 use std::{
     hash::BuildHasher,
@@ -13,63 +13,57 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
 
 use super::resource::Resource;
 
-/// Bytes that one part of the cache holds at least, where it is large enough
-/// to be parted. Each part has a lock of its own and admit no entry larger
-/// than itself.
+/// Minimum bytes per shard, if there is more than one. Each shard has its own lock and admits no entry
+/// larger than itself.
 const SHARD_BYTES_MIN: u64 = 8 << 20;
 
-/// Descriptors that one part can hold at least.
+/// Minimum descriptors per shard.
 const SHARD_DESCRIPTORS_MIN: u64 = 4;
 
-/// Parts at most.
+/// Maximum number of shards.
 const SHARDS_MAX: u64 = 32;
 
-/// What an entry costs beside what it holds, in bytes: its place in the table
-/// and in the queue, and the counts of its `Arc`.
+/// Bytes of overhead per entry: its slots in table and queue, and the counts of its `Arc`.
 const ENTRY_OVERHEAD_BYTES: u64 = 128;
 
-/// A typical entry in bytes, from which the number of entries is estimated of
-/// which the cache remembers that they were asked for. To remember more would
-/// keep what is asked for again only after all others were.
+/// Bytes of a typical entry, used to estimate how many requested paths to remember. Remembering more
+/// would also admit files that are requested again only after all others.
 const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 
-/// The most paths of which it remembers that they were asked for once, four bytes
-/// each, however large it is.
+/// Maximum number of paths that the doorkeeper remembers, at four bytes each.
 const DOORKEEPER_MARKS_MAX: u64 = 1 << 18;
 
-/// The part of its room that is left when it counts as full: an eighth.
+/// The cache counts as full when less than this fraction of its capacity is free: one eighth.
 const SPARE_DIVISOR: u64 = 8;
 
 /// Resources by request path, bounded in bytes.
 ///
-/// What is asked for once makes room for what is asked for again: an entry is
-/// admitted among the lasting ones only when it is asked for a second time, so
-/// a walk through all files drives out none of the hot ones. Once the cache is full
-/// it is not even kept the first time: to make it ready to be kept, in memory that
-/// another has to leave, costs half as much as to answer with it from the disk.
+/// Scan-resistant: an entry is promoted only on its second hit (S3-FIFO, by `quick_cache`), so
+/// requesting all files in turn evicts no hot one. Once the cache is full, a file is admitted only if
+/// it was requested recently (a doorkeeper, as in TinyLFU), because preparing an entry and evicting
+/// another costs half as much as serving the file from disk.
 ///
-/// The hash is seeded: nobody can choose paths that collide.
+/// The hash is seeded, so clients cannot choose paths that collide.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// `None` keeps nothing.
+    /// `None`: the cache is disabled.
     entries: Option<Entries>,
-    /// Bytes from which on it counts as full.
+    /// The weight at which it counts as full.
     full_bytes: u64,
     doorkeeper: Doorkeeper,
-    /// Those that held a descriptor when they came, and what else is gone by now:
-    /// to go through all entries for these few would take milliseconds.
+    /// The entries with an open descriptor, and stale ones: iterating over the whole cache for these few
+    /// would take milliseconds.
     holders: Mutex<Vec<Holder>>,
 }
 
-/// What holds a descriptor, by its key. It is not kept by that.
+/// An entry with a descriptor and its key. Weak: the list keeps nothing open.
 type Holder = (Box<[u8]>, Weak<Resource>);
 
-/// Holders that may be gone before they are looked for, besides as many as there
-/// are.
+/// Stale holders that may accumulate, in addition to as many as there are live ones.
 const HOLDERS_GONE_MIN: usize = 64;
 
-/// The paths asked for of late that were not kept, by a part of their hash. Two
-/// of the same are taken for one: then a file is kept that was asked for once.
+/// Recently requested paths that are not cached, by a part of their hash. On a collision a file is
+/// admitted on its first request.
 #[derive(Debug)]
 struct Doorkeeper {
     marks: Box<[AtomicU32]>,
@@ -77,7 +71,7 @@ struct Doorkeeper {
 }
 
 impl Doorkeeper {
-    /// Remembers some `count` of them.
+    /// Remembers about `count` paths.
     fn new(count: u64) -> Doorkeeper {
         Doorkeeper {
             marks: (0..count).map(|_| AtomicU32::new(0)).collect(),
@@ -85,8 +79,8 @@ impl Doorkeeper {
         }
     }
 
-    /// Whether `key` came before; from now on it has. It has two places, so that two
-    /// which share one do not drive each other out time and again.
+    /// Records `key` and returns whether it was recorded before. Each key has two slots, so that two
+    /// keys which share one do not keep evicting each other.
     fn record(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let mark = (hash >> 32) as u32;
@@ -102,8 +96,7 @@ impl Doorkeeper {
 
 type Entries = sync::Cache<Box<[u8]>, Arc<Resource>, ByBytes, DefaultHashBuilder>;
 
-/// Weighs an entry by the bytes of memory it takes, and by the descriptors it
-/// holds as if each took its share of all.
+/// Weighs an entry by its memory in bytes, plus a fixed charge per open descriptor.
 #[derive(Clone, Debug)]
 struct ByBytes {
     descriptor_bytes: u64,
@@ -117,16 +110,15 @@ impl Weighter<Box<[u8]>, Arc<Resource>> for ByBytes {
 }
 
 impl Cache {
-    /// A cache of at most `bytes_max` bytes, zero of which keep nothing, and at
-    /// most `descriptors_max` descriptors.
+    /// A cache of at most `bytes_max` bytes (0 disables it) and `descriptors_max` descriptors.
     pub(super) fn new(bytes_max: u64, descriptors_max: u64) -> Cache {
         let entries = NonZeroU64::new(bytes_max).and_then(|bytes_max| {
             let bytes_max = bytes_max.get();
-            // Each part has room for a few descriptors.
+            // Each shard can hold a few descriptors.
             let shards = (bytes_max / SHARD_BYTES_MIN)
                 .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
                 .clamp(1, SHARDS_MAX);
-            // Enough for the parts not to be merged, whatever their size.
+            // Enough that `quick_cache` does not merge shards.
             let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
             let options = OptionsBuilder::new()
                 .weight_capacity(bytes_max)
@@ -153,9 +145,8 @@ impl Cache {
         }
     }
 
-    /// Whether the file that `key` names, which is not kept, is worth it: once the
-    /// cache is full only if it was asked for a short while ago. Not to be asked where
-    /// there is none: that would be remembered instead of a file.
+    /// Whether to admit the file `key`, which is not cached: once the cache is full, only if it was
+    /// requested recently. Records the key, so call it only for files that exist.
     pub(super) fn admit(&self, key: &[u8]) -> bool {
         let Some(entries) = &self.entries else {
             return false;
@@ -163,13 +154,12 @@ impl Cache {
         entries.weight() < self.full_bytes || self.doorkeeper.record(key)
     }
 
-    /// What is kept of `key`. Neither allocates nor writes, an `Arc` aside.
+    /// Returns the entry of `key`. Does not allocate; writes only the reference count.
     pub(super) fn get(&self, key: &[u8]) -> Option<Arc<Resource>> {
         self.entries.as_ref()?.get(key)
     }
 
-    /// Keeps `resource`, in the place of what was kept of `key` before. One
-    /// that is larger than a part of the cache is not kept.
+    /// Inserts `resource`, replacing the entry of `key`. An entry larger than a shard is not stored.
     pub(super) fn insert(&self, key: &[u8], resource: Arc<Resource>) {
         let Some(entries) = &self.entries else {
             return;
@@ -187,15 +177,14 @@ impl Cache {
         }
     }
 
-    /// Drops `stale` if it still is what is kept of `key`, and says whether it was.
+    /// Removes the entry of `key` if it still is `stale`, and returns whether it was.
     pub(super) fn remove(&self, key: &[u8], stale: &Arc<Resource>) -> bool {
         let entries = self.entries.as_ref();
         let removed = entries.and_then(|all| all.remove_if(key, |kept| Arc::ptr_eq(kept, stale)));
         removed.is_some()
     }
 
-    /// The keys of all that holds a descriptor. One that is only being sent by now
-    /// may be among them.
+    /// All entries with a descriptor. May include resources that were evicted but are still being sent.
     pub(super) fn keys_with_descriptors(&self) -> Vec<(Box<[u8]>, Arc<Resource>)> {
         let mut holders = self.holders();
         let mut kept = Vec::with_capacity(holders.len());
@@ -211,14 +200,14 @@ impl Cache {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops everything.
+    /// Removes all entries.
     pub(super) fn clear(&self) {
         if let Some(entries) = &self.entries {
             entries.clear();
         }
     }
 
-    /// Bytes of memory that are taken.
+    /// The current weight in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.entries.as_ref().map_or(0, sync::Cache::weight)
     }

@@ -1,4 +1,4 @@
-//! The content of a file: read into memory, or sent from its descriptor.
+//! File content: read into memory, or sent from a descriptor.
 
 use std::{fs::File, io};
 
@@ -10,28 +10,27 @@ use rustix::{
 
 use super::root::FileIdentity;
 
-/// The largest file kept in memory, in bytes. Copying a larger one to a socket
-/// costs more than sending it from its descriptor, which is kept instead: of
-/// 32 KiB 83 thousand are sent a CPU-second from memory and 92 thousand from a
-/// descriptor, of 64 KiB 48 and 62, of 16 KiB as many in both ways. Memory is
-/// what there is more of.
+/// The largest file cached in memory, in bytes. For larger files the descriptor is kept open instead,
+/// because `sendfile` costs less than copying: at 32 KiB 83 thousand responses per CPU-second are sent
+/// from memory and 92 thousand from a descriptor, at 64 KiB 48 and 62, at 16 KiB the same. At 32 KiB
+/// memory is still used, because descriptors are scarcer.
 pub const MEMORY_BYTES_MAX: u64 = 32 << 10;
 
-/// How often a file is read again that changes while it is read. One that
-/// changes all the time is then sent from its descriptor.
+/// Attempts to read a file that changes while it is being read. After that it is sent from its
+/// descriptor.
 const READ_ATTEMPTS_MAX: u32 = 4;
 
 /// The content of a representation.
 #[derive(Debug)]
 pub enum Content {
-    /// A small file, whole.
+    /// The bytes of a small file.
     Memory(Box<[u8]>),
-    /// A large one, to be sent from its open descriptor.
+    /// A large file, to be sent from its open descriptor.
     File(File),
 }
 
 impl Content {
-    /// Bytes of memory it holds.
+    /// Bytes held in memory.
     pub(super) fn memory_bytes(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
@@ -40,7 +39,7 @@ impl Content {
     }
 }
 
-/// A content, and the identity of the file that it is of.
+/// A content and the identity of its file.
 #[derive(Debug)]
 pub(super) struct LoadedContent {
     pub(super) content: Content,
@@ -48,8 +47,8 @@ pub(super) struct LoadedContent {
 }
 
 impl LoadedContent {
-    /// The file, read into memory. One that changes meanwhile is read again;
-    /// one that goes on changing, or grows too large, stays on disk.
+    /// Reads the file into memory, and again if it changes meanwhile. A file that keeps changing or
+    /// grows too large stays on disk.
     pub(super) fn read(file: File, mut identity: FileIdentity) -> io::Result<LoadedContent> {
         for _ in 0..READ_ATTEMPTS_MAX {
             if identity.size > MEMORY_BYTES_MAX {
@@ -75,8 +74,8 @@ impl LoadedContent {
     }
 }
 
-/// The `size` bytes that are the whole of `file`, in one call; `None` if it
-/// holds fewer or more, which a byte more than they are tells.
+/// Reads `file` in one call if it has exactly `size` bytes, otherwise `None`. The buffer has one byte
+/// more, to detect a longer file.
 fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     let Ok(size) = usize::try_from(size) else {
         return Ok(None);
@@ -87,11 +86,11 @@ fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     Ok((read == size).then(|| bytes.into_boxed_slice()))
 }
 
-/// Tells the system that a file will be read from its beginning to its end, so
-/// that a slow disk reads ahead. A refusal does no harm.
+/// Advises the kernel of sequential reading, so that it reads ahead on a slow disk. Errors are
+/// harmless.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn read_ahead(file: &File) {
-    // No length means: to the end.
+    // No length: to the end.
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
 }
 
@@ -104,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// A file without a name that holds `bytes`.
+    /// An unnamed file with content `bytes`.
     fn file(bytes: &[u8]) -> (File, FileIdentity) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_since_its_stat_is_read_as_it_now_is() {
+    fn a_file_changed_since_its_stat_is_read_in_its_new_state() {
         let check = |change: fn(&mut File), now: &[u8]| {
             let (mut file, before) = file(b"before");
             change(&mut file);
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_holds_what_is_small_enough() {
+    fn files_up_to_the_limit_are_read_into_memory() {
         for (size, in_memory) in [
             (0, true),
             (MEMORY_BYTES_MAX, true),

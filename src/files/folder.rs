@@ -1,4 +1,4 @@
-//! An open folder, and what is shown of it.
+//! Reading the entries of an open folder that a listing shows.
 
 use std::{ffi::CStr, fs::File, io, sync::Arc};
 
@@ -11,22 +11,22 @@ use super::{
     root::{FileIdentity, Root, kind},
 };
 
-/// The number of entries shown of one folder; of a larger one the rest is left
-/// out, and the page and the log say so; JSON has no place for it.
+/// Entries shown of one folder. If there are more, the rest is left out, which the page and the log
+/// report; the JSON format cannot.
 pub const ENTRIES_MAX: usize = 100_000;
 
 /// An open folder, to be listed.
 #[derive(Debug)]
 pub struct Folder {
     root: Arc<Root>,
-    /// Beneath the root; empty, or ending in a slash.
+    /// Relative to the root; empty, or ending in a slash.
     path: Vec<u8>,
     dir: Dir,
-    /// Entries read so far that are shown.
+    /// Entries shown so far.
     pub(super) shown: usize,
-    /// Whether there are more than can be shown.
+    /// Whether entries beyond the limit were left out.
     pub(super) is_cut: bool,
-    /// Where its listing takes memory from.
+    /// The memory budget of its listing.
     pub(super) budget: MemoryBudget,
 }
 
@@ -47,10 +47,9 @@ impl Folder {
         })
     }
 
-    /// Reads on, past at most `items` names, and says whether the folder is at
-    /// its end. Appends to `entries`, in no order, what may be seen: regular
-    /// files, folders, and links to either that stay beneath the root. Not
-    /// shown: hidden names, anything else, and what goes away meanwhile.
+    /// Reads at most `items` names and returns whether the folder is at its end. Appends the visible
+    /// ones to `entries`, unsorted: regular files, folders, and links to either that stay under the
+    /// root. Not shown: hidden names, anything else, and entries removed meanwhile.
     pub(super) fn read(&mut self, items: usize, entries: &mut Vec<Entry>) -> io::Result<bool> {
         for _ in 0..items {
             let Some(item) = self.dir.read() else {
@@ -71,8 +70,8 @@ impl Folder {
                     self.shown += usize::from(entry.is_some());
                     entries.extend(entry);
                 }
-                // What is gone, or not to be reached, is not shown; a system that fails
-                // is not passed over, for the listing would lack what is there.
+                // An entry that is gone or inaccessible is not shown. A system error fails the
+                // listing, which would otherwise be incomplete.
                 Err(error) => match Refusal::from(error) {
                     Refusal::Exhausted(error) | Refusal::Failed(error) => return Err(error),
                     _ => {}
@@ -82,10 +81,10 @@ impl Folder {
         Ok(false)
     }
 
-    fn entry(&self, name: &CStr, told: FileType) -> io::Result<Option<Entry>> {
-        match told {
+    fn entry(&self, name: &CStr, file_type: FileType) -> io::Result<Option<Entry>> {
+        match file_type {
             FileType::Symlink => return self.linked(name.to_bytes()),
-            // Some file systems tell no kinds.
+            // Some file systems do not report file types.
             FileType::RegularFile | FileType::Directory | FileType::Unknown => {}
             _ => return Ok(None),
         }
@@ -102,8 +101,7 @@ impl Folder {
         Ok(Some(entry(name.to_bytes(), folder, identity.size, seconds)))
     }
 
-    /// What the link `name` leads to, asked from the root: a link from one of
-    /// its folders to another is lawful.
+    /// The entry of the link `name`, resolved from the root: links between its folders are allowed.
     fn linked(&self, name: &[u8]) -> io::Result<Option<Entry>> {
         let path = [self.path.as_slice(), name].concat();
         let found = self.root.metadata(&path)?;
@@ -112,7 +110,7 @@ impl Folder {
     }
 }
 
-/// One line of a listing. The size of a folder says nothing to a reader.
+/// An entry of a listing. The size of a folder is meaningless to readers, so it is 0.
 fn entry(name: &[u8], folder: bool, size: u64, mtime: i64) -> Entry {
     Entry {
         name: name.to_vec(),
@@ -130,7 +128,7 @@ mod tests {
     use crate::files::root::Opened;
 
     #[test]
-    fn a_folder_shows_what_could_be_asked_for() {
+    fn a_folder_shows_what_could_be_requested() {
         let outside = tempfile::tempdir().unwrap();
         std::fs::write(outside.path().join("secret"), "s").unwrap();
         let home = tempfile::tempdir().unwrap();

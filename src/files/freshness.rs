@@ -1,4 +1,4 @@
-//! Whether what is kept of a file is still what lies on the disk.
+//! Freshness: whether a cached file still matches the disk.
 
 use std::{
     ffi::CStr,
@@ -15,67 +15,61 @@ use super::{
 };
 use crate::http::content_coding::{ContentCoding, PerCoding};
 
-/// How long before it was read a file must have changed last to be kept, in
-/// nanoseconds: 20 ms.
+/// The minimum time between the last change of a file and reading it for the cache, in nanoseconds:
+/// 20 ms.
 ///
-/// The system stamps changes with a clock that ticks every 1 to 10 ms. A file
-/// that changed, was read and changed again within one tick looks the same
-/// after the second change, so what was read of it says nothing about later.
+/// The system clock for timestamps ticks every 1 to 10 ms. A file that changes, is read and changes
+/// again within one tick has the same timestamps after the second change, which would go unnoticed.
 const CACHEABLE_AGE_NANOSECONDS_MIN: i128 = 20_000_000;
 
-/// The same on a file system that stamps whole seconds or pairs of them.
+/// The same for file systems with timestamps in units of one or two seconds.
 const CACHEABLE_AGE_COARSE_NANOSECONDS_MIN: i128 = 2_100_000_000;
 
-/// How long the change of a folder alone is trusted to tell that something was
-/// put into it, in nanoseconds: a second, after which every name is looked up
-/// again. There are file systems on which it does not tell.
+/// How long an unchanged folder is taken to mean that no variant was added, in nanoseconds: 1 s, after
+/// which every name is looked up again. On some file systems new names do not change the folder.
 const FOLDER_TRUSTED_NANOSECONDS_MAX: u64 = 1_000_000_000;
 
-/// How long variants may come or go unnoticed as long as no client accepts one,
-/// in nanoseconds: a minute. To look every second would cost 10,000 files that
-/// are asked for one after another a third of their requests.
+/// How long added or removed variants may go unnoticed if no client accepts one, in nanoseconds: a
+/// minute. Checking every second would cost a third of the throughput when 10,000 files are requested
+/// in turn.
 const VARIANTS_UNCHECKED_NANOSECONDS_MAX: u64 = 60_000_000_000;
 
-/// How long a file may be served from behind a link that leads out of the root,
-/// in nanoseconds: 10 s. If a folder is moved out of the root and a link to it
-/// put in its place, the identity of a file in it stays what it was, so that one
-/// `stat` shows nothing; to walk the way to the file costs three times as much.
+/// How long a file may be served through a link that leaves the root, in nanoseconds: 10 s. If a
+/// folder is moved out of the root and replaced by a link to it, the identity of a file in it does not
+/// change, so one `stat` does not detect this; a confined open costs three times as much.
 const PATH_UNCHECKED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
-/// A file and its variants as they were when they were read, and when that was
-/// last found to hold.
+/// The identities of a cached file and its variants, and when they were last checked.
 ///
-/// The two are checked apart: who accepts no coding does not pay for variants.
+/// The two are checked separately, so a request that accepts no coding does not pay for variants.
 #[derive(Debug)]
 pub(super) struct Freshness {
     paths: Paths,
     file: FileIdentity,
-    /// `None` where there was none.
+    /// `None` if there are none.
     variants: Option<Box<PerCoding<Option<FileIdentity>>>>,
-    /// The latest turn in which `file` was found to hold. A check made by one
-    /// worker serves all whose turn began before it.
+    /// The latest turn in which `file` was found unchanged. The check of one worker is valid for all
+    /// workers whose turn is not later.
     file_checked: AtomicU64,
     /// The same for `variants`.
     variants_checked: AtomicU64,
-    /// The latest turn in which the way to them was found to lie beneath the root.
+    /// The latest turn in which their paths were found to stay under the root.
     path_checked: AtomicU64,
     absent_variants: AbsentVariants,
 }
 
-/// How it is known that some variants are not there, for one look at their
-/// folder instead of one at each name.
+/// State to confirm the absence of variants by one `stat` of their folder instead of one per name.
 #[derive(Debug)]
 struct AbsentVariants {
-    /// The [`fingerprint`] of the folder's identity when nothing lay at these
-    /// names and any later change was certain to show; 0 where that is not
-    /// known.
+    /// The [`fingerprint`] of the folder's identity when none of the names existed and any later change
+    /// was certain to show; 0 if unknown.
     folder: AtomicU64,
     /// The turn in which the names themselves were last looked up.
     named: AtomicU64,
 }
 
 impl Freshness {
-    /// A watch over what was found in `turn` or later.
+    /// Starts with identities that were read in `turn` or later.
     pub(super) fn new(
         paths: Paths,
         file: FileIdentity,
@@ -97,9 +91,9 @@ impl Freshness {
         }
     }
 
-    /// Whether the file, and where asked for its variants, are what they were:
-    /// looked up at most once a turn. The variants are looked up every minute
-    /// even where nobody accepts one, for `Vary` tells that they are there.
+    /// Checks, at most once per turn, whether the file is unchanged, and its variants if
+    /// `with_variants`. Variants are checked every minute in any case, because their existence
+    /// determines `Vary`.
     pub(super) fn revalidate(&self, root: &Root, with_variants: bool, turn: Turn) -> bool {
         let age = turn.0.saturating_sub(self.variants_checked.load(Relaxed));
         self.revalidate_file(root, turn)
@@ -107,7 +101,7 @@ impl Freshness {
                 || self.revalidate_variants(root, turn))
     }
 
-    /// The turn in which the file was last looked at.
+    /// When the file was last checked.
     pub(super) fn checked(&self) -> Turn {
         Turn(self.file_checked.load(Relaxed))
     }
@@ -124,9 +118,8 @@ impl Freshness {
         false
     }
 
-    /// Whether no link on the way to them leads out of the root, looked up every
-    /// few seconds. Where there is no descriptor to find out with, it is as good
-    /// as before.
+    /// Checks, every few seconds, that no link on the paths leaves the root. Without a free descriptor
+    /// for the check, the last result stands.
     fn revalidate_path(&self, root: &Root, turn: Turn) -> bool {
         if turn.0.saturating_sub(self.path_checked.load(Relaxed)) < PATH_UNCHECKED_NANOSECONDS_MAX {
             return true;
@@ -179,7 +172,7 @@ impl Freshness {
             .with_variant_path(coding, |path| root.identity(path))
     }
 
-    /// The codings in which there was no file.
+    /// The codings without a variant.
     fn absent(&self) -> impl Iterator<Item = ContentCoding> {
         let variants = self.variants.as_deref();
         ContentCoding::ALL
@@ -193,7 +186,7 @@ impl Freshness {
             absent.all(|coding| self.variant(root, coding).is_none())
         };
         if self.absent().nth(1).is_none() {
-            // One name costs no more than their folder.
+            // Checking one name costs no more than checking the folder.
             return are_absent();
         }
         let look = || {
@@ -210,12 +203,12 @@ impl Freshness {
         {
             return true;
         }
-        // Before the names, so that whatever comes to them later changes it.
+        // The folder is checked before the names, so that a later addition changes it.
         let (now, folder) = (now(), look());
         if !are_absent() {
             return false;
         }
-        // A link that leads nowhere may come to lead somewhere.
+        // The target of a dangling link may appear without a change to the folder.
         let tells = folder.filter(|folder| is_cacheable(folder, now));
         let is_vacant = |coding| {
             self.paths
@@ -228,15 +221,14 @@ impl Freshness {
         true
     }
 
-    /// Bytes of memory it holds.
+    /// Memory in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         let variants = self.variants.as_deref().map_or(0, size_of_val);
         self.paths.memory_bytes() + variants
     }
 }
 
-/// A value as a number, the same in every process of one build. Two values give
-/// the same number with a chance of one in 2^64.
+/// A 64-bit hash, the same in every process of one build.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -252,11 +244,11 @@ pub(super) fn now() -> i128 {
     }
 }
 
-/// Whether a change after `read_at` (nanoseconds since the epoch, before the
-/// reading began) is certain to change the identity.
+/// Whether any change after `read_at` (before reading started, in nanoseconds since the epoch) is
+/// certain to change the identity.
 ///
-/// Only the time of the inode's change is judged: whatever changes a content
-/// sets it, and a file that claims to be from the future is kept like another.
+/// Depends only on the ctime, which every change of the content updates, so a file with an mtime in
+/// the future is cached like any other.
 pub(super) fn is_cacheable(identity: &FileIdentity, read_at: i128) -> bool {
     let whole_seconds = identity.ctime.rem_euclid(1_000_000_000) == 0;
     let age = read_at.saturating_sub(identity.ctime);

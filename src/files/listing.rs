@@ -1,7 +1,7 @@
-//! The content of a folder, as a page and as JSON.
+//! Directory listings as HTML and as JSON.
 //!
-//! Here stands how it is written; [`Listing`] reads the folder and writes it
-//! piece by piece, so that a large one holds nobody up.
+//! This file formats them; [`Listing`] reads and writes a folder in pieces, so that a large one does
+//! not block other connections.
 
 mod build;
 mod memory_budget;
@@ -29,18 +29,17 @@ pub use self::{
 /// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name, as the system has it.
+    /// Its name in bytes.
     pub name: Vec<u8>,
-    /// Whether it is a folder, links followed; else it is a regular file.
+    /// Whether it is a folder, following links; otherwise it is a regular file.
     pub is_folder: bool,
-    /// The size of a file in bytes; not looked at for a folder.
+    /// The size of a file in bytes; 0 for a folder.
     pub size: u64,
     /// The last modification in seconds since the epoch.
     pub mtime: i64,
 }
 
-/// The `Content-Security-Policy` to be sent with the page: its own style and
-/// script, known by their hashes, and nothing else from anywhere.
+/// The `Content-Security-Policy` of the page: only its own style and script, identified by hash.
 pub const CSP: &str = "default-src 'none'; \
     style-src 'sha256-tt9JAFY4u47aohJZcxGCvmiMOIRYM20BmJY5nUHqqw0='; \
     script-src 'sha256-RawuYnXRUUATP35Mybzq5o24AztMMih57WKbnL7dbtE='; \
@@ -50,26 +49,25 @@ const STYLE: &str = include_str!("listing/page.css");
 const SCRIPT: &str = include_str!("listing/page.js");
 const ICONS: &str = include_str!("listing/icons.svg");
 
-/// What a listing is written as.
+/// The format of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A page for people, HTML in UTF-8. Its links are relative to the folder,
-    /// so it must be asked for with its last slash.
+    /// An HTML page in UTF-8. Its links are relative to the folder, so its URL must end in a slash.
     Html,
     /// JSON (RFC 8259): an array of objects with `name`, `type` (`directory` or
     /// `file`), `size` (of files alone), `mtime` (ISO 8601, UTC) and `href`
-    /// (relative to the folder). A name that is not UTF-8 is told with
+    /// (relative to the folder). A name that is not UTF-8 is shown with
     /// replacement characters; its `href` is exact.
     Json,
 }
 
-/// How many entries there are, and what the files weigh.
+/// The number of entries and the total size of the files.
 #[derive(Clone, Copy, Debug, Default)]
 struct Summary {
     folders: u64,
     files: u64,
     bytes: u64,
-    /// Whether there are more, which are not shown.
+    /// Whether entries beyond the limit were left out.
     is_cut: bool,
 }
 
@@ -89,8 +87,7 @@ impl Summary {
 }
 
 impl Form {
-    /// Writes what stands before the entries. `path` is the decoded path of the
-    /// request.
+    /// Writes the part before the entries. `path` is the decoded path of the request.
     fn push_begin(self, out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
         // Writing to a Vec does not fail.
         let _ = match self {
@@ -106,7 +103,7 @@ impl Form {
         };
     }
 
-    /// Writes what stands behind the entries.
+    /// Writes the part after the entries.
     fn push_end(self, out: &mut Vec<u8>) {
         let _ = match self {
             Form::Html => write!(
@@ -133,7 +130,7 @@ fn write_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) -> io::Result<
     )
 }
 
-/// As ISO 8601 has it.
+/// The modification time in ISO 8601.
 fn time(entry: &Entry) -> String {
     let text = HttpDate::from_unix_seconds(entry.mtime).iso_8601();
     String::from_utf8_lossy(&text).into_owned()
@@ -181,7 +178,7 @@ fn write_page_begin(
     )
 }
 
-/// The folders from the root to this one, each a link but the last.
+/// The folders from the root to this one; all but the last are links.
 fn breadcrumbs(names: &[&[u8]]) -> String {
     let named = names.iter();
     let named = named.map(|name| format!("<bdi>{}</bdi>", html(name, Unseen::Marked)));
@@ -215,8 +212,8 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", exact(count))
 }
 
-/// A column's head: a link that sorts by it, or turns the order round. A
-/// first sort by size or time shows the greatest and the newest on top.
+/// A column header: a link that sorts by it, or reverses the order. The first sort by size or time is
+/// descending.
 fn column(sort: Sort, key: SortKey, value: &str, title: &str) -> String {
     let is_current = sort.key == key;
     let aria = match (is_current, sort.descending) {
@@ -254,7 +251,7 @@ fn write_row(out: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     )
 }
 
-/// The icon of an entry, and the class that colours it.
+/// The icon of an entry, which is also its CSS class.
 fn icon(entry: &Entry) -> &'static str {
     if entry.is_folder {
         return "folder";
@@ -272,7 +269,7 @@ static ICON_OF_ENDING: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
     ICONS_BY_ENDING.iter().flat_map(each).collect()
 });
 
-/// Icons, and the endings they are shown for.
+/// Icons and the file name extensions they are shown for.
 #[rustfmt::skip]
 const ICONS_BY_ENDING: &[(&str, &str)] = &[
     ("video", "3gp avi m4v mkv mov mp4 mpeg mpg ogv webm"),

@@ -1,26 +1,25 @@
-//! Media types by the ending of a file's name.
+//! Media types by file name extension.
 //!
-//! `mime_guess` knows some 1,300 endings; `TYPES` corrects those for which
-//! it has an older name than IANA, or a name that keeps a browser from showing
-//! what is plainly text.
+//! `mime_guess` knows about 1,300 extensions. `TYPES` overrides those for which it has an older name
+//! than IANA, or a name that keeps browsers from displaying text.
 
 use std::collections::HashMap;
 
 use crate::config::SiteOptions;
 
-/// The media type of every ending, as one site says it. Made once.
+/// The media types of one site.
 #[derive(Clone, Debug)]
 pub struct MediaTypes {
-    /// By lower-case ending: the corrections and what the options add.
+    /// Overrides by lower-case extension: `TYPES` and the options.
     by_extension: HashMap<String, Box<str>>,
     charset: Option<String>,
 }
 
-/// What is said of a file whose name tells nothing (RFC 9110 section 8.3).
+/// The type of a file with no or an unknown extension (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
 
 impl MediaTypes {
-    /// The types of a site: the table, under what `options` adds or changes.
+    /// The types of a site: `options` take precedence over the table.
     pub fn new(options: &SiteOptions) -> MediaTypes {
         let mut types = MediaTypes {
             by_extension: HashMap::new(),
@@ -37,9 +36,8 @@ impl MediaTypes {
         types
     }
 
-    /// The media type of the file that `path` names, its `charset` included:
-    /// by what follows the last dot of the last segment, in any case.
-    /// `application/octet-stream` where that is nothing, or nothing known.
+    /// The media type of the file at `path`, including `charset`, by its extension (case-insensitive);
+    /// `application/octet-stream` if that is missing or unknown.
     pub fn of(&self, path: &[u8]) -> Box<str> {
         let Some(extension) = extension(path) else {
             return UNKNOWN.into();
@@ -69,8 +67,8 @@ impl MediaTypes {
     }
 }
 
-/// What follows the last dot of the last segment. The dot of a name that
-/// begins with its only one begins no ending.
+/// The extension: what follows the last dot of the last segment. A leading dot that is the only one
+/// starts no extension.
 pub(super) fn extension(path: &[u8]) -> Option<&str> {
     let name = path.rsplit(|&byte| byte == b'/').next()?;
     let dot = name.iter().rposition(|&byte| byte == b'.')?;
@@ -81,9 +79,9 @@ pub(super) fn extension(path: &[u8]) -> Option<&str> {
     std::str::from_utf8(extension).ok()
 }
 
-/// Whether a `charset` has a meaning there and is not stated yet: text
-/// (RFC 6838 section 4.2.1) and XML (RFC 7303 section 3.2). JSON and YAML
-/// have none: they are UTF-8 (RFC 8259 section 8.1, RFC 9512 section 2.1).
+/// Whether a type takes a `charset` and does not have one yet: text (RFC 6838 section 4.2.1) and XML
+/// (RFC 7303 section 3.2). JSON and YAML take none: they are UTF-8 (RFC 8259 section 8.1, RFC 9512
+/// section 2.1).
 fn takes_charset(media_type: &str) -> bool {
     let media_type = media_type.to_ascii_lowercase();
     let (essence, parameters) = media_type
@@ -96,14 +94,13 @@ fn takes_charset(media_type: &str) -> bool {
     textual && !parameters.contains("charset=")
 }
 
-/// Media types and the endings they are said of. IANA's names, save where the
-/// comment beside one tells what else.
+/// Media types and their extensions. Names are IANA's unless a comment says otherwise.
 #[rustfmt::skip]
 const TYPES: &[(&str, &str)] = &[
-    // For programs that run in a browser (RFC 9239).
+    // For browsers (RFC 9239).
     ("text/javascript", "js mjs cjs es"),
-    // Sources and settings, to be read: not registered, or registered under
-    // names at which browsers offer to save the file. `.ts` is TypeScript.
+    // Source code and settings, shown as text: not registered, or registered under names for which
+    // browsers offer a download. `.ts` is TypeScript.
     ("text/plain", "ts mts cts tsx jsx vue svelte astro coffee dart lua"),
     ("text/plain", "c h cc hh cpp hpp cxx hxx cs go java kt kts m mm r rs s swift zig"),
     ("text/plain", "bash bat clj cmd ex exs erl fish hs jl ml nix pl pm ps1 py rb sh tcl zsh"),

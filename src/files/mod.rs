@@ -1,35 +1,34 @@
-//! The disk: what a path names, opened beneath the root, kept in memory where
-//! it is small, and never stale.
+//! Files: opening confined to the root, the cache, freshness checks, directory
+//! listings.
 //!
-//! Reading order: [`Site`] and [`View::find`] (what a path names), `root`
-//! (how it is opened, and what a failure means), `resource` (a file with its
+//! Reading order: [`Site`] and [`View::find`] (looking up a path), `root`
+//! (confined open, and the meaning of errors), `resource` (a file with its
 //! variants), `representation` (one of these, with `content`, its bytes, and
-//! [`media_type`], its type), `watch` (whether what is kept still holds), `plain`
-//! (beside which files nothing needs to be looked up), `cache`. Apart from these,
-//! `folder` and [`listing`]: what is shown of a folder.
+//! [`media_type`], its type), `freshness` (revalidating cached files),
+//! `no_variants` (folders known to contain no variants), `cache`. Separate from
+//! these: `folder` and [`listing`].
 //!
 //! ```text
 //! View::find
-//!   cache     kept? -> watch: does it still hold? -> answered from it
+//!   cache           cached? -> freshness: unchanged? -> served from it
 //!   negative_cache  found missing in this turn already? -> 404
-//!   root      opened beneath the root, links followed within it
-//!             missing? -> site: is the root another by now? -> looked for there
-//!   resource  read, with its variants; watched and kept where that is lasting
+//!   root            opened under the root, following links within it
+//!                   missing? -> site: was the root replaced? -> retried there
+//!   resource        read, with its variants; cached if later changes will show
 //! ```
 //!
-//! What is known of the disk, and for how long it is believed:
+//! What is remembered of the file system, and for how long:
 //!
-//! | what | where | believed |
+//! | what | where | valid |
 //! |---|---|---|
 //! | a file, its variants and their content | `cache`, of all workers | for a turn after a `stat` |
-//! | that a variant of it is not there | `watch` | for a turn after a `stat` of the folder, a second in all; for a minute where no client accepts a coding |
-//! | that a path names nothing | `site::negative_cache` | for a turn |
-//! | that nothing in a folder is a variant | `plain`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
-//! | which folder the root is | `site` | 250 ms; for a turn where something is missing |
-//! | that no link on the way to a file leads out of the root | `watch` | 10 s |
+//! | that a variant of it does not exist | `freshness` | for a turn after a `stat` of the folder, a second in all; for a minute where no client accepts a coding |
+//! | that nothing exists at a path | `site::negative_cache` | for a turn |
+//! | that a folder contains no variants | `no_variants`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
+//! | which folder the root is | `site` | 250 ms; for a turn if something is missing |
+//! | that no link on the path to a file leaves the root | `freshness` | 10 s |
 //!
-//! The response to a head that came before (`connection::response_cache`) stands on the
-//! first of these.
+//! The cache of responses (`connection::memo`) relies on the first of these.
 
 mod cache;
 mod content;
@@ -57,9 +56,9 @@ pub use self::{
     site::{Remembered, Site, View},
 };
 
-/// The instant at which the current turn of the poll began, or at which the
-/// clock was read again in it, in nanoseconds since the server began. All that
-/// one turn asks of one file shares a check.
+/// A timestamp in nanoseconds since the server started: the start of the current turn (iteration of
+/// the event loop), or the last time the clock was read in it. Requests for one file with the same
+/// timestamp share one freshness check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn(pub u64);
 
@@ -68,27 +67,26 @@ pub struct Turn(pub u64);
 pub enum Found {
     /// A file.
     File(Selected),
-    /// A folder asked for without its slash: redirect.
+    /// A folder requested without its trailing slash: redirect.
     FolderWithoutSlash,
-    /// A folder without an index, where listings are shown.
+    /// A folder without an index, if listings are enabled.
     Folder(Folder),
 }
 
-/// Why nothing is served.
+/// Why no file is served.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Nothing there that may be served: 404.
+    /// Nothing exists there that may be served: 404.
     NotFound,
-    /// There, and the system forbids reading it: 403.
+    /// It exists, but the system denies access: 403.
     Forbidden,
-    /// Nothing acceptable in any coding: 406.
+    /// No acceptable coding is available: 406.
     NotAcceptable,
-    /// No room for a listing, or no time: 503.
+    /// The memory budget or the time-out of a listing is exceeded: 503.
     Overloaded,
-    /// Out of descriptors or memory for now: 503. Never said of a file that
-    /// is merely missing.
+    /// Out of descriptors or memory: 503. Never used for a missing file.
     Exhausted(io::Error),
-    /// The system failed: 500.
+    /// A system error: 500.
     Failed(io::Error),
 }
 

@@ -1,25 +1,25 @@
-//! Folders in which no name ends like that of a coded variant.
+//! Folders known to contain no variants.
 //!
-//! For every file that is not kept, three names beside it are looked up, nearly
-//! always in vain: three of the eight system calls that loading a small file
-//! takes. A folder of which many files are asked for is read once, a few names
-//! with each of them. As long as it is what it was then, nothing beside its
-//! files needs to be looked up.
+//! For every file that is not cached, the names of three variants are looked up,
+//! nearly always without success: three of the eight system calls that loading a
+//! small file takes. A folder of which many files are requested is therefore
+//! read once, a few names per request. As long as its identity is unchanged
+//! after that, no variants of its files are looked up.
 //!
 //! ```text
-//!                 MISSES_MIN files             read to its end,
-//!                 with no variant             nothing found
-//!   Counting ----------------------> Reading ------------------> Plain
-//!    ^   ^                              | a name like that         |
-//!    |   |  after TRUSTED_NANOSECONDS_MAX   v of a variant             |
-//!    |   +--------------------------- Excluded                        |
-//!    +-------------------------------------------------------------+
-//!                 the folder has changed, or after TRUSTED_NANOSECONDS_MAX
+//!             MISSES_MIN files              read completely,
+//!             without variants              no variant found
+//!   Counting ------------------> Reading -------------------> NoVariants
+//!    ^   ^                          | a name like that            |
+//!    |   | after 10 s               v of a variant                |
+//!    |   +---------------------- Excluded                         |
+//!    +------------------------------------------------------------+
+//!               the folder changed, or after 10 s
 //! ```
 //!
-//! Not drawn: a variant that is found leads to `Excluded` at once; a reading begins
-//! anew, from `Counting`, where the folder has changed meanwhile or where it is
-//! not finished within `TRUSTED_NANOSECONDS_MAX`.
+//! Not drawn: a variant that is found leads to `Excluded` at once; reading
+//! restarts, from `Counting`, if the folder changed meanwhile or reading took
+//! longer than 10 s (`TRUSTED_NANOSECONDS_MAX`).
 
 use std::{fs::File, io};
 
@@ -33,42 +33,41 @@ use super::{
 };
 use crate::http::content_coding::{ContentCoding, PerCoding};
 
-/// The most folders of which a worker knows something.
+/// Folders that each worker tracks.
 const FOLDERS_MAX: usize = 8;
 
-/// The longest path of such a folder, in bytes.
+/// Bytes of the longest path of such a folder.
 const PATH_BYTES_MAX: usize = 256;
 
-/// Files of one folder beside which nothing was found before its names are read.
+/// Files of one folder without variants after which its names are read.
 const MISSES_MIN: u32 = 64;
 
-/// Names read with each file that is asked for: less than three lookups take.
+/// Names read per requested file: takes less time than three look-ups.
 const PIECE_NAMES_MAX: usize = 32;
 
-/// The most names of a folder that is read; a larger one is left alone.
+/// Names of the largest folder that is read.
 const NAMES_MAX: usize = 1_000_000;
 
-/// How long the identity of a folder is trusted to tell that no name has come
-/// to it, in nanoseconds: 10 s, after which the folder is read again. There are
-/// file systems on which it does not tell. A folder that is not plain is not
-/// read again for as long.
+/// How long an unchanged folder is taken to mean that no name was added, in nanoseconds: 10 s, after
+/// which it is read again. On some file systems new names do not change the folder. An excluded
+/// folder is not read again for the same time.
 const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
-/// What lies beside a file.
+/// The variants of a file.
 #[derive(Debug, Default)]
 pub(super) struct FoundVariants {
-    /// Their identities, where there are any.
+    /// The identity of each existing variant.
     pub(super) found: PerCoding<Option<FileIdentity>>,
-    /// The [`fingerprint`] of the folder's identity, where that alone says that
-    /// there are none; else 0.
+    /// The [`fingerprint`] of the folder's identity if the folder is known to contain none; otherwise
+    /// 0.
     pub(super) folder: u64,
 }
 
-/// What a worker has found out of folders.
+/// The folders that a worker tracks.
 #[derive(Debug, Default)]
 pub(super) struct NoVariants {
     folders: Vec<FolderEntry>,
-    /// The one whose place is sought next.
+    /// The entry that is considered for replacement next.
     next: usize,
 }
 
@@ -76,40 +75,39 @@ pub(super) struct NoVariants {
 struct FolderEntry {
     path: Vec<u8>,
     state: ScanState,
-    /// How often it was asked for of late. Others that want its place count
-    /// it down, and have the place once it is 0.
+    /// Recent requests, decremented by each other folder that competes for the entry and replaces it
+    /// at 0.
     weight: u32,
 }
 
 #[derive(Debug)]
 enum ScanState {
-    /// Beside so many files nothing was found.
+    /// The number of files without variants so far.
     Counting(u32),
-    /// Being read since a turn.
+    /// The folder is being read.
     Reading(Box<Reading>),
-    /// Plain as long as its identity has the fingerprint `known`: it was read
-    /// in one turn, and last found to be the same in another.
+    /// It contains no variants as long as its identity has the fingerprint `known`. It was read at
+    /// `read` and last found unchanged at `checked`.
     NoVariants {
         known: u64,
         read: Turn,
         checked: Turn,
     },
-    /// Not plain, or it cannot be read, as was found in that turn.
+    /// It may contain variants, or cannot be read, as found in that turn.
     Excluded(Turn),
 }
 
 #[derive(Debug)]
 struct Reading {
     dir: Dir,
-    /// What the folder was before, when any later change was certain to show.
+    /// The identity of the folder before reading, old enough that any later change shows.
     before: FileIdentity,
     since: Turn,
     names: usize,
 }
 
 impl NoVariants {
-    /// What lies beside the file at `paths` in `turn`, which is `now` in
-    /// nanoseconds since the epoch.
+    /// Finds the variants of the file at `paths`. `now` is in nanoseconds since the epoch.
     pub(super) fn find_variants(
         &mut self,
         root: &Root,
@@ -135,7 +133,7 @@ impl NoVariants {
         variants
     }
 
-    /// Lets go of a folder that is not read to its end.
+    /// Closes a folder whose reading takes too long.
     pub(super) fn release(&mut self, turn: Turn) {
         for folder in &mut self.folders {
             if matches!(&folder.state, ScanState::Reading(reading) if is_expired(reading.since, turn))
@@ -145,8 +143,8 @@ impl NoVariants {
         }
     }
 
-    /// The place of the folder at `path`; `None` where the one whose turn it is
-    /// to lose its place is asked for more often.
+    /// The index of the folder at `path`, replacing another if necessary; `None` if the candidate for
+    /// replacement is requested more often.
     fn index_of(&mut self, path: &[u8]) -> Option<usize> {
         if let Some(at) = self.folders.iter().position(|folder| folder.path == path) {
             let weight = &mut self.folders[at].weight;
@@ -171,7 +169,7 @@ impl NoVariants {
         Some(at)
     }
 
-    /// Nothing lay beside one more file of the folder at this place.
+    /// Records one more file without variants in the folder at index `at`.
     fn advance(&mut self, at: usize, root: &Root, paths: &Paths, turn: Turn, now: i128) {
         let is_one_read = |folder: &FolderEntry| matches!(folder.state, ScanState::Reading(_));
         let may_begin = !self.folders.iter().any(is_one_read);
@@ -181,7 +179,7 @@ impl NoVariants {
             ScanState::Counting(_) if may_begin => {
                 *state = match Reading::begin(root, paths, turn, now) {
                     Ok(Some(reading)) => ScanState::Reading(Box::new(reading)),
-                    // It was changed just now.
+                    // It changed too recently.
                     Ok(None) => ScanState::Counting(0),
                     Err(_) => ScanState::Excluded(turn),
                 };
@@ -210,8 +208,8 @@ impl FolderEntry {
 }
 
 impl ScanState {
-    /// The fingerprint of the folder's identity, if it is known to be plain:
-    /// looked up at most once a turn.
+    /// The fingerprint of the folder's identity, if it is known to contain no variants; checked at most
+    /// once per turn.
     fn revalidate(&mut self, root: &Root, paths: &Paths, turn: Turn) -> Option<u64> {
         let ScanState::NoVariants {
             known,
@@ -226,7 +224,7 @@ impl ScanState {
         }
         let is = paths.with_folder_path(|path| root.folder_identity(path));
         if is_expired(*read, turn) || is.as_ref().map(fingerprint) != Some(*known) {
-            // It may have changed in a way that leaves it plain.
+            // It may still contain no variants, so start over.
             *self = ScanState::Counting(0);
             return None;
         }
@@ -236,8 +234,8 @@ impl ScanState {
 }
 
 impl Reading {
-    /// Begins to read the folder that the file at `paths` lies in; `None` if a
-    /// change that comes now might not show.
+    /// Starts reading the folder of the file at `paths`; `None` if it changed so recently that the next
+    /// change might not show.
     fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<Option<Reading>> {
         let Some(before) = paths.with_folder_path(|path| root.folder_identity(path)) else {
             return Err(io::ErrorKind::NotFound.into());
@@ -263,8 +261,7 @@ impl Reading {
         }))
     }
 
-    /// Reads a piece; says whether it was the last. A name that is not plain is
-    /// an error.
+    /// Reads some names and returns whether the folder is at its end. A possible variant is an error.
     fn advance(&mut self) -> io::Result<bool> {
         for _ in 0..PIECE_NAMES_MAX {
             let Some(item) = self.dir.read() else {
@@ -278,7 +275,7 @@ impl Reading {
         Ok(false)
     }
 
-    /// All is read: what the folder is now.
+    /// The state after reading completed.
     fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> ScanState {
         match paths.with_folder_path(|path| root.folder_identity(path)) {
             Some(after) if after == self.before => ScanState::NoVariants {
@@ -291,7 +288,7 @@ impl Reading {
     }
 }
 
-/// What lies beside the file at `paths`, name by name.
+/// Looks up each variant of the file at `paths` by name.
 fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
     let mut variants = FoundVariants::default();
     for coding in ContentCoding::ALL {
@@ -305,14 +302,13 @@ fn identity(file: &File) -> io::Result<FileIdentity> {
     Ok(FileIdentity::new(&fstat(file)?))
 }
 
-/// Whether what was found in the turn `since` is too old to be trusted.
+/// Whether a result of the turn `since` is too old.
 fn is_expired(since: Turn, turn: Turn) -> bool {
     turn.0.saturating_sub(since.0) >= TRUSTED_NANOSECONDS_MAX
 }
 
-/// Whether no file can have a thing of this name for its variant. There are
-/// file systems on which names are equal that differ in case, or in characters
-/// beyond ASCII.
+/// Whether this name cannot be that of a variant. Case and non-ASCII characters are treated
+/// conservatively, because some file systems ignore differences in them.
 fn cannot_be_variant(name: &[u8]) -> bool {
     let Some(dot) = name.iter().rposition(|&byte| byte == b'.') else {
         return true;

@@ -1,33 +1,32 @@
-//! The paths of a file, of its coded variants and of its folder, beneath the
-//! root.
+//! The paths of a file, its variants and its folder, relative to the root.
 
 use std::ffi::{CStr, CString};
 
 use crate::http::content_coding::ContentCoding;
 
-/// Bytes up to which a path that is made for one question needs no allocation.
+/// Bytes up to which a temporary path needs no allocation.
 const STACK_BYTES: usize = 256;
 
-/// The path of a file, ready for the system. Those of its variants and of its
-/// folder are made of it when they are asked for: of most files never again.
+/// The path of a file, NUL-terminated for system calls. The paths of its variants and its folder are
+/// derived when needed, which for most files is never.
 #[derive(Debug)]
 pub(super) struct Paths {
     file: CString,
 }
 
 impl Paths {
-    /// `None` if `path` holds a NUL.
+    /// `None` if `path` contains a NUL.
     pub(super) fn new(path: &[u8]) -> Option<Paths> {
         let file = CString::new(path).ok()?;
         Some(Paths { file })
     }
 
-    /// The file's own.
+    /// The path of the file.
     pub(super) fn file(&self) -> &CStr {
         &self.file
     }
 
-    /// Asks of the variant in `coding`.
+    /// Makes a system call with the path of the variant in `coding`.
     pub(super) fn with_variant_path<R>(
         &self,
         coding: ContentCoding,
@@ -36,14 +35,14 @@ impl Paths {
         joined(self.file.as_bytes(), coding.suffix().as_bytes(), use_path)
     }
 
-    /// The folder it lies in; empty for the root itself.
+    /// The path of its folder; empty for the root itself.
     pub(super) fn folder(&self) -> &[u8] {
         let path = self.file.as_bytes();
         let slash = path.iter().rposition(|&byte| byte == b'/');
         slash.map_or(&[], |at| &path[..at])
     }
 
-    /// Asks of that folder; `None` is the root itself.
+    /// Makes a system call with the path of its folder; `None` is the root itself.
     pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(Option<&CStr>) -> R) -> R {
         match self.folder() {
             b"" => use_path(None),
@@ -51,13 +50,13 @@ impl Paths {
         }
     }
 
-    /// Bytes of memory they hold.
+    /// Memory in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.file.as_bytes_with_nul().len()
     }
 }
 
-/// Asks of the path that is `path` and `end`, neither of which holds a NUL.
+/// Joins `path` and `end`, neither of which contains a NUL, on the stack if they are short.
 fn joined<R>(path: &[u8], end: &[u8], use_path: impl FnOnce(&CStr) -> R) -> R {
     let length = path.len() + end.len() + 1;
     let mut short = [0; STACK_BYTES];

@@ -1,4 +1,4 @@
-//! One representation of a file: its content and all that is said of it.
+//! One representation of a file: its content and metadata.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -17,26 +17,25 @@ use crate::{
     },
 };
 
-/// One representation of a resource: its content and all that is said of it.
+/// One representation of a resource: its content and metadata.
 #[derive(Debug)]
 pub struct Representation {
     /// Its identity on disk.
     pub identity: FileIdentity,
     /// Its entity tag.
     pub etag: EntityTag,
-    /// What conditions on dates are compared with: its `Last-Modified`, which is
-    /// never later than the time at which it was loaded and absent for a file
-    /// from before 1970. Absent as well where that tells no versions apart.
+    /// The date for conditional requests: `Last-Modified`, never later than the time of loading.
+    /// `None` for files from before 1970, and if the mtime does not distinguish versions.
     pub last_modified: Option<HttpDate>,
-    /// Its `Content-Type`: of the original, whatever the coding.
+    /// Its `Content-Type`: that of the original, whatever the coding.
     pub content_type: Box<str>,
-    /// Its lines, ready made.
+    /// Its serialized header lines.
     pub fields: ReadyFields,
     /// Its content.
     pub content: Content,
 }
 
-/// How the files of a site are described.
+/// Derives the metadata of a site's files.
 #[derive(Debug)]
 pub(super) struct Descriptions {
     media_types: MediaTypes,
@@ -44,7 +43,7 @@ pub(super) struct Descriptions {
 }
 
 impl Descriptions {
-    /// As the options have it.
+    /// Configured by `options`.
     pub(super) fn new(options: &SiteOptions) -> Descriptions {
         Descriptions {
             media_types: MediaTypes::new(options),
@@ -57,9 +56,9 @@ impl Descriptions {
         self.media_types.of(path)
     }
 
-    /// A body with its description: `content_type` is that of the original,
-    /// `coding` that of this variant, `varies` says whether there are variants,
-    /// and `now` is the time in nanoseconds since the epoch.
+    /// Adds the metadata to a loaded content. `content_type` is that of the original, `coding` that of
+    /// this variant, `varies` tells whether variants exist, and `now` is in nanoseconds since the
+    /// epoch.
     pub(super) fn describe(
         &self,
         body: LoadedContent,
@@ -91,33 +90,31 @@ impl Descriptions {
     }
 }
 
-/// Whether the `mtime` tells nothing: package stores and reproducible archives
-/// give all files the first or the second second of the epoch.
+/// Whether the `mtime` carries no information: package stores and reproducible archives set that of
+/// all files to the first or second second of the epoch.
 fn is_constant(mtime: i128) -> bool {
     (0..2_000_000_000).contains(&mtime)
 }
 
-/// What the tag of a file tells its versions apart by, the same on every
-/// replica: its `mtime`, and the content where that is at hand. For the system
-/// stamps a file before it writes the bytes, and many a program hands on the
-/// time of what it copies; then one time may stand for two contents. The hash is
-/// one that is specified, the same in every build and on every machine. Of a
-/// large file the time alone must do, or its `ctime` where that tells nothing.
+/// The version number in the entity tag, the same on every replica. For a file in memory it is a hash
+/// of mtime and content, because one mtime may stand for two contents: the system sets it before the
+/// bytes are written, and many programs preserve it when copying. The hash function is specified, so
+/// all builds and machines agree. For a large file it is the mtime alone, or the ctime if the mtime
+/// carries no information.
 fn version(identity: &FileIdentity, content: &Content) -> i128 {
     match content {
-        // Nanoseconds that 64 bits hold reach to the year 2554.
+        // 64 bits of nanoseconds reach the year 2554.
         Content::Memory(bytes) => i128::from(xxh3_64_with_seed(bytes, identity.mtime as u64)),
         Content::File(_) if is_constant(identity.mtime) => identity.ctime,
         Content::File(_) => identity.mtime,
     }
 }
 
-/// The `Last-Modified` of a file modified at `mtime`, told at `now`, both in
-/// nanoseconds since the epoch.
+/// The `Last-Modified` of a file modified at `mtime`, sent at `now`, both in nanoseconds since the
+/// epoch.
 ///
-/// RFC 9110 section 8.8.2.1: never later than the message's `Date`, so a time
-/// in the future becomes the present. An HTTP date cannot well be from before
-/// 1970; the entity tag serves alone there.
+/// RFC 9110 section 8.8.2.1: never later than the message's `Date`, so a time in the future becomes
+/// the present. Files from before 1970 have no `Last-Modified`, only the entity tag.
 fn last_modified(mtime: i128, now: i128) -> Option<HttpDate> {
     let seconds = mtime.min(now).div_euclid(1_000_000_000);
     let seconds = i64::try_from(seconds).ok()?;
@@ -129,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_all_files_have_tells_no_versions_apart() {
+    fn versions_of_large_files_with_a_constant_mtime_use_the_ctime() {
         const S: i128 = 1_000_000_000;
         for (mtime, expected) in [
             (-1, -1),
@@ -151,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_at_hand_tells_versions_apart_as_its_time_does() {
+    fn versions_of_files_in_memory_depend_on_mtime_and_content() {
         let version = |mtime, inode, content: &[u8]| {
             let identity = FileIdentity {
                 inode: (1, inode),
@@ -162,7 +159,7 @@ mod tests {
             version(&identity, &Content::Memory(content.into()))
         };
         let first = version(5, 1, b"one");
-        // As another implementation of XXH3 has it.
+        // From another implementation of XXH3.
         assert_eq!(first, 0x26dc_a19b_af9d_bda6);
         assert_eq!(version(-7, 1, &[b'c'; 32 << 10]), 0xee16_ec48_acae_ff4f);
         assert_eq!(version(5, 2, b"one"), first, "a copy on a replica");

@@ -1,4 +1,4 @@
-//! A file with the variants that lie beside it: chosen from, and loaded.
+//! A file with its precompressed variants: selecting one, and loading them.
 
 use std::{cell::RefCell, fs::File, ops::Deref, sync::Arc};
 
@@ -14,19 +14,18 @@ use super::{
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding, PerCoding};
 
-/// A file with the variants that lie beside it.
+/// A file with its precompressed variants.
 #[derive(Debug)]
 pub(super) struct Resource {
     original: Representation,
-    /// `None` where there is none: most files have none, and many files are
-    /// kept.
+    /// `None` if there are none, to save memory: most cached files have none.
     variants: Option<Box<PerCoding<Option<Representation>>>>,
     freshness: Freshness,
-    /// Whether any later change of it is certain to show.
+    /// Whether any later change is certain to change its identity.
     is_cacheable: bool,
 }
 
-/// A representation chosen for one answer; holds its resource alive.
+/// A representation selected for one response; keeps its resource alive.
 #[derive(Clone, Debug)]
 pub struct Selected {
     pub(super) resource: Arc<Resource>,
@@ -48,13 +47,13 @@ impl Resource {
         self.variants.as_ref()?[coding as usize].as_ref()
     }
 
-    /// Every representation there is.
+    /// All representations.
     fn representations(&self) -> impl Iterator<Item = &Representation> {
         let variants = self.variants.iter().flat_map(|all| all.iter().flatten());
         variants.chain([&self.original])
     }
 
-    /// The best representation that is accepted.
+    /// Selects the best accepted representation.
     pub(super) fn select(self: Arc<Self>, accept: AcceptEncoding) -> Result<Selected, Refusal> {
         let coding = accept.choose(|coding| self.variant(coding).is_some())?;
         Ok(Selected {
@@ -63,23 +62,23 @@ impl Resource {
         })
     }
 
-    /// Whether it still is what lies beneath `root`, looked up at most once a
-    /// turn; of the variants only if the request could be answered with one.
+    /// Whether it still matches the disk; checked at most once per turn. Variants are checked only
+    /// if the request accepts one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
         self.freshness.revalidate(root, accept.accepts_any(), turn)
     }
 
-    /// The turn in which it was last found fresh.
+    /// When it was last found fresh.
     pub(super) fn checked(&self) -> Turn {
         self.freshness.checked()
     }
 
-    /// Whether it may serve later turns, as long as it is fresh.
+    /// Whether it may be reused in later turns, as long as it is fresh.
     pub(super) fn is_cacheable(&self) -> bool {
         self.is_cacheable
     }
 
-    /// Bytes of memory it holds, its own structures included.
+    /// Memory in bytes, including its own structures.
     pub(super) fn memory_bytes(&self) -> u64 {
         let heap = |representation: &Representation| {
             representation.content.memory_bytes()
@@ -92,8 +91,7 @@ impl Resource {
         structures as u64 + self.representations().map(heap).sum::<u64>()
     }
 
-    /// Descriptors it holds: one for each representation that is too large
-    /// for memory.
+    /// Open descriptors: one per representation that is too large for memory.
     pub(super) fn descriptors(&self) -> u64 {
         self.representations()
             .filter(|each| matches!(each.content, Content::File(_)))
@@ -101,13 +99,13 @@ impl Resource {
     }
 }
 
-/// What looking at the disk brought.
+/// The result of loading from disk.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    /// A file that may serve until it changes.
+    /// A file that may be cached until it changes.
     Lasting(Arc<Resource>),
-    /// Good for this answer alone: no file, or one that is not to be kept, or
-    /// that was changed so recently that the next change might not show.
+    /// Valid for one response only: not a file, or one that is not admitted to the cache, or one
+    /// that changed so recently that the next change might not show.
     Once(Found),
 }
 
@@ -116,16 +114,16 @@ pub(super) enum Loaded {
 pub(super) struct Loader<'a> {
     pub(super) root: &'a Root,
     pub(super) descriptions: &'a Descriptions,
-    /// Where it is kept if that is worth it, and by what.
+    /// The cache that may admit the file, and its key.
     pub(super) cache: &'a Cache,
     pub(super) key: &'a [u8],
-    /// Whether it was kept until it changed.
+    /// Whether it was cached until it changed.
     pub(super) was_kept: bool,
     pub(super) accept: AcceptEncoding,
     /// Nanoseconds since the epoch, before the file was opened.
     pub(super) now: i128,
     pub(super) turn: Turn,
-    /// Where nothing needs to be looked up beside a file.
+    /// Folders known to contain no variants.
     pub(super) no_variants: &'a RefCell<NoVariants>,
 }
 
@@ -133,15 +131,15 @@ pub(super) struct Loader<'a> {
 struct Loading {
     paths: Paths,
     content_type: Box<str>,
-    /// The original as it was opened.
+    /// The identity of the original when it was opened.
     identity: FileIdentity,
-    /// What lay beside it before anything was read.
+    /// The variants found before anything was read.
     variants: FoundVariants,
 }
 
 impl Loader<'_> {
-    /// Loads the file at `path`, opened as `file`, and what lies beside it.
-    /// At most two descriptors are open at a time.
+    /// Loads the file at `path`, opened as `file`, and its variants. At most two descriptors are open
+    /// at a time.
     pub(super) fn load(
         &self,
         path: &[u8],
@@ -165,8 +163,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Reads the original and all variants into memory, or opens those that
-    /// are too large for it.
+    /// Loads the original and all variants: into memory, or as open files if they are too large.
     fn load_whole(&self, loading: Loading, file: File) -> Result<Loaded, Refusal> {
         let original = LoadedContent::read(file, loading.identity)?;
         // It may have changed since it was opened.
@@ -203,8 +200,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Reads or opens the one representation that is chosen, for one answer. The
-    /// others are not: descriptors are scarce.
+    /// Loads only the selected representation, for one response; the others would cost descriptors.
     fn load_chosen(&self, mut loading: Loading, file: File) -> Result<Loaded, Refusal> {
         let mut chosen = (file, loading.identity);
         let mut chosen_coding = None;
@@ -214,7 +210,7 @@ impl Loader<'_> {
                 chosen_coding = Some(coding);
                 break;
             }
-            // There, but not to be served: choose again as if it were not.
+            // It exists but cannot be served: select again without it.
             loading.variants.found[coding as usize] = None;
         }
         let (file, identity) = chosen;
@@ -231,16 +227,15 @@ impl Loader<'_> {
         Ok(Loaded::Once(Found::File(Selected { resource, coding })))
     }
 
-    /// Whether any variant can be served: what the file says of it is not to depend
-    /// on whether it is kept. One that cannot be opened for now can be.
+    /// Whether any variant can be served, so that `Vary` does not depend on whether the file is
+    /// cached. A variant that cannot be opened for lack of descriptors counts.
     fn has_variants(&self, loading: &Loading) -> bool {
         let mut codings = ContentCoding::ALL.into_iter();
         codings.any(|coding| !matches!(self.open_variant(loading, coding), Ok(None)))
     }
 
-    /// Opens the variant in `coding`: a regular file beneath the root, not
-    /// older than its original. One that may not or cannot be read is as good
-    /// as absent; only want of descriptors or memory is an error.
+    /// Opens the variant in `coding`: a regular file under the root, not older than its original. An
+    /// unreadable variant is treated as absent; only lack of descriptors or memory is an error.
     fn open_variant(
         &self,
         loading: &Loading,
@@ -282,8 +277,7 @@ impl Loader<'_> {
 }
 
 impl Loading {
-    /// Whether a variant in `coding` lies there that is not older than the
-    /// original.
+    /// Whether a variant in `coding` exists that is not older than the original.
     fn has(&self, coding: ContentCoding) -> bool {
         self.variants.found[coding as usize]
             .is_some_and(|variant| variant.is_as_new_as(&self.identity))

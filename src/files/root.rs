@@ -1,5 +1,4 @@
-//! The root: the folder beneath which everything is opened, and what a failure
-//! to open means.
+//! The root: confined opening of files, and the meaning of errors.
 
 use std::{
     ffi::{CStr, OsStr},
@@ -20,7 +19,7 @@ use rustix::{
 
 use super::Refusal;
 
-/// What a file is: when any of it changes, it is another.
+/// The identity of a file's state: if any part changes, the content may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     /// Device and inode.
@@ -29,18 +28,17 @@ pub struct FileIdentity {
     pub size: u64,
     /// Last modification, nanoseconds since the epoch.
     pub mtime: i128,
-    /// Last change of the inode, nanoseconds since the epoch. Nobody can set
-    /// it at will, so it tells of every change of the content but one: the
-    /// system stamps a page that is written through a mapping (mmap(2)) once,
-    /// and not again until it has written it out.
+    /// Last change of the inode, nanoseconds since the epoch. Programs cannot set it, so it reflects
+    /// every change of the content with one exception: for writes through mmap(2) the system updates
+    /// it on the first write to a page, and not again until the page is written back.
     pub ctime: i128,
 }
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
 impl FileIdentity {
-    /// The identity in a `stat`.
-    // The fields' types differ between systems; on some a cast does nothing.
+    /// Extracts the identity from a `stat`.
+    // The types of the fields differ between systems; on some a cast is redundant.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
     pub(super) fn new(stat: &Stat) -> FileIdentity {
         let nanoseconds = |seconds: i64, nanoseconds: i64| {
@@ -54,9 +52,8 @@ impl FileIdentity {
         }
     }
 
-    /// Whether this file is not older than `original`, which it is made from. A
-    /// time without a fraction is compared in whole seconds: some programs,
-    /// brotli(1) among them, hand the time of what they read on as that.
+    /// Whether this variant is not older than `original`. If its mtime has no sub-second part, mtimes
+    /// are compared in whole seconds, because some programs, such as brotli(1), truncate it.
     pub(super) fn is_as_new_as(&self, original: &FileIdentity) -> bool {
         match self.mtime.rem_euclid(NANOSECONDS) {
             0 => self.mtime >= original.mtime - original.mtime.rem_euclid(NANOSECONDS),
@@ -64,21 +61,20 @@ impl FileIdentity {
         }
     }
 
-    /// Whether the content of the open `file` is still what it was. Its name
-    /// may be gone or lead to another file meanwhile, which changes its
-    /// `ctime`, but not what is read from it.
+    /// Whether the content of the open `file` is unchanged. Removing or renaming it changes its `ctime`,
+    /// but not the content.
     pub fn content_holds_for(&self, file: &File) -> io::Result<bool> {
         let now = FileIdentity::new(&fstat(file)?);
         Ok((now.size, now.mtime) == (self.size, self.mtime))
     }
 }
 
-/// The kind of file in a `stat`.
+/// The file type in a `stat`.
 pub(super) fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-/// What was opened.
+/// An opened path.
 #[derive(Debug)]
 pub(super) enum Opened {
     /// A regular file.
@@ -89,7 +85,7 @@ pub(super) enum Opened {
     Other,
 }
 
-/// An open folder and all that lies beneath it, and nothing else.
+/// The open root folder; gives access only to what is under it.
 #[derive(Debug)]
 pub(super) struct Root {
     dir: Dir,
@@ -104,20 +100,19 @@ impl Root {
         Ok(Root { dir, inode })
     }
 
-    /// Device and inode of the folder. No other folder can have them while
-    /// this one is held open.
+    /// Device and inode of the folder, unique as long as it is open.
     pub(super) fn inode(&self) -> (u64, u64) {
         self.inode
     }
 
-    /// Opens what lies at `path` beneath the root, links followed as long as
-    /// they stay beneath it. An absolute link counts as one that leaves.
+    /// Opens `path` under the root, following links that stay under it. An absolute link counts as
+    /// leaving the root.
     ///
-    /// Never waits for a peer: a FIFO opens at once (`O_NONBLOCK`), and a
-    /// terminal does not become ours (`O_NOCTTY`).
+    /// `O_NONBLOCK` keeps the open of a FIFO from blocking, `O_NOCTTY` keeps a terminal from becoming
+    /// the controlling one.
     pub(super) fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
-        // On Linux cap-std does this in one `openat2` with RESOLVE_BENEATH,
-        // elsewhere folder by folder.
+        // On Linux cap-std uses one `openat2` with RESOLVE_BENEATH, elsewhere it opens folder by
+        // folder.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = self
             .dir
@@ -136,19 +131,17 @@ impl Root {
         })
     }
 
-    /// The identity of the regular file at `path`, links followed; `None` for
-    /// anything else and where there is nothing.
+    /// The identity of the regular file at `path`, following links; `None` for anything else.
     ///
-    /// This is a question and not a permission: the path may lead out of the
-    /// root. It serves to find out whether a file that was opened beneath the
-    /// root is still the one at its path, for one system call.
+    /// Not confined: the path may lead out of the root. Use only to check with one system call whether
+    /// a file that was opened under the root is still the one at its path.
     pub(super) fn identity(&self, path: &CStr) -> Option<FileIdentity> {
         let stat = statat(&self.dir, path, AtFlags::empty()).ok()?;
         (kind(&stat) == FileType::RegularFile).then(|| FileIdentity::new(&stat))
     }
 
-    /// The identity of the folder at `path`, links followed, or of the root
-    /// itself. A question and not a permission, like [`Root::identity`].
+    /// The identity of the folder at `path`, following links, or of the root itself. Not confined, like
+    /// [`Root::identity`].
     pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<FileIdentity> {
         let stat = match path {
             Some(path) => statat(&self.dir, path, AtFlags::empty()),
@@ -157,8 +150,8 @@ impl Root {
         stat.ok().map(|stat| FileIdentity::new(&stat))
     }
 
-    /// Whether the folder may be read, but not by this process: the sandbox knew
-    /// nothing of it. access(2) does not ask Landlock.
+    /// Whether the sandbox, rather than permissions, denies reading the folder: access(2) ignores
+    /// Landlock.
     pub(super) fn is_out_of_bounds(&self) -> bool {
         let opened = self.open_beneath(b".").map_err(Refusal::from);
         let wanted = Access::READ_OK | Access::EXEC_OK;
@@ -172,13 +165,12 @@ impl Root {
         stat.err() == Some(Errno::NOENT)
     }
 
-    /// What is known of that to which `path` leads beneath the root, links
-    /// followed. Permission to read it is not needed.
+    /// The metadata of `path` under the root, following links. Needs no read permission.
     pub(super) fn metadata(&self, path: &[u8]) -> io::Result<cap_std::fs::Metadata> {
         self.dir.metadata(Path::new(OsStr::from_bytes(path)))
     }
 
-    /// Whether `path` leads to a folder, as [`Root::metadata`] knows.
+    /// Whether `path` is a folder, by [`Root::metadata`].
     pub(super) fn is_folder(&self, path: &[u8]) -> bool {
         let metadata = self.metadata(path);
         metadata.is_ok_and(|metadata| metadata.is_dir())
@@ -186,11 +178,11 @@ impl Root {
 }
 
 impl From<io::Error> for Refusal {
-    /// What a failure to open or to read means: the one place that says so.
+    /// Maps an error of opening or reading; the one place that does.
     fn from(error: io::Error) -> Refusal {
         let Some(errno) = Errno::from_io_error(&error) else {
-            // Without a number it comes from cap-std and not from the system: the
-            // path leads out of the root (PermissionDenied) or cannot be one.
+            // An error without an errno comes from cap-std: the path leaves the root
+            // (PermissionDenied) or is invalid.
             return match error.kind() {
                 io::ErrorKind::PermissionDenied
                 | io::ErrorKind::InvalidInput
@@ -213,7 +205,7 @@ impl From<io::Error> for Refusal {
             | Errno::NODEV
             | Errno::OPNOTSUPP => Refusal::NotFound,
             Errno::ACCESS | Errno::PERM => Refusal::Forbidden,
-            // The last: somebody holds a lease on the file and was asked to end it.
+            // EAGAIN: another process holds a lease on the file and was asked to release it.
             Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::AGAIN => {
                 Refusal::Exhausted(error)
             }

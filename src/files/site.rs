@@ -1,4 +1,4 @@
-//! The files of one root, shared by all workers, and each worker's view.
+//! The files of one root, shared by all workers, and the view of each worker.
 
 mod first_look;
 mod negative_cache;
@@ -36,35 +36,34 @@ use crate::{
     http::{content_coding::AcceptEncoding, target::RequestPath},
 };
 
-/// How long a swap of the root itself may go unnoticed, in nanoseconds:
-/// 250 ms, and until the next turn.
+/// The interval of checks whether the root was replaced, in nanoseconds: 250 ms.
 const ROOT_CHECK_NANOSECONDS: u64 = 250_000_000;
 
-/// The file that stands for its folder.
+/// The file that is served for its folder.
 const INDEX: &[u8] = b"index.html";
 
 /// The files of one root, shared by all workers.
 #[derive(Debug)]
 pub struct Site {
-    /// The root as it was named, made absolute and no more: every link on the
-    /// way is followed anew each time, so any of them may be swapped.
+    /// The path of the root, absolute but not resolved: every link on it is followed anew each
+    /// time, so any of them may be replaced.
     path: PathBuf,
     options: SiteOptions,
     descriptions: Descriptions,
-    /// Where listings take memory from.
+    /// The memory budget of all listings.
     listing_budget: MemoryBudget,
     tree: RwLock<Arc<Tree>>,
-    /// The number of the tree that is current.
+    /// The generation of the current tree.
     generation: AtomicU64,
-    /// The turn in which some worker last looked at the root.
+    /// When a worker last checked the root.
     root_checked: AtomicU64,
-    /// The turn in which some worker last looked for files to close.
+    /// When a worker last started to close unused files.
     released: AtomicU64,
-    /// Whether it was said that the root cannot be opened any more.
+    /// Whether it was logged that the root cannot be opened.
     root_missed: AtomicBool,
 }
 
-/// One folder that is, or was, the root, with what is kept of it.
+/// A folder that is or was the root, and its cache.
 #[derive(Debug)]
 struct Tree {
     generation: u64,
@@ -77,15 +76,14 @@ struct Tree {
 pub struct View {
     site: Arc<Site>,
     tree: Arc<Tree>,
-    /// Files answered from memory, after a check or sharing one, until they are
-    /// counted.
+    /// Cache hits not yet added to the counters.
     pub hits: Cell<u64>,
-    /// Those that were opened, whether they are kept from then on or not; likewise.
+    /// Files opened and not yet counted, cached or not.
     pub misses: Cell<u64>,
     negative_cache: RefCell<NegativeCache>,
     no_variants: RefCell<NoVariants>,
     recheck_queue: RecheckQueue,
-    /// The turn in which it last looked whether the root was swapped.
+    /// When this view last checked, for a missing file, whether the root was replaced.
     root_looked: Cell<Turn>,
 }
 
@@ -121,8 +119,7 @@ impl Site {
         }
     }
 
-    /// Bytes taken in the cache: those of small files, and for each large one that
-    /// is kept open the share of a descriptor.
+    /// Cache weight in use: bytes of small files, and a fixed charge per large file kept open.
     pub fn cache_bytes(&self) -> u64 {
         self.current().cache.bytes()
     }
@@ -131,8 +128,7 @@ impl Site {
         Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks whether the root was swapped, if that is due: one worker does it
-    /// for all.
+    /// Checks whether the root was replaced, if that is due. One worker does it for all.
     fn check_root(&self, turn: Turn) {
         if !claim_if_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
             return;
@@ -162,7 +158,7 @@ impl Site {
             return Err(Errno::ACCESS.into());
         }
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
-        // Counted here: another worker may have opened one meanwhile.
+        // Assigned under the lock: another worker may have replaced the tree meanwhile.
         new.generation = tree.generation + 1;
         self.generation.store(new.generation, Relaxed);
         *tree = Arc::new(new);
@@ -170,7 +166,7 @@ impl Site {
             "{}: root was replaced; serving the new one",
             self.path.display()
         );
-        // A worker that sleeps may hold the old tree for long; not its content.
+        // A sleeping worker may hold the old tree for long; free its content now.
         old.cache.clear();
         Ok(())
     }
@@ -187,8 +183,7 @@ impl Tree {
 }
 
 impl View {
-    /// To be called once a turn: notices, a few times a second, that the root
-    /// itself was swapped.
+    /// Call once per turn: detects a replaced root, closes unused files, drops expired state.
     pub fn begin_turn(&mut self, turn: Turn) {
         self.site.check_root(turn);
         self.follow();
@@ -196,9 +191,9 @@ impl View {
         self.close_unused(turn);
     }
 
-    /// Lets go of a root that was swapped, without a look at the disk.
+    /// Switches to the current root if it was replaced, without a system call.
     pub fn follow(&mut self) {
-        // The lock orders what is read through it; this is but a hint to look.
+        // Relaxed suffices: the lock in `current` orders the data; this is only a hint.
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
             self.no_variants.take();
@@ -206,10 +201,10 @@ impl View {
         }
     }
 
-    /// What `path` names, in the best coding accepted.
+    /// Looks up `path`, in the best accepted coding.
     ///
-    /// For a file that is kept and was checked this turn this neither
-    /// allocates nor calls the system.
+    /// For a cached file that was already checked in this turn, this neither allocates nor makes a
+    /// system call.
     pub fn find(
         &self,
         path: &RequestPath<'_>,
@@ -228,7 +223,7 @@ impl View {
             return absence;
         }
         let mut found = self.find_on_disk(path, accept, turn, kept.as_ref());
-        // It may be missing because the root was swapped, and the old one removed.
+        // It may be missing because the root was replaced and the old one removed.
         if found.is_err() && !path.is_hidden() && self.is_outdated(turn) {
             let other = self.site.view();
             found = other.find(path, accept, turn);
@@ -241,17 +236,17 @@ impl View {
         found
     }
 
-    /// Whether the root was swapped, looked up at most once a turn.
+    /// Whether the root was replaced; checked at most once per turn.
     fn is_outdated(&self, turn: Turn) -> bool {
         let is_outdated = || self.site.generation.load(Relaxed) != self.tree.generation;
         if !is_outdated() && self.root_looked.replace(turn) != turn {
-            // Where it cannot be opened `check_root` says so.
+            // If it cannot be opened, `check_root` logs that.
             let _ = self.site.reopen_if_swapped();
         }
         is_outdated()
     }
 
-    /// The same for what is not kept, or is no longer what was kept.
+    /// Like `find`, for a file that is not cached or whose entry `stale` is outdated.
     fn find_on_disk(
         &self,
         path: &RequestPath<'_>,
@@ -260,8 +255,8 @@ impl View {
         stale: Option<&Arc<Resource>>,
     ) -> Result<Found, Refusal> {
         let key = path.as_bytes();
-        // Hidden before anything is touched: not even its absence can be told
-        // from the time taken.
+        // Hidden paths are rejected before any system call, so that timing does not reveal whether
+        // they exist.
         let loaded = if path.is_hidden() {
             Err(Refusal::NotFound)
         } else {
@@ -296,17 +291,17 @@ impl View {
         }
     }
 
-    /// How the files are served.
+    /// The options of the site.
     pub fn options(&self) -> &SiteOptions {
         &self.site.options
     }
 
-    /// The media type that a file of this name would have.
+    /// The media type of a file with this name.
     pub fn media_type(&self, path: &RequestPath<'_>) -> Box<str> {
         self.site.descriptions.content_type(path.as_bytes())
     }
 
-    /// A path without a slash at its end.
+    /// Opens a path without a trailing slash.
     fn open_file(&self, path: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
         let folder = Ok(Loaded::Once(Found::FolderWithoutSlash));
         match self.tree.root.open_beneath(path) {
@@ -314,22 +309,21 @@ impl View {
             Ok(Opened::Folder(_)) => folder,
             Ok(Opened::Other) => Err(Refusal::NotFound),
             Err(error) => match Refusal::from(error) {
-                // A folder that may be passed through but not read: its index
-                // may still be served.
+                // A folder that may be searched but not read: its index may still be served.
                 Refusal::Forbidden if self.tree.root.is_folder(path) => folder,
                 refusal => Err(refusal),
             },
         }
     }
 
-    /// A path with a slash at its end, or the root itself.
+    /// Opens the index of a path with a trailing slash, or of the root itself.
     fn open_index(&self, folder: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
         let path = [folder, INDEX].concat();
         match self.tree.root.open_beneath(&path) {
             Ok(Opened::File(file, identity)) => loader.load(&path, file, identity),
             Ok(Opened::Folder(_) | Opened::Other) => self.open_listing(folder),
-            // Only where there is no index at all is the folder listed: one
-            // that leads out of the root is refused.
+            // The folder is listed only if no index exists: an index that links out of the root
+            // is an error.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => {
                 self.open_listing(folder)
             }
@@ -342,8 +336,8 @@ impl View {
             return Err(Refusal::NotFound);
         }
         let root = &self.tree.root;
-        // Without its slash: where the kernel has no `openat2`, one at the end
-        // gives a descriptor that cannot be read.
+        // Without the slash: on kernels without `openat2` a trailing slash yields a descriptor that
+        // cannot be read.
         let name = match path.strip_suffix(b"/").unwrap_or(path) {
             b"" => b".",
             name => name,
@@ -357,8 +351,8 @@ impl View {
     }
 }
 
-/// Whether something that was last done in the turn `last` is to be done in
-/// this one, by the worker that asks and no other.
+/// Claims a periodic task that was last done at `last`. Returns true if it is due, for exactly one of
+/// the workers that call this.
 fn claim_if_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
     let before = last.load(Relaxed);
     turn.0.saturating_sub(before) >= interval

@@ -1,5 +1,5 @@
-//! The chunked transfer coding (RFC 9112 section 7.1), decoded strictly and
-//! discarded: a server of files has no use for a request's content.
+//! The chunked transfer coding (RFC 9112 section 7.1), decoded strictly. The content is discarded: a
+//! static file server does not use it.
 //!
 //! ```text
 //! chunked-body   = *chunk last-chunk trailer-section CRLF
@@ -12,59 +12,58 @@
 //! trailer-section = *( field-line CRLF )
 //! ```
 //!
-//! A line ends in CRLF and in nothing else; a blank stands only where BWS does.
+//! Only CRLF ends a line; whitespace is accepted only where BWS is.
 
 use super::{
     error::RequestError,
     headers::{is_token_byte, is_value_byte},
 };
 
-/// The most digits of a chunk size, leading zeros included; more is 400. As
-/// many as a `u64` has, so that no size overflows.
+/// Digits of a chunk size, including leading zeros; more is 400. A `u64` has as many, so no size
+/// overflows.
 pub const SIZE_DIGITS_MAX: u8 = 16;
 
-/// The most bytes of extensions in one chunk's line; more is 400.
+/// Bytes of extensions in one chunk line; more is 400.
 pub const EXTENSION_BYTES_MAX: u32 = 256;
 
-/// The most bytes of extensions in all lines of a body; more is 400. Content
-/// is bounded by its reader, so this keeps what is not content bounded too.
+/// Bytes of extensions in all lines of a body; more is 400. The caller bounds the content; this
+/// bounds the overhead.
 pub const EXTENSIONS_BYTES_MAX: u32 = 16 << 10;
 
-/// The most bytes of the trailer section; more is 431.
+/// Bytes of the trailer section; more is 431.
 pub const TRAILERS_BYTES_MAX: u32 = 8 << 10;
 
-/// The most fields of the trailer section; more is 431.
+/// Fields of the trailer section; more is 431.
 pub const TRAILERS_MAX: u32 = 32;
 
-/// A decoder that is fed bytes as they come and keeps only its state. By default
-/// it stands at the start of a body.
+/// An incremental decoder that stores only its state. The default is at the start of a body.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
     state: DecoderState,
-    /// The error, once there is one.
+    /// The error, once one occurred.
     refused: Option<RequestError>,
-    /// What is left of the chunk, or its size while that is read.
+    /// Bytes left in the chunk, or its size while that is being parsed.
     chunk_bytes: u64,
     size_digits: u8,
     extension_bytes: u32,
     extensions_bytes: u32,
     trailers_bytes: u32,
     trailers: u32,
-    /// Of the trailer field at hand; no longer than the section may be.
+    /// The name of the current trailer field, bounded by the section limit.
     name: Vec<u8>,
     content_bytes: u64,
 }
 
-/// What became of one piece of input.
+/// The result for one piece of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Bytes of the input that belong to the body; all, unless `complete`.
+    /// Bytes of the input that belong to the body: all, unless `complete`.
     pub consumed: usize,
-    /// Whether the body has ended, trailers and last CRLF included.
+    /// Whether the body has ended, including trailers and the final CRLF.
     pub complete: bool,
 }
 
-/// What the next byte is part of, or follows.
+/// What the next byte belongs to, or follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum DecoderState {
     #[default]
@@ -82,16 +81,16 @@ enum DecoderState {
     Complete,
 }
 
-/// The same within the extensions of a chunk.
+/// The states within chunk extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extension {
-    /// Blanks after a size or a value: a semicolon must follow.
+    /// After a size or a value and whitespace: a semicolon must follow.
     BeforeSemicolon,
-    /// After a semicolon and blanks: a name must follow.
+    /// After a semicolon and whitespace: a name must follow.
     BeforeName,
     Name,
     AfterName,
-    /// After an equals sign and blanks: a value must follow.
+    /// After an equals sign and whitespace: a value must follow.
     BeforeValue,
     Token,
     Quoted,
@@ -100,8 +99,8 @@ enum Extension {
 }
 
 impl ChunkedDecoder {
-    /// Takes the next piece. An error is final: it comes again whatever
-    /// follows. The verdict does not depend on how the body is cut in pieces.
+    /// Decodes the next piece. An error is final: later calls return it again. The result does not
+    /// depend on how the body was split.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {
         if let Some(error) = self.refused {
             return Err(error);
@@ -130,7 +129,7 @@ impl ChunkedDecoder {
         self.content_bytes
     }
 
-    /// Skips what `rest` holds of the chunk's data and says how much that is.
+    /// Skips the chunk data in `rest` and returns its length.
     fn skip_data(&mut self, rest: &[u8]) -> usize {
         let bytes = rest
             .len()
@@ -186,7 +185,7 @@ impl ChunkedDecoder {
         }
     }
 
-    /// One byte after the size and before the line's end.
+    /// Handles one byte between the size and the end of the line.
     fn step_extension(
         &mut self,
         extension: Extension,
@@ -220,8 +219,8 @@ impl ChunkedDecoder {
         Ok(DecoderState::Extension(next))
     }
 
-    /// One byte of the trailer section (RFC 9112 section 7.1.2), which obeys
-    /// the rules of field lines and is discarded, never merged with the head.
+    /// Handles one byte of the trailer section (RFC 9112 section 7.1.2), which follows the grammar of
+    /// field lines and is discarded, never merged into the head.
     fn step_trailer(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
         self.trailers_bytes += 1;
         if self.trailers_bytes > TRAILERS_BYTES_MAX {
@@ -259,10 +258,9 @@ fn malformed(rule: &'static str) -> Result<DecoderState, RequestError> {
     Err(RequestError::Malformed(rule))
 }
 
-/// Fields that frame, route, authenticate or modify a request, or say how its
-/// content is to be processed. None may be sent as a trailer (RFC 9110 section
-/// 6.5.1); a sender that does is refused, because someone behind or before this
-/// server might merge it.
+/// Fields for framing, routing, authentication, request modifiers or content processing. None may be
+/// sent as a trailer (RFC 9110 section 6.5.1); such requests are rejected, because another hop might
+/// merge the trailers into the head.
 const FORBIDDEN: [&[u8]; 11] = [
     b"authorization",
     b"connection",

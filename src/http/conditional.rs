@@ -6,14 +6,12 @@ use super::{
     headers::{FieldValues, Fields},
 };
 
-/// What a representation can be compared by.
+/// The validators of a representation.
 #[derive(Clone, Copy, Debug)]
 pub struct Validators<'r> {
-    /// Its entity tag, always strong; `None` where it has none, and then `*`
-    /// alone matches (sections 13.1.1 and 13.1.2).
+    /// Its entity tag, always strong. With `None` only `*` matches (sections 13.1.1 and 13.1.2).
     pub etag: Option<&'r EntityTag>,
-    /// Its last modification; `None` where it cannot be told, and then
-    /// conditions on dates are ignored (sections 13.1.3 and 13.1.4).
+    /// Its modification date. With `None` date conditions are ignored (sections 13.1.3 and 13.1.4).
     pub last_modified: Option<HttpDate>,
 }
 
@@ -22,21 +20,21 @@ pub struct Validators<'r> {
 pub enum Precondition {
     /// Perform the request.
     Proceed,
-    /// 304: the client has it already.
+    /// 304: the client's copy is current.
     NotModified,
-    /// 412: the client's assumption is false.
+    /// 412: a precondition is false.
     Failed,
 }
 
 /// Evaluates the preconditions of a GET or HEAD in the order of RFC 9110
 /// section 13.2.2.
 ///
-/// A date is compared with the file's alone. One in the future is as valid as
-/// any other: RFC 2616 had it ignored, and its successors dropped that rule.
+/// Dates are compared only with the file's date. A date in the future is valid: RFC 2616 ignored it,
+/// but its successors dropped that rule.
 pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Precondition {
     let (etag, last_modified) = (validators.etag, validators.last_modified);
 
-    // Steps 1 and 2: If-Unmodified-Since counts only without If-Match.
+    // Steps 1 and 2: If-Unmodified-Since is evaluated only without If-Match.
     if !fields.if_match.is_absent() {
         if !matches(fields.if_match, etag, Comparison::Strong) {
             return Precondition::Failed;
@@ -47,8 +45,8 @@ pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Precondition
         return Precondition::Failed;
     }
 
-    // Steps 3 and 4: If-Modified-Since counts only without If-None-Match,
-    // even where that one matches nothing or is malformed.
+    // Steps 3 and 4: If-Modified-Since is evaluated only without If-None-Match, even if that
+    // matches nothing or is malformed.
     if !fields.if_none_match.is_absent() {
         if matches(fields.if_none_match, etag, Comparison::Weak) {
             return Precondition::NotModified;
@@ -63,16 +61,15 @@ pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Precondition
     Precondition::Proceed
 }
 
-/// Whether `Range` is to be honoured under `If-Range` (section 13.1.5).
-/// `date` is the moment of the answer: a date validator is strong only when
-/// it is at least one second older (section 8.8.2.2).
+/// Whether `If-Range` allows `Range` to be applied (section 13.1.5). `date` is the date of the
+/// response: a date validator is strong only if it is at least one second older (section 8.8.2.2).
 ///
-/// A weak tag, an invalid date and anything else malformed never hold.
+/// A weak tag, an invalid date or anything malformed is false.
 pub fn if_range_holds(fields: &Fields<'_>, validators: Validators<'_>, date: HttpDate) -> bool {
     let Some(value) = fields.if_range else {
         return true;
     };
-    // The tag of a file is strong, so to equal it is to be strong.
+    // The tag of a file is strong, so an equal tag is strong.
     if (validators.etag).is_some_and(|etag| value == etag.as_bytes()) {
         return true;
     }
@@ -83,14 +80,14 @@ pub fn if_range_holds(fields: &Fields<'_>, validators: Validators<'_>, date: Htt
 /// How entity tags are compared (section 8.8.3.2).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
-    /// Neither is weak, and they are the same.
+    /// Equal, and neither is weak.
     Strong,
-    /// They are the same, weak or not.
+    /// Equal, weak or not.
     Weak,
 }
 
-/// Whether the list that `lines` make together names `etag`, or is `*`
-/// (sections 13.1.1 and 13.1.2). A malformed element matches nothing.
+/// Whether the list in `lines` contains `etag`, or is `*` (sections 13.1.1 and 13.1.2). A malformed
+/// element matches nothing.
 fn matches(lines: FieldValues<'_>, etag: Option<&EntityTag>, comparison: Comparison) -> bool {
     let (mut elements, mut any) = (0_usize, false);
     for element in lines.iter().flat_map(etag::listed) {
@@ -109,7 +106,7 @@ fn matches(lines: FieldValues<'_>, etag: Option<&EntityTag>, comparison: Compari
     any && elements == 1
 }
 
-/// Both dates, where both can be told. An invalid one counts as absent.
+/// Both dates, if both are known and valid.
 fn dates(modified: Option<HttpDate>, value: Option<&[u8]>) -> Option<(HttpDate, HttpDate)> {
     Some((modified?, HttpDate::parse(value?)?))
 }
@@ -280,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_section_13_2_2() {
+    fn preconditions_are_evaluated_in_the_order_of_section_13_2_2() {
         let inm = ("If-None-Match", r#""3e8-1""#);
         check(&[inm, ("If-Match", r#""a""#)], Failed);
         check(&[inm, ("If-Match", "*")], NotModified);

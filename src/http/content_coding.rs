@@ -1,16 +1,15 @@
-//! Content codings and what `Accept-Encoding` says of them
-//! (RFC 9110 sections 8.4.1 and 12.5.3).
+//! Content codings and the `Accept-Encoding` field (RFC 9110 sections 8.4.1 and 12.5.3).
 
 use super::headers::{FieldValues, QUALITY_MAX, quality};
 
 macro_rules! content_codings {
     ($($(#[$doc:meta])* $variant:ident $name:literal $suffix:literal,)*) => {
-        /// A coding in which a file may lie beside its original.
+        /// A coding in which a precompressed variant may exist next to its original.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ContentCoding { $($(#[$doc])* $variant,)* }
 
         impl ContentCoding {
-            /// All; a coding's place here is `coding as usize`.
+            /// All codings; the index of each is `coding as usize`.
             pub const ALL: [ContentCoding; [$($name),*].len()] = [$(ContentCoding::$variant),*];
 
             /// The name in `Content-Encoding`.
@@ -18,7 +17,7 @@ macro_rules! content_codings {
                 match self { $(ContentCoding::$variant => $name,)* }
             }
 
-            /// The ending of the variant's file name, dot included.
+            /// The suffix of the variant's file name, including the dot.
             pub const fn suffix(self) -> &'static str {
                 match self { $(ContentCoding::$variant => $suffix,)* }
             }
@@ -27,7 +26,7 @@ macro_rules! content_codings {
 }
 
 content_codings! {
-    // The one preferred among equals first.
+    // In order of preference at equal quality.
     /// `br`, in a variant ending in `.br`.
     Brotli "br" ".br",
     /// `zstd`, in a variant ending in `.zst`.
@@ -41,29 +40,27 @@ pub type PerCoding<T> = [T; ContentCoding::ALL.len()];
 
 /// What a request accepts: a quality from 0 to 1000 for each coding.
 ///
-/// An absent field would allow any coding (section 12.5.3); a client that does
-/// not speak of codings is served the identity all the same.
+/// An absent field would allow any coding (section 12.5.3), but such a client is served the
+/// identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptEncoding {
     codings: PerCoding<u16>,
     identity: u16,
 }
 
-/// The quality of an identity the field does not speak of: acceptable, and
-/// less than anything that is. Equal qualities go to the coding.
+/// The quality of the identity if the field does not mention it: acceptable, but the least
+/// preferred. At equal quality a coding wins over the identity.
 const IDENTITY_UNSTATED: u16 = 1;
 
 impl AcceptEncoding {
-    /// Accepts the identity alone: the field is absent.
+    /// Accepts only the identity: the field is absent.
     pub const IDENTITY: AcceptEncoding = AcceptEncoding {
         codings: [0; ContentCoding::ALL.len()],
         identity: IDENTITY_UNSTATED,
     };
 
-    /// Reads the field's lines. A malformed element is ignored.
-    ///
-    /// Of a coding listed twice the lower quality counts: what was refused
-    /// once is not sent.
+    /// Parses the field. A malformed element is ignored. If a coding is listed twice, the lower
+    /// quality counts, so a coding that was excluded once is never sent.
     pub fn parse(lines: FieldValues<'_>) -> AcceptEncoding {
         let mut stated = Stated::default();
         for line in lines.iter() {
@@ -79,14 +76,12 @@ impl AcceptEncoding {
         self.codings != Self::IDENTITY.codings
     }
 
-    /// The best of the variants there are: `has(coding)` tells which lie
-    /// beside the original. `Ok(None)` is the identity; `Err` when nothing
-    /// there is acceptable (RFC 9110 section 12.5.3: serve the identity all
-    /// the same, or 406: the caller decides).
+    /// Chooses the best available variant; `has(coding)` tells which exist. `Ok(None)` is the
+    /// identity, `Err` means that nothing available is acceptable (RFC 9110 section 12.5.3 allows
+    /// serving the identity or 406: the caller decides).
     ///
-    /// The highest quality wins; among equals the first of
-    /// [`ContentCoding::ALL`], and the identity last. `has` is asked only
-    /// about codings that are accepted, each at most once.
+    /// The highest quality wins; at equal quality the first of [`ContentCoding::ALL`], the identity
+    /// last. `has` is called only for accepted codings, at most once each.
     pub fn choose(
         self,
         has: impl Fn(ContentCoding) -> bool,
@@ -105,11 +100,11 @@ impl AcceptEncoding {
     }
 }
 
-/// No representation at hand is acceptable.
+/// No available representation is acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoneAcceptable;
 
-/// What the elements state, before `*` is spread over what they leave out.
+/// The explicit qualities, before `*` is applied to the others.
 #[derive(Default)]
 struct Stated {
     codings: PerCoding<Option<u16>>,
@@ -118,8 +113,7 @@ struct Stated {
 }
 
 impl Stated {
-    /// Takes `codings [ weight ]`; codings this server has not, and malformed
-    /// elements, change nothing.
+    /// Adds one element, `codings [ weight ]`. Unknown codings and malformed elements are ignored.
     fn note(&mut self, element: &[u8]) {
         let (name, parameter) = match element.iter().position(|&byte| byte == b';') {
             None => (element, None),
@@ -135,7 +129,7 @@ impl Stated {
         *slot = Some(slot.map_or(quality, |before| before.min(quality)));
     }
 
-    /// Names are compared without regard to case (section 8.4.1).
+    /// Names are case-insensitive (section 8.4.1).
     fn slot(&mut self, name: &[u8]) -> Option<&mut Option<u16>> {
         if name == b"*" {
             return Some(&mut self.star);
@@ -143,7 +137,7 @@ impl Stated {
         if name.eq_ignore_ascii_case(b"identity") {
             return Some(&mut self.identity);
         }
-        // Section 8.4.1.3: x-gzip is gzip.
+        // Section 8.4.1.3: x-gzip is equivalent to gzip.
         let name = match name.eq_ignore_ascii_case(b"x-gzip") {
             true => b"gzip",
             false => name,
@@ -153,7 +147,7 @@ impl Stated {
         Some(&mut self.codings[coding as usize])
     }
 
-    /// `*` speaks of every coding not listed, the identity included.
+    /// Applies `*` to every coding that is not listed, including the identity.
     fn resolve(self) -> AcceptEncoding {
         let star = self.star;
         AcceptEncoding {
@@ -257,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn any_coding_accepted() {
+    fn accepts_any_is_true_for_any_coding_but_the_identity() {
         for (value, expected) in [
             ("", false),
             ("identity", false),
@@ -291,7 +285,7 @@ mod tests {
             ("", all, Ok(None)),
             ("deflate", all, Ok(None)),
             ("gzip;q=0.001", all, Ok(Some(Gzip))),
-            // Equal qualities go to the coding, a higher one to the identity.
+            // At equal quality the coding wins; the identity needs a higher one.
             ("gzip, identity", all, Ok(Some(Gzip))),
             ("gzip;q=0.5, identity;q=0.5", all, Ok(Some(Gzip))),
             ("gzip;q=0.5, identity", all, Ok(None)),
@@ -310,7 +304,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_chosen_exists_and_is_accepted(value: Vec<u8>, variants: [bool; 3]) {
+        fn the_choice_exists_and_is_accepted(value: Vec<u8>, variants: [bool; 3]) {
             let accept = parse(&[&value]);
             let has = |coding: ContentCoding| variants[coding as usize];
             if let Ok(Some(coding)) = accept.choose(has) {

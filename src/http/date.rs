@@ -1,23 +1,22 @@
-//! HTTP dates (RFC 9110 section 5.6.7), and the calendar they are made of.
+//! HTTP dates (RFC 9110 section 5.6.7): parsing and formatting.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment in whole seconds since the epoch, as HTTP dates have it.
-/// From 1970 to the end of the year 9999.
+/// A time in whole seconds since the epoch, from 1970 to the end of 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpDate(u64);
 
 /// The length of an IMF-fixdate in bytes.
 pub const IMF_FIXDATE_BYTES: usize = 29;
 
-/// The time of day of a leap second, which a date may have.
+/// The time of day of a leap second, which is valid in a date.
 const LEAP_SECOND: &str = "23:59:60";
 
 /// The last second of the year 9999, since the epoch.
 const SECONDS_MAX: i64 = 253_402_300_799;
 
 impl HttpDate {
-    /// The date so many seconds after the epoch; clamped to the span.
+    /// The date `seconds` after the epoch, clamped to the supported range.
     pub const fn from_unix_seconds(seconds: i64) -> HttpDate {
         match seconds {
             ..0 => HttpDate(0),
@@ -31,14 +30,13 @@ impl HttpDate {
         self.0
     }
 
-    /// Any of the three formats a recipient must accept; `None` for anything
-    /// else, a wrong day of the week included. A date before 1970 is clamped.
+    /// Parses any of the three formats that a recipient must accept; `None` for anything else,
+    /// including a wrong day of the week. A date before 1970 is clamped.
     ///
-    /// The two-digit year of the RFC 850 format is read as 1970 to 2069.
+    /// Two-digit years of the RFC 850 format are 1970 to 2069.
     pub fn parse(value: &[u8]) -> Option<HttpDate> {
         let text = std::str::from_utf8(value).ok()?;
-        // For the space before the time httpdate takes any byte, in the RFC 850
-        // format.
+        // In the RFC 850 format `httpdate` accepts any byte instead of the space before the time.
         let time = text
             .strip_suffix(" GMT")
             .and_then(|rest| rest.rsplit(' ').next());
@@ -49,7 +47,7 @@ impl HttpDate {
             return HttpDate::from_system_time(time);
         }
         if let Some((before, after)) = text.split_once(LEAP_SECOND) {
-            // httpdate does not read it: it is the second after the one before.
+            // `httpdate` rejects a leap second: parse the second before it and add one.
             let last = httpdate::parse_http_date(&format!("{before}23:59:59{after}")).ok()?;
             return HttpDate::from_system_time(last + Duration::from_secs(1));
         }
@@ -70,7 +68,7 @@ impl HttpDate {
             .unwrap_or([b' '; IMF_FIXDATE_BYTES])
     }
 
-    /// The same as ISO 8601 has it: `1994-11-06T08:49:37Z`.
+    /// The ISO 8601 format: `1994-11-06T08:49:37Z`.
     pub fn iso_8601(self) -> [u8; ISO_8601_BYTES] {
         let fixdate = self.imf_fixdate();
         let names = b"JanFebMarAprMayJunJulAugSepOctNovDec".chunks_exact(3);
@@ -87,9 +85,8 @@ impl HttpDate {
 /// The length of an ISO 8601 date and time in bytes.
 pub const ISO_8601_BYTES: usize = 20;
 
-/// Whether `value` is a valid date of the years 0 to 1969, which `httpdate`
-/// does not read. The calendar repeats every 400 years, days of the week
-/// included, so such a date is as valid as the one 2000 years later.
+/// Whether `value` is a valid date in the years 0 to 1969, which `httpdate` rejects. The calendar
+/// repeats every 400 years, including days of the week, so the date 2000 years later is checked.
 fn is_before_1970(value: &[u8]) -> bool {
     let year_at = match value.len() {
         // IMF-fixdate and the format of asctime().
@@ -143,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_before_1970_is_clamped() {
+    fn dates_before_1970_are_clamped() {
         check("Wed, 31 Dec 1969 23:59:59 GMT", Some(0));
         check("Wed Dec 31 23:59:59 1969", Some(0));
         check("Mon, 01 Jan 1900 00:00:00 GMT", Some(0));
@@ -151,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn malformed_dates_are_rejected() {
         for text in [
             "",
             "0",

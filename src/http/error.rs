@@ -1,14 +1,14 @@
-//! What can be wrong with a request, and the one place that gives it a status.
+//! Errors in requests, and the one place that maps them to a status.
 
 use super::status::Status;
 
-/// Why a request's bytes were refused. Each ends its connection, and what
-/// follows is never parsed.
+/// Why a request was rejected. Each error closes the connection: bytes after the request are never
+/// parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// The request line is longer than its limit: 414.
     LineTooLong,
-    /// The field block is larger than its limit: 431.
+    /// The header section is larger than its limit: 431.
     FieldsTooLarge,
     /// More fields than the limit: 431.
     TooManyFields,
@@ -16,21 +16,21 @@ pub enum RequestError {
     Version,
     /// The preface of HTTP/2 with prior knowledge: 505.
     Http2Preface,
-    /// A TLS handshake on the plain port: 400, and said so.
+    /// A TLS handshake on the plain port: 400 with an explanation.
     TlsOnPlainPort,
-    /// Anything else: 400. The text names the rule for the log.
+    /// Anything else: 400. The text names the violated rule for the log.
     Malformed(&'static str),
     /// A transfer coding other than chunked (RFC 9112 section 6.1): 501.
     UnknownTransferCoding,
-    /// An expectation that cannot be met (RFC 9110 section 10.1.1), of a
-    /// request with a body, which its sender may withhold or send: 417.
+    /// An unsupported expectation (RFC 9110 section 10.1.1) of a request with a body, which the
+    /// client may or may not send: 417.
     UnknownExpectation,
-    /// More body than is read and discarded: 413.
+    /// The body is larger than the server reads and discards: 413.
     BodyTooLarge,
 }
 
 impl RequestError {
-    /// The status that answers this error.
+    /// The status of the error response.
     pub fn status(self) -> Status {
         match self {
             RequestError::LineTooLong => Status::UriTooLong,

@@ -2,18 +2,14 @@
 
 use super::content_coding::ContentCoding;
 
-/// A strong entity tag: a file's size, a number that tells its versions apart,
-/// and the coding of the variant.
+/// A strong entity tag: file size, a number that identifies the version of the file, and the coding
+/// of the variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntityTag(Box<str>);
 
 impl EntityTag {
-    /// The tag of a representation of `size` bytes, of that `version` of its
-    /// file, in `coding`.
-    ///
-    /// Its form is `"<version>-<size>"` in hexadecimal, followed by `-br`,
-    /// `-zst` or `-gz` where there is a coding: two codings of one file are
-    /// two representations and must not share a tag (section 8.8.3.3).
+    /// Formats `"<version>-<size>"` in hexadecimal, followed by `-br`, `-zst` or `-gz` for a coding:
+    /// two codings of one file are two representations and must not share a tag (section 8.8.3.3).
     pub fn new(size: u64, version: i128, coding: Option<ContentCoding>) -> EntityTag {
         let sign = if version < 0 { "n" } else { "" };
         let version = version.unsigned_abs();
@@ -21,7 +17,7 @@ impl EntityTag {
         EntityTag(format!("\"{sign}{version:x}-{size:x}{coding}\"").into())
     }
 
-    /// The tag as it is sent, quotes included.
+    /// The tag as sent, including quotes.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -30,24 +26,23 @@ impl EntityTag {
 /// One element of the list in `If-Match` or `If-None-Match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedTag<'v> {
-    /// `*`, which has a meaning only when it stands alone.
+    /// `*`, which is valid only as the sole element.
     Any,
     /// An entity tag.
     Tag {
-        /// Whether `W/` stands before it (case-sensitive).
+        /// Whether it has the prefix `W/` (case-sensitive).
         weak: bool,
-        /// The opaque tag, quotes included.
+        /// The opaque tag, including quotes.
         opaque: &'v [u8],
     },
-    /// Not an entity tag: without quotes, not closed, followed by something
-    /// other than a comma. It matches nothing.
+    /// Not an entity tag: unquoted, unterminated, or followed by something other than a comma.
+    /// Matches nothing.
     Malformed,
 }
 
-/// The elements of one line of `If-Match` or `If-None-Match`: `#entity-tag`
-/// (sections 5.6.1 and 8.8.3). Empty elements are passed over. A comma within
-/// quotes belongs to its tag; after a malformed element, reading goes on
-/// behind the next comma.
+/// The elements of one line of `If-Match` or `If-None-Match`: `#entity-tag` (sections 5.6.1 and
+/// 8.8.3). Empty elements are skipped. A comma within quotes belongs to the tag; parsing resumes
+/// after the comma that follows a malformed element.
 pub fn listed(value: &[u8]) -> impl Iterator<Item = ListedTag<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {
@@ -68,7 +63,7 @@ pub fn listed(value: &[u8]) -> impl Iterator<Item = ListedTag<'_>> {
     })
 }
 
-/// The element at the start of `value`, and what lies behind it.
+/// Splits the first element from `value`.
 fn split_element(value: &[u8]) -> (ListedTag<'_>, &[u8]) {
     let (weak, opaque) = match value {
         [b'*', behind @ ..] => return (ListedTag::Any, behind),
@@ -160,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_elements_are_told() {
+    fn malformed_elements_are_reported() {
         check("a", &[Malformed]);
         check("W/", &[Malformed]);
         check("W/a", &[Malformed]);
@@ -174,11 +169,11 @@ mod tests {
         check(r#""a"-gzip"#, &[Malformed]);
         check("**", &[Malformed]);
         check(r#"'a', "b""#, &[Malformed, tag(false, r#""b""#)]);
-        // The comma is the open tag's; what follows it cannot be told.
+        // The comma belongs to the unterminated tag.
         check(r#""a, "b""#, &[Malformed]);
         check(r#""a, "b", "c""#, &[Malformed, tag(false, r#""c""#)]);
         check(r#""x,"b",y""#, &[Malformed, Malformed]);
-        // A tag ends with its quote alone.
+        // Only the closing quote ends a tag.
         check(r#""a ,"b""#, &[Malformed, tag(false, r#""b""#)]);
     }
 

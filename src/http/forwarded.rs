@@ -1,25 +1,21 @@
-//! Whom a request came from, as trusted proxies tell it: `Forwarded`
-//! (RFC 7239) and `X-Forwarded-For`.
+//! The client address, from `Forwarded` (RFC 7239) or `X-Forwarded-For` of trusted proxies.
 //!
-//! Each proxy appends the address it was reached from, so only the right end
-//! of the list is the word of those who are trusted; what stands to the left
-//! of the first stranger may be anybody's invention.
+//! Each proxy appends the address of its peer, so only the right end of the list comes from trusted
+//! proxies; everything to the left of the first untrusted address may be forged.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::headers::{Fields, digits, is_token_byte};
 
-/// The client's address: the right-most one that `is_trusted` does not know
-/// as a proxy of ours. A peer may have none (`None`): one that came by a socket
-/// of the machine itself.
+/// The client address: the right-most one that is not a trusted proxy. A peer on a Unix domain
+/// socket has no address (`None`).
 ///
-/// 1. A peer that is no trusted proxy is the client, whatever it says.
-/// 2. Where every address is trusted, the client is the left-most.
-/// 3. At an entry that is no address (`unknown`, `_hidden`, malformed) the
-///    walk ends: the client is the proxy that wrote it.
-/// 4. Where both fields stand and tell of different clients, one of them
-///    passed through a proxy that does not know it, and neither is believed:
-///    the client is the peer.
+/// 1. A peer that is not a trusted proxy is the client; its fields are ignored.
+/// 2. If every address is trusted, the client is the left-most.
+/// 3. The walk ends at an entry that is not an address (`unknown`, `_hidden`, malformed): the client
+///    is the proxy that added it.
+/// 4. If both fields are present and disagree, one of them passed through a proxy that does not
+///    maintain it, so neither is trusted: the client is the peer.
 pub fn client(
     fields: &Fields<'_>,
     peer: Option<IpAddr>,
@@ -28,7 +24,7 @@ pub fn client(
     if !is_trusted(peer) {
         return peer;
     }
-    // The client, if all entries still to come are trusted proxies.
+    // The accumulator is the client if all remaining entries are trusted proxies.
     let step = |client: Option<IpAddr>, entry: Option<IpAddr>| match entry {
         Some(_) if is_trusted(entry) => client.or(entry),
         _ => entry,
@@ -48,7 +44,7 @@ pub fn client(
     told.or(peer)
 }
 
-/// The address of the `for` parameter, which has to stand once in
+/// The address in the `for` parameter, which must occur exactly once in
 /// `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`
 /// (RFC 7239 section 4).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
@@ -71,10 +67,9 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     found
 }
 
-/// What the value of a parameter says, escapes left as they are: `token /
-/// quoted-string`, where many a proxy leaves the quotes of an address out. `None`
-/// of a malformed one: in one whose quote is left open anything may stand, what
-/// was appended behind it included.
+/// The content of a parameter value, `token / quoted-string`, without unescaping; unquoted addresses
+/// are accepted, because many proxies omit the quotes. `None` if it is malformed: an unterminated
+/// quote could swallow entries that were appended after it.
 fn content(value: &[u8]) -> Option<&[u8]> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         let is_plain = |&byte: &u8| is_token_byte(byte) || b":[]".contains(&byte);
@@ -89,8 +84,7 @@ fn content(value: &[u8]) -> Option<&[u8]> {
     (close + 1 == quoted.len()).then_some(&quoted[..close])
 }
 
-/// The parts between the separators that stand outside quoted strings (RFC 9110
-/// section 5.6.4).
+/// Splits at separators outside quoted strings (RFC 9110 section 5.6.4).
 fn unquoted_split(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     bytes.split(move |&byte| {
@@ -105,8 +99,7 @@ fn unquoted_split(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// An address, IPv6 in brackets or bare, with or without a port (RFC 7239
-/// section 6).
+/// Parses an address with an optional port, IPv6 with or without brackets (RFC 7239 section 6).
 fn node(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     if let Some(rest) = text.strip_prefix('[') {
@@ -123,8 +116,7 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     is_port(port).then_some(IpAddr::V4(address))
 }
 
-/// A number of at most five digits, or a name that a proxy gives one (RFC 7239
-/// section 6.3).
+/// Whether `text` is a port of at most five digits or an obfuscated port (RFC 7239 section 6.3).
 fn is_port(text: &str) -> bool {
     let is_named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match text.strip_prefix('_') {
@@ -138,7 +130,7 @@ mod tests {
     use super::*;
     use crate::http::headers::{Field, FieldValues};
 
-    /// Proxies of ours are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
+    /// Trusted proxies are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
     fn is_trusted(address: Option<IpAddr>) -> bool {
         match address {
             Some(IpAddr::V4(address)) => address.octets()[0] == 10,
@@ -177,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_peer_is_believed() {
+    fn fields_of_an_untrusted_peer_are_ignored() {
         let lines = [
             ("Forwarded", "for=192.0.2.9"),
             ("X-Forwarded-For", "192.0.2.9"),
@@ -186,14 +178,14 @@ mod tests {
         check_from("203.0.113.1", &lines, "203.0.113.1");
         check_from("2001:db8::1", &lines, "2001:db8::1");
         check_from("10.0.0.1", &[], "10.0.0.1");
-        // Without an address, and trusted.
+        // A trusted peer without an address.
         check_from("unix:", &lines, "192.0.2.9");
         check_from("unix:", &[("X-Forwarded-For", "unknown")], "unix:");
         check_from("unix:", &[], "unix:");
     }
 
     #[test]
-    fn the_right_most_stranger_is_the_client() {
+    fn the_right_most_untrusted_address_is_the_client() {
         for (value, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("203.0.113.9, 192.0.2.1", "192.0.2.1"),
@@ -216,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_walk_ends_at_what_is_no_address() {
+    fn the_walk_ends_at_an_entry_without_an_address() {
         for (value, expected) in [
             ("", "10.0.0.1"),
             (",", "10.0.0.1"),
@@ -255,7 +247,7 @@ mod tests {
             ("for=\"192.0.2.1\\\"\"", "10.0.0.1"),
             ("for=", "10.0.0.1"),
             ("", "10.0.0.1"),
-            // A quote that a client left open swallows what was appended.
+            // An unterminated quote of the client swallows what was appended.
             ("for=\"192.0.2.1, for=203.0.113.9", "10.0.0.1"),
             ("for=\"192.0.2.1, for=\"[2001:db8::1]\"", "10.0.0.1"),
             ("for=192.0.2.1, for=\"\\\", for=203.0.113.9", "10.0.0.1"),
@@ -274,7 +266,7 @@ mod tests {
             ("for=192.0.2.1;host=a b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"a\"b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"\\\"", "10.0.0.1"),
-            // An empty element, and a backslash that escapes nothing.
+            // An empty element, and a stray backslash.
             (",for=192.0.2.1", "192.0.2.1"),
             ("by=\\,for=192.0.2.1", "192.0.2.1"),
         ] {

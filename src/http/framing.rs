@@ -1,4 +1,4 @@
-//! How long a request's body is (RFC 9112 section 6).
+//! The length of a request body (RFC 9112 section 6).
 
 use super::{
     error::RequestError,
@@ -18,13 +18,12 @@ pub enum BodyFraming {
 }
 
 impl BodyFraming {
-    /// Decides the framing (RFC 9112 section 6.3) from the one value of
-    /// `Content-Length` and the values of all lines of `Transfer-Encoding`, in
-    /// order and with the blanks around them as they came; `None` where the
-    /// field is absent.
+    /// Decides the framing (RFC 9112 section 6.3) from the value of `Content-Length` and the values
+    /// of all lines of `Transfer-Encoding`, in order and including the surrounding whitespace;
+    /// `None` if the field is absent.
     ///
-    /// A sender that says both, or that says `Transfer-Encoding` in HTTP/1.0,
-    /// is either broken or smuggling: 400 (section 6.1).
+    /// A client that sends both, or `Transfer-Encoding` in HTTP/1.0, is broken or attempts request
+    /// smuggling: 400 (section 6.1).
     pub fn decide<'v>(
         version: Version,
         content_length: Option<&[u8]>,
@@ -49,22 +48,19 @@ impl BodyFraming {
     }
 }
 
-/// `Content-Length = 1*DIGIT` (RFC 9110 section 8.6), so leading zeros are
-/// lawful and a sign or a list is not. A list of equal values, which a
-/// recipient may take or refuse, is refused: two senders disagreed somewhere.
+/// `Content-Length = 1*DIGIT` (RFC 9110 section 8.6), so leading zeros are valid and a sign or a
+/// list is not. A recipient may accept or reject a list of equal values; this one rejects it,
+/// because it shows that two senders disagreed.
 fn parse_content_length(value: &[u8]) -> Result<u64, RequestError> {
     let length = digits(value).and_then(|digits| digits.parse().ok());
     length.ok_or(RequestError::Malformed("Content-Length is not a length"))
 }
 
-/// `Transfer-Encoding` must come to `chunked`, once and alone (RFC 9112
-/// sections 6.1 and 6.3). A list of well-formed codings that ends in another
-/// one, or that has others before it, is a coding this server does not know.
-/// `identity`, which RFC 7230 took out of the registry, is one of these.
+/// `Transfer-Encoding` must be `chunked`, once and alone (RFC 9112 sections 6.1 and 6.3). A
+/// well-formed list with any other coding is 501; so is `identity`, which RFC 7230 removed.
 ///
-/// Two lawful writings are refused on purpose, since recipients differ about
-/// them and so they serve smuggling alone: a horizontal tab beside a coding,
-/// and an empty list element.
+/// Two valid forms are rejected on purpose, because recipients disagree about them, which enables
+/// smuggling: a horizontal tab next to a coding, and an empty list element.
 fn check_transfer_encoding<'v>(values: impl Iterator<Item = &'v [u8]>) -> Result<(), RequestError> {
     let mut chunked = false;
     let mut unknown = false;
@@ -85,7 +81,7 @@ fn check_transfer_encoding<'v>(values: impl Iterator<Item = &'v [u8]>) -> Result
     Ok(())
 }
 
-/// `value` without the spaces around it; tabs stay.
+/// Trims spaces, but not tabs.
 fn trim_spaces(mut value: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
         value = rest;
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn content_length() {
+    fn content_length_is_digits_only() {
         for (value, expected) in [
             ("0", Ok(BodyFraming::None)),
             ("000", Ok(BodyFraming::None)),
@@ -144,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn transfer_encoding() {
+    fn transfer_encoding_is_chunked_alone() {
         let chunked = Ok(BodyFraming::Chunked);
         for (values, expected) in [
             (&["chunked"][..], chunked),

@@ -1,8 +1,8 @@
-//! Field lines of a head, and those of them this server looks at.
+//! Header fields: grammar, field values, and the fields this server uses.
 
 pub use httparse::Header as Field;
 
-/// Whether a byte may stand in a token, such as a method or a field name.
+/// Whether a byte is allowed in a token, such as a method or a field name.
 ///
 /// `tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" /
 /// "_" / "`" / "|" / "~" / DIGIT / ALPHA` (RFC 9110 section 5.6.2).
@@ -17,23 +17,23 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
-/// Whether a byte may stand in a field value: visible characters, blanks and
-/// obs-text (RFC 9110 section 5.5); no control character but the tab.
+/// Whether a byte is allowed in a field value: visible characters, space, tab and obs-text (RFC 9110
+/// section 5.5).
 pub const fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
-/// `1*DIGIT` as text, to be read as a number; `None` for anything else.
+/// Returns `bytes` as text if they are `1*DIGIT`, ready to be parsed as a number.
 pub fn digits(bytes: &[u8]) -> Option<&str> {
     let is_number = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
     str::from_utf8(bytes).ok().filter(|_| is_number)
 }
 
-/// The quality of an element that states none, in thousandths.
+/// The quality of an element without a weight, in thousandths.
 pub const QUALITY_MAX: u16 = 1000;
 
-/// What a `weight` says, in thousandths; `None` where it is malformed (RFC 9110
-/// section 12.4.2): `"q=" qvalue`, where
+/// Parses a `weight` into thousandths; `None` if it is malformed (RFC 9110 section 12.4.2):
+/// `"q=" qvalue`, where
 /// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`.
 pub fn quality(text: &[u8]) -> Option<u16> {
     let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = text else {
@@ -55,25 +55,25 @@ pub fn quality(text: &[u8]) -> Option<u16> {
     (quality <= QUALITY_MAX).then_some(quality)
 }
 
-/// All values of one field, in the order in which its lines came.
+/// All values of one field, in order.
 ///
-/// A field whose grammar is a list may be spread over several lines
-/// (RFC 9110 section 5.3). By default there is no line: the field is absent.
+/// A field whose grammar is a list may be split over several lines (RFC 9110 section 5.3). The
+/// default is an absent field.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FieldValues<'h> {
-    /// From its first line on; empty where it has none.
+    /// All fields from its first line on; empty if the field is absent.
     fields: &'h [Field<'h>],
 }
 
 impl<'h> FieldValues<'h> {
-    /// The lines of `fields` named `name` (any case).
+    /// The values of the lines of `fields` named `name` (case-insensitive).
     pub fn new(fields: &'h [Field<'h>], name: &str) -> Self {
         let is_named = |field: &Field<'_>| field.name.eq_ignore_ascii_case(name);
         let first = fields.iter().position(is_named).unwrap_or(fields.len());
         FieldValues::from_first(&fields[first..])
     }
 
-    /// The lines of the field to which the first of `fields` belongs.
+    /// The values of the field named by the first of `fields`.
     pub fn from_first(fields: &'h [Field<'h>]) -> Self {
         FieldValues { fields }
     }
@@ -91,11 +91,11 @@ impl<'h> FieldValues<'h> {
     }
 }
 
-/// The fields of a request that decide its answer.
+/// The fields of a request that affect its response or its log line.
 ///
-/// Those that may stand only once are plain values (a second line of one is a
-/// [`RequestError`](super::error::RequestError)); lists are [`FieldValues`]. By default
-/// a head has none of them.
+/// Singleton fields are single values (a second line is a
+/// [`RequestError`](super::error::RequestError)); list fields are [`FieldValues`]. By default all
+/// are absent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fields<'h> {
     /// `Accept` (RFC 9110 section 12.5.1).
@@ -114,11 +114,11 @@ pub struct Fields<'h> {
     pub if_range: Option<&'h [u8]>,
     /// `Range` (section 14.2).
     pub range: Option<&'h [u8]>,
-    /// `Referer` (section 10.1.3), told to the access log alone.
+    /// `Referer` (section 10.1.3), only for the access log.
     pub referer: Option<&'h [u8]>,
-    /// `User-Agent` (section 10.1.5), told to the access log alone.
+    /// `User-Agent` (section 10.1.5), only for the access log.
     pub user_agent: Option<&'h [u8]>,
-    /// `Forwarded` (RFC 7239), believed only from a trusted proxy.
+    /// `Forwarded` (RFC 7239), used only if it comes from a trusted proxy.
     pub forwarded: FieldValues<'h>,
     /// `X-Forwarded-For`, likewise.
     pub x_forwarded_for: FieldValues<'h>,
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_found_in_order_and_in_any_case() {
+    fn values_are_in_order_and_names_are_case_insensitive() {
         let field = |name, value| Field { name, value };
         let fields = [
             field("Accept", &b"a"[..]),

@@ -1,33 +1,32 @@
 //! Request methods (RFC 9110 section 9).
 
-/// A request method, as far as a server of files tells them apart.
+/// A request method, as far as a static file server distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Transfer the representation (RFC 9110 section 9.3.1).
     Get,
     /// The head of GET without its content (section 9.3.2).
     Head,
-    /// What may be asked of the target (section 9.3.7).
+    /// The communication options of the target (section 9.3.7).
     Options,
     /// POST, PUT, PATCH and DELETE: known, with no meaning for files: 405.
     NotAllowed,
-    /// TRACE (section 9.3.8): known and refused: 405.
+    /// TRACE (section 9.3.8): known but not supported: 405.
     Trace,
-    /// CONNECT (section 9.3.6): known and refused; the connection closes.
+    /// CONNECT (section 9.3.6): known but not supported: 405, and the connection closes.
     Connect,
-    /// A well-formed token this server does not know: 501.
+    /// Any other well-formed token: 501.
     Unknown,
 }
 
-/// The most bytes a method can have; more is 400. The longest in the registry
-/// of methods (`UPDATEREDIRECTREF`) has 17.
+/// Bytes of a method; more is 400. The longest registered method, `UPDATEREDIRECTREF`, has 17.
 pub const METHOD_BYTES_MAX: usize = 32;
 
 impl Method {
-    /// The methods served, as the value of an `Allow` field.
+    /// The value of `Allow`: the supported methods.
     pub const ALLOW: &'static str = "GET, HEAD, OPTIONS";
 
-    /// The method a token names. Methods are case-sensitive (section 9.1).
+    /// Parses a method, which is case-sensitive (section 9.1).
     pub fn from_token(token: &str) -> Method {
         match token {
             "GET" => Method::Get,
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_are_told_apart_by_case_and_all() {
+    fn methods_are_case_sensitive() {
         for (token, method) in [
             ("GET", Method::Get),
             ("HEAD", Method::Head),

@@ -1,14 +1,14 @@
-//! HTTP as values: bytes in, verdicts and bytes out.
+//! The HTTP/1.1 protocol as functions over bytes, without I/O.
 //!
-//! Nothing here knows a socket, a file or a clock, so every rule of RFC 9110
-//! and RFC 9112 that this server obeys can be read and tested as a function.
+//! Nothing here uses a socket, a file or a clock, so every rule of RFC 9110 and
+//! RFC 9112 that this server implements can be read and tested as a function.
 //!
 //! Reading order: [`request`] (one head, with its [`method`], [`target`] and
-//! [`headers`]), [`framing`] and [`chunked`] (its body), [`error`] (what can be
-//! wrong with it), [`persistence`] (what becomes of the connection),
-//! [`conditional`], [`range`] and [`content_coding`] (what is to be sent),
-//! [`response`] (how it is written, with its [`status`]). Values that several of
-//! them need: [`etag`], [`date`]. For the access log alone: [`forwarded`].
+//! [`headers`]), [`framing`] and [`chunked`] (its body), [`error`] (errors and
+//! their status), [`persistence`] (whether the connection stays open),
+//! [`conditional`], [`range`] and [`content_coding`] (what to send),
+//! [`response`] (writing the head, with its [`status`]). Shared values:
+//! [`etag`], [`date`]. Only for the access log: [`forwarded`].
 
 pub mod chunked;
 pub mod conditional;

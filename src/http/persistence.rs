@@ -1,53 +1,52 @@
-//! Whether a connection lives on after a response (RFC 9112 section 9.3).
+//! Whether a connection stays open after a response (RFC 9112 section 9.3).
 
 use super::request::{ConnectionOptions, Version};
 
-/// What becomes of a connection once its current response is sent.
+/// Whether a connection is kept or closed after its current response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
-    /// It is kept, as HTTP/1.1 assumes: nothing needs saying.
+    /// Keep it open: the default of HTTP/1.1, so no field is sent.
     Keep,
-    /// It is kept for an HTTP/1.0 client, which must be told so.
+    /// Keep it open for an HTTP/1.0 client, which needs `Connection: keep-alive`.
     KeepAnnounced,
-    /// It is closed, and the response says so.
+    /// Close it; the response carries `Connection: close`.
     Close(CloseCause),
 }
 
-/// Why a response is the last of its connection.
+/// Why a response is the last on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseCause {
-    /// The client sent `close`, or speaks 1.0 without `keep-alive`.
+    /// The client sent `close`, or uses HTTP/1.0 without `keep-alive`.
     ClientAsked,
-    /// The server keeps no connection.
+    /// Keep-alive is disabled.
     KeepAliveOff,
-    /// The connection has had the number of requests it may have.
+    /// The connection reached its maximum number of requests.
     MaxRequests,
     /// The server is stopping.
     Draining,
-    /// Another client waits for its place.
+    /// The connection is evicted in favour of a new one.
     Evicted,
-    /// The request was refused in a way that leaves its framing in doubt.
+    /// The request was rejected and its framing is in doubt.
     Refused,
 }
 
-/// What the server has to say about it.
+/// The server's reasons for closing a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServerState {
-    /// Connections are not kept.
+    /// Keep-alive is disabled.
     pub keep_alive_off: bool,
-    /// This is the last request the connection may have.
+    /// This request is the last one allowed on the connection.
     pub last_request: bool,
     /// The server is stopping.
     pub draining: bool,
-    /// Another client waits for the place of this one.
+    /// The connection is to be evicted in favour of a new one.
     pub evicted: bool,
-    /// The request was refused; what follows it is not parsed.
+    /// The request was rejected; bytes after it are not parsed.
     pub refused: bool,
 }
 
-/// Decides, in this order: a refusal, the client's `close`, a 1.0 client that
-/// did not ask to be kept, the server's own reasons; else the connection is
-/// kept.
+/// Decides in this order: a rejected request, `close` from the client, an HTTP/1.0 client without
+/// `keep-alive`, the server's own reasons; otherwise the connection is kept open.
 pub fn decide(version: Version, options: ConnectionOptions, server: ServerState) -> Persistence {
     let http10 = version == Version::Http10;
     if server.refused {
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_section_9_3() {
+    fn the_client_decides_by_section_9_3() {
         use CloseCause::*;
         use Persistence::*;
         use Version::*;
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_has_its_reasons() {
+    fn the_server_closes_for_its_own_reasons() {
         use CloseCause::*;
         use Persistence::*;
         let with = |set: fn(&mut ServerState)| {

@@ -2,7 +2,7 @@
 
 use super::headers::digits;
 
-/// A span of bytes, first and last included, within its representation.
+/// An inclusive range of bytes within a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     /// Offset of the first byte.
@@ -18,7 +18,7 @@ impl ByteRange {
         self.last - self.first + 1
     }
 
-    /// Whether the two overlap or follow on each other without a gap.
+    /// Whether the two overlap or are adjacent.
     fn touches(self, other: ByteRange) -> bool {
         self.first <= other.last.saturating_add(1) && other.first <= self.last.saturating_add(1)
     }
@@ -31,31 +31,29 @@ impl ByteRange {
     }
 }
 
-/// The most ranges one request may ask for, before any are merged. With more,
-/// `Range` is ignored and all is sent (section 14.2 allows it): so many small
-/// parts serve no reader, and they cost more than the whole.
+/// Ranges in one request, counted before merging. With more, `Range` is ignored and the whole
+/// representation is sent (section 14.2 allows it): many small parts cost more than the whole.
 pub const RANGES_MAX: usize = 32;
 
-/// What a `Range` field asks of a representation.
+/// What to send for a `Range` field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeOutcome {
-    /// Nothing valid, or more than a server should do: send all of it.
+    /// The field is invalid or excessive: send the whole representation.
     Whole,
-    /// 416: no range overlaps it.
+    /// 416: no range is satisfiable.
     Unsatisfiable,
     /// One range: 206.
     Single(ByteRange),
-    /// Several: 206 as multipart/byteranges. They neither overlap nor touch,
-    /// and stand in the order in which they were asked for.
+    /// Several: 206 as multipart/byteranges, neither overlapping nor adjacent, in the requested
+    /// order.
     Multiple(Vec<ByteRange>),
 }
 
 /// Resolves the value of `Range` against a representation of `length` bytes.
 ///
-/// The grammar is that of sections 14.1.1 and 14.1.2, strictly: another unit,
-/// or anything malformed anywhere, and the field is ignored. Unsatisfiable
-/// ranges are dropped beside satisfiable ones; overlapping and adjacent ones
-/// are merged (section 15.3.7.2), at the place of the earliest.
+/// The grammar is that of sections 14.1.1 and 14.1.2, strictly: with another unit, or anything
+/// malformed, the field is ignored. Unsatisfiable ranges are dropped if others are satisfiable;
+/// overlapping and adjacent ones are merged (section 15.3.7.2) at the position of the first.
 pub fn resolve(value: &[u8], length: u64) -> RangeOutcome {
     match satisfiable(value, length) {
         None => RangeOutcome::Whole,
@@ -67,7 +65,7 @@ pub fn resolve(value: &[u8], length: u64) -> RangeOutcome {
     }
 }
 
-/// The satisfiable ranges, merged; `None` when the field is to be ignored.
+/// The satisfiable ranges, merged; `None` if the field is to be ignored.
 fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
     let (unit, set) = value.split_at_checked(b"bytes=".len())?;
     if !unit.eq_ignore_ascii_case(b"bytes=") {
@@ -77,7 +75,7 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
     let mut specs = 0;
     for element in set.split(|&byte| byte == b',') {
         let spec = element.trim_ascii();
-        // Empty elements of a list are passed over (section 5.6.1.2).
+        // Empty list elements are ignored (section 5.6.1.2).
         if spec.is_empty() {
             continue;
         }
@@ -92,33 +90,31 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
     (specs > 0).then_some(merged)
 }
 
-/// What one `range-spec` selects of a representation of `length` bytes: nothing
-/// where it is unsatisfiable. `None` when the field is to be ignored.
+/// The range that one `range-spec` selects from `length` bytes: `Some(None)` if it is unsatisfiable,
+/// `None` if the field is to be ignored.
 ///
-/// A number beyond 64 bits is `u64::MAX`: no file is longer. But of two of them
-/// the greater is told by their digits.
+/// Numbers beyond 64 bits saturate; `first > last` is still detected by comparing the digits.
 fn select(spec: &[u8], length: u64) -> Option<Option<ByteRange>> {
     let dash = spec.iter().position(|&byte| byte == b'-')?;
     let (first, last) = match (&spec[..dash], &spec[dash + 1..]) {
         // `"-" suffix-length`
         (b"", suffix) => match number(suffix)? {
-            // All of an empty representation: satisfiable by section 14.1.2, yet
-            // `Content-Range` has no way to say it.
+            // A suffix of an empty representation is satisfiable by section 14.1.2, but
+            // `Content-Range` cannot express it.
             1.. if length == 0 => return None,
             suffix => (length.saturating_sub(suffix), u64::MAX),
         },
-        // `first-pos "-" [ last-pos ]`, never last before first.
+        // `first-pos "-" [ last-pos ]`, where last is never less than first.
         (first, b"") => (number(first)?, u64::MAX),
         (first, last) if magnitude(first) <= magnitude(last) => (number(first)?, number(last)?),
         _ => return None,
     };
-    // Section 14.1.2: it is satisfiable when it begins before the end, as a suffix
-    // does whose length is not zero.
+    // Section 14.1.2: satisfiable if it starts before the end; a non-empty suffix always does.
     let last = last.min(length.saturating_sub(1));
     Some((first < length).then_some(ByteRange { first, last }))
 }
 
-/// What orders digits as the numbers they are, of any length.
+/// A key that orders digit strings of any length by value.
 fn magnitude(digits: &[u8]) -> (usize, &[u8]) {
     let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
     (digits.len() - zeros, &digits[zeros..])
@@ -129,7 +125,7 @@ fn number(text: &[u8]) -> Option<u64> {
     Some(digits(text)?.parse().unwrap_or(u64::MAX))
 }
 
-/// Ranges none of which touches another.
+/// Ranges that are neither overlapping nor adjacent.
 struct Merged {
     ranges: [ByteRange; RANGES_MAX],
     count: usize,
@@ -145,8 +141,8 @@ impl Merged {
         &self.ranges[..self.count]
     }
 
-    /// Adds `range`, at the place of the earliest that it touches. Ranges
-    /// beyond [`RANGES_MAX`] are not added.
+    /// Adds `range`, merged into the first one that it touches. Ranges beyond [`RANGES_MAX`] are not
+    /// added.
     fn add(&mut self, range: ByteRange) {
         let mut joined = range;
         let mut place = None;

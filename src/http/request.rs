@@ -1,14 +1,14 @@
-//! One request head, judged whole.
+//! Parsing and validation of one request head.
 //!
-//! `httparse` alone says where a head ends and which bytes its parts may have.
-//! It is more lenient than RFC 9112 about line ends, and silent about meaning;
-//! what is refused beyond it is found here: `line` for the request line,
-//! `block` for the field block as a whole, `fields` for single fields.
+//! `httparse` alone decides where a head ends and which bytes its parts may
+//! contain. It is more lenient than RFC 9112 about line terminators and does not
+//! interpret fields; this module rejects the rest: `line` checks the request
+//! line, `block` the header section as a whole, `fields` single fields.
 //!
-//! The verdict never depends on how the bytes were cut on their way. Where a
-//! head breaks several rules, the order is: the request line; then whatever
-//! comes first among a byte that `httparse` refuses in the fields and a limit
-//! that is passed; then, once the head is whole, everything else.
+//! The result does not depend on how the bytes were split in transit. If a head
+//! breaks several rules, the reported error is, in this order: the request line;
+//! in the header section, whichever comes first of a byte that `httparse` rejects
+//! and an exceeded limit; then, once the head is complete, everything else.
 
 mod block;
 mod fields;
@@ -24,7 +24,7 @@ use super::{
     target::Target,
 };
 
-/// The versions told apart (RFC 9112 section 2.3).
+/// The HTTP versions that are distinguished (RFC 9112 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0.
@@ -33,16 +33,16 @@ pub enum Version {
     Http11,
 }
 
-/// What the `Connection` field asks for (RFC 9110 section 7.6.1).
+/// The options of the `Connection` field (RFC 9110 section 7.6.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionOptions {
-    /// `close` stands in the list.
+    /// The list contains `close`.
     pub close: bool,
-    /// `keep-alive` stands in the list.
+    /// The list contains `keep-alive`.
     pub keep_alive: bool,
 }
 
-/// What the `Expect` field asks for (RFC 9110 section 10.1.1); nothing on 1.0.
+/// The `Expect` field (RFC 9110 section 10.1.1); ignored in HTTP/1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// No expectation.
@@ -58,13 +58,13 @@ pub enum Expectation {
 pub struct Request<'h> {
     /// The method.
     pub method: Method,
-    /// The method and target as they came, for the log: `GET /a?b`.
+    /// The method and target as received, for the log: `GET /a?b`.
     pub line: &'h [u8],
     /// The target.
     pub target: Target<'h>,
     /// The version.
     pub version: Version,
-    /// The fields that matter.
+    /// The fields that this server uses.
     pub fields: Fields<'h>,
     /// The framing of the body.
     pub framing: BodyFraming,
@@ -72,12 +72,12 @@ pub struct Request<'h> {
     pub connection: ConnectionOptions,
     /// The expectation.
     pub expectation: Expectation,
-    /// The size of the head in bytes, empty line included.
+    /// The size of the head in bytes, including the empty line.
     pub head_bytes: usize,
 }
 
-/// What of a [`Request`] still matters once its answer is known: to its
-/// response, and to whoever notes it.
+/// The parts of a [`Request`] that are still needed once its answer is known: to write and to log
+/// the response.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestSummary<'h> {
     /// [`Request::line`].
@@ -86,9 +86,9 @@ pub struct RequestSummary<'h> {
     pub version: Version,
     /// The options of `Connection`.
     pub connection: ConnectionOptions,
-    /// Whether the response has no content: the method is HEAD.
+    /// Whether the method is HEAD, so that the response has no content.
     pub head_only: bool,
-    /// `Referer`, `User-Agent` and what proxies said of the client.
+    /// `Referer`, `User-Agent`, and the client address reported by proxies.
     pub fields: Fields<'h>,
 }
 
@@ -104,25 +104,25 @@ impl<'h> From<&Request<'h>> for RequestSummary<'h> {
     }
 }
 
-/// The bounds of a head.
+/// The limits of a request head.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
-    /// Bytes of the request line, CRLF excluded. More is 414.
+    /// Bytes of the request line, without its CRLF. More is 414.
     pub request_line_bytes_max: usize,
     /// Bytes of all field lines. More is 431.
     pub header_section_bytes_max: usize,
-    /// Number of fields, at most [`HEADER_FIELDS_MAX`]. More is 431.
+    /// Number of field lines, at most [`HEADER_FIELDS_MAX`]. More is 431.
     pub header_fields_max: usize,
 }
 
-/// The most fields a head can ever have: the room [`FieldBuffer`] has.
+/// The capacity of a [`FieldBuffer`]: no head can have more fields.
 pub const HEADER_FIELDS_MAX: usize = 100;
 
-/// Room for the fields of one head; needs no initialising.
+/// An uninitialised buffer for the fields of one head.
 pub type FieldBuffer<'h> = [MaybeUninit<Field<'h>>; HEADER_FIELDS_MAX];
 
 impl HeadLimits {
-    /// 8 KiB line, 32 KiB of fields, 100 fields.
+    /// A request line of 8 KiB, a header section of 32 KiB, 100 fields.
     pub const DEFAULT: HeadLimits = HeadLimits {
         request_line_bytes_max: 8 << 10,
         header_section_bytes_max: 32 << 10,
@@ -130,44 +130,42 @@ impl HeadLimits {
     };
 }
 
-/// Judges the head at the start of `bytes`: `None` while it is incomplete,
-/// which is not an error until a limit is passed. What follows the head is
-/// neither read nor judged.
+/// Parses the head at the start of `bytes`. Returns `None` while it is incomplete, which is not an
+/// error until a limit is exceeded. Bytes after the head are not examined.
 ///
-/// A verdict can come before the first line feed (a TLS handshake, a line over
-/// its limit, a byte no request line can have). After that it is enough to ask
-/// again when new bytes hold a line feed, or pass a limit: until then a request
-/// cannot be whole.
+/// An error can be reported before the first line feed (a TLS handshake, a line over its limit, an
+/// invalid byte). After that, call again only if new bytes contain a line feed or exceed a limit:
+/// without either the head cannot be complete.
 pub fn parse<'h>(
     bytes: &'h [u8],
-    room: &'h mut FieldBuffer<'h>,
+    buffer: &'h mut FieldBuffer<'h>,
     limits: &HeadLimits,
 ) -> Result<Option<Request<'h>>, RequestError> {
     let Some(start) = line::start(bytes)? else {
         return Ok(None);
     };
     let head = &bytes[start..];
-    let Some(line_bytes) = line::judge_bytes(head, limits.request_line_bytes_max)? else {
+    let Some(line_bytes) = line::validate_bytes(head, limits.request_line_bytes_max)? else {
         return Ok(None);
     };
     let scanned = if line::is_common_version(&head[..line_bytes]) {
-        scan(head, line_bytes, room)
+        scan(head, line_bytes, buffer)
     } else {
-        scan_later_version(head, line_bytes, room)
+        scan_later_version(head, line_bytes, buffer)
     };
     match scanned? {
         Scan::Complete(parts) => {
             let block = &head[line_bytes..parts.head_bytes];
-            block::judge(block, parts.fields.len(), limits)?;
-            judge(head, start, parts).map(Some)
+            block::validate(block, parts.fields.len(), limits)?;
+            interpret(head, start, parts).map(Some)
         }
-        Scan::Partial => block::judge_partial(&head[line_bytes..], limits).map(|()| None),
-        Scan::Refused => Err(block::first_error(&head[line_bytes..], limits)),
+        Scan::Partial => block::validate_partial(&head[line_bytes..], limits).map(|()| None),
+        Scan::Rejected => Err(block::first_error(&head[line_bytes..], limits)),
     }
 }
 
-/// The parts of a head as `httparse` tells them apart.
-struct Parts<'h> {
+/// A head as split by `httparse`.
+struct ParsedHead<'h> {
     method: &'h str,
     target: &'h str,
     version: Version,
@@ -175,31 +173,31 @@ struct Parts<'h> {
     head_bytes: usize,
 }
 
-/// What `httparse` says of a head.
+/// The result of `httparse` for a head.
 enum Scan<'h> {
-    Complete(Parts<'h>),
+    Complete(ParsedHead<'h>),
     Partial,
-    /// Something in the field block is refused.
-    Refused,
+    /// The header section contains an invalid byte.
+    Rejected,
 }
 
-/// A head whose version is 1.0 or 1.1.
+/// Parses a head whose version is 1.0 or 1.1.
 fn scan<'h>(
     head: &'h [u8],
     line_bytes: usize,
-    room: &'h mut FieldBuffer<'h>,
+    buffer: &'h mut FieldBuffer<'h>,
 ) -> Result<Scan<'h>, RequestError> {
     let mut request = httparse::Request::new(&mut []);
-    let status = match request.parse_with_uninit_headers(head, room) {
+    let status = match request.parse_with_uninit_headers(head, buffer) {
         Ok(status) => status,
-        Err(_) => return line::judge_common(&head[..line_bytes]).map(|()| Scan::Refused),
+        Err(_) => return line::validate_common(&head[..line_bytes]).map(|()| Scan::Rejected),
     };
     let (httparse::Status::Complete(head_bytes), Some(method), Some(target)) =
         (status, request.method, request.path)
     else {
         return Ok(Scan::Partial);
     };
-    Ok(Scan::Complete(Parts {
+    Ok(Scan::Complete(ParsedHead {
         method,
         target,
         version: match request.version {
@@ -211,46 +209,49 @@ fn scan<'h>(
     }))
 }
 
-/// A head with another version: HTTP/1.2 and above are 1.1 to this server
-/// (RFC 9110 section 2.5), which `httparse` does not know, so that the line and
-/// the fields are parsed apart. Rare, hence not in haste.
+/// Parses a head with another version. HTTP/1.2 and later are treated as 1.1 (RFC 9110 section 2.5);
+/// `httparse` rejects them, so the line and the fields are parsed separately. Rare, so not optimized.
 #[cold]
 fn scan_later_version<'h>(
     head: &'h [u8],
     line_bytes: usize,
-    room: &'h mut FieldBuffer<'h>,
+    buffer: &'h mut FieldBuffer<'h>,
 ) -> Result<Scan<'h>, RequestError> {
     let (method, target) = line::parse_later_version(&head[..line_bytes])?;
     let mut fields = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
     let (block_bytes, fields) = match httparse::parse_headers(&head[line_bytes..], &mut fields) {
         Ok(httparse::Status::Complete(parsed)) => parsed,
         Ok(httparse::Status::Partial) => return Ok(Scan::Partial),
-        Err(_) => return Ok(Scan::Refused),
+        Err(_) => return Ok(Scan::Rejected),
     };
-    Ok(Scan::Complete(Parts {
+    Ok(Scan::Complete(ParsedHead {
         method,
         target,
         version: Version::Http11,
-        fields: room[..fields.len()].write_copy_of_slice(fields),
+        fields: buffer[..fields.len()].write_copy_of_slice(fields),
         head_bytes: line_bytes + block_bytes,
     }))
 }
 
-/// Gives the parts of a head their meaning, or says what is wrong with it.
-fn judge<'h>(head: &'h [u8], start: usize, parts: Parts<'h>) -> Result<Request<'h>, RequestError> {
+/// Interprets the parts of a head.
+fn interpret<'h>(
+    head: &'h [u8],
+    start: usize,
+    parts: ParsedHead<'h>,
+) -> Result<Request<'h>, RequestError> {
     let line_bytes = parts.method.len() + 1 + parts.target.len();
     let method = Method::from_token(parts.method);
     let target = Target::parse(method, parts.target)?;
-    let verdict = fields::judge(&head[..parts.head_bytes], parts.fields, parts.version)?;
+    let validated = fields::validate(&head[..parts.head_bytes], parts.fields, parts.version)?;
     Ok(Request {
         method,
         line: &head[..line_bytes],
         target,
         version: parts.version,
-        fields: verdict.fields,
-        framing: verdict.framing,
-        connection: verdict.connection,
-        expectation: verdict.expectation,
+        fields: validated.fields,
+        framing: validated.framing,
+        connection: validated.connection,
+        expectation: validated.expectation,
         head_bytes: start + parts.head_bytes,
     })
 }

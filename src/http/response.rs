@@ -1,4 +1,4 @@
-//! Response heads as values, and the one place that writes them.
+//! Response heads as values, and the only code that writes them.
 
 use super::{
     content_coding::ContentCoding,
@@ -13,9 +13,9 @@ use super::{
 /// The fields that describe a representation.
 #[derive(Clone, Copy, Debug)]
 pub struct RepresentationFields<'a> {
-    /// `Content-Type`, parameters included.
+    /// `Content-Type`, including parameters.
     pub content_type: &'a str,
-    /// `Content-Encoding`, unless the identity.
+    /// `Content-Encoding`; `None` is the identity.
     pub content_coding: Option<ContentCoding>,
     /// `Content-Length` of the whole representation.
     pub content_length: u64,
@@ -25,14 +25,14 @@ pub struct RepresentationFields<'a> {
     pub last_modified: Option<HttpDate>,
     /// The value of `Cache-Control`.
     pub cache_control: &'a str,
-    /// Whether `Vary: Accept-Encoding` is sent: variants exist.
+    /// Whether variants exist, so that `Vary: Accept-Encoding` is sent.
     pub varies: bool,
 }
 
-/// The lines of [`RepresentationFields`], ready made once for many answers.
+/// The lines of [`RepresentationFields`], serialized once for many responses.
 ///
-/// They are laid out so that what a 304, a 206 and a 200 send are prefixes of
-/// one another; `Vary`, which an answer may say otherwise, comes first.
+/// Their order makes the lines of a 304, a 206 and a 200 prefixes of one another. `Vary`, which a
+/// response may override, comes first.
 #[derive(Clone, Debug)]
 pub struct ReadyFields {
     lines: Box<[u8]>,
@@ -43,7 +43,7 @@ pub struct ReadyFields {
 }
 
 impl ReadyFields {
-    /// Writes the lines.
+    /// Serializes the lines.
     pub fn new(fields: &RepresentationFields<'_>) -> ReadyFields {
         let mut lines = Vec::with_capacity(256);
         let mut line = |name: &str, value: &[u8]| {
@@ -77,40 +77,39 @@ impl ReadyFields {
         }
     }
 
-    /// What a 304 repeats of its 200 (RFC 9110 section 15.4.5): not its
-    /// `Last-Modified`, for the `ETag` says which content is meant.
+    /// The lines of a 304 (RFC 9110 section 15.4.5). `Last-Modified` is left out, because the `ETag`
+    /// identifies the content.
     pub fn not_modified(&self) -> &[u8] {
         &self.lines[..self.not_modified_end]
     }
 
-    /// What a 206 of several parts has in common with its 200: each part says
-    /// its own `Content-Type`.
+    /// The lines of a multipart 206: each part has its own `Content-Type`.
     pub fn multipart(&self) -> &[u8] {
         &self.lines[..self.multipart_end]
     }
 
-    /// What a 206 has in common with its 200, `Content-Length` aside.
+    /// The lines of a single-range 206, without `Content-Length`.
     pub fn partial(&self) -> &[u8] {
         &self.lines[..self.partial_end]
     }
 
-    /// Some of these lines, from the first on, but for `Vary`.
+    /// `lines`, a prefix of these, without `Vary`.
     pub fn without_vary<'l>(&self, lines: &'l [u8]) -> &'l [u8] {
         lines.get(self.vary_end..).unwrap_or_default()
     }
 
-    /// All of them: a 200.
+    /// The lines of a 200: all of them.
     pub fn whole(&self) -> &[u8] {
         &self.lines
     }
 }
 
-/// What `Content-Range` says (RFC 9110 section 14.4).
+/// The value of `Content-Range` (RFC 9110 section 14.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentRange {
-    /// This part of a representation of so many bytes.
+    /// A range of a representation with this length.
     Part(ByteRange, u64),
-    /// No part could be sent; the representation has so many bytes.
+    /// No range could be sent; the length of the representation.
     Unsatisfied(u64),
 }
 
@@ -122,9 +121,9 @@ pub enum ContentRange {
 pub struct Head<'a> {
     /// The status.
     pub status: Status,
-    /// The lines every response has, ready made: see [`CommonFields`].
+    /// The serialized lines of every response: see [`CommonFields`].
     pub common: &'a CommonFields,
-    /// Lines of a representation, ready made: a part of [`ReadyFields`].
+    /// The serialized lines of a representation: a prefix of [`ReadyFields`].
     pub representation: &'a [u8],
     /// `Location` (RFC 9110 section 10.2.2), already encoded.
     pub location: Option<&'a [u8]>,
@@ -132,25 +131,25 @@ pub struct Head<'a> {
     pub allow: Option<&'static str>,
     /// The seconds of `Retry-After` (section 10.2.3).
     pub retry_after: Option<u64>,
-    /// `Cache-Control`, where no representation brings one.
+    /// `Cache-Control`, if no representation supplies one.
     pub cache_control: Option<&'a str>,
-    /// `Content-Security-Policy` of a page the server writes itself.
+    /// `Content-Security-Policy` of a page that the server generates.
     pub content_security_policy: Option<&'a str>,
-    /// `Vary` (section 12.5.5), where no representation brings one.
+    /// `Vary` (section 12.5.5), if no representation supplies one.
     pub vary: Option<&'static str>,
-    /// `Content-Type`, where no representation brings one.
+    /// `Content-Type`, if no representation supplies one.
     pub content_type: Option<&'a str>,
     /// `Content-Range`.
     pub content_range: Option<ContentRange>,
-    /// `Content-Length`, where no representation brings one.
+    /// `Content-Length`, if no representation supplies one.
     pub content_length: Option<u64>,
-    /// What is said of the connection.
+    /// Decides the `Connection` field.
     pub persistence: Persistence,
 }
 
 impl<'a> Head<'a> {
-    /// A head that says nothing of its own yet but what its status demands: `Allow`
-    /// of a 405 (RFC 9110 section 15.5.6).
+    /// A head without optional fields, except those its status requires: `Allow` in a 405 (RFC 9110
+    /// section 15.5.6).
     pub fn new(status: Status, common: &'a CommonFields, persistence: Persistence) -> Head<'a> {
         Head {
             status,
@@ -169,7 +168,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Appends the head, empty line included. The only place that writes one.
+    /// Appends the head, including the empty line. The only function that writes one.
     pub fn write(&self, out: &mut Vec<u8>) {
         let Head {
             status,
@@ -225,11 +224,11 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The interim response that asks for the body (RFC 9110 section 15.2.1).
+/// The interim response that requests the body (RFC 9110 section 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// The lines that every response carries: `Server`, `Date`,
-/// `X-Content-Type-Options` and what the operator added.
+/// The lines of every response: `Server`, `Date`, `X-Content-Type-Options`, and those that the
+/// operator added.
 #[derive(Clone, Debug)]
 pub struct CommonFields {
     lines: Vec<u8>,
@@ -238,8 +237,8 @@ pub struct CommonFields {
 }
 
 impl CommonFields {
-    /// The lines with `added` (already checked) at the end; an added field
-    /// replaces ours of the same name.
+    /// The lines, with `added` (already validated) at the end. An added `Server` or
+    /// `X-Content-Type-Options` replaces the server's own.
     pub fn new(added: &[(String, String)], date: HttpDate) -> CommonFields {
         let replaced = |name: &str| added.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         let mut lines = Vec::with_capacity(128);
@@ -262,15 +261,14 @@ impl CommonFields {
         }
     }
 
-    /// Sets `Date`, in place.
+    /// Sets `Date` in place.
     pub fn set_date(&mut self, date: HttpDate) {
         self.date = date;
         let fixdate = date.imf_fixdate();
         self.lines[self.date_at..self.date_at + fixdate.len()].copy_from_slice(&fixdate);
     }
 
-    /// Puts our `Date` into a whole `response` that has lines like these but
-    /// for it.
+    /// Overwrites the `Date` of a complete `response` that was written with these lines.
     pub fn put_date(&self, response: &mut [u8]) {
         let status_line = response.iter().position(|&byte| byte == b'\n');
         let Some(at) = status_line.map(|end| end + 1 + self.date_at) else {
@@ -282,7 +280,7 @@ impl CommonFields {
         }
     }
 
-    /// The moment that `Date` says.
+    /// The value of `Date`.
     pub fn date(&self) -> HttpDate {
         self.date
     }
@@ -322,7 +320,7 @@ pub fn write_content_range(out: &mut Vec<u8>, range: ContentRange) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a number in decimal, without the machinery of formatting.
+/// Appends a decimal number, without the overhead of `fmt`.
 pub fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();

@@ -1,6 +1,5 @@
-//! The status codes this server answers with (RFC 9110 section 15): the final
-//! ones. The interim one, [`CONTINUE`](super::response::CONTINUE), answers no
-//! request and is counted nowhere.
+//! The final status codes that this server sends (RFC 9110 section 15). The interim response,
+//! [`CONTINUE`](super::response::CONTINUE), is not counted.
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $code:literal $reason:literal,)*) => {
@@ -9,8 +8,7 @@ macro_rules! statuses {
         pub enum Status { $($(#[$doc])* $name,)* }
 
         impl Status {
-            /// All of them, in ascending order; a status's place here is
-            /// `status as usize`.
+            /// All of them, in ascending order; the index of each is `status as usize`.
             pub const ALL: &'static [Status] = &[$(Status::$name,)*];
 
             /// The three digits as a number.

@@ -8,14 +8,14 @@ pub use self::{authority::is_host, path::RequestPath};
 use self::authority::{is_authority, is_connect_authority};
 use super::{error::RequestError, method::Method};
 
-/// A request target in one of its four forms, already checked.
+/// A validated request target in one of its four forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'b> {
     /// Origin-form, or the path and query of absolute-form.
     Path {
-        /// Begins with a slash; percent-encoded as it came.
+        /// Begins with a slash; percent-encoded as received.
         path: &'b str,
-        /// Without its question mark; may be empty.
+        /// Without the question mark; may be empty.
         query: Option<&'b str>,
     },
     /// Authority-form, with CONNECT only.
@@ -25,14 +25,13 @@ pub enum Target<'b> {
 }
 
 impl<'b> Target<'b> {
-    /// The target that `text` is with this method, or 400.
+    /// Parses the target of a request with this method; 400 if it is malformed.
     ///
-    /// Anything outside visible ASCII is refused, and so are `"`, `<`, `>`,
-    /// `\` and the fragment's `#`, which no client sends as they are. Tolerated
-    /// although RFC 3986 has them encoded: `[`, `]`, `^`, `` ` ``, `{`, `|` and
-    /// `}`, since clients that follow the URL Standard send some of these raw,
-    /// above all in a query. Percent-encodings are judged in the path, by
-    /// [`RequestPath::new`], and left alone in the query.
+    /// Anything outside visible ASCII is rejected, and so are `"`, `<`, `>`, `\` and `#`, which no
+    /// client sends unencoded. Accepted although RFC 3986 requires encoding: `[`, `]`, `^`, `` ` ``,
+    /// `{`, `|` and `}`, because clients that follow the URL Standard send some of these raw, mostly
+    /// in queries. Percent-encoding is validated in the path, by [`RequestPath::new`], and ignored in
+    /// the query.
     pub fn parse(method: Method, text: &'b str) -> Result<Target<'b>, RequestError> {
         if has_forbidden_byte(text.as_bytes()) {
             return Err(RequestError::Malformed("forbidden character in target"));
@@ -53,7 +52,7 @@ impl<'b> Target<'b> {
     }
 
     /// `authority-form = uri-host ":" port` (RFC 9112 section 3.2.3); an empty
-    /// port or one out of range is refused (RFC 9110 section 9.3.6).
+    /// port or one out of range is rejected (RFC 9110 section 9.3.6).
     fn parse_authority(text: &str) -> Result<Target<'b>, RequestError> {
         match is_connect_authority(text.as_bytes()) {
             true => Ok(Target::Authority),
@@ -62,10 +61,9 @@ impl<'b> Target<'b> {
     }
 
     /// `absolute-form = absolute-URI` (RFC 9112 section 3.2.2), which a server
-    /// must accept. Its authority replaces `Host`, so it is as valid as that
-    /// must be, and not empty (RFC 9110 section 4.2.1). `https` must not be
-    /// served over a plain connection (section 7.4), other schemes are none of
-    /// ours.
+    /// must accept. Its authority replaces `Host`, so it must satisfy the same grammar and not be
+    /// empty (RFC 9110 section 4.2.1). `https` must not be served over a plain connection (section
+    /// 7.4); other schemes are not HTTP.
     fn parse_absolute(method: Method, text: &'b str) -> Result<Target<'b>, RequestError> {
         let malformed = |rule| Err(RequestError::Malformed(rule));
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -80,7 +78,7 @@ impl<'b> Target<'b> {
             return malformed("malformed authority in target");
         }
         match (path_and_query.strip_prefix('?'), path_and_query) {
-            // RFC 9112 section 3.2.4: what a proxy would send on as `*`.
+            // RFC 9112 section 3.2.4: a proxy would forward it as `*`.
             (None, "") if method == Method::Options => Ok(Target::Asterisk),
             (None, "") => Ok(split_query("/")),
             (None, _) => Ok(split_query(path_and_query)),
@@ -92,8 +90,8 @@ impl<'b> Target<'b> {
     }
 }
 
-/// Whether `text` holds a byte that no target may have. Without early return,
-/// so that the compiler makes it a loop over vectors.
+/// Whether `text` contains a byte that is invalid in any target. Without an early return, so that
+/// the compiler vectorizes the loop.
 fn has_forbidden_byte(text: &[u8]) -> bool {
     text.iter().fold(false, |found, &byte| {
         let visible = byte.wrapping_sub(b'!') <= b'~' - b'!';
@@ -103,7 +101,7 @@ fn has_forbidden_byte(text: &[u8]) -> bool {
     })
 }
 
-/// Path and query of an origin-form (RFC 9112 section 3.2.1).
+/// Splits an origin-form into path and query (RFC 9112 section 3.2.1).
 fn split_query(text: &str) -> Target<'_> {
     let (path, query) = match text.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -145,7 +143,7 @@ mod tests {
             check("OPTIONS", bad, None);
             check("CONNECT", bad, None);
         }
-        // Every place of a longer target, so that vectors and rest are seen.
+        // Every position of a longer target, to cover vectors and remainder.
         for place in 1..40 {
             let mut target = format!("/{}", "a".repeat(40));
             target.replace_range(place..=place, "#");

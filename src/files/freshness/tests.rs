@@ -2,8 +2,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use super::*;
 
-/// Watches `a/b` without any variant until the folder alone is trusted to
-/// tell, then has one come.
+/// Checks `a/b`, which has no variant, until its folder is trusted, then adds a variant.
 fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -29,7 +28,7 @@ fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) 
     );
     come(home);
     assert!(!freshness.revalidate(&root, true, Turn(3)));
-    // The file itself is what it was.
+    // The file itself is unchanged.
     assert!(freshness.revalidate(&root, false, Turn(3)));
 }
 
@@ -54,7 +53,7 @@ fn a_new_variant_is_found_by_the_next_request() {
         |home| fs::hard_link(home.join("c"), home.join("a/b.gz")).unwrap(),
         true,
     );
-    // The folder itself is exchanged.
+    // The folder itself is replaced.
     check_comes(
         |home| {
             fs::create_dir(home.join("new")).unwrap();
@@ -67,7 +66,7 @@ fn a_new_variant_is_found_by_the_next_request() {
         },
         true,
     );
-    // What its folder cannot tell of: links to nothing, another kind.
+    // Changes that do not change the folder: dangling links, another file type.
     check_comes(
         |home| symlink("../c", home.join("a/b.gz")).unwrap(),
         other,

@@ -1,4 +1,4 @@
-//! A folder's listing in the making: read, put in order and written in pieces.
+//! Building a listing: the folder is read, sorted and written in pieces.
 
 use std::mem;
 
@@ -9,46 +9,44 @@ use super::{
 };
 use crate::files::{Folder, Refusal};
 
-/// Entries that are read, or written, in one piece: a fraction of a
-/// millisecond, after which other connections have their turn.
+/// Entries read or written per piece: a fraction of a millisecond, after which other connections are
+/// served.
 const PIECE_ENTRIES: usize = 256;
 
-/// Bytes of text in one chunk of a finished listing, but for the rest of the
-/// row that reaches beyond them.
+/// Bytes of text after which a chunk of a finished listing ends, with the current row.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// MemoryBudget for that row, unless its name is very long and all of it has to be
-/// escaped.
+/// Capacity reserved for that row; enough unless its name is very long and must be escaped entirely.
 const ROW_BYTES: usize = 2 << 10;
 
-/// What an entry takes besides its name: itself, and the allocator's part.
+/// Memory of an entry besides its name, including allocator overhead.
 const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
 
-/// A folder's listing in the making.
+/// A listing in progress.
 ///
-/// Of what it takes to hold the entries, and of the text, [`UNSHARED_BYTES`] each
-/// are its own; the rest is taken from the room that all listings share.
+/// [`UNSHARED_BYTES`] of entries and as many of text need no reservation; the rest is reserved from
+/// the memory budget that all listings share.
 #[derive(Debug)]
 pub struct Listing {
-    /// The folder, until it has been read.
+    /// The folder, until it is read completely.
     folder: Option<Folder>,
     path: Vec<u8>,
     form: Form,
     sort: Sort,
     summary: Summary,
     runs: Runs,
-    /// Bytes that the entries in `runs` take.
+    /// Memory of the entries in `runs`, in bytes.
     entries_bytes: usize,
-    /// The part of them that is shared.
+    /// The reservation for them.
     entries: Reservation,
-    /// Text that is no chunk yet.
+    /// Text not yet in a chunk.
     text: Vec<u8>,
     chunks: Vec<Chunk>,
     is_first: bool,
 }
 
 impl Listing {
-    /// The listing of `folder`, which was asked for by the decoded `path`.
+    /// Starts a listing of `folder`, requested by the decoded `path`.
     pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
         Listing {
             entries: folder.budget.empty_reservation(),
@@ -65,15 +63,14 @@ impl Listing {
         }
     }
 
-    /// What it is written as.
+    /// The format.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// Does a piece of the work: reads some entries and sorts them, or writes
-    /// some. A folder that is read in one piece is also written with it. `None`
-    /// while there is more to do; once it is finished, or was refused, it is not
-    /// to be called again.
+    /// Does one piece of work: reads and sorts some entries, or writes some. A folder read in one piece
+    /// is also written at once. Returns `None` while there is more to do; must not be called again
+    /// after it returned the chunks or an error.
     pub fn advance(&mut self) -> Result<Option<Vec<Chunk>>, Refusal> {
         if let Some(folder) = &mut self.folder {
             let mut entries = Vec::new();
@@ -117,7 +114,7 @@ impl Listing {
             .resize(self.entries_bytes.saturating_sub(UNSHARED_BYTES))
     }
 
-    /// The folder has been read: closes it and begins to write.
+    /// Closes the folder, once read, and starts writing.
     fn begin(&mut self) {
         self.folder = None;
         self.text.reserve_exact(CHUNK_BYTES + ROW_BYTES);
@@ -125,7 +122,7 @@ impl Listing {
         form.push_begin(&mut self.text, &self.path, sort, summary);
     }
 
-    /// Makes a chunk of the text.
+    /// Turns the text into a chunk.
     fn cut(&mut self) -> Result<(), Refusal> {
         let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
         let text = mem::replace(&mut self.text, next);

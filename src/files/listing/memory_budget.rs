@@ -1,5 +1,4 @@
-//! Memory for listings, bounded for the whole process, and the pieces of a
-//! listing that hold it.
+//! The memory budget of listings, shared by the whole process, and the chunks that reserve it.
 
 use std::sync::{
     Arc,
@@ -8,16 +7,16 @@ use std::sync::{
 
 use crate::files::Refusal;
 
-/// Bytes of listings, finished or not, that the process holds at once, beyond
-/// [`UNSHARED_BYTES`] of each: three folders of 100,000 entries. A listing for which
-/// there is no room is refused: 503, with `Retry-After`.
+/// Bytes of all listings in the process, in progress or finished, beyond [`UNSHARED_BYTES`] each:
+/// enough for three folders of 100,000 entries. A listing that exceeds it is answered with 503 and
+/// `Retry-After`.
 pub const LISTINGS_BYTES_MAX: u64 = 64 << 20;
 
-/// Bytes of entries, and of text, that each listing may have besides: those of
-/// some 300 entries. So a small folder is listed however many large ones are.
+/// Bytes of entries, and of text, that each listing may have without a reservation: about 300
+/// entries. So small folders can always be listed, however many large ones are in progress.
 pub const UNSHARED_BYTES: usize = 64 << 10;
 
-/// What all listings of the process may hold together.
+/// The memory budget of all listings in the process.
 #[derive(Clone, Debug)]
 pub struct MemoryBudget(Arc<BudgetState>);
 
@@ -25,23 +24,23 @@ pub struct MemoryBudget(Arc<BudgetState>);
 struct BudgetState {
     held: AtomicU64,
     bytes_max: u64,
-    /// Whether it was said that there is no room left.
+    /// Whether exhaustion was logged.
     is_logged: AtomicBool,
 }
 
-/// Bytes of the room that are taken; given back when dropped.
+/// Reserved bytes of the budget; released on drop.
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) budget: MemoryBudget,
     bytes: u64,
 }
 
-/// A stretch of a finished listing, shared by whoever sends it.
+/// A part of a finished listing; clones share it.
 #[derive(Clone, Debug)]
 pub struct Chunk(Arc<(Box<[u8]>, Reservation)>);
 
 impl MemoryBudget {
-    /// MemoryBudget for so many bytes.
+    /// A budget of `bytes_max` bytes.
     pub fn new(bytes_max: u64) -> MemoryBudget {
         MemoryBudget(Arc::new(BudgetState {
             held: AtomicU64::new(0),
@@ -50,7 +49,7 @@ impl MemoryBudget {
         }))
     }
 
-    /// An empty share.
+    /// A reservation of 0 bytes.
     pub fn empty_reservation(&self) -> Reservation {
         Reservation {
             budget: self.clone(),
@@ -58,20 +57,19 @@ impl MemoryBudget {
         }
     }
 
-    /// A chunk of `text`, of which `own` bytes take no budget.
+    /// Makes a chunk of `text`, of which `own` bytes need no reservation.
     pub fn chunk(&self, text: Vec<u8>, own: usize) -> Result<Chunk, Refusal> {
         let mut reservation = self.empty_reservation();
         reservation.resize(text.len().saturating_sub(own))?;
         Ok(Chunk(Arc::new((text.into_boxed_slice(), reservation))))
     }
 
-    /// Bytes that are taken.
+    /// Bytes reserved.
     pub fn held(&self) -> u64 {
         self.0.held.load(Relaxed)
     }
 
-    /// Takes `bytes`, or says, once until all is given back, that there is no
-    /// room for them.
+    /// Reserves `bytes`. The first failure is logged; the next one only after all was released.
     fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
         let bytes_max = self.0.bytes_max;
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= bytes_max);
@@ -95,7 +93,7 @@ impl MemoryBudget {
 }
 
 impl Reservation {
-    /// Makes it `bytes`. Growing may fail, and leaves it as it was.
+    /// Changes the reservation to `bytes`. If growing fails, it is unchanged.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = bytes as u64;
         if bytes > self.bytes {
@@ -130,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_given_back() {
+    fn reservations_are_released() {
         let budget = MemoryBudget::new(100);
         let mut reservation = budget.empty_reservation();
         let mut other = budget.empty_reservation();
-        // (what a share is set to, whether it fits, what is held then)
+        // (new size, whether it fits, bytes reserved afterwards)
         for (bytes, expected, held) in [
             (60, true, 60),
             (101, false, 60),
@@ -154,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn want_of_room_is_told_once_until_all_is_given_back() {
+    fn exhaustion_is_logged_once_until_all_is_released() {
         let budget = MemoryBudget::new(100);
         let is_logged = || budget.0.is_logged.load(Relaxed);
         let (mut one, mut other) = (budget.empty_reservation(), budget.empty_reservation());
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_holds_its_room_until_the_last_sender_is_done() {
+    fn a_chunk_holds_its_reservation_until_the_last_clone_is_dropped() {
         let budget = MemoryBudget::new(100);
         let own = budget.chunk(vec![1; 150], 150).unwrap();
         assert_eq!((own.as_ref().len(), budget.held()), (150, 0));

@@ -1,6 +1,5 @@
-//! Entries put in order piece by piece: each piece is sorted when it comes, and
-//! the sorted runs are merged as they are taken out. No step is longer than a
-//! piece, however many entries there are.
+//! Incremental merge sort: each piece is sorted when it is added, and the sorted runs are merged as
+//! entries are taken. No step processes more than one piece, however many entries there are.
 
 use std::{
     cmp::Ordering,
@@ -10,14 +9,14 @@ use std::{
 
 use super::{Entry, Sort};
 
-/// Entries that come in pieces and are taken out in order.
+/// Sorted runs, merged on demand.
 #[derive(Debug)]
 pub struct Runs {
     sort: Sort,
     heap: BinaryHeap<Run>,
 }
 
-/// A sorted piece, of which the first entry that is left stands at the front.
+/// A sorted piece; its first remaining entry is at the front.
 #[derive(Debug)]
 struct Run {
     first: Entry,
@@ -44,12 +43,12 @@ impl Runs {
         }
     }
 
-    /// Pieces of which something is left.
+    /// The number of pieces with entries left.
     pub fn count(&self) -> usize {
         self.heap.len()
     }
 
-    /// Takes out the entry that comes first.
+    /// Takes the first entry.
     pub fn take(&mut self) -> Option<Entry> {
         let mut run = self.heap.peek_mut()?;
         Some(match run.rest.next() {
@@ -59,7 +58,7 @@ impl Runs {
     }
 }
 
-/// The heap gives the greatest: that is the run whose first entry comes first.
+/// The heap is a max-heap, so the greatest run is the one whose first entry comes first.
 impl Ord for Run {
     fn cmp(&self, other: &Run) -> Ordering {
         self.sort.compare(&other.first, &self.first)
@@ -84,7 +83,7 @@ impl Eq for Run {}
 mod tests {
     use super::*;
 
-    /// Entries without a pattern; some are folders.
+    /// Pseudo-random entries; some are folders.
     fn entries(count: u64) -> Vec<Entry> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let entry = |number: u64| {
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_come_out_as_if_sorted_at_once() {
+    fn merging_pieces_equals_sorting_all() {
         let check = |count: u64, piece: usize, query: &str| {
             let sort = Sort::from_query(Some(query));
             let mut expected = entries(count);

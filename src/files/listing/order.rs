@@ -1,34 +1,33 @@
-//! The order in which a folder is listed, and how it is asked for.
+//! The sort order of a listing, and the query that selects it.
 
 use std::cmp::Ordering;
 
 use super::Entry;
 
-/// What entries are sorted by. Folders come first whatever it is.
+/// The sort key. Folders always come first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
-    /// By name: letters in either case alike, numbers by their value.
+    /// By name: case-insensitive, numbers by value.
     #[default]
     Name,
     /// By size; folders, which have none, by name.
     Size,
-    /// By the time of the last modification.
+    /// By modification time.
     Time,
 }
 
 /// The order of a listing. Default: by name, ascending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sort {
-    /// What entries are sorted by.
+    /// The sort key.
     pub key: SortKey,
-    /// Whether the greatest, newest or last comes first.
+    /// Whether the order is reversed.
     pub descending: bool,
 }
 
 impl Sort {
-    /// The order that a query asks for: `sort=name|size|time` and
-    /// `order=asc|desc`, joined by `&`. What is unknown changes nothing; of
-    /// two, the last counts.
+    /// Parses a query: `sort=name|size|time` and `order=asc|desc`, joined by `&`. Unknown parameters
+    /// are ignored; of repeated ones the last counts.
     pub fn from_query(query: Option<&str>) -> Sort {
         let mut sort = Sort::default();
         for parameter in query.unwrap_or_default().split('&') {
@@ -44,14 +43,13 @@ impl Sort {
         sort
     }
 
-    /// Which of two entries comes first: folders do, then the key decides, and
-    /// of equals the name.
+    /// Compares two entries: folders first, then the key, then the name.
     pub fn compare(self, a: &Entry, b: &Entry) -> Ordering {
         let folders_first = b.is_folder.cmp(&a.is_folder);
         folders_first.then_with(|| {
             let by_key = match self.key {
                 SortKey::Name => Ordering::Equal,
-                // That of a folder is 0.
+                // The size of a folder is 0.
                 SortKey::Size => a.size.cmp(&b.size),
                 SortKey::Time => a.mtime.cmp(&b.mtime),
             };
@@ -65,8 +63,8 @@ impl Sort {
     }
 }
 
-/// Compares names as people do: `a2` before `A10`. Names that look the same
-/// are told apart by their bytes, so that the order is total.
+/// Natural order of names: `a2` before `A10`. Equal names are ordered by their bytes, so that the
+/// order is total.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
@@ -86,7 +84,7 @@ fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
-/// Takes the digits at the start of `rest`; leading zeros are left out.
+/// Takes the digits at the start of `rest`, without leading zeros.
 fn take_number<'n>(rest: &mut &'n [u8]) -> &'n [u8] {
     let end = rest.iter().position(|byte| !byte.is_ascii_digit());
     let (digits, behind) = rest.split_at(end.unwrap_or(rest.len()));
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_as_people_do() {
+    fn names_are_in_natural_order() {
         let sorted = [
             "",
             "-",

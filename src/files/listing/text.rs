@@ -1,35 +1,34 @@
-//! Names and numbers as a page and JSON may hold them.
+//! Names and numbers, escaped for HTML pages and JSON.
 
 use std::fmt::{self, Display, Formatter};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What must be encoded in a path segment; more than must be, so that no byte
-/// of a name has a meaning in a URL or in HTML (RFC 3986 section 2.3).
+/// The characters encoded in a path segment: more than required, so that no byte of a name is special
+/// in a URL or in HTML (RFC 3986 section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A name as a link relative to its folder. The dot segment before it keeps a
-/// colon from making it a scheme (RFC 3986 section 4.2).
+/// A link to `name` relative to its folder. The leading dot segment prevents a colon from turning it
+/// into a scheme (RFC 3986 section 4.2).
 pub fn href(name: &[u8], is_folder: bool) -> impl Display {
     let slash = if is_folder { "/" } else { "" };
     fmt::from_fn(move |out| write!(out, "./{}{slash}", percent_encode(name, SEGMENT)))
 }
 
-/// How characters that cannot be seen are shown.
+/// How invisible characters are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unseen {
-    /// As an escape set apart from the name by its looks.
+    /// As an escape with its own style.
     Marked,
-    /// As an escape, where only text may stand.
+    /// As an escape in plain text, where no markup is possible.
     Plain,
 }
 
-/// A name as the text of an element. Bytes that are not UTF-8 become
-/// replacement characters.
+/// A name as text of an HTML element. Invalid UTF-8 becomes replacement characters.
 pub fn html(name: &[u8], unseen: Unseen) -> impl Display {
     escaped(name, is_special, move |out, special| {
         match (special, unseen) {
@@ -44,7 +43,7 @@ pub fn html(name: &[u8], unseen: Unseen) -> impl Display {
     })
 }
 
-/// A name of which `write` writes the characters that are `special`.
+/// A name in which `write` writes the `special` characters.
 fn escaped(
     name: &[u8],
     special: impl Fn(char) -> bool,
@@ -70,8 +69,8 @@ fn is_special(character: char) -> bool {
     }
 }
 
-/// Characters that change the direction of others, break the line or take no
-/// budget: with them one name can pass for another.
+/// Characters that change text direction, break the line or have no width: with them one name could
+/// pass for another.
 fn is_unseen(character: char) -> bool {
     matches!(
         character,
@@ -85,8 +84,8 @@ fn is_unseen(character: char) -> bool {
     )
 }
 
-/// A name as the inside of a JSON string (RFC 8259 section 7). Bytes that are
-/// not UTF-8 become replacement characters.
+/// A name as the content of a JSON string (RFC 8259 section 7). Invalid UTF-8 becomes replacement
+/// characters.
 pub fn json(name: &[u8]) -> impl Display {
     let is_special = |character: char| {
         matches!(character, '"' | '\\') || character.is_control() || is_unseen(character)
@@ -97,8 +96,7 @@ pub fn json(name: &[u8]) -> impl Display {
     })
 }
 
-/// A size as people read it: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`; in powers
-/// of 1000, cut and not rounded.
+/// A human-readable size: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`; in powers of 1000, truncated.
 pub fn size(bytes: u64) -> String {
     let power = bytes.checked_ilog(1000).unwrap_or(0);
     let unit = 1000_u64.pow(power);
@@ -111,7 +109,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// A number with a comma before every three digits.
+/// A number with a thousands separator.
 pub fn exact(number: u64) -> String {
     match number {
         ..1000 => number.to_string(),

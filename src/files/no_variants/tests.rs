@@ -97,7 +97,7 @@ fn what_comes_to_a_folder_is_seen_at_once() {
         let variants = bench.ask("a/1.txt");
         assert_eq!(variants.folder, 0);
         assert_eq!(variants.found.iter().any(Option::is_some), found);
-        // It is found out anew whether it is plain.
+        // The folder is read again.
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(5)).is_some(), !found);
     };

@@ -1,19 +1,16 @@
-//! What is amiss with a site before anybody asks for anything, and would show
-//! in its answers alone.
+//! A check of the site at start-up, for problems that would otherwise show only in responses.
 
 use super::Site;
 use crate::{files::root::Opened, http::target::RequestPath};
 
 impl Site {
-    /// Why nothing, or not the FILE of `--spa`, can be served as things are; one
-    /// line that names it, and `None` where all is well. It may become well
-    /// later, so this is no reason not to start.
+    /// Describes in one line why the root, or the FILE of `--spa`, cannot be served at present. Not a
+    /// reason to refuse to start, because it may be fixed later.
     ///
-    /// To be called as the user, and as confined, as the site will be served.
+    /// Call after switching users and sandboxing, as the result depends on both.
     pub fn trouble(&self) -> Option<String> {
         let root = &self.current().root;
-        // What is beneath it can be looked up by who may search it, as this does;
-        // reading it is another permission, and not needed.
+        // Serving requires search permission on the root, which this tests, but not read permission.
         if let Err(error) = root.metadata(b".") {
             let path = self.path.display();
             return Some(format!(
@@ -48,7 +45,7 @@ mod tests {
         for (spa, part) in [
             (None, None),
             (Some("folder/a b.html"), None),
-            // It is a path as in an address.
+            // The path may be percent-encoded.
             (Some("folder/a%20b.html"), None),
             (Some("none.html"), Some("No such file")),
             (Some("folder"), Some("is a folder")),
@@ -59,11 +56,14 @@ mod tests {
                 spa: spa.map(String::from),
                 ..SiteOptions::default()
             };
-            let told = Site::open(&options).unwrap().trouble();
-            assert_eq!(told.is_some(), part.is_some(), "{told:?}");
-            if let (Some(told), Some(part), Some(spa)) = (told, part, spa) {
+            let trouble = Site::open(&options).unwrap().trouble();
+            assert_eq!(trouble.is_some(), part.is_some(), "{trouble:?}");
+            if let (Some(trouble), Some(part), Some(spa)) = (trouble, part, spa) {
                 let start = format!("--spa {spa} cannot be served: ");
-                assert!(told.starts_with(&start) && told.contains(part), "{told}");
+                assert!(
+                    trouble.starts_with(&start) && trouble.contains(part),
+                    "{trouble}"
+                );
             }
         }
     }

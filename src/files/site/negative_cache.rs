@@ -1,29 +1,28 @@
-//! What a worker found out in this turn of paths at which there is no file.
+//! A negative cache: paths at which a worker found no file in this turn.
 //!
-//! What is kept of a file shares one look at the disk a turn; so does what is
-//! missing: a page that is gone, or a `404.html` that never was, is asked for
-//! by many requests at once.
+//! A missing page, or a `404.html` that does not exist, is often requested many times at once. Like
+//! a cached file, it is looked up on disk only once per turn.
 
 use crate::files::{Found, Refusal, Turn};
 
-/// Paths noted in one turn; all are gone through for each that is not kept.
+/// Paths per turn. A lookup scans all of them.
 const PATHS_MAX: usize = 8;
 
-/// The longest path noted, in bytes.
+/// Bytes of the longest path that is stored.
 const PATH_BYTES_MAX: usize = 256;
 
-/// The paths of one turn.
+/// The missing paths of one turn.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NegativeCache {
     turn: Turn,
-    /// Each with whether it is that of a folder. The first `noted` are of this turn;
-    /// the room of all is used again.
+    /// Each path, and whether it is a folder. The first `noted` are of this turn; the allocations of
+    /// the others are reused.
     paths: [(Vec<u8>, bool); PATHS_MAX],
     noted: usize,
 }
 
 impl NegativeCache {
-    /// What is found at `path` instead of a file, where this turn knows.
+    /// The result recorded for `path` in this turn.
     pub(super) fn find(&self, path: &[u8], turn: Turn) -> Option<Result<Found, Refusal>> {
         if self.turn != turn {
             return None;
@@ -36,7 +35,7 @@ impl NegativeCache {
         })
     }
 
-    /// Notes what was found at `path` in this turn, if it is no file.
+    /// Records the result for `path` if it is not a file.
     pub(super) fn note(&mut self, path: &[u8], turn: Turn, found: Result<&Found, &Refusal>) {
         let is_folder = match found {
             Err(Refusal::NotFound) => false,
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_knows_what_it_noted_and_no_other_does() {
+    fn a_result_is_valid_only_in_its_turn() {
         let mut negative_cache = NegativeCache::default();
         let check = |negative_cache: &NegativeCache, path: &str, turn, expected: &str| {
             let found = negative_cache.find(path.as_bytes(), Turn(turn));
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_so_many_and_no_more() {
+    fn number_and_length_of_paths_are_bounded() {
         let mut negative_cache = NegativeCache::default();
         let long = [b'l'; PATH_BYTES_MAX + 1];
         negative_cache.note(&long, Turn(1), Err(&Refusal::NotFound));

@@ -1,4 +1,4 @@
-//! What was chosen before, found again without its path.
+//! Looking up a representation again without its path.
 
 use std::sync::{Arc, Weak};
 
@@ -11,20 +11,20 @@ use crate::{
     http::content_coding::{AcceptEncoding, ContentCoding},
 };
 
-/// A representation that a [`View`] chose before. It keeps nothing alive: what
-/// the cache lets go of is forgotten.
+/// A reference to a representation that a [`View`] selected. It is weak: once evicted from the cache,
+/// the representation is gone.
 #[derive(Clone, Debug)]
 pub struct Remembered {
     resource: Weak<Resource>,
     coding: Option<ContentCoding>,
     accept: AcceptEncoding,
-    /// Of the tree it was found in.
+    /// The generation of the tree it was found in.
     generation: u64,
 }
 
 impl View {
-    /// Remembers what [`View::find`] chose for a request that accepts `accept`;
-    /// `None` where it was good for that answer alone.
+    /// Remembers the result of [`View::find`] for `accept`; `None` if it is valid for one response
+    /// only.
     pub fn remember(&self, selected: &Selected, accept: AcceptEncoding) -> Option<Remembered> {
         selected.resource.is_cacheable().then(|| Remembered {
             resource: Arc::downgrade(&selected.resource),
@@ -34,9 +34,8 @@ impl View {
         })
     }
 
-    /// What [`View::find`] would choose again, as long as it is what was
-    /// remembered. Neither allocates nor, once it was checked this turn, calls
-    /// the system.
+    /// Returns the remembered representation if [`View::find`] would select it again. Does not
+    /// allocate, and makes no system call if the file was already checked in this turn.
     pub fn recall(&self, remembered: &Remembered, turn: Turn) -> Option<Selected> {
         if remembered.generation != self.tree.generation {
             return None;

@@ -1,4 +1,4 @@
-//! Files that are kept open, and when they are closed.
+//! Closing of files that are kept open.
 
 use std::sync::{Arc, Weak};
 
@@ -8,33 +8,32 @@ use crate::{
     http::content_coding::AcceptEncoding,
 };
 
-/// How long a large file that is deleted may be kept open, and so take up its
-/// place on the disk, in nanoseconds: 10 s, and until the next turns.
+/// The interval of rechecks of open files, in nanoseconds: 10 s. A deleted file is closed, and its
+/// disk space freed, at the next recheck.
 pub(super) const RELEASE_NANOSECONDS: u64 = 10_000_000_000;
 
-/// The files looked at in one turn: what all others wait for, some 0.3 ms.
+/// Files rechecked in one turn, which takes about 0.3 ms.
 pub(super) const RELEASE_FILES_MAX: usize = 64;
 
-/// Files kept open that are to be looked at, whether they can be closed.
+/// Open files that remain to be rechecked.
 #[derive(Debug, Default)]
 pub(super) struct RecheckQueue {
-    /// The turn in which they were noted.
+    /// The turn in which the recheck started.
     since: Turn,
-    /// They are not kept open by that.
+    /// Weak: the queue keeps no file open.
     files: Vec<(Box<[u8]>, Weak<Resource>)>,
 }
 
 impl RecheckQueue {
-    /// None is to be looked at.
+    /// Empties the queue.
     pub(super) fn clear(&mut self) {
         self.files.clear();
     }
 }
 
 impl View {
-    /// Closes the files kept open that are no longer what is served, or that
-    /// nobody has asked for since the last time: their file system may be one
-    /// that is to be unmounted. One worker does it for all, some in each turn.
+    /// Closes open files that are outdated or were not requested since the last recheck, because
+    /// their file system may have to be unmounted. One worker does it for all, a batch per turn.
     pub(super) fn close_unused(&mut self, turn: Turn) {
         if claim_if_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
             let kept = self.tree.cache.keys_with_descriptors().into_iter();
@@ -51,25 +50,22 @@ impl View {
             let Some(resource) = resource.upgrade() else {
                 continue;
             };
-            // All as of one turn: what is looked at later, and sooner the next time,
-            // would seem to have been asked for in between.
-            let is_asked_for = since.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
-            if !is_asked_for
-                || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, *since)
-            {
+            // All ages are relative to the start of the recheck, so that the order of the queue
+            // does not matter.
+            let is_in_use = since.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
+            if !is_in_use || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, *since) {
                 self.tree.cache.remove(&key, &resource);
             }
         }
     }
 
-    /// Whether there are files to be looked at in the next turn, which need not
-    /// wait for anything.
+    /// Whether files remain to be rechecked, so that the next turn should not wait for events.
     pub fn has_files_to_recheck(&self) -> bool {
         !self.recheck_queue.files.is_empty()
     }
 
-    /// Lets go of the files that are kept open, for want of descriptors, and
-    /// says how many were: what is being sent stays open until it is sent.
+    /// Drops all files kept open, to free descriptors, and returns their number. A file that is
+    /// being sent stays open until it is sent.
     pub fn close_kept_files(&self) -> usize {
         let cache = &self.tree.cache;
         let kept = cache.keys_with_descriptors().into_iter();

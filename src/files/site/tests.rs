@@ -289,7 +289,7 @@ fn a_file_from_the_future_or_before_the_epoch_is_kept_and_tagged() {
 }
 
 #[test]
-fn a_swapped_root_is_served_within_the_second_by_all() {
+fn a_replaced_root_is_served_by_all_views_within_a_second() {
     let mut bench = bench(|_| {});
     let home = bench.home.path().to_path_buf();
     for release in ["1", "2"] {

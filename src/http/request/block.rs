@@ -1,31 +1,35 @@
-//! The field block of a head as a whole: its line ends and its limits.
+//! The header section as a whole: its line terminators and limits.
 
 use super::{HEADER_FIELDS_MAX, HeadLimits};
 use crate::http::error::RequestError;
 
-/// Judges a whole block, its empty line included, of `fields` fields.
-pub(super) fn judge(block: &[u8], fields: usize, limits: &HeadLimits) -> Result<(), RequestError> {
+/// Validates a complete header section with `fields` fields, including its empty line.
+pub(super) fn validate(
+    block: &[u8],
+    fields: usize,
+    limits: &HeadLimits,
+) -> Result<(), RequestError> {
     if block.len() > limits.header_section_bytes_max || fields > limits.header_fields_max {
-        judge_partial(block, limits)?;
+        validate_partial(block, limits)?;
     }
-    // RFC 9112 section 2.2: a recipient may take a bare LF for a line end, and
-    // this one does not; a bare CR must be refused or replaced.
-    match has_bare_line_end(block) {
+    // RFC 9112 section 2.2: a recipient may accept a bare LF as a line terminator; this one does
+    // not. A bare CR must be rejected or replaced.
+    match has_bare_cr_or_lf(block) {
         true => Err(RequestError::Malformed("bare CR or LF in a head")),
         false => Ok(()),
     }
 }
 
-/// Judges a block that is well-formed as far as it has come.
-pub(super) fn judge_partial(block: &[u8], limits: &HeadLimits) -> Result<(), RequestError> {
-    passed_limit(block, limits).map_or(Ok(()), |(_, error)| Err(error))
+/// Checks the limits of a header section that is well-formed so far.
+pub(super) fn validate_partial(block: &[u8], limits: &HeadLimits) -> Result<(), RequestError> {
+    exceeded_limit(block, limits).map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// The error of a block that `httparse` refuses: a limit, if one is passed
-/// before the place where it does.
+/// The error for a header section that `httparse` rejects: an exceeded limit, if that comes before
+/// the invalid byte.
 #[cold]
 pub(super) fn first_error(block: &[u8], limits: &HeadLimits) -> RequestError {
-    let Some((at, error)) = passed_limit(block, limits) else {
+    let Some((at, error)) = exceeded_limit(block, limits) else {
         return RequestError::Malformed("malformed field line");
     };
     let mut fields = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
@@ -35,8 +39,8 @@ pub(super) fn first_error(block: &[u8], limits: &HeadLimits) -> RequestError {
     }
 }
 
-/// The first limit that `block` passes, and how many of its bytes show it.
-fn passed_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestError)> {
+/// The first limit that `block` exceeds, and after how many bytes.
+fn exceeded_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestError)> {
     let header_fields_max = limits.header_fields_max.min(HEADER_FIELDS_MAX);
     let mut line_start = 0;
     for count in 0.. {
@@ -62,9 +66,9 @@ fn passed_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestErro
     None
 }
 
-/// Whether a CR is not followed by LF or an LF does not follow a CR. Without
-/// early return, so that the compiler makes it a loop over vectors.
-fn has_bare_line_end(block: &[u8]) -> bool {
+/// Whether a CR is not followed by LF, or an LF does not follow a CR. Without an early return, so
+/// that the compiler vectorizes the loop.
+fn has_bare_cr_or_lf(block: &[u8]) -> bool {
     let (Some(&first), Some(&last)) = (block.first(), block.last()) else {
         return false;
     };

@@ -1,5 +1,5 @@
-//! The fields of a head, one by one: which may stand twice, and what those
-//! that govern the message mean.
+//! The single fields of a head: which may occur only once, and the meaning of those that control
+//! the message.
 
 use super::{ConnectionOptions, Expectation, Version};
 use crate::http::{
@@ -9,15 +9,15 @@ use crate::http::{
     target::is_host,
 };
 
-/// What the fields of a well-formed head say.
-pub(super) struct FieldVerdict<'h> {
+/// The interpreted fields of a well-formed head.
+pub(super) struct ValidatedFields<'h> {
     pub fields: Fields<'h>,
     pub framing: BodyFraming,
     pub connection: ConnectionOptions,
     pub expectation: Expectation,
 }
 
-/// The fields looked at. Those up to `UserAgent` may stand only once.
+/// The fields this server knows. Those up to `UserAgent` may occur only once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum FieldName {
     Authorization,
@@ -48,8 +48,8 @@ enum FieldName {
 }
 
 impl FieldName {
-    /// The field a name names (any case); told by its length and, where that
-    /// is not enough, its first letter, so that it is compared once at most.
+    /// Looks up a name, ignoring case. Length and first letter select the one candidate, so at most
+    /// one comparison is needed (`if-match` and `if-range` differ in their fourth letter).
     fn of(name: &str) -> Option<FieldName> {
         let first = name.as_bytes().first()? | 0x20;
         let (known, text) = match (name.len(), first) {
@@ -85,19 +85,19 @@ impl FieldName {
         name.eq_ignore_ascii_case(text).then_some(known)
     }
 
-    /// Whether more than one line of it is an error: its grammar is not a list
-    /// (RFC 9110 section 5.3), so two lines of it leave open which one counts.
+    /// Whether a second line of this field is an error: its grammar is not a list (RFC 9110 section
+    /// 5.3), so two lines would be ambiguous.
     fn is_single(self) -> bool {
         self <= FieldName::UserAgent
     }
 }
 
-/// Judges the fields of `head`.
-pub(super) fn judge<'h>(
+/// Validates and interprets the fields of `head`.
+pub(super) fn validate<'h>(
     head: &[u8],
     all: &'h [Field<'h>],
     version: Version,
-) -> Result<FieldVerdict<'h>, RequestError> {
+) -> Result<ValidatedFields<'h>, RequestError> {
     let mut fields = Fields::default();
     let mut connection = ConnectionOptions::default();
     let mut expectation = Expectation::None;
@@ -110,9 +110,7 @@ pub(super) fn judge<'h>(
         };
         let is_first = seen & (1 << known as u32) == 0;
         if !is_first && known.is_single() {
-            return Err(RequestError::Malformed(
-                "a field that may stand once stands twice",
-            ));
+            return Err(RequestError::Malformed("a singleton field occurs twice"));
         }
         seen |= 1 << known as u32;
         match known {
@@ -128,8 +126,7 @@ pub(super) fn judge<'h>(
     }
 
     let has = |name: FieldName| seen & (1 << name as u32) != 0;
-    // RFC 9112 section 3.2: absent from HTTP/1.1 is 400; absolute-form too
-    // has it beside it.
+    // RFC 9112 section 3.2: HTTP/1.1 without Host is 400, also with a target in absolute-form.
     if version == Version::Http11 && !has(FieldName::Host) {
         return Err(RequestError::Malformed("no Host"));
     }
@@ -140,11 +137,11 @@ pub(super) fn judge<'h>(
     if version == Version::Http10 {
         expectation = Expectation::None;
     }
-    // Whether the body follows is open, so nothing behind the head is parsed.
+    // The client may or may not send the body, so nothing after the head can be parsed.
     if expectation == Expectation::Unknown && framing != BodyFraming::None {
         return Err(RequestError::UnknownExpectation);
     }
-    Ok(FieldVerdict {
+    Ok(ValidatedFields {
         fields,
         framing,
         connection,
@@ -152,8 +149,7 @@ pub(super) fn judge<'h>(
     })
 }
 
-/// Keeps the first line of a field, `all[at]`; those that are lists find their
-/// further lines from there.
+/// Stores the first line of a field, `all[at]`; [`FieldValues`] finds further lines from there.
 fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at: usize) {
     let value = Some(all[at].value);
     let lines = FieldValues::from_first(&all[at..]);
@@ -186,8 +182,7 @@ fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at:
     }
 }
 
-/// The values of the lines named `name` with the blanks around them as they
-/// stand in `head`, of which the parser gives them without.
+/// The raw values of the lines named `name`, with the surrounding whitespace that the parser strips.
 fn raw_values<'v>(
     head: &'v [u8],
     fields: &'v [Field<'_>],
@@ -212,9 +207,8 @@ fn raw_values<'v>(
 }
 
 impl ConnectionOptions {
-    /// Adds the options of one line: a list of tokens in any case (RFC 9110
-    /// section 7.6.1), empty elements of which count for nothing (section
-    /// 5.6.1.2).
+    /// Adds the options of one line: a list of case-insensitive tokens (RFC 9110 section 7.6.1).
+    /// Empty elements are ignored (section 5.6.1.2).
     fn add(&mut self, value: &[u8]) -> Result<(), RequestError> {
         if value.eq_ignore_ascii_case(b"keep-alive") {
             self.keep_alive = true;
@@ -234,8 +228,8 @@ impl ConnectionOptions {
 }
 
 impl Expectation {
-    /// What this and one more line expect together: a list (RFC 9110 section
-    /// 10.1.1) in which anything but `100-continue` (any case) is unknown.
+    /// Combines this with one more line: a list (RFC 9110 section 10.1.1) in which anything but
+    /// `100-continue` (case-insensitive) is unknown.
     fn and(self, value: &[u8]) -> Expectation {
         let elements = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         let present = elements.filter(|element| !element.is_empty());

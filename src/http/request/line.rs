@@ -1,9 +1,9 @@
-//! The request line (RFC 9112 section 3) and what may stand before it.
+//! The request line (RFC 9112 section 3) and what may precede it.
 
 use crate::http::{error::RequestError, method::METHOD_BYTES_MAX};
 
-/// Where the request line starts: at most one empty line stands before it
-/// (RFC 9112 section 2.2). `None` while that cannot be told.
+/// The offset of the request line: at most one empty line may precede it (RFC 9112 section 2.2).
+/// `None` until enough bytes have arrived.
 pub(super) fn start(bytes: &[u8]) -> Result<Option<usize>, RequestError> {
     match bytes {
         [] | [b'\r'] | [0x16] => Ok(None),
@@ -19,14 +19,14 @@ pub(super) fn start(bytes: &[u8]) -> Result<Option<usize>, RequestError> {
     }
 }
 
-/// The size of the request line with its line feed, `None` while that has not
-/// come. What can be told of the line before its end is judged here: a method
-/// or a line over its limit, and bytes that `httparse` refuses.
-pub(super) fn judge_bytes(
+/// The size of the request line including its line feed; `None` while it is incomplete. Reports
+/// what can be detected before the end of the line: a method or line over its limit, and bytes that
+/// `httparse` rejects.
+pub(super) fn validate_bytes(
     head: &[u8],
     request_line_bytes_max: usize,
 ) -> Result<Option<usize>, RequestError> {
-    // A line feed beyond this many bytes ends a line that is too long.
+    // A line feed after this many bytes would end a line that is too long.
     let reach = head.len().min(request_line_bytes_max.saturating_add(2));
     let line_feed = find_line_feed(&head[..reach]);
     let text = &head[..line_feed.unwrap_or(reach)];
@@ -40,27 +40,26 @@ pub(super) fn judge_bytes(
     }
     match line_feed {
         Some(at) if !is_too_long => Ok(Some(at + 1)),
-        _ => judge_unended(&head[..reach], text, is_too_long).map(|()| None),
+        _ => validate_incomplete(&head[..reach], text, is_too_long).map(|()| None),
     }
 }
 
-/// A line that has not ended, be it because its limit is passed. The version
-/// is judged once the line is whole, so what `httparse` thinks of it is no
-/// matter here.
+/// Validates a line that is incomplete or exceeds its limit. The version is checked once the line
+/// is complete, so `httparse`'s version errors are ignored here.
 #[cold]
-fn judge_unended(seen: &[u8], text: &[u8], is_too_long: bool) -> Result<(), RequestError> {
+fn validate_incomplete(seen: &[u8], text: &[u8], is_too_long: bool) -> Result<(), RequestError> {
     use httparse::Error::Version;
 
-    let judged = if is_too_long { text } else { seen };
-    match httparse::Request::new(&mut []).parse(judged) {
+    let checked = if is_too_long { text } else { seen };
+    match httparse::Request::new(&mut []).parse(checked) {
         Err(error) if error != Version => Err(RequestError::Malformed("malformed request line")),
         _ if is_too_long => Err(RequestError::LineTooLong),
         _ => Ok(()),
     }
 }
 
-/// The place of the first line feed. In blocks without early return, so that
-/// the compiler compares vectors.
+/// The offset of the first line feed. Scans blocks without an early return, so that the compiler
+/// vectorizes the comparison.
 fn find_line_feed(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 32;
     let is_line_feed = |&byte: &u8| byte == b'\n';
@@ -75,33 +74,33 @@ fn find_line_feed(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(is_line_feed).map(|at| skipped + at)
 }
 
-/// Whether `line` ends in one of the two versions `httparse` knows, and CRLF.
+/// Whether `line` ends in a version that `httparse` supports, and CRLF.
 pub(super) fn is_common_version(line: &[u8]) -> bool {
     line.ends_with(b" HTTP/1.1\r\n") || line.ends_with(b" HTTP/1.0\r\n")
 }
 
-/// Whether nothing but the fields can be what `httparse` refused in a head
-/// whose line has a common version.
+/// Validates the line of a head that `httparse` rejected: if the line is valid, the error is in the
+/// fields.
 #[cold]
-pub(super) fn judge_common(line: &[u8]) -> Result<(), RequestError> {
+pub(super) fn validate_common(line: &[u8]) -> Result<(), RequestError> {
     match httparse::Request::new(&mut []).parse(line) {
         Ok(_) => Ok(()),
         Err(_) => Err(RequestError::Malformed("malformed request line")),
     }
 }
 
-/// Method and target of a line that does not end in a common version: an
-/// error, unless it is a later one of the same major version.
+/// Method and target of a line with another version than 1.0 or 1.1: an error, unless it is a later
+/// minor version of HTTP/1.
 ///
 /// `HTTP-version = HTTP-name "/" DIGIT "." DIGIT`, in upper case (RFC 9112
-/// section 2.3); without it the line is one of HTTP/0.9.
+/// section 2.3). A line without a version would be HTTP/0.9.
 pub(super) fn parse_later_version(line: &[u8]) -> Result<(&str, &str), RequestError> {
     let malformed = RequestError::Malformed("malformed request line");
     let text = line.strip_suffix(b"\r\n").ok_or(malformed)?;
     let mut request = httparse::Request::new(&mut []);
-    let refused = request.parse(line).err();
+    let rejected = request.parse(line).err();
     let (Some(httparse::Error::Version), Some(method), Some(target)) =
-        (refused, request.method, request.path)
+        (rejected, request.method, request.path)
     else {
         return Err(malformed);
     };

@@ -1,4 +1,4 @@
-//! Heads in, values or errors out; each cut at every byte.
+//! Parses heads whole and split at every byte.
 
 use super::*;
 
@@ -7,7 +7,7 @@ mod limits;
 mod line;
 mod properties;
 
-/// What a head comes to: what the tests look at, or the status of its error.
+/// The result of parsing a head, reduced to what the tests compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Incomplete,
@@ -28,14 +28,14 @@ fn verdict_within(bytes: &[u8], limits: &HeadLimits) -> Verdict {
     let mut room: FieldBuffer<'_> = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     match parse(bytes, &mut room, limits) {
         Ok(None) => Verdict::Incomplete,
-        // The text of a rule is for the log, and no part of the verdict.
+        // The text is only for the log.
         Err(RequestError::Malformed(_)) => Verdict::Refused(RequestError::Malformed("")),
         Err(error) => Verdict::Refused(error),
         Ok(Some(request)) => Verdict::Request(format!("{request:?}"), request.head_bytes),
     }
 }
 
-/// The verdict on `bytes`, which is the same however they are cut.
+/// The result for `bytes`; asserts that it is the same for every split.
 fn check_cuts(bytes: &[u8], limits: &HeadLimits) -> Verdict {
     let whole = verdict_within(bytes, limits);
     let is_long = bytes.len() > 2000;
@@ -48,7 +48,7 @@ fn check_cuts(bytes: &[u8], limits: &HeadLimits) -> Verdict {
     whole
 }
 
-/// Refused with this status, cut or whole, and whatever follows.
+/// Asserts that `bytes` are rejected with this status, split or whole, whatever follows.
 fn refused(status: u16, bytes: impl AsRef<[u8]>) {
     let bytes = bytes.as_ref();
     let verdict = check_cuts(bytes, &HeadLimits::DEFAULT);
@@ -62,7 +62,7 @@ fn refused(status: u16, bytes: impl AsRef<[u8]>) {
     assert_eq!(check_cuts(&followed, &HeadLimits::DEFAULT), verdict);
 }
 
-/// Taken, cut or whole, with or without something behind it; `look` sees it.
+/// Asserts that `bytes` are accepted, split or whole, whatever follows; `look` checks the request.
 fn accepted(bytes: impl AsRef<[u8]>, look: impl Fn(Request<'_>)) {
     let bytes = bytes.as_ref();
     let verdict = check_cuts(bytes, &HeadLimits::DEFAULT);
@@ -79,7 +79,7 @@ fn accepted(bytes: impl AsRef<[u8]>, look: impl Fn(Request<'_>)) {
     }
 }
 
-/// A head of these field lines, `Host` before them.
+/// A head with `Host` and these field lines.
 fn with_fields(lines: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")
 }

@@ -1,28 +1,27 @@
-//! Host and port, of a target's authority and of the `Host` field.
+//! Host and port, in the authority of a target and in the `Host` field.
 
 use core::net::Ipv6Addr;
 
 use crate::http::headers::digits;
 
-/// Whether `value` is a lawful value of `Host`: `uri-host [ ":" port ]`
-/// (RFC 9110 section 7.2), or empty, which a client sends where the target has
-/// no authority.
+/// Whether `value` is a valid `Host`: `uri-host [ ":" port ]` (RFC 9110 section 7.2), or empty, which
+/// a client sends if the target has no authority.
 pub fn is_host(value: &[u8]) -> bool {
     value.is_empty() || is_authority(value)
 }
 
-/// Whether `text` is the authority of an `http` URI: a host that is not empty
-/// and a port, if any; userinfo is refused (RFC 9110 sections 4.2.1, 4.2.4).
+/// Whether `text` is the authority of an `http` URI: a non-empty host and an optional port. Userinfo
+/// is rejected (RFC 9110 sections 4.2.1, 4.2.4).
 pub(super) fn is_authority(text: &[u8]) -> bool {
     split(text).is_some_and(|(_, port)| is_port(port))
 }
 
-/// Whether `text` is a host and a port that is not empty, as CONNECT must name.
+/// Whether `text` is a host and a non-empty port, as CONNECT requires.
 pub(super) fn is_connect_authority(text: &[u8]) -> bool {
     split(text).is_some_and(|(_, port)| is_port(port) && port.len() > 1)
 }
 
-/// A valid host, not empty, and what follows it: nothing, or a colon and more.
+/// Splits `text` into a valid non-empty host and the rest, which is empty or begins with a colon.
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if let Some(rest) = text.strip_prefix(b"[") {
         let end = rest.iter().position(|&byte| byte == b']')?;
@@ -33,12 +32,12 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (end > 0).then(|| text.split_at(end))
 }
 
-/// How many bytes at the start of `text` are a registered name: up to its end
-/// or a byte that no name has. `None` if a percent sign encodes nothing.
+/// The length of the registered name at the start of `text`: up to the first byte that is not
+/// allowed in one. `None` for an invalid percent-encoding.
 ///
 /// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section
-/// 3.2.2), of which every IPv4 address is one. The comma among the sub-delims
-/// is refused: no name has it, a list of two hosts does.
+/// 3.2.2), which includes every IPv4 address. The comma, although a sub-delim, is rejected: it occurs
+/// in lists of hosts but not in names.
 fn reg_name_bytes(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -58,8 +57,8 @@ fn reg_name_bytes(text: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// What stands within the brackets of an `IP-literal` (RFC 3986 section
-/// 3.2.2). A zone is refused: it means nothing beyond the client (RFC 9844).
+/// Whether `literal` is valid between the brackets of an `IP-literal` (RFC 3986 section 3.2.2). A
+/// zone is rejected: it has no meaning outside the client (RFC 9844).
 fn is_ip_literal(literal: &[u8]) -> bool {
     if let [b'v' | b'V', rest @ ..] = literal {
         let mut parts = rest.splitn(2, |&byte| byte == b'.');
@@ -72,14 +71,14 @@ fn is_ip_literal(literal: &[u8]) -> bool {
     std::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// `unreserved / sub-delims` of RFC 3986 section 2, the comma aside.
+/// `unreserved / sub-delims` of RFC 3986 section 2, except the comma.
 const fn is_name_byte(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=')
 }
 
-/// [`is_name_byte`] of every byte: a host is looked at in every request.
+/// [`is_name_byte`] as a table, because the host is validated in every request.
 const IS_NAME_BYTE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -90,7 +89,7 @@ const IS_NAME_BYTE: [bool; 256] = {
     table
 };
 
-/// Nothing, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
+/// Empty, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {
     match text {
         [] | [b':'] => true,
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn valid_hosts_are_accepted() {
         for good in [
             "",
             "a",
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn not_hosts() {
+    fn invalid_hosts_are_rejected() {
         for bad in [
             &b":80"[..],
             b":",

@@ -1,26 +1,24 @@
-//! The path a target names, decoded once and confined to the root.
+//! The path of a target, decoded once and confined to the root.
 
 use std::borrow::Cow;
 
-/// A path beneath the root: decoded once, dot segments resolved, never above
-/// the root, without a NUL or an encoded slash. There is one way to make one.
+/// A path under the root: decoded once, with dot segments resolved, never above the root, without
+/// NUL or an encoded slash. [`RequestPath::new`] is the only constructor.
 ///
-/// It has no leading slash; it ends in a slash (or is empty, the root itself)
-/// exactly when it names a folder.
+/// It has no leading slash. It ends in a slash, or is empty for the root itself, if and only if it
+/// names a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'b> {
     bytes: Cow<'b, [u8]>,
 }
 
 impl<'b> RequestPath<'b> {
-    /// The path that `path` (percent-encoded, beginning with a slash) names;
-    /// `None` for a bad percent-encoding, an encoded slash or NUL, and where dot
-    /// segments lead above the root: 400.
+    /// Decodes `path`, which is percent-encoded and begins with a slash. `None` (400) for an invalid
+    /// percent-encoding, an encoded slash or NUL, and dot segments that lead above the root.
     ///
-    /// Empty segments count for nothing, so `//` is `/`, as files know it.
-    /// Dot segments (RFC 3986 section 5.2.4) are resolved, encoded or not,
-    /// since `%2e` is the same as `.` (section 6.2.2.2). A backslash, raw or
-    /// encoded, is a byte like any other.
+    /// Empty segments are ignored, so `//` is `/`, as in file systems. Dot segments (RFC 3986 section
+    /// 5.2.4) are resolved, encoded or not, because `%2e` is equivalent to `.` (section 6.2.2.2). A
+    /// backslash, raw or encoded, has no special meaning.
     pub fn new(path: &'b str) -> Option<RequestPath<'b>> {
         let rest = path.strip_prefix('/')?;
         let bytes = match is_plain(path.as_bytes()) {
@@ -40,8 +38,7 @@ impl<'b> RequestPath<'b> {
         matches!(*self.bytes, [] | [.., b'/'])
     }
 
-    /// Whether a segment begins with a dot, the first one being
-    /// `.well-known` (RFC 8615) aside.
+    /// Whether a segment begins with a dot, except a first segment `.well-known` (RFC 8615).
     pub fn is_hidden(&self) -> bool {
         let exempt = match self.bytes.strip_prefix(b".well-known") {
             Some([] | [b'/', ..]) => b".well-known".len(),
@@ -52,9 +49,8 @@ impl<'b> RequestPath<'b> {
     }
 }
 
-/// Whether nothing is to be decoded, merged or resolved: no percent sign, no
-/// NUL, and no slash before a slash or a dot. Without early return, so that the
-/// compiler makes it a loop over vectors.
+/// Whether nothing needs decoding, merging or resolving: no percent sign, no NUL, and no slash before
+/// a slash or a dot. Without an early return, so that the compiler vectorizes the loop.
 fn is_plain(path: &[u8]) -> bool {
     let Some((&last, firsts)) = path.split_last() else {
         return false;
@@ -69,7 +65,7 @@ fn is_plain(path: &[u8]) -> bool {
     !special && last != b'%' && last != 0
 }
 
-/// The folded path, segment by segment; `rest` is without its leading slash.
+/// Resolves a path segment by segment; `rest` has no leading slash.
 fn resolve(rest: &[u8]) -> Option<Vec<u8>> {
     let mut resolved = Vec::with_capacity(rest.len() + 1);
     let mut is_folder = true;
@@ -95,7 +91,7 @@ fn resolve(rest: &[u8]) -> Option<Vec<u8>> {
     Some(resolved)
 }
 
-/// Appends one segment, decoded (RFC 3986 section 2.1).
+/// Decodes one segment into `decoded` (RFC 3986 section 2.1).
 fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Option<()> {
     loop {
         let (byte, rest) = match encoded {
@@ -112,7 +108,7 @@ fn decode_segment(mut encoded: &[u8], decoded: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-/// The byte that two hexadecimal digits of any case stand for.
+/// The byte of two hexadecimal digits, case-insensitive.
 fn hex_value(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     Some((digit(high)? << 4 | digit(low)?) as u8)

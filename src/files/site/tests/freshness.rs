@@ -88,7 +88,7 @@ fn every_change_is_seen_by_the_next_request() {
 }
 
 #[test]
-fn a_link_turned_outwards_is_refused_at_once() {
+fn a_link_changed_to_leave_the_root_is_refused_at_once() {
     let mut bench = bench(|_| {});
     fs::write(bench.home.path().join("secret"), "secret").unwrap();
     bench.write("in", "inside");
@@ -103,7 +103,7 @@ fn a_link_turned_outwards_is_refused_at_once() {
 }
 
 #[test]
-fn what_is_moved_out_is_not_served_for_long_from_behind_a_link() {
+fn a_folder_moved_out_behind_a_link_is_served_for_ten_seconds_at_most() {
     let mut bench = bench(|_| {});
     fs::create_dir(bench.at("d")).unwrap();
     for (name, content) in [("d/x", "moved"), ("z", "original"), ("d/y", "variant")] {
@@ -142,7 +142,7 @@ fn an_index_is_as_fresh_as_a_file() {
 /// The next change of it might not show, and the file is kept with what lies
 /// beside it.
 #[test]
-fn what_was_written_just_now_beside_a_file_keeps_it_from_being_kept() {
+fn a_file_with_a_recently_changed_variant_is_not_cached() {
     let mut bench = bench(|_| {});
     bench.write("x", "original");
     bench.settle("x");
@@ -161,7 +161,7 @@ fn what_was_written_just_now_beside_a_file_keeps_it_from_being_kept() {
 }
 
 #[test]
-fn one_turn_shares_one_check() {
+fn files_are_revalidated_once_per_turn() {
     let mut bench = bench(|_| {});
     bench.write("x", "one");
     bench.settle("x");
@@ -183,7 +183,7 @@ fn one_turn_shares_one_check() {
 }
 
 #[test]
-fn one_turn_shares_one_look_at_what_is_missing() {
+fn missing_files_are_looked_up_once_per_turn() {
     let mut bench = bench(|_| {});
     fs::create_dir(bench.at("folder")).unwrap();
     assert_eq!(bench.text("/x", ""), "NotFound");
@@ -224,7 +224,7 @@ fn replacing_by_rename_under_load_never_mixes() {
 }
 
 #[test]
-fn a_link_that_is_turned_in_and_out_never_leaks() {
+fn a_link_alternating_in_and_out_of_the_root_never_leaks() {
     let bench = bench(|_| {});
     fs::write(bench.home.path().join("secret"), "secret").unwrap();
     bench.write("in", "inside");
@@ -251,7 +251,7 @@ fn a_link_that_is_turned_in_and_out_never_leaks() {
 }
 
 #[test]
-fn only_what_is_kept_is_remembered() {
+fn only_cached_files_are_remembered() {
     for (bytes_max, settle, expected) in [
         (1 << 20, true, Some(true)),
         (0, true, Some(false)),

@@ -6,7 +6,7 @@ use super::{
 };
 
 #[test]
-fn a_walk_through_all_files_drives_out_no_hot_one() {
+fn a_scan_of_all_files_evicts_no_hot_one() {
     const HOT: usize = 50;
     const ONCE: usize = 2000;
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
@@ -32,7 +32,7 @@ fn a_walk_through_all_files_drives_out_no_hot_one() {
 }
 
 #[test]
-fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
+fn a_file_larger_than_the_cache_is_served() {
     for cache_bytes_max in [0, 1, 1000, 15_000] {
         let mut bench = bench(|options| options.cache_bytes_max = cache_bytes_max);
         let content = "c".repeat(30_000);
@@ -47,7 +47,7 @@ fn a_cache_too_small_for_a_file_serves_it_all_the_same() {
 }
 
 #[test]
-fn few_large_files_are_kept_open_and_none_that_is_gone() {
+fn few_large_files_are_kept_open_and_no_deleted_one() {
     let mut bench = bench(|options| options.descriptors_kept_max = 4);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
     for n in 0..20 {
@@ -74,7 +74,7 @@ fn few_large_files_are_kept_open_and_none_that_is_gone() {
 }
 
 #[test]
-fn of_many_files_kept_open_some_are_looked_at_in_each_turn() {
+fn open_files_are_rechecked_in_batches() {
     const FILES: usize = RELEASE_FILES_MAX + 10;
     let mut bench = bench(|options| options.descriptors_kept_max = 1000);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
@@ -100,7 +100,7 @@ fn of_many_files_kept_open_some_are_looked_at_in_each_turn() {
 }
 
 #[test]
-fn the_look_at_a_file_kept_open_is_not_taken_for_a_request() {
+fn a_recheck_does_not_count_as_a_request() {
     const FILES: usize = RELEASE_FILES_MAX + 10;
     let mut bench = bench(|options| options.descriptors_kept_max = 1000);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
@@ -129,7 +129,7 @@ fn the_look_at_a_file_kept_open_is_not_taken_for_a_request() {
 }
 
 #[test]
-fn what_is_kept_open_is_found_without_a_walk_through_all() {
+fn open_files_are_found_without_iterating_over_the_cache() {
     let mut bench = bench(|options| options.descriptors_kept_max = 1000);
     bench.write("small", "s");
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
@@ -152,7 +152,7 @@ fn what_is_kept_open_is_found_without_a_walk_through_all() {
 }
 
 #[test]
-fn what_is_kept_open_is_closed_once_and_kept_again() {
+fn open_files_can_be_closed_and_are_cached_again() {
     let mut bench = bench(|options| options.descriptors_kept_max = 1000);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
     bench.write("large", content);
@@ -169,7 +169,7 @@ fn what_is_kept_open_is_closed_once_and_kept_again() {
 }
 
 #[test]
-fn in_a_full_cache_a_file_is_kept_when_it_is_asked_for_again() {
+fn a_full_cache_admits_a_file_on_its_second_request() {
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
     let content = "c".repeat(30_000);
     for n in 0..60 {
@@ -196,7 +196,7 @@ fn in_a_full_cache_a_file_is_kept_when_it_is_asked_for_again() {
 }
 
 #[test]
-fn files_for_which_there_is_room_are_all_kept() {
+fn a_cache_with_free_space_admits_every_file() {
     const FILES: usize = 1000;
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
     for n in 0..FILES {
@@ -211,7 +211,7 @@ fn files_for_which_there_is_room_are_all_kept() {
 }
 
 #[test]
-fn what_is_not_there_is_not_remembered_instead_of_a_file() {
+fn missing_paths_are_not_recorded_in_the_doorkeeper() {
     let mut bench = bench(|options| options.cache_bytes_max = 1 << 20);
     for n in 0..31 {
         bench.write(&format!("x{n}"), "c".repeat(30_000));

@@ -18,16 +18,14 @@ use diagnostics::Diagnostics;
 use options::Options;
 use values::ADDED_FIELDS_BYTES_MAX;
 
-/// The exit code of a usage error: an option that is not one, or a value that
-/// cannot be.
+/// The exit code of a usage error: an unknown option or an invalid value.
 pub const EXIT_USAGE: u8 = 2;
 
-/// The exit code of a server that could not start or go on.
+/// The exit code of a server that cannot start or continue.
 pub const EXIT_FAILURE: u8 = 1;
 
-/// Parses the options, starts the log, runs the server, gives the exit code:
-/// 0 after a clean stop, [`EXIT_USAGE`] or [`EXIT_FAILURE`] after one line on
-/// standard error that names the thing and the reason.
+/// Parses the options, initialises the log and runs the server. The exit code is 0 after a clean stop;
+/// otherwise [`EXIT_USAGE`] or [`EXIT_FAILURE`], after one line on standard error with the reason.
 pub fn main() -> ExitCode {
     let config = match parse(std::env::args_os()) {
         Ok(Invocation::Serve(config)) => config,
@@ -47,28 +45,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What a command line asks for.
+/// What to do for a command line.
 #[derive(Debug)]
 pub enum Invocation {
-    /// To serve.
+    /// Run the server.
     Serve(Box<Config>),
-    /// To print a text and do no more: the help, the version, completions.
+    /// Print a text and exit: help, version, completions.
     Print(String),
 }
 
-/// The command line as a value, for its documents.
+/// The `clap` command, also for generating the documents.
 pub fn command() -> clap::Command {
     Options::command().mut_args(|arg| arg.hide_env(true))
 }
 
-/// What the arguments (the program's name first) and the environment ask for;
-/// or, in one line, the reason why they cannot be understood.
+/// Parses the arguments (the program name first) and the environment; an error is one line.
 pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, String>
 where
     A: Into<OsString> + Clone,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    // A variable set to nothing is one that is not set.
+    // An empty variable counts as unset.
     let mut command = command().mut_args(|arg| match arg.get_env().map(std::env::var_os) {
         Some(Some(value)) if value.is_empty() => arg.env(None),
         _ => arg,
@@ -98,12 +95,12 @@ where
     }
 }
 
-/// What no single `--header` can be judged by: a line end is a separator in
-/// the environment alone, and all of them share one bound.
+/// Checks that apply to all `--header` values together: their total size, and that only the
+/// environment variable contains several lines.
 fn check_headers(options: &Options, from_command_line: bool) -> Result<(), String> {
     let lines = || options.header.iter();
     if from_command_line && lines().any(|lines| lines.0.len() > 1) {
-        return Err("the value of '--header <NAME: VALUE>' holds a line end".into());
+        return Err("the value of '--header <NAME: VALUE>' contains a line break".into());
     }
     let bytes: usize = lines()
         .flat_map(|lines| &lines.0)
@@ -128,7 +125,7 @@ fn completions(shell: clap_complete::Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Prints to standard output. A reader that has seen enough is no failure.
+/// Prints to standard output. A closed pipe is not an error.
 fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -140,13 +137,13 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Says one line on standard error. Where that fails nothing more can be said.
+/// Writes one line to standard error, ignoring errors.
 fn complain(reason: &str) {
     Diagnostics::put(format!("stdhttpd: {}\n", one_line(reason)).as_bytes());
 }
 
-/// The text with its control characters escaped, so that a name of a file or
-/// what a peer sent can neither forge a line nor steer a terminal.
+/// Escapes control characters, so that file names and data from peers can neither forge log lines nor
+/// control the terminal.
 fn one_line(text: &str) -> String {
     text.chars()
         .flat_map(|char| match char.is_control() {
@@ -156,8 +153,7 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// Starts the diagnostics: to standard error, warnings and worse unless
-/// `RUST_LOG` says otherwise.
+/// Initialises the log to standard error, at level `warn` unless `RUST_LOG` is set.
 fn start_log() {
     let filter = env_logger::Env::default().default_filter_or("warn");
     let started = env_logger::Builder::from_env(filter)
@@ -168,7 +164,7 @@ fn start_log() {
             writeln!(out, "{time} {:<5} {message}", record.level())
         })
         .try_init();
-    // A program that embeds the server may have its own log: that one is used.
+    // A program that embeds the server may have installed its own logger, which is kept.
     if let Err(error) = started {
         log::debug!("{error}");
     }

@@ -1,4 +1,4 @@
-//! What can be set: default, span and effect of each.
+//! The configuration: default, range and effect of each setting.
 
 pub mod endpoint;
 pub mod proxy;
@@ -10,159 +10,150 @@ use crate::http::request::HeadLimits;
 pub use endpoint::Endpoint;
 pub use proxy::Proxy;
 
-/// Everything a server is told before it starts.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen. Default: `localhost:8080`, that is 127.0.0.1:8080 and
-    /// \[::1\]:8080, of which one family may be missing on the machine. Not
-    /// used when a service manager hands over sockets that listen already.
+    /// The addresses to listen on. Default: `localhost:8080`, which is 127.0.0.1:8080 and
+    /// \[::1\]:8080; either family may be missing. Ignored if a service manager passes listening
+    /// sockets (LISTEN_FDS).
     pub listen: Vec<Listen>,
-    /// Whether other processes of the same user may listen on the same
-    /// addresses (SO_REUSEPORT), so that a new one can take over. Default: no.
+    /// Whether other processes of the same user may listen on the same addresses (SO_REUSEPORT), so that
+    /// a new process can take over. Default: no.
     pub reuse_port: bool,
-    /// Size of the pool. Default: the processors available.
+    /// The number of worker threads. Default: the number of CPUs.
     pub threads: NonZeroUsize,
-    /// The files and how they are described.
+    /// The files and their metadata.
     pub site: SiteOptions,
-    /// Bounds of what one client can use.
+    /// Limits of resource use.
     pub limits: Limits,
-    /// Bounds of every wait.
+    /// Time-outs.
     pub timeouts: Timeouts,
-    /// Fields added to every response, in order. `Server` and
-    /// `X-Content-Type-Options` replace the server's own; a `Cache-Control`
-    /// belongs in [`SiteOptions::cache_control`]. They are sent as they are:
-    /// the command line refuses what is no field of RFC 9110 section 5.
+    /// Header fields added to every response, in order. `Server` and `X-Content-Type-Options` replace the
+    /// server's own; set `Cache-Control` in [`SiteOptions::cache_control`]. They are not validated here:
+    /// the command line rejects what is not a field of RFC 9110 section 5.
     pub headers: Vec<(String, String)>,
-    /// Where requests are logged; default: nowhere.
+    /// The access log. Default: none.
     pub access_log: Option<AccessLogTarget>,
-    /// The form of a line of the access log. Default: Combined.
+    /// The format of the access log. Default: Combined.
     pub log_format: LogFormat,
-    /// Proxies whose word about the client's address is taken. Default: none.
+    /// Proxies trusted to report the client address. Default: none.
     pub trusted_proxies: Vec<Proxy>,
-    /// Where the server tells about itself; default: nowhere.
+    /// The address of the status listener. Default: none.
     pub status: Option<SocketAddr>,
-    /// Whether the process confines itself once it listens. Default: yes.
+    /// Whether to sandbox the process after start-up. Default: yes.
     pub sandbox: bool,
-    /// The user to become once it listens, when started as root. Default: none.
+    /// The user to switch to after binding the sockets (requires root). Default: none.
     pub user: Option<String>,
 }
 
-/// The port listened on when nothing is said.
+/// The default port.
 pub const PORT_DEFAULT: u16 = 8080;
 
-/// Who may connect to a Unix domain socket when nothing is said: its owner.
+/// The default permissions of a Unix domain socket: only the owner may connect.
 pub const SOCKET_MODE_DEFAULT: u32 = 0o600;
 
-/// One place to listen.
+/// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// This port of both loopback addresses; a family that the machine does
-    /// not have is passed over. Port 0: one free port for both.
+    /// This port on both loopback addresses; an unavailable address family is skipped. Port 0: one free
+    /// port for both.
     Localhost(u16),
-    /// Exactly this address. Port 0: a free one. An IPv6 address never takes
-    /// IPv4 connections as well.
+    /// This address. Port 0: a free port. An IPv6 address never accepts IPv4 connections.
     Address(SocketAddr),
-    /// A Unix domain socket (unix(7)), its file removed at the end.
+    /// A Unix domain socket (unix(7)); its file is removed on exit.
     Unix {
-        /// The file. One whose server is gone is replaced.
+        /// The socket file. A stale one, without a server, is replaced.
         path: PathBuf,
-        /// Who may connect, as permission bits: who may write to the file.
+        /// The permission bits of the file; clients need write permission to connect.
         mode: u32,
     },
 }
 
-/// The access log's destination.
+/// The destination of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessLogTarget {
     /// Standard output.
     Stdout,
-    /// A file, appended to; opened again on SIGHUP.
+    /// A file, opened for appending and reopened on SIGHUP.
     File(PathBuf),
 }
 
-/// The form of an access log line.
+/// The format of the access log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// Combined Log Format.
     #[default]
     Combined,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The folder served and how its files are described.
+/// The served folder and the metadata of its files.
 #[derive(Clone, Debug)]
 pub struct SiteOptions {
     /// The folder. Default: `www`.
     pub root: PathBuf,
     /// Whether folders without an index are listed. Default: no.
     pub listing: bool,
-    /// The file that answers a page request which matches none, as a path
-    /// beneath the root. Default: none; such a request is answered 404.
+    /// The file that is served for page requests that match no file, relative to the root. Default: none;
+    /// such requests get 404.
     pub spa: Option<String>,
     /// The value of `Cache-Control`. Default: `no-cache`.
     pub cache_control: String,
-    /// Media types by extension (lower case, no dot) that win over the table.
+    /// Media types by extension (lower case, without dot) that override the built-in table.
     pub media_types: Vec<(String, String)>,
-    /// The charset said of text; `None` says none. Default: `utf-8`.
+    /// The charset in the `Content-Type` of text; `None` omits it. Default: `utf-8`.
     pub charset: Option<String>,
-    /// Bytes of files kept in memory. Default: 64 MiB; 0 keeps none.
+    /// Maximum cache weight in bytes. Default: 64 MiB; 0 disables the cache.
     pub cache_bytes_max: u64,
-    /// Large files kept open. Default: 4096, and fewer where descriptors are
-    /// few.
+    /// Maximum number of large files kept open. Default: 4096, fewer if descriptors are scarce.
     pub descriptors_kept_max: u64,
 }
 
-/// Bounds of what clients can use.
+/// Limits of what clients can use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bounds of a request head.
+    /// Limits of a request head.
     pub head: HeadLimits,
-    /// Bytes of a request body read and discarded. More is 413. Default 1 MiB.
+    /// Bytes of a request body that are read and discarded. More is 413. Default: 1 MiB.
     pub body_bytes_max: u64,
-    /// Open connections; at the limit the longest idle makes room, a client that
-    /// has sent nothing for a second being idle as well.
-    /// `None`: derived from RLIMIT_NOFILE.
+    /// Open connections. At the limit the longest-idle one is closed; a connection on which nothing was
+    /// received for a second counts as idle. `None`: derived from RLIMIT_NOFILE.
     pub connections_max: Option<usize>,
-    /// Open connections of one client address (IPv6: of one /64). 0: no
-    /// limit, the default.
+    /// Open connections per client address (IPv6: per /64). 0, the default: unlimited.
     pub connections_per_ip_max: usize,
-    /// Requests on one connection, after which it closes. 0: no limit, the
-    /// default.
+    /// Requests per connection, after which it is closed. 0, the default: unlimited.
     pub requests_max: u64,
-    /// The least average rate at which a response is taken, in bytes a second
-    /// over the write time-out. 0: none. Default 100.
+    /// The minimum average rate at which a client must read a response, in bytes per second over the
+    /// write time-out. 0: no minimum. Default: 100.
     pub write_bytes_per_second_min: u64,
 }
 
-/// The longest wait that can be set: a year.
+/// The longest time-out: a year.
 pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Bounds of every wait, each up to [`WAIT_MAX`]. Fractions of a second are
-/// lawful.
+/// Time-outs, each up to [`WAIT_MAX`]. Fractions of a second are allowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Idle time of a kept-alive connection; zero makes all connections
-    /// short. Default 75 s.
+    /// Idle time of a kept-alive connection; zero disables keep-alive. Default: 75 s.
     pub keep_alive: Duration,
-    /// From the accept, or from the first byte of a later request, to the end of
-    /// the head: bytes that come do not extend it. Default 10 s.
+    /// From the accept, or from the first byte of a later request, to the end of the head; not extended
+    /// by arriving bytes. Default: 10 s.
     pub header: Duration,
-    /// From the head's end to the body's. Default 30 s.
+    /// From the end of the head to the end of the body. Default: 30 s.
     pub body: Duration,
-    /// Without progress in writing; and for the listing of a folder, from the end
-    /// of its request until it is made. Default 30 s.
+    /// Without progress in writing; also for making a listing, from the end of its request. Default:
+    /// 30 s.
     pub write: Duration,
-    /// For discarding what still comes once our side is shut. Default 1.8 s:
-    /// with the worker's coarse look at deadlines the end comes within 2 s.
+    /// Lingering close: how long to discard input after our FIN. Default: 1.8 s, so that with the coarse
+    /// check of deadlines the connection is closed within 2 s.
     pub linger: Duration,
-    /// For requests under way once the server is told to stop. Default 10 s.
+    /// For requests in progress after SIGTERM or SIGINT. Default: 10 s.
     pub shutdown: Duration,
 }
 
 impl Timeouts {
-    /// These, none longer than [`WAIT_MAX`]: an instant that far ahead can be
-    /// reckoned.
+    /// Caps each at [`WAIT_MAX`], so that deadlines cannot overflow `Instant`.
     pub fn bounded(self) -> Timeouts {
         Timeouts {
             keep_alive: self.keep_alive.min(WAIT_MAX),
@@ -241,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_has_an_end() {
+    fn timeouts_are_capped_at_a_year() {
         let second = Duration::from_secs(1);
         for (wait, expected) in [(Duration::MAX, WAIT_MAX), (second, second)] {
             let bounded = Timeouts {

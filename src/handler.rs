@@ -1,6 +1,5 @@
-//! The one place where HTTP meets files: a well-formed request in, an
-//! [`Answer`] out. It decides and writes nothing. What the status listener
-//! answers in their place is in [`status`].
+//! Decides the answer to a well-formed request: the only module that combines `http` and `files`. It
+//! writes nothing. The answers of the status listener are in [`status`].
 
 pub mod page;
 pub mod status;
@@ -29,26 +28,24 @@ use crate::{
 use page::Page;
 use status::StatusPages;
 
-/// What answers a request.
+/// The answer to a request.
 #[derive(Debug)]
 pub enum Answer {
-    /// A representation, all or part of it.
+    /// A representation of a file, or a part of it.
     Representation(Chosen),
-    /// A page that the server writes itself.
+    /// A page that the server generates.
     Page(Page),
-    /// 204, with what may be asked (RFC 9110 section 9.3.7).
+    /// 204 with `Allow` (RFC 9110 section 9.3.7).
     Options,
-    /// None yet: there is no descriptor for the file. To be asked again once
-    /// one is free; 503 to who cannot wait.
+    /// No answer yet: no descriptor is free for the file. Call [`answer`] again once one is, or send
+    /// 503.
     NoDescriptor,
-    /// None yet: a folder's listing, to be made piece by piece. Once it is
-    /// finished, [`answer_listed`] answers.
+    /// No answer yet: a listing to be made in pieces. Once it is finished, call [`answer_listed`].
     Listing(Box<Listing>),
 }
 
 impl Answer {
-    /// How many parts its content is put together from, each of which may have
-    /// to be read; 0 where it goes out as it lies.
+    /// The number of parts of a multipart content, each of which may have to be read; 0 for any other.
     pub fn parts(&self) -> usize {
         match self {
             Answer::Representation(Chosen {
@@ -60,21 +57,20 @@ impl Answer {
     }
 }
 
-/// A representation, and how it is sent.
+/// A representation and how to send it.
 #[derive(Clone, Debug)]
 pub struct Chosen {
     /// What is sent.
     pub selected: Selected,
-    /// How much of it, and as what.
+    /// Which part of it, which also determines the status.
     pub part: Part,
-    /// Which fields of the request led to it, where it is not found at its own
-    /// address (RFC 9110 section 12.5.5). It stands for what the representation
-    /// says itself.
+    /// `Vary`, if the file is not served at its own path (RFC 9110 section 12.5.5). Overrides that of
+    /// the representation.
     pub vary: Option<&'static str>,
 }
 
 impl Chosen {
-    /// The answer that is so much of it, found at its own address.
+    /// An answer with a file at its own path.
     pub fn answer(selected: Selected, part: Part) -> Answer {
         Answer::Representation(Chosen {
             selected,
@@ -85,16 +81,15 @@ impl Chosen {
 }
 
 impl Answer {
-    /// What was chosen, where the same `request` gets the same answer for as
-    /// long as the representation is what it is: nothing else has a say in it,
-    /// neither the time nor what else lies beneath the root.
+    /// Returns what was chosen if the answer depends only on `request` and the representation, and not
+    /// on the time or on other files. Such an answer may be reused as long as the file is unchanged.
     pub fn lasting(&self, request: &Request<'_>) -> Option<&Chosen> {
         let Answer::Representation(chosen) = self else {
             return None;
         };
-        let by_itself = chosen.part != Part::NotFound && chosen.vary.is_none();
-        // A date in If-Range is compared with that of the answer.
-        (by_itself && request.fields.if_range.is_none()).then_some(chosen)
+        let is_independent = chosen.part != Part::NotFound && chosen.vary.is_none();
+        // A date in If-Range is compared with the date of the response.
+        (is_independent && request.fields.if_range.is_none()).then_some(chosen)
     }
 }
 
@@ -103,9 +98,9 @@ impl Answer {
 pub enum Part {
     /// Nothing: 304.
     NotModified,
-    /// All: 200.
+    /// The whole: 200.
     Whole,
-    /// All, as the site's own page for what is not there: 404.
+    /// The whole, as the site's page for missing files: 404.
     NotFound,
     /// One range: 206.
     Range(ByteRange),
@@ -114,7 +109,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The status that tells it.
+    /// The status of the response.
     pub fn status(&self) -> Status {
         match self {
             Part::NotModified => Status::NotModified,
@@ -125,16 +120,16 @@ impl Part {
     }
 }
 
-/// What an answer is made from, besides the request.
+/// The context of an answer, besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'a> {
     /// The files, and how they are served.
     pub view: &'a View,
-    /// What is answered in their place, on the status listener.
+    /// The status pages, which replace the files on the status listener.
     pub status: Option<&'a StatusPages>,
-    /// The turn of the poll.
+    /// The current turn.
     pub turn: Turn,
-    /// The `Date` of the answer.
+    /// The `Date` of the response.
     pub date: HttpDate,
 }
 
@@ -151,8 +146,8 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
             },
             Target::Authority | Target::Asterisk => Answer::Page(Page::refused(Status::BadRequest)),
         },
-        // What a target must be does not depend on what is asked of it.
-        _ if !is_sound(request.target) => Answer::Page(Page::refused(Status::BadRequest)),
+        // A malformed path is 400 whatever the method.
+        _ if !is_valid(request.target) => Answer::Page(Page::refused(Status::BadRequest)),
         Method::Options => Answer::Options,
         Method::NotAllowed | Method::Trace => Answer::Page(Page::of(Status::MethodNotAllowed)),
         Method::Connect => Answer::Page(Page::refused(Status::MethodNotAllowed)),
@@ -160,7 +155,7 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
     }
 }
 
-fn is_sound(target: Target<'_>) -> bool {
+fn is_valid(target: Target<'_>) -> bool {
     match target {
         Target::Path { path, .. } => RequestPath::new(path).is_some(),
         Target::Authority | Target::Asterisk => true,
@@ -184,8 +179,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, basis: Ba
     }
 }
 
-/// A file: first what the client has already, then what part it wants
-/// (RFC 9110 section 13.2.2).
+/// Answers with a file: first the preconditions, then the range (RFC 9110 section 13.2.2).
 fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Answer {
     let validators = Validators {
         etag: Some(&selected.etag),
@@ -196,7 +190,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
         Precondition::NotModified => return Chosen::answer(selected, Part::NotModified),
         Precondition::Failed => return Answer::Page(Page::of(Status::PreconditionFailed)),
     }
-    // Range is defined for GET alone (section 14.2).
+    // Range is defined only for GET (section 14.2).
     let outcome = match request.fields.range {
         Some(value)
             if request.method == Method::Get
@@ -216,7 +210,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
     }
 }
 
-/// A listing: something is there, but nothing that it could be compared by.
+/// Answers with a listing, which exists but has no validators.
 fn answer_folder(
     request: &Request<'_>,
     path: &RequestPath<'_>,
@@ -240,7 +234,7 @@ fn answer_folder(
     Answer::Listing(Box::new(Listing::new(folder, path.as_bytes(), form, sort)))
 }
 
-/// Answers the request of an [`Answer::Listing`] with what that came to.
+/// Answers the request of an [`Answer::Listing`] with the finished page or the error.
 pub fn answer_listed(
     request: &Request<'_>,
     listed: Result<Page, Refusal>,
@@ -259,7 +253,7 @@ pub fn answer_listed(
     }
 }
 
-/// Nothing is served: the one place that gives a refusal its status.
+/// Answers with an error; the one place that maps a [`Refusal`] to a status.
 fn answer_refusal(
     request: &Request<'_>,
     path: &RequestPath<'_>,
@@ -281,7 +275,7 @@ fn answer_refusal(
     Answer::Page(Page::of(status))
 }
 
-/// Whether the process or the system has no descriptor left.
+/// Whether the process or the system is out of descriptors.
 fn is_no_descriptor(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -289,8 +283,8 @@ fn is_no_descriptor(error: &io::Error) -> bool {
     )
 }
 
-/// The site's own page for what is not there: `--spa FILE` for a page, else
-/// its `404.html`, else ours. Where there is such a FILE, `Accept` decides.
+/// The answer for a missing file: the file of `--spa` if a page is requested, else the site's
+/// `404.html`, else the built-in page. With `--spa` the answer depends on `Accept`.
 fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<'_>) -> Answer {
     let own = |path: &str, accept| {
         let path = RequestPath::new(path)?;
@@ -323,11 +317,10 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<
     answer
 }
 
-/// Whether a path that names no file could be a page of an application: it
-/// hides nothing, and does not end like what a page is made of. A picture
-/// asked for from the address bar is missing all the same.
+/// Whether a missing path could be a page of a single-page application: it is not hidden and does not
+/// have the extension of a subresource. So a missing image is 404 even if `Accept` allows HTML.
 fn may_be_a_page(path: &RequestPath<'_>, basis: Basis<'_>) -> bool {
-    const MADE_OF: &[&str] = &[
+    const SUBRESOURCES: &[&str] = &[
         "image/",
         "audio/",
         "video/",
@@ -338,5 +331,5 @@ fn may_be_a_page(path: &RequestPath<'_>, basis: Basis<'_>) -> bool {
         "application/wasm",
     ];
     let media_type = basis.view.media_type(path);
-    !path.is_hidden() && !MADE_OF.iter().any(|part| media_type.starts_with(part))
+    !path.is_hidden() && !SUBRESOURCES.iter().any(|part| media_type.starts_with(part))
 }

@@ -7,7 +7,7 @@ use std::{
 use super::*;
 use crate::config::{AccessLogTarget, Listen, LogFormat};
 
-/// The configuration that the words of `line` ask for.
+/// Parses the words of `line` into a configuration.
 #[track_caller]
 fn config(line: &str) -> Config {
     match parse(words(line)) {
@@ -30,7 +30,7 @@ fn without_options_the_defaults_hold() {
 }
 
 #[test]
-fn options_reach_their_field() {
+fn each_option_sets_its_field() {
     let parsed = config(
         "site -l 127.0.0.1:0 --listen [::1]:80,localhost:81 -t 3 --reuse-port --keep-alive 0 \
          --header-timeout 1.5 --body-timeout 2 --write-timeout 3 --shutdown-timeout 0 \
@@ -92,7 +92,7 @@ fn check_error(arguments: &[&str], line: &str) {
 }
 
 #[test]
-fn a_usage_error_is_one_line_that_names_the_thing() {
+fn a_usage_error_is_one_line_that_names_the_argument() {
     check_error(
         &["--listin"],
         "unexpected argument '--listin' found; a similar argument exists: '--listing'",
@@ -122,11 +122,11 @@ fn a_usage_error_is_one_line_that_names_the_thing() {
     );
     check_error(
         &["--header", "A: b\nC: d"],
-        "the value of '--header <NAME: VALUE>' holds a line end",
+        "the value of '--header <NAME: VALUE>' contains a line break",
     );
     check_error(
         &["--header", "A: b", "--header", "C: d\nE: f"],
-        "the value of '--header <NAME: VALUE>' holds a line end",
+        "the value of '--header <NAME: VALUE>' contains a line break",
     );
     check_error(
         &["--access-log", ""],
@@ -157,7 +157,7 @@ fn raw_words(words: &[&[u8]]) -> Vec<OsString> {
 }
 
 #[test]
-fn what_is_not_utf_8_is_named() {
+fn arguments_that_are_not_utf_8_are_named() {
     for (words, expected) in [
         (
             &[b"-t".as_slice(), b"\xff\n"][..],
@@ -178,13 +178,13 @@ fn what_is_not_utf_8_is_named() {
     ] {
         assert_eq!(parse(raw_words(words)).unwrap_err(), expected);
     }
-    // A path may be anything, and so is not what was wrong above.
+    // Paths need not be UTF-8.
     let paths = raw_words(&[b"r\xff", b"--access-log", b"l\xff"]);
     assert!(matches!(parse(paths), Ok(Invocation::Serve(_))));
 }
 
 #[test]
-fn texts_are_printed_and_no_server_started() {
+fn help_version_and_completions_are_printed() {
     for (line, part) in [
         ("--help", "Usage: stdhttpd [OPTIONS] [ROOT]"),
         ("-h -t x", "Usage: stdhttpd"),
@@ -213,8 +213,7 @@ fn every_option_is_an_environment_variable() {
     command().debug_assert();
 }
 
-/// Run by the test below in a process of its own, for the environment belongs
-/// to the whole process.
+/// Run by the test below in its own process, because the environment is process-wide.
 #[test]
 #[ignore = "run by environment_variables_are_read_as_options_are"]
 fn print_the_configuration_from_the_environment() {
@@ -298,10 +297,10 @@ fn a_wrong_variable_is_named() {
              (from STDHTTPD_HEADER)",
         ),
     ] {
-        // Another that is not UTF-8, which a path need not be.
+        // Together with a path that is not UTF-8, which is valid.
         check_environment(&[(name, value), ("STDHTTPD_ROOT", b"\xff")], &[line]);
     }
-    // What was typed counts, and is to blame.
+    // The command line takes precedence.
     check_environment(
         &[("STDHTTPD_THREADS", b"many"), ("TYPED", b"-t few")],
         &["invalid value 'few' for '--threads <N>': expected a whole number from 1 to 1024\n"],

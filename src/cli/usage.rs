@@ -1,5 +1,5 @@
-//! A usage error as one line that names what is wrong: the argument, or the
-//! variable where nobody typed one.
+//! Formats a usage error as one line that names the argument, or the environment variable it came
+//! from.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,8 +8,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-/// The error that `command` gave for `arguments` (the program's name first) as
-/// one line, but for control characters that it quotes.
+/// Formats the error of `command` for `arguments` (the program name first) as one line. Control
+/// characters in quoted arguments are not escaped.
 pub fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String {
     if error.kind() == ErrorKind::InvalidUtf8
         && let Some(line) = not_utf8(command, arguments)
@@ -23,8 +23,7 @@ pub fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String 
     }
 }
 
-/// The several lines of a parser's message as one, without the pointer to the
-/// help.
+/// Joins the lines of clap's message, without the hint about `--help`.
 fn joined(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let mut line = String::new();
@@ -40,21 +39,20 @@ fn joined(message: &str) -> String {
     line
 }
 
-/// The variable that holds the value complained of; `None` where it was typed.
+/// The environment variable that holds the invalid value; `None` if it came from the command line.
 fn variable<'c>(error: &Error, command: &'c Command, arguments: &[OsString]) -> Option<&'c OsStr> {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    // The parser judges the command line first: where that is well by itself,
-    // the environment is not.
+    // If the command line is valid on its own, the error is in the environment.
     let typed = with_variables(command, |_| false);
     typed.try_get_matches_from(arguments).ok()?;
     let mut options = command.get_arguments();
     options.find(|arg| arg.to_string() == *option)?.get_env()
 }
 
-/// What the parser says of text that is not UTF-8 names nothing. So each that is
-/// not is tried alone: paths may be anything and are not complained of.
+/// clap's message for invalid UTF-8 does not name the argument, so each candidate is parsed alone to
+/// find it. Paths need not be UTF-8.
 fn not_utf8(command: &Command, arguments: &[OsString]) -> Option<String> {
     let is_refused = |command: Command, arguments: &[OsString]| {
         let error = command.try_get_matches_from(arguments).err();
@@ -83,7 +81,7 @@ fn not_utf8(command: &Command, arguments: &[OsString]) -> Option<String> {
     })
 }
 
-/// The command reading those variables alone that are `read`.
+/// The command restricted to the environment variables for which `read` is true.
 fn with_variables(command: &Command, read: impl Fn(&Arg) -> bool) -> Command {
     command.clone().mut_args(|arg| match read(&arg) {
         true => arg,

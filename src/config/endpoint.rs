@@ -1,4 +1,4 @@
-//! Where a listener is reached.
+//! The address of a listener.
 
 use std::{
     fmt::{self, Write},
@@ -6,13 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where a listener is reached: an address of the network, or a path of the
-/// machine.
+/// The address of a listener: an IP address and port, or a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// An address and a port.
     Tcp(SocketAddr),
-    /// A Unix domain socket (unix(7)); empty where it has no name.
+    /// A Unix domain socket (unix(7)); empty if it is unnamed.
     Unix(PathBuf),
 }
 
@@ -31,7 +30,7 @@ impl Endpoint {
         address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 
-    /// What a client is told: `http://127.0.0.1:8080/` or `unix:/run/s`.
+    /// The address for users: `http://127.0.0.1:8080/` or `unix:/run/s`.
     pub fn url(&self) -> impl fmt::Display {
         fmt::from_fn(move |out| match self {
             Endpoint::Tcp(address) => write!(out, "http://{address}/"),
@@ -53,8 +52,8 @@ impl From<&Path> for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for what would mean
-    /// something to a terminal, to HTML or in a string of JSON.
+    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for characters that are special in a terminal, in
+    /// HTML or in a JSON string.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = match self {
             Endpoint::Tcp(address) => return write!(out, "{address}"),
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_read() {
+    fn addresses_are_displayed_and_escaped() {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         check(address.into(), "127.0.0.1:80", "http://127.0.0.1:80/");
         let unix = |path: &str| Endpoint::from(Path::new(path));
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_machines_reach() {
+    fn addresses_beyond_loopback_are_exposed() {
         for (address, is_exposed) in [
             ("127.0.0.1:80", false),
             ("127.8.9.1:80", false),

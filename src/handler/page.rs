@@ -1,4 +1,4 @@
-//! Pages that the server writes itself: errors, redirects, listings.
+//! Pages that the server generates: errors, redirects, listings.
 
 use std::{borrow::Cow, cmp::Reverse, sync::LazyLock};
 
@@ -15,40 +15,40 @@ use crate::{
     },
 };
 
-/// A page of the server's own. Nothing of the request stands in it unescaped.
+/// A generated page. Data from the request is always escaped.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Its status.
+    /// The status.
     pub status: Status,
-    /// Its content.
+    /// The content.
     pub body: Cow<'static, str>,
-    /// What of the content stands behind the body.
+    /// Further content after `body`.
     pub chunks: Vec<Chunk>,
-    /// The content's type.
+    /// The media type of the content.
     pub content_type: &'static str,
-    /// What it may load.
+    /// The value of `Content-Security-Policy`.
     pub content_security_policy: &'static str,
-    /// Where to go instead, encoded.
+    /// The value of `Location`, encoded.
     pub location: Option<Vec<u8>>,
-    /// How it may be kept.
+    /// The value of `Cache-Control`.
     pub cache_control: Cow<'static, str>,
-    /// After how many seconds to ask again (RFC 9110 section 10.2.3).
+    /// The seconds of `Retry-After` (RFC 9110 section 10.2.3).
     pub retry_after: Option<u64>,
-    /// Which range could not be sent.
+    /// The value of `Content-Range` in a 416.
     pub content_range: Option<ContentRange>,
-    /// Which fields of the request chose it (RFC 9110 section 12.5.5).
+    /// The value of `Vary` (RFC 9110 section 12.5.5).
     pub vary: Option<&'static str>,
-    /// Whether the connection ends with it: what follows is not trusted.
+    /// Whether to close the connection after it, because bytes after the request are not trusted.
     pub refused: bool,
 }
 
-/// The seconds after which a client may ask again for what there was no room
-/// for: a listing that is read is gone by then.
+/// The seconds after which a client may retry when the server is overloaded: by then a listing that is
+/// being sent has usually released its memory.
 pub const RETRY_AFTER_SECONDS: u64 = 2;
 
 const HTML_UTF_8: &str = "text/html; charset=utf-8";
 
-/// What an error page may load: the style that stands in it, and nothing else.
+/// The policy of an error page: only its inline style.
 const ERROR_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 impl Page {
@@ -69,7 +69,7 @@ impl Page {
         }
     }
 
-    /// The same, and the connection ends.
+    /// The error page of `status`; the connection closes after it.
     pub fn refused(status: Status) -> Page {
         Page {
             refused: true,
@@ -77,7 +77,7 @@ impl Page {
         }
     }
 
-    /// The page for a request that could not be parsed.
+    /// The error page for a request that could not be parsed.
     pub fn of_error(error: RequestError) -> Page {
         let mut page = Page::refused(error.status());
         let text = match error {
@@ -91,7 +91,7 @@ impl Page {
         page
     }
 
-    /// 416, with the length there is (RFC 9110 section 15.5.17).
+    /// 416 with the length of the representation (RFC 9110 section 15.5.17).
     pub fn range_not_satisfiable(length: u64) -> Page {
         Page {
             content_range: Some(ContentRange::Unsatisfied(length)),
@@ -99,9 +99,8 @@ impl Page {
         }
     }
 
-    /// The redirect of a folder to its slash, keeping the query. The path is
-    /// written anew from what it was decoded to, so that it begins with one
-    /// slash and can never lead to another host.
+    /// Redirects a folder to its URL with a trailing slash, keeping the query. The path is encoded anew
+    /// from the decoded path, so it begins with exactly one slash and cannot lead to another host.
     pub fn redirect_to_folder(
         path: &RequestPath<'_>,
         query: Option<&str>,
@@ -116,13 +115,13 @@ impl Page {
         }
         Page {
             location: Some(location.into_bytes()),
-            // A folder may be a file tomorrow.
+            // The folder may be replaced by a file, so the redirect is cached like one.
             cache_control: Cow::Owned(cache_control.to_owned()),
             ..Page::of(Status::MovedPermanently)
         }
     }
 
-    /// A listing.
+    /// A finished listing.
     pub fn listing(form: Form, chunks: Vec<Chunk>) -> Page {
         Page {
             body: "".into(),
@@ -145,15 +144,15 @@ impl Page {
         }
     }
 
-    /// Bytes of its content.
+    /// The length of the content in bytes.
     pub fn content_bytes(&self) -> u64 {
         let chunks = self.chunks.iter().map(|chunk| chunk.as_ref().len() as u64);
         self.body.len() as u64 + chunks.sum::<u64>()
     }
 }
 
-/// What stands unencoded in the path of a `Location`: RFC 3986 pchar and the
-/// slash, less what some clients take for something else.
+/// The bytes encoded in the path of a `Location`: all but RFC 3986 pchar and the slash, and some that
+/// clients misinterpret.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -171,11 +170,11 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What stands unencoded in a query: that and the question mark.
+/// The bytes encoded in a query: the same, except the question mark.
 const QUERY: &AsciiSet = &PATH.remove(b'?');
 
-/// Appends a query as it was asked for, what RFC 3986 section 3.4 does not
-/// allow in one encoded: clients send it all the same.
+/// Appends a query as received, but encodes what RFC 3986 section 3.4 does not allow, because clients
+/// send it anyway.
 fn push_query(location: &mut String, query: &str) {
     for (index, part) in query.split('%').enumerate() {
         let digits = part.as_bytes().get(..2);
@@ -187,14 +186,13 @@ fn push_query(location: &mut String, query: &str) {
     }
 }
 
-/// Whether `Accept` names HTML itself: a page is asked for, not an image.
+/// Whether `Accept` lists HTML explicitly: the client requests a page, not a subresource.
 pub fn asks_for_html(accept: FieldValues<'_>) -> bool {
     let mut ranges = accepted(accept);
     ranges.any(|(range, _)| is_one_of(range, &[HTML, "application/xhtml+xml"]))
 }
 
-/// Whether `Accept` names JSON, and prefers it to HTML; of equals the one that
-/// is named first.
+/// Whether `Accept` lists JSON and prefers it to HTML; at equal quality the first one wins.
 pub fn prefers_json(accept: FieldValues<'_>) -> bool {
     let forms = accepted(accept).filter(|(range, _)| is_one_of(range, &[JSON, HTML]));
     let best = forms.min_by_key(|(_, quality)| Reverse(*quality));
@@ -209,8 +207,8 @@ fn is_one_of(range: &[u8], names: &[&str]) -> bool {
     names.any(|name| range.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The media ranges of `Accept` that are accepted, with their qualities (RFC
-/// 9110 section 12.5.1). A malformed weight counts as none.
+/// The media ranges of `Accept` with a quality above 0 (RFC 9110 section 12.5.1). A malformed weight is
+/// ignored.
 fn accepted<'h>(accept: FieldValues<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
         .iter()
@@ -252,7 +250,7 @@ fn explanation(status: Status) -> &'static str {
     }
 }
 
-/// The page of each status, ready made.
+/// The error page of each status.
 static ERROR_BODIES: LazyLock<[String; Status::ALL.len()]> = LazyLock::new(|| {
     let body = |status| error_html(status, explanation(status));
     std::array::from_fn(|place| body(Status::ALL[place]))

@@ -1,4 +1,4 @@
-//! What the status listener answers: what [`observe`](crate::observe) tells.
+//! The answers of the status listener: the pages of [`observe`](crate::observe).
 
 use std::{borrow::Cow, cell::RefCell, sync::Arc, time::Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What the status listener answers from, in the place of files.
+/// The pages of the status listener, in place of files.
 #[derive(Debug)]
 pub struct StatusPages {
     facts: Arc<Facts>,
@@ -27,7 +27,7 @@ pub struct StatusPages {
 }
 
 impl StatusPages {
-    /// Pages that tell of the server of these `facts`.
+    /// The pages about the server with these `facts`.
     pub fn new(facts: Arc<Facts>, site: Arc<Site>, kernel: Option<Kernel>) -> StatusPages {
         StatusPages {
             facts,

@@ -1,12 +1,12 @@
-//! The access log: one line a request, written by a thread of its own.
+//! The access log: one line per request, written by its own thread.
 //!
 //! ```text
-//! worker: LogBuffer --(once a turn)--> queue, at most QUEUE_BYTES_MAX --> writer thread --> file
+//! worker: LogBuffer --(once per turn)--> queue, at most QUEUE_BYTES_MAX --> writer thread --> file
 //! ```
 //!
-//! A worker copies the lines of its turn into the queue and goes on; whether
-//! the disk is full or the reader of a pipe sleeps is the writer's business
-//! alone. When the queue is full, lines are lost and counted.
+//! A worker copies the lines of its turn into the queue and never waits; a full
+//! disk or a stalled pipe affects only the writer thread. When the queue is full,
+//! lines are dropped and counted.
 
 use std::{
     io, mem,
@@ -21,17 +21,17 @@ use super::{
 };
 use crate::config::{AccessLogTarget, LogFormat};
 
-/// Bytes of lines that may wait for the writer: lines beyond are lost and
-/// counted. The writer holds as many again.
+/// Bytes queued for the writer; further lines are dropped and counted. The writer itself holds as many
+/// again.
 pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes a worker gathers before it hands them over in the middle of a turn.
+/// Bytes a worker collects before it hands them over within a turn.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes that are written without waiting for more.
+/// Bytes that the writer writes without waiting for more.
 const GATHER_BYTES: usize = 64 << 10;
 
-/// How long lines wait for others, so that a busy server makes few writes.
+/// How long the writer waits for more lines, so that a busy server makes few writes.
 const GATHER_TIME: Duration = Duration::from_millis(20);
 
 /// The access log of the whole server.
@@ -42,8 +42,7 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Opens the target and starts the writer. Errors are those of opening
-    /// the file or of starting the thread.
+    /// Opens the target and starts the writer thread.
     pub fn open(target: &AccessLogTarget, format: LogFormat) -> io::Result<AccessLog> {
         let queue = Arc::new(Queue::default());
         let writer = LogWriter::open(target, Arc::clone(&queue))?;
@@ -53,7 +52,7 @@ impl AccessLog {
         Ok(AccessLog { format, queue })
     }
 
-    /// A worker's own end of the log.
+    /// A buffer for one worker.
     pub fn buffer(&self) -> LogBuffer {
         LogBuffer {
             format: self.format,
@@ -63,22 +62,20 @@ impl AccessLog {
         }
     }
 
-    /// Opens the file again, as after a rotation. The writer does it; the
-    /// caller never waits.
+    /// Reopens the file, after a rotation. The writer does it; this never waits.
     pub fn reopen(&self) {
         self.queue.lock().reopen = true;
         self.queue.changed.notify_all();
     }
 
-    /// The lines lost so far, of all workers.
+    /// The number of lines lost so far, of all workers.
     pub fn lines_lost(&self) -> Arc<Counter> {
         Arc::clone(&self.queue.lost)
     }
 
-    /// Has everything written that was handed over, and waits for it, but no
-    /// longer than `wait`: a writer that hangs in a full pipe is left behind
-    /// and ends with the process. Tells whether all was written; what a failing
-    /// log did not take is counted as lost, and said.
+    /// Flushes all lines, waiting at most `wait`: a writer blocked by a full pipe is abandoned and ends
+    /// with the process. Returns whether all was written; lines that were not are counted as lost and
+    /// reported.
     pub fn finish(self, wait: Duration) -> bool {
         let mut state = self.queue.lock();
         state.stop = true;
@@ -92,7 +89,7 @@ impl AccessLog {
     }
 }
 
-/// A worker's lines of one turn.
+/// The lines of one worker in one turn.
 #[derive(Debug)]
 pub struct LogBuffer {
     format: LogFormat,
@@ -102,14 +99,14 @@ pub struct LogBuffer {
 }
 
 impl LogBuffer {
-    /// Adds the line of a request whose response is done.
+    /// Adds the line of a request whose response is complete.
     #[inline]
     pub fn write(&mut self, entry: &LogEntry, outcome: &LogOutcome) {
         log_line::write_line(self.format, entry, outcome, &mut self.bytes);
         self.line_added();
     }
 
-    /// The line of a request whose response has only begun.
+    /// Starts the line of a request whose response is still being sent.
     pub fn begin(&self, entry: &LogEntry) -> PendingLine {
         PendingLine::new(self.format, entry)
     }
@@ -128,8 +125,8 @@ impl LogBuffer {
         }
     }
 
-    /// Hands the lines over, once a turn; never waits for the writer. Lines
-    /// the queue has no room for are lost and counted.
+    /// Hands the lines to the queue, once per turn; never waits. Lines that do not fit are dropped and
+    /// counted.
     #[inline]
     pub fn flush(&mut self) {
         if self.lines > 0 {
@@ -140,13 +137,12 @@ impl LogBuffer {
     }
 }
 
-/// What the workers and the writer share. The lock is held for a copy, never
-/// for I/O.
+/// The queue between workers and writer. The lock is held while copying, never during I/O.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<QueueState>,
     changed: Condvar,
-    /// Added to under the lock, hence by one writer at a time.
+    /// Updated under the lock, hence by one thread at a time.
     lost: Arc<Counter>,
 }
 
@@ -155,16 +151,16 @@ struct QueueState {
     bytes: Vec<u8>,
     reopen: bool,
     stop: bool,
-    /// The writer is gone; whether it had written all.
+    /// Set when the writer ended: whether it wrote everything.
     ended: Option<bool>,
 }
 
-/// What the writer is to do next.
+/// Commands for the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Orders {
-    /// Open the file again before anything is written.
+    /// Reopen the file before writing.
     pub reopen: bool,
-    /// Write what there is and end.
+    /// Write the remaining lines and end.
     pub stop: bool,
 }
 
@@ -182,15 +178,14 @@ impl Queue {
         state.bytes.extend_from_slice(bytes);
         let after = state.bytes.len();
         drop(state);
-        // The writer waits for the first line, then for enough of them: to
-        // wake it for every turn would cost a system call a turn.
+        // The writer is woken for the first line, then for GATHER_BYTES: waking it every turn would cost
+        // a system call per turn.
         if before == 0 || (before < GATHER_BYTES && after >= GATHER_BYTES) {
             self.changed.notify_all();
         }
     }
 
-    /// Waits for lines or orders, then exchanges `chunk`, which is empty, for
-    /// all lines that are queued.
+    /// Waits for lines or commands, then swaps `chunk`, which is empty, for all queued lines.
     pub(super) fn take(&self, chunk: &mut Vec<u8>) -> Orders {
         let quiet = |state: &mut QueueState| state.bytes.is_empty() && !state.reopen && !state.stop;
         let few = |state: &mut QueueState| {
@@ -203,13 +198,13 @@ impl Queue {
         state.orders()
     }
 
-    /// Waits for orders alone, at most `wait`: the writer still has lines.
+    /// Waits at most `wait` for commands, while the writer still has lines.
     pub(super) fn orders(&self, wait: Duration) -> Orders {
         let none = |state: &mut QueueState| !state.reopen && !state.stop;
         self.wait(self.lock(), wait, none).orders()
     }
 
-    /// Waits as long as `condition` holds, at most `wait`.
+    /// Waits while `condition` holds, at most `wait`.
     fn wait<'q>(
         &self,
         state: MutexGuard<'q, QueueState>,
@@ -220,7 +215,7 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Counts lines the writer had to give up.
+    /// Counts lines that the writer dropped.
     pub(super) fn lose(&self, lines: u64) {
         let _one_at_a_time = self.lock();
         self.lost.add(lines);
@@ -231,7 +226,7 @@ impl Queue {
         self.lost.get()
     }
 
-    /// Says that the writer is gone, and whether it had written all.
+    /// Reports that the writer ended, and whether it wrote everything.
     pub(super) fn end(&self, all_written: bool) {
         self.lock().ended = Some(all_written);
         self.changed.notify_all();

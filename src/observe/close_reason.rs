@@ -1,15 +1,15 @@
-//! Why a connection ended, and which side ended it first.
+//! Why a connection was closed, and by which side first.
 
 macro_rules! close_reasons {
     ($($(#[$doc:meta])* $variant:ident $name:literal $side:literal $words:literal,)*) => {
-        /// Why a connection was closed. Every connection ends with exactly
-        /// one of these; it is counted, logged and shown.
+        /// Why a connection was closed. Every connection ends with exactly one of these, which is
+        /// counted, logged and shown.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum CloseReason { $($(#[$doc])* $variant,)* }
 
         impl CloseReason {
-            /// All of them; a reason's place here is `reason as usize`.
+            /// All of them; the index of each is `reason as usize`.
             pub const ALL: &'static [CloseReason] = &[$(CloseReason::$variant,)*];
 
             /// The name in snake_case, for logs and labels.
@@ -17,15 +17,14 @@ macro_rules! close_reasons {
                 match self { $(CloseReason::$variant => $name,)* }
             }
 
-            /// Which side closed first, `client` or `server`. It is the one
-            /// whose socket stays behind in TIME_WAIT (RFC 9293 section
-            /// 3.6.1), unless the connection was reset: then nobody's does.
+            /// Which side closed first, `client` or `server`. Its socket remains in TIME_WAIT (RFC
+            /// 9293 section 3.6.1), unless the connection was reset.
             pub const fn first(self) -> &'static str {
                 match self { $(CloseReason::$variant => $side,)* }
             }
 
-            /// One sentence for a learner: who closed, why, and which side
-            /// therefore holds TIME_WAIT.
+            /// One sentence for the status page: which side closed, why, and which side therefore holds
+            /// TIME_WAIT.
             pub const fn explain(self) -> &'static str {
                 match self { $(CloseReason::$variant => $words,)* }
             }
@@ -34,81 +33,79 @@ macro_rules! close_reasons {
 }
 
 close_reasons! {
-    /// The peer ended its side between two requests, or before the first.
+    /// The client closed between two requests, or before the first.
     ClientClosed "client_closed" "client"
         "The client had no further request and closed first, so the client holds TIME_WAIT.",
-    /// The peer ended its side in the middle of a head or a body.
+    /// The client closed in the middle of a head or a body.
     ClientGaveUp "client_gave_up" "client"
         "The client closed in the middle of a request, which could not be answered; the client \
          holds TIME_WAIT.",
-    /// The last request said `Connection: close`, or was HTTP/1.0 without
-    /// `keep-alive` (RFC 9112 section 9.3).
+    /// The last request had `Connection: close`, or was HTTP/1.0 without `keep-alive` (RFC 9112 section
+    /// 9.3).
     ClientAsked "client_asked" "server"
         "The client asked for the connection to be closed after the response; the server closed \
          first and holds TIME_WAIT.",
     /// The server runs with `--keep-alive 0`.
     KeepAliveOff "keep_alive_off" "server"
         "Keep-alive is disabled: the server closed after the response and holds TIME_WAIT.",
-    /// The connection had its `--max-requests`.
+    /// The connection reached `--max-requests`.
     MaxRequests "max_requests" "server"
         "The connection reached the maximum number of requests; the server closed first and holds \
          TIME_WAIT.",
-    /// Kept alive, but no further request came within `--keep-alive`.
+    /// No further request arrived within `--keep-alive`.
     IdleTimeout "idle_timeout" "server"
         "No further request arrived within the keep-alive time-out; the server closed first and \
          holds TIME_WAIT.",
-    /// No whole head within `--header-timeout`.
+    /// No complete head within `--header-timeout`.
     HeaderTimeout "header_timeout" "server"
         "The request head did not arrive in time; the server closed first and holds TIME_WAIT.",
-    /// No whole body within `--body-timeout`.
+    /// No complete body within `--body-timeout`.
     BodyTimeout "body_timeout" "server"
         "The request body did not arrive in time; the server closed first and holds TIME_WAIT.",
-    /// The peer read nothing for `--write-timeout`.
+    /// The client read nothing for `--write-timeout`.
     WriteTimeout "write_timeout" "server"
         "The client stopped reading the response; the server closed first and, unless it had to \
          reset, holds TIME_WAIT.",
-    /// The peer read, but slower than the least rate.
+    /// The client read more slowly than `--min-rate`.
     TooSlow "too_slow" "server"
         "The client read more slowly than the minimum rate; the server closed first and, unless \
          it had to reset, holds TIME_WAIT.",
-    /// The request broke a rule of HTTP or a limit; it was answered with
-    /// a 4xx or 5xx and what follows was not parsed.
+    /// The request was malformed or exceeded a limit; it was answered with a 4xx or 5xx, and bytes after
+    /// it were not parsed.
     BadRequest "bad_request" "server"
         "The request was malformed or too large; the server sent an error, closed first and holds \
          TIME_WAIT.",
-    /// The peer reset the connection, or it broke.
+    /// The client reset the connection, or it failed with another error.
     Reset "reset" "client"
         "The client reset the connection instead of closing it, or it broke, so neither side is \
          left in TIME_WAIT.",
-    /// A file was changed in place while it was being sent, so that it is no
-    /// longer what its head said: the length was already promised.
+    /// A file was changed in place while it was being sent, so that it no longer matches the head.
     FileChanged "file_changed" "server"
         "The file was changed while it was sent, so its promised length could not be kept; the \
          server cut the answer short.",
-    /// A file could not be read to its end.
+    /// A file could not be read completely.
     FileFailed "file_failed" "server"
         "The file could not be read to its end, so its promised length could not be kept; the \
          server cut the answer short.",
-    /// The connection limit was reached, or the descriptors were, and this was
-    /// the longest idle one, or its client had been silent the longest.
+    /// The limit of connections or descriptors was reached, and this connection had been idle or silent
+    /// the longest.
     Evicted "evicted" "server"
         "The server had reached its limit of connections or open files and closed the \
          connection that had been idle or silent the longest; the server holds TIME_WAIT.",
-    /// The system had no descriptor for its request within `--header-timeout`,
-    /// which was answered with a 503; or the poll could not watch it.
+    /// No descriptor became free for its request within `--header-timeout`, which was answered with 503;
+    /// or the connection could not be registered for polling.
     OutOfResources "out_of_resources" "server"
         "The system had no descriptor or memory left for this connection; the server closed first \
          and holds TIME_WAIT.",
-    /// The server is stopping.
+    /// The server is shutting down.
     Draining "draining" "server"
         "The server is shutting down: it finished the request in progress, closed first and holds \
          TIME_WAIT.",
-    /// The client's address has as many connections as
-    /// `--max-connections-per-ip` allows.
+    /// The client's address had reached `--max-connections-per-ip`.
     Refused "refused" "server"
         "The client's address had already reached --max-connections-per-ip; the server closed this \
          connection immediately.",
-    /// A defect of this server: the connection was given up, the others live.
+    /// A bug in the server; only this connection was closed.
     Panicked "panicked" "server"
         "A bug in the server ended this connection; other connections are not affected. Please \
          report it.",
@@ -119,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_stands_at_its_own_number_and_tells_who_closed() {
+    fn reasons_are_indexed_by_number_and_name_the_closing_side() {
         for (place, reason) in CloseReason::ALL.iter().enumerate() {
             assert_eq!(*reason as usize, place, "{reason:?}");
             let name = reason.name();

@@ -1,8 +1,8 @@
-//! What one worker counts.
+//! The counters of one worker.
 //!
-//! Each worker has its own [`Counters`] and is their only writer, so a count
-//! is a plain load and a plain store: no locked instruction, no cache line
-//! that two cores fight for. Whoever looks sums over the workers.
+//! Each worker has its own [`Counters`] and is their only writer, so counting is a
+//! plain load and a plain store: no locked instruction and no contended cache
+//! line. Readers sum over the workers.
 
 use std::{
     collections::VecDeque,
@@ -22,15 +22,13 @@ use crate::http::status::Status;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $variant:ident $key:literal $metric:literal $help:literal,)*) => {
-        /// What is counted as one number. Closes and responses are divided,
-        /// by reason and by status.
+        /// Counts that are single numbers. Closes and responses are counted by reason and by status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Count { $($(#[$doc])* $variant,)* }
 
         impl Count {
-            /// All of them, in the order in which they are told; a count's
-            /// place here is `count as usize`.
+            /// All of them, in output order; the index of each is `count as usize`.
             pub const ALL: &'static [Count] = &[$(Count::$variant,)*];
 
             /// The key in JSON.
@@ -47,33 +45,33 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Connections taken over, or refused at once.
+    /// Connections accepted, including those rejected at once.
     Accepted "accepted" "connections_accepted_total" "Connections accepted.",
-    /// Responses begun, whatever their status.
+    /// Responses started, whatever their status.
     Requests "requests" "requests_total" "Requests answered.",
-    /// Those that were not the first on their connection.
+    /// Responses that were not the first on their connection.
     RequestsReused "requests_reused" "requests_reused_total"
         "Requests that were not the first on their connection.",
-    /// Bytes handed to the kernel, heads included.
+    /// Bytes handed to the kernel, including heads.
     BytesSent "bytes_sent" "sent_bytes_total" "Bytes sent, heads included.",
-    /// Files answered from memory.
+    /// Files served from the cache.
     CacheHits "cache_hits" "cache_hits_total" "Files served from memory.",
     /// Files that had to be opened.
     CacheMisses "cache_misses" "cache_misses_total" "Files that had to be opened.",
-    /// Lines the access log lost; counted there and by no worker.
+    /// Lines lost by the access log; counted there, not by workers.
     LogLinesLost "log_lines_lost" "access_log_lines_lost_total"
         "Access log lines lost because writing failed or could not keep up.",
 }
 
-/// A count that only grows, with one writer.
+/// A monotonic counter with a single writer.
 ///
-/// `add` is a load and a store, not one atomic step: two threads that add to
-/// the same counter lose counts. Any thread may read.
+/// `add` is a load and a store, not one atomic operation: two threads that add to the same counter
+/// lose counts. Any thread may read.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`. Only ever called by the counter's one writer.
+    /// Adds `n`. Must only be called by the single writer.
     #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
@@ -85,7 +83,7 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
-    /// Adds each of these counts to the sum in its place.
+    /// Adds each counter to the sum at its index.
     pub fn sum(counters: &[Counter], sums: &mut [u64]) {
         for (sum, counter) in sums.iter_mut().zip(counters) {
             *sum += counter.get();
@@ -93,7 +91,7 @@ impl Counter {
     }
 }
 
-/// A number that goes up and down; the last one set is the one read.
+/// A gauge: reads return the last value set.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
@@ -111,34 +109,33 @@ impl Gauge {
     }
 }
 
-/// The counts of one worker, alone on its cache lines.
+/// The counters of one worker, aligned so that they share no cache line with others.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Connections waiting for a next request; set once a turn, as are the
-    /// other gauges.
+    /// Connections waiting for the next request. All gauges are set once per turn.
     pub idle: Gauge,
-    /// Connections in the middle of a request.
+    /// Connections receiving a request.
     pub reading: Gauge,
-    /// Connections in the middle of a response.
+    /// Connections sending a response.
     pub writing: Gauge,
-    /// Connections whose sending side is shut.
+    /// Connections whose write side is shut down.
     pub lingering: Gauge,
-    /// From the head's last byte to the response's last byte written.
+    /// From the last byte of the head to the last byte of the response written.
     pub latency: LatencyHistogram,
-    /// Requests a connection carried, recorded at its close.
+    /// Requests per connection, recorded when it closes.
     pub requests_per_connection: RequestsHistogram,
-    // Each at its own place, for the one who sums over the workers.
+    // Arrays, so that readers can sum over the workers by index.
     pub(super) counts: [Counter; Count::ALL.len()],
     pub(super) closed: [Counter; CloseReason::ALL.len()],
     pub(super) statuses: [Counter; Status::ALL.len()],
-    /// The last [`STORIES_MAX`], the newest behind.
+    /// The last [`STORIES_MAX`], the newest last.
     stories: Option<Mutex<VecDeque<Box<Story>>>>,
 }
 
 impl Counters {
-    /// All zero. `watched` says whether anybody can ask (`--status`): only
-    /// then are stories kept, and only then need latency be measured.
+    /// All zero. `watched` tells whether there is a status listener (`--status`); only then are stories
+    /// kept and latency is measured for them.
     pub fn new(watched: bool) -> Counters {
         Counters {
             stories: watched.then(Mutex::default),
@@ -146,13 +143,13 @@ impl Counters {
         }
     }
 
-    /// Whether stories are kept and latency is worth a look at the clock.
+    /// Whether stories are kept and latency has to be measured.
     #[inline]
     pub fn is_watched(&self) -> bool {
         self.stories.is_some()
     }
 
-    /// Counts `n` more. Only ever called by the one writer.
+    /// Adds `n` to a count. Must only be called by the single writer.
     #[inline]
     pub fn add(&self, count: Count, n: u64) {
         self.counts[count as usize].add(n);
@@ -166,16 +163,15 @@ impl Counters {
         self.statuses[status as usize].add(1);
     }
 
-    /// Counts a close after so many requests.
+    /// Counts a close after `requests` requests.
     #[inline]
     pub fn closed(&self, reason: CloseReason, requests: u64) {
         self.closed[reason as usize].add(1);
         self.requests_per_connection.record(requests);
     }
 
-    /// Keeps the story of a connection that closed at `now`. It takes their
-    /// lock, which is contended only while somebody looks; the oldest, which
-    /// makes room, is freed outside it.
+    /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed after
+    /// the lock is released. The lock is contended only while a snapshot is taken.
     pub fn tell(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
         story.end(reason, now);
         let stories = self.stories.as_ref();
@@ -192,12 +188,12 @@ impl Counters {
         self.counts[count as usize].get()
     }
 
-    /// Closes so far for this reason.
+    /// The number of closes for this reason.
     pub fn closed_by(&self, reason: CloseReason) -> u64 {
         self.closed[reason as usize].get()
     }
 
-    /// The stories kept, the newest last.
+    /// The stored stories, the newest last.
     pub fn stories(&self) -> Vec<Story> {
         let kept = self.stories.as_ref().and_then(|kept| kept.lock().ok());
         kept.map_or_else(Vec::new, |kept| {

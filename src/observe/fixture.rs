@@ -1,4 +1,4 @@
-//! A server that never was, for the tests of what is told.
+//! A fictitious server for tests of the output.
 
 use std::{
     net::SocketAddr,
@@ -18,7 +18,7 @@ use crate::{
     http::status::Status,
 };
 
-/// Two workers that did the same, and the present.
+/// Two workers with equal counts, and the current time.
 pub fn facts() -> (Arc<Facts>, Instant) {
     let started = Instant::now();
     let now = started + Duration::from_secs(3700);
@@ -46,7 +46,7 @@ pub fn facts() -> (Arc<Facts>, Instant) {
     (Arc::new(facts), now)
 }
 
-/// The same, with what a kernel could say.
+/// A snapshot of it, with a kernel view.
 pub fn snapshot() -> Snapshot {
     let (facts, now) = facts();
     let kernel = KernelView {

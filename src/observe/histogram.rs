@@ -1,12 +1,12 @@
-//! Histograms with one writer, recorded in a few nanoseconds.
+//! Histograms with a single writer; recording takes a few nanoseconds.
 
 use super::counters::Counter;
 
-/// Bits of a value kept below its highest: 16 buckets an octave, so a bucket
-/// is at most 1/16 of its value wide.
+/// Bits of a value below its highest bit that select the bucket: 16 buckets per power of two, so a
+/// bucket is at most 1/16 of its value wide.
 const SUB_BITS: u32 = 4;
 const SUB: usize = 1 << SUB_BITS;
-/// The highest bit told apart: values from 2^38 ns (4.6 minutes) on are one.
+/// The highest bit that is resolved: values from 2^38 ns (4.6 minutes) share one bucket.
 const TOP_BIT: u32 = 37;
 
 /// Buckets of a [`LatencyHistogram`].
@@ -15,8 +15,7 @@ pub const LATENCY_BUCKETS: usize = (TOP_BIT - SUB_BITS + 2) as usize * SUB;
 /// Buckets of a [`RequestsHistogram`].
 pub const REQUESTS_BUCKETS: usize = 23;
 
-/// The percentiles of latency that are told: the key in JSON, the words on the
-/// page, and the share of all.
+/// The reported percentiles of latency: JSON key, label on the page, fraction.
 pub const PERCENTILES: [(&str, &str, f64); 5] = [
     ("p50", "half of all within", 0.5),
     ("p90", "90 % within", 0.9),
@@ -25,7 +24,7 @@ pub const PERCENTILES: [(&str, &str, f64); 5] = [
     ("max", "the slowest", 1.0),
 ];
 
-/// Durations, log-linear: the relative error of a percentile is below 6.25 %.
+/// A log-linear histogram of durations: the relative error of a percentile is below 6.25 %.
 #[derive(Debug)]
 pub struct LatencyHistogram {
     buckets: [Counter; LATENCY_BUCKETS],
@@ -42,21 +41,21 @@ impl Default for LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// Counts one duration. Only ever called by the one writer.
+    /// Counts one duration. Must only be called by the single writer.
     #[inline]
     pub fn record(&self, nanoseconds: u64) {
         self.buckets[latency_bucket(nanoseconds)].add(1);
         self.nanoseconds.add(nanoseconds);
     }
 
-    /// Adds what was recorded so far to `counts`.
+    /// Adds the recorded values to `counts`.
     pub fn add_to(&self, counts: &mut LatencyCounts) {
         Counter::sum(&self.buckets, &mut counts.buckets[..]);
         counts.nanoseconds += self.nanoseconds.get();
     }
 }
 
-/// What a [`LatencyHistogram`] held at one moment, or several of them summed.
+/// The values of one [`LatencyHistogram`] at one moment, or the sum of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatencyCounts {
     buckets: Box<[u64; LATENCY_BUCKETS]>,
@@ -74,19 +73,19 @@ impl Default for LatencyCounts {
 }
 
 impl LatencyCounts {
-    /// How many durations were recorded.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// How many were shorter than 2^`bit` nanoseconds, exactly.
+    /// The exact number of durations shorter than 2^`bit` nanoseconds.
     pub fn count_below(&self, bit: u32) -> u64 {
         let end = latency_bucket(1 << bit.min(TOP_BIT));
         self.buckets.iter().take(end).sum()
     }
 
-    /// The duration in nanoseconds that the given share (0 to 1) of all does
-    /// not exceed, by at most 6.25 % too long; `None` if there are none.
+    /// The duration in nanoseconds that a fraction `share` (0 to 1) of all does not exceed, at most
+    /// 6.25 % too high; `None` if there are none.
     pub fn percentile(&self, share: f64) -> Option<u64> {
         let count = self.count();
         let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
@@ -100,7 +99,7 @@ impl LatencyCounts {
             .map(|bucket| latency_bucket_end(bucket) - 1)
     }
 
-    /// What was recorded since `earlier` was read.
+    /// The values recorded since `earlier`.
     pub fn since(&self, earlier: &LatencyCounts) -> LatencyCounts {
         LatencyCounts {
             buckets: Box::new(std::array::from_fn(|bucket| {
@@ -111,8 +110,7 @@ impl LatencyCounts {
     }
 }
 
-/// The bucket of a duration: the place of its highest bit and the
-/// `SUB_BITS` below it.
+/// The bucket of a duration: the position of its highest bit, and the `SUB_BITS` below it.
 #[inline]
 pub fn latency_bucket(nanoseconds: u64) -> usize {
     let value = nanoseconds.min((2 << TOP_BIT) - 1);
@@ -123,7 +121,7 @@ pub fn latency_bucket(nanoseconds: u64) -> usize {
     ((shift as usize) << SUB_BITS) + (value >> shift) as usize
 }
 
-/// The first duration, in nanoseconds, that lies above this bucket.
+/// The exclusive upper end of a bucket, in nanoseconds.
 pub fn latency_bucket_end(bucket: usize) -> u64 {
     if bucket < SUB {
         return bucket as u64 + 1;
@@ -132,8 +130,7 @@ pub fn latency_bucket_end(bucket: usize) -> u64 {
     (((bucket & (SUB - 1)) + SUB + 1) << shift) as u64
 }
 
-/// Requests a connection carried: none, 1, 2, 3 to 4, 5 to 8, ...,
-/// more than 2^20.
+/// A histogram of requests per connection: none, 1, 2, 3 to 4, 5 to 8, ..., more than 2^20.
 #[derive(Debug, Default)]
 pub struct RequestsHistogram {
     pub(super) buckets: [Counter; REQUESTS_BUCKETS],
@@ -141,7 +138,7 @@ pub struct RequestsHistogram {
 }
 
 impl RequestsHistogram {
-    /// Counts one connection. Only ever called by the one writer.
+    /// Counts one connection. Must only be called by the single writer.
     #[inline]
     pub fn record(&self, requests: u64) {
         self.buckets[requests_bucket(requests)].add(1);
@@ -159,7 +156,7 @@ pub fn requests_bucket(requests: u64) -> usize {
     }
 }
 
-/// The smallest and the largest number of a bucket; the last has no largest.
+/// The smallest and largest number of a bucket; the last bucket has no largest.
 pub fn requests_bucket_span(bucket: usize) -> (u64, Option<u64>) {
     match bucket {
         0 => (0, Some(0)),
@@ -174,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_lies_in_its_bucket_which_is_narrow() {
+    fn buckets_contain_their_durations_and_are_narrow() {
         let mut durations: Vec<u64> = (0..=TOP_BIT)
             .flat_map(|bit| {
                 let power = 1 << bit;
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_requests_lies_in_its_bucket() {
+    fn buckets_contain_their_numbers_of_requests() {
         for requests in (0..5000).chain([1 << 20, (1 << 20) + 1, u64::MAX]) {
             let bucket = requests_bucket(requests);
             assert!(bucket < REQUESTS_BUCKETS, "{requests}");

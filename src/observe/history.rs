@@ -1,4 +1,4 @@
-//! The last minute, as far as somebody was looking: what rates are made of.
+//! Samples of the last minute, taken while the status page is viewed, from which rates are computed.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,11 +7,11 @@ use super::{
     snapshot::{Snapshot, Totals},
 };
 
-/// Samples kept.
+/// Number of samples.
 pub const SAMPLES_MAX: usize = 61;
-/// Samples nearer to each other than this are one.
+/// Minimum interval between samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(900);
-/// What "lately" means where there are samples enough.
+/// The time span of recent rates, if there are enough samples.
 const LATELY: Duration = Duration::from_secs(10);
 
 /// Totals at successive moments.
@@ -20,24 +20,24 @@ pub struct History {
     samples: VecDeque<(Duration, Totals)>,
 }
 
-/// What happened during a span of time.
+/// The totals of a time span.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// How long it was.
+    /// Its length.
     pub seconds: f64,
-    /// What was counted meanwhile.
+    /// The events counted in it.
     pub totals: Totals,
 }
 
 impl Span {
-    /// A count of it, a second.
+    /// A count per second.
     pub fn rate(&self, count: u64) -> f64 {
         count as f64 / self.seconds.max(1e-3)
     }
 }
 
 impl History {
-    /// Keeps the snapshot's totals, unless the last ones are as good as new.
+    /// Adds the totals of the snapshot as a sample, unless the last one is too recent.
     pub fn note(&mut self, snapshot: &Snapshot) {
         let last = self.samples.back().map(|(at, _)| *at);
         if last.is_some_and(|last| snapshot.uptime < last + SAMPLE_EVERY) {
@@ -50,8 +50,8 @@ impl History {
             .push_back((snapshot.uptime, snapshot.totals.clone()));
     }
 
-    /// What happened lately: during the last ten seconds, or since the first
-    /// sample, or, without one before `snapshot`, since the start.
+    /// The recent span: the last ten seconds, or since the first sample, or without an earlier sample
+    /// since the start.
     pub fn lately(&self, snapshot: &Snapshot) -> Span {
         let before = |(at, _): &&(Duration, Totals)| *at + SAMPLE_EVERY <= snapshot.uptime;
         let old = |(at, _): &&(Duration, Totals)| *at + LATELY <= snapshot.uptime;
@@ -73,7 +73,7 @@ impl History {
         }
     }
 
-    /// Requests a second between successive samples, the oldest first.
+    /// Requests per second between successive samples, the oldest first.
     pub fn requests_per_second(&self) -> Vec<f64> {
         self.samples
             .iter()

@@ -15,8 +15,8 @@ use crate::http::status::Status;
 /// A member of an object: its name, and its value as JSON.
 type Member = (&'static str, String);
 
-/// The snapshot as one JSON object. Durations are in the unit their key ends
-/// in; a missing figure is `null`.
+/// The snapshot as one JSON object. Durations are in the unit of their key's suffix; a missing value is
+/// `null`.
 pub fn json(snapshot: &Snapshot) -> String {
     let facts = &snapshot.facts;
     let listeners = facts.listeners.iter().map(quoted);
@@ -49,7 +49,7 @@ fn totals(totals: &Totals) -> Vec<Member> {
     for &count in Count::ALL {
         members.push((count.key(), totals[count].to_string()));
         if count == Count::Accepted {
-            // Beside those that were opened.
+            // Next to the number of accepted connections.
             members.push(("closed", totals.closed_count().to_string()));
         }
     }
@@ -164,12 +164,12 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-/// A string of what needs no escape.
+/// A string that needs no escaping.
 fn quoted(text: impl Display) -> String {
     format!("\"{text}\"")
 }
 
-/// Bytes read as ISO-8859-1; all that is not plain ASCII is escaped.
+/// Bytes as ISO-8859-1; everything but printable ASCII is escaped.
 fn string(bytes: &[u8]) -> String {
     let each = |&byte: &u8| match byte {
         b'"' | b'\\' => format!("\\{}", char::from(byte)),

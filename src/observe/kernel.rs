@@ -1,8 +1,8 @@
-//! What the kernel says of our ports: which side paid for the close, and
-//! whether connections were turned away before we saw them.
+//! The kernel's view of our addresses: which side holds TIME_WAIT, and whether
+//! connections were dropped before they were accepted.
 //!
-//! Linux tells it in three text files; the functions that read their lines
-//! are pure. Elsewhere there is simply nothing to tell.
+//! Linux reports this in three text files, which are parsed by pure functions.
+//! On other systems it is not available.
 
 use std::{
     fs::File,
@@ -11,17 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Bytes of each table that are read at most: some 100,000 sockets.
+/// Maximum bytes read from each table: about 100,000 sockets.
 const TABLE_BYTES_MAX: u64 = 16 << 20;
 
-/// How long the tables are not read again, at least ...
+/// The minimum interval between reads of the tables ...
 const REST_MIN: Duration = Duration::from_millis(500);
-/// ... and so many times as long as it took: they never cost more than this
-/// share of a processor.
+/// ... and as a multiple of the duration of a read, which limits the share of CPU time.
 const REST_FACTOR: u32 = 5;
 
-/// The states of sockets that are told apart (RFC 9293 section 3.3.2): each by
-/// its name, as the kernel's tools write it, and one sentence for a learner.
+/// The socket states that are counted (RFC 9293 section 3.3.2): the name, as in the kernel's tools, and
+/// one sentence for the status page.
 pub const SOCKET_STATES: [(&str, &str); 5] = [
     ("established", "Open on both sides."),
     (
@@ -47,28 +46,28 @@ pub type SocketCounts = [u64; SOCKET_STATES.len()];
 pub struct KernelView {
     /// This server's ends of its connections.
     pub server: SocketCounts,
-    /// The clients' ends, as far as they are on this machine.
+    /// The clients' ends of connections from this machine.
     pub clients: SocketCounts,
-    /// Connections that wait to be accepted.
+    /// Connections waiting to be accepted.
     pub listen_queue: u64,
-    /// Connections dropped since the start because a listen queue of this
-    /// machine (whoever's) was full.
+    /// Connections dropped since the start because a listen queue of this machine, of any process, was
+    /// full.
     pub listen_overflows: u64,
 }
 
-/// The kernel's tables, held open: a confined process could not open them.
+/// The kernel's tables, held open because a sandboxed process could not open them.
 #[derive(Debug)]
 pub struct Kernel {
     tables: Vec<File>,
     netstat: Option<File>,
     overflows_at_start: u64,
     newest: Option<KernelView>,
-    /// Until then the newest view is fresh enough.
+    /// Until then the last view is reused.
     fresh_until: Instant,
 }
 
 impl Kernel {
-    /// Opens the tables; `None` where the system has none.
+    /// Opens the tables; `None` if the system has none.
     pub fn open() -> Option<Kernel> {
         let open = |name: &&str| File::open(name).ok();
         let tables: Vec<File> = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -89,7 +88,7 @@ impl Kernel {
         })
     }
 
-    /// The newest view; `None` where the tables could not be read.
+    /// The current view; `None` if the tables cannot be read.
     pub fn view(&mut self, listeners: &[SocketAddr]) -> Option<KernelView> {
         let begun = Instant::now();
         if begun >= self.fresh_until {
@@ -100,7 +99,7 @@ impl Kernel {
         self.newest
     }
 
-    /// Reads the tables anew. It takes about a millisecond for 1,000 sockets.
+    /// Reads the tables. This takes about a millisecond for 1,000 sockets.
     fn read(&mut self, listeners: &[SocketAddr]) -> io::Result<KernelView> {
         let mut view = KernelView::default();
         for table in &mut self.tables {
@@ -153,7 +152,7 @@ fn listen_overflows(netstat: &str) -> Option<u64> {
     value.parse().ok()
 }
 
-/// An address as hexadecimal words in the machine's byte order, and a port.
+/// Parses an address, in hexadecimal words of native byte order, and a port.
 fn parse_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -174,8 +173,7 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
 }
 
 impl KernelView {
-    /// Adds the socket on a line of /proc/net/tcp; `None` where that is the
-    /// heading, or anything else that is no socket.
+    /// Adds the socket on a line of /proc/net/tcp; `None` for the heading or any other line.
     fn add(&mut self, line: &str, listeners: &[SocketAddr]) -> Option<()> {
         let mut columns = line.split_ascii_whitespace().skip(1);
         let local = parse_address(columns.next()?)?;
@@ -184,8 +182,7 @@ impl KernelView {
         let (_, receive_queue) = columns.next()?.split_once(':')?;
         let is_ours = |address: SocketAddr| {
             listeners.iter().any(|listener| {
-                // `0.0.0.0` is for one family; `[::]`, where it is inherited, may
-                // be for both.
+                // `0.0.0.0` covers one family; an inherited `[::]` may cover both.
                 let is_any =
                     listener.ip().is_unspecified() && (listener.is_ipv6() || address.is_ipv4());
                 listener.port() == address.port() && (is_any || listener.ip() == address.ip())
@@ -210,7 +207,7 @@ const TIME_WAIT: u8 = 6;
 const CLOSE_WAIT: u8 = 8;
 const LISTEN: u8 = 10;
 
-/// Where a state stands in [`SOCKET_STATES`].
+/// The index of a state in [`SOCKET_STATES`].
 fn place_of(state: u8) -> usize {
     match state {
         ESTABLISHED => 0,

@@ -1,8 +1,7 @@
 //! The lines of the access log.
 //!
-//! A line has three parts: what is known when the response begins, the
-//! outcome, and what follows it. So a line can be written at once, or begun
-//! and completed in a later turn, by the same functions.
+//! A line has three parts: the fields known when the response starts, the outcome, and the fields after
+//! it. So the same functions can write a line at once, or start it and complete it in a later turn.
 
 use std::{io::Write, net::IpAddr};
 
@@ -17,14 +16,13 @@ use crate::{
     },
 };
 
-/// Bytes of a malformed first line that are logged. A well-formed one is logged
-/// whole: [`HeadLimits::request_line_bytes_max`](crate::http::request::HeadLimits)
+/// Bytes logged of a malformed request line. A well-formed one is logged completely: [`HeadLimits::request_line_bytes_max`](crate::http::request::HeadLimits)
 /// bounds it.
 pub const RAW_BYTES_MAX: usize = 1 << 10;
 /// Bytes of `Referer` and of `User-Agent` that are logged.
 pub const FIELD_BYTES_MAX: usize = 4 << 10;
 
-/// A second of wall time as both formats write it, always in UTC.
+/// A wall-clock time in seconds, formatted for both formats, in UTC.
 #[derive(Clone, Debug)]
 pub struct LogTime {
     /// `[22/Nov/2026:14:50:00 +0000]`
@@ -34,7 +32,7 @@ pub struct LogTime {
 }
 
 impl LogTime {
-    /// This second.
+    /// Formats `date`.
     pub fn new(date: HttpDate) -> LogTime {
         let fixdate = date.imf_fixdate();
         let mut combined = *b"[00/---/0000:00:00:00 +0000]";
@@ -47,20 +45,19 @@ impl LogTime {
     }
 }
 
-/// What is known of a request when its response begins.
+/// The fields of a request that are known when its response starts.
 #[derive(Clone, Copy, Debug)]
 pub struct LogEntry<'a> {
-    /// The client, behind a trusted proxy the one it names; `None` where it
-    /// came by a Unix domain socket.
+    /// The client address, as reported by trusted proxies; `None` for a Unix domain socket.
     pub client: Option<IpAddr>,
-    /// When the head was whole.
+    /// When the head was complete.
     pub time: &'a LogTime,
-    /// Method and target as they came; of a malformed request what of its first
-    /// line was kept, nothing being written as `-`.
+    /// Method and target as received; for a malformed request the stored part of its first line. If
+    /// empty, `-` is logged.
     pub line: &'a [u8],
-    /// `None` of a malformed one.
+    /// `None` for a malformed request.
     pub version: Option<Version>,
-    /// The answer's status.
+    /// The status of the response.
     pub status: Status,
     /// `Referer`.
     pub referer: Option<&'a [u8]>,
@@ -72,27 +69,27 @@ pub struct LogEntry<'a> {
     pub number: u64,
 }
 
-/// What is known of a request when its response has ended.
+/// The outcome of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct LogOutcome {
     /// Bytes of content sent, without the head.
     pub bytes: u64,
-    /// From the head's last byte to the last byte written.
+    /// From the last byte of the head to the last byte of the response written.
     pub microseconds: u64,
-    /// Why the connection closes after this response; `None`: it is kept.
+    /// Why the connection closes after this response; `None` if it is kept open.
     pub close: Option<CloseReason>,
 }
 
-/// Appends one line. It does not allocate once `out` has its size, and cannot
-/// fail; whatever the request held, the line has one line feed, at its end.
+/// Appends one line. Does not allocate if `out` has enough capacity, and cannot fail. Whatever the
+/// request contained, the line has exactly one line feed, at its end.
 pub fn write_line(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, out: &mut Vec<u8>) {
     write_before(format, entry, out);
     write_outcome(format, outcome, out);
     write_after(format, entry, out);
 }
 
-/// A line whose outcome is not yet known: a response that takes more than one
-/// turn. It owns a copy of what the request said.
+/// A line whose outcome is not yet known, for a response that takes more than one turn. Owns copies of
+/// the request's fields.
 #[derive(Clone, Debug)]
 pub struct PendingLine {
     format: LogFormat,
@@ -101,7 +98,7 @@ pub struct PendingLine {
 }
 
 impl PendingLine {
-    /// The line of a response that has begun.
+    /// Starts the line of a response.
     pub fn new(format: LogFormat, entry: &LogEntry) -> PendingLine {
         let mut bytes = Vec::new();
         write_before(format, entry, &mut bytes);
@@ -114,7 +111,7 @@ impl PendingLine {
         }
     }
 
-    /// Appends the line, now that its outcome is known.
+    /// Appends the line with its outcome.
     pub fn complete(&self, outcome: &LogOutcome, out: &mut Vec<u8>) {
         let (before, after) = self.bytes.split_at(self.outcome_at);
         out.extend_from_slice(before);
@@ -232,7 +229,7 @@ fn bounded(value: &[u8]) -> &[u8] {
     &value[..value.len().min(FIELD_BYTES_MAX)]
 }
 
-/// The bytes that stand for themselves in both formats.
+/// The bytes that need no escaping in either format.
 static PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0x20;
@@ -243,7 +240,7 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
-/// Appends `bytes`; the plain ones in runs, each other one through `escape`.
+/// Appends `bytes`: runs of plain bytes as they are, the others through `escape`.
 #[inline]
 fn escaped(bytes: &[u8], escape: fn(u8, &mut Vec<u8>), out: &mut Vec<u8>) {
     let mut rest = bytes;
@@ -267,8 +264,8 @@ fn combined_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'x', high, low]);
 }
 
-/// `\u00HH`: a byte is read as ISO-8859-1, as RFC 9110 section 5.5 has it, so
-/// that the line is JSON whatever the field held.
+/// `\u00HH`: bytes are treated as ISO-8859-1 (RFC 9110 section 5.5), so that the line is always valid
+/// JSON.
 fn json_escape(byte: u8, out: &mut Vec<u8>) {
     if matches!(byte, b'"' | b'\\') {
         return out.extend_from_slice(&[b'\\', byte]);
@@ -277,7 +274,7 @@ fn json_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
 }
 
-/// Who has no address is `unix:`, as in nginx's logs.
+/// A client without an address is `unix:`, as in nginx's logs.
 fn client(address: Option<IpAddr>, out: &mut Vec<u8>) {
     match address.map(|address| address.to_canonical()) {
         None => out.extend_from_slice(b"unix:"),

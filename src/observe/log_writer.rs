@@ -1,4 +1,4 @@
-//! The thread that writes the access log, and what it does when it cannot.
+//! The thread that writes the access log, and its handling of errors.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,17 +20,17 @@ use rustix::{
 use super::access_log::{QUEUE_BYTES_MAX, Queue};
 use crate::config::AccessLogTarget;
 
-/// How long the writer waits for a pipe to take more before it says so, and
-/// how long after an error it tries again.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the writer waits for a full pipe before it logs a warning, and how long after an error it
+/// retries.
+const RETRY_TIME: Duration = Duration::from_secs(1);
 
-/// Bytes a pipe that polls writable takes without blocking (POSIX: PIPE_BUF).
+/// Bytes that a writable pipe accepts without blocking (POSIX: PIPE_BUF).
 const PIPE_BYTES: usize = 4096;
 
-/// Who may read a log file that did not exist: it holds people's addresses.
+/// The permissions of a new log file, which contains personal data (client addresses).
 const FILE_MODE: u32 = 0o640;
 
-/// The writer: a file, and the lines taken from the queue for it.
+/// The writer: a file, and the lines taken from the queue.
 #[derive(Debug)]
 pub(super) struct LogWriter {
     queue: Arc<Queue>,
@@ -43,26 +43,26 @@ pub(super) struct LogWriter {
     trouble: Option<Trouble>,
 }
 
-/// A trouble that was said and is not over.
+/// A problem that was logged and persists.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
     lost_before: u64,
-    /// Nothing went out at all; else it is only too slow.
+    /// Nothing was written at all; otherwise writing is only too slow.
     stalled: bool,
 }
 
-/// How the writing went.
+/// The result of writing a chunk.
 #[derive(Debug)]
 enum Step {
     /// The whole chunk is written.
     Done,
-    /// Nothing was taken for [`PATIENCE`].
+    /// Nothing could be written for [`RETRY_TIME`].
     Blocked,
     Failed(io::Error),
 }
 
 impl LogWriter {
-    /// Opens the target for appending. A named pipe needs a reader already.
+    /// Opens the target for appending. A named pipe must already have a reader.
     pub(super) fn open(target: &AccessLogTarget, queue: Arc<Queue>) -> io::Result<LogWriter> {
         let (path, file) = match target {
             AccessLogTarget::Stdout => {
@@ -82,7 +82,7 @@ impl LogWriter {
         })
     }
 
-    /// Writes until it is told to stop and all is written, or cannot be.
+    /// Writes until told to stop and everything is written, or writing fails.
     pub(super) fn run(mut self) {
         let mut pause = Duration::ZERO;
         let failure = loop {
@@ -101,17 +101,17 @@ impl LogWriter {
             if let (Step::Failed(error), true) = (&step, orders.stop) {
                 break Some(error.to_string());
             }
-            self.judge(&step);
+            self.report(&step);
             pause = match step {
                 Step::Done | Step::Blocked => Duration::ZERO,
-                Step::Failed(_) => PATIENCE,
+                Step::Failed(_) => RETRY_TIME,
             };
         };
         self.end(failure);
     }
 
-    /// Gives up what is not written and says how much was lost, before anybody
-    /// is told that the writer is gone: the process ends then.
+    /// Drops what is not written and logs how much was lost, before it reports the end of the writer,
+    /// after which the process exits.
     fn end(mut self, failure: Option<String>) {
         let mut unwritten = lines(self.chunk.get(self.written..).unwrap_or_default());
         self.chunk.clear();
@@ -130,8 +130,8 @@ impl LogWriter {
         self.queue.end(unwritten == 0);
     }
 
-    /// Writes the chunk as far as it goes; what is left is tried again later,
-    /// so that a disk which was full for a moment costs no line.
+    /// Writes as much of the chunk as possible. The rest is retried later, so that a temporarily full disk
+    /// loses no lines.
     fn write_chunk(&mut self) -> Step {
         while let Some(rest @ [_, ..]) = self.chunk.get(self.written..) {
             let bytes = &rest[..rest.len().min(self.write_bytes_max)];
@@ -150,8 +150,8 @@ impl LogWriter {
         Step::Done
     }
 
-    /// Says once that there is trouble, and once that it is over.
-    fn judge(&mut self, step: &Step) {
+    /// Logs a problem once, and once that it is over.
+    fn report(&mut self, step: &Step) {
         let lost = self.queue.lost();
         let lost_before = std::mem::replace(&mut self.lost_seen, lost);
         let losing = lost > lost_before;
@@ -185,8 +185,8 @@ impl LogWriter {
         });
     }
 
-    /// Opens the path again; keeps the old file where that fails. The rest of
-    /// a line of which the old file has the beginning is given up.
+    /// Reopens the path, keeping the old file if that fails. The rest of a line that was partly written
+    /// to the old file is dropped.
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         let opened = open_file(path).and_then(|file| Ok((write_bytes_max(&file)?, file)));
@@ -207,13 +207,12 @@ impl LogWriter {
     }
 }
 
-/// Each line has one line feed, at its end: one whose beginning is written
-/// already counts as a whole one.
+/// The number of lines, by line feeds; a partly written line counts as a whole one.
 fn lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Where the first `written` bytes end within a line: the bytes left of it.
+/// The bytes that remain of a line in which the first `written` bytes end, if any.
 fn cut_line_bytes(chunk: &[u8], written: usize) -> Option<usize> {
     let (done, rest) = chunk.split_at_checked(written)?;
     match done.last() {
@@ -227,20 +226,19 @@ fn open_file(path: &Path) -> io::Result<File> {
         .append(true)
         .create(true)
         .mode(FILE_MODE)
-        // A named pipe without a reader is an error, not a wait.
+        // Opening a named pipe without a reader fails instead of blocking.
         .custom_flags(OFlags::NONBLOCK.bits() as i32)
         .open(path)
 }
 
-/// Whether the file takes more, waiting at most [`PATIENCE`] for it. Regular
-/// files always do.
+/// Whether the file is writable, waiting at most [`RETRY_TIME`]. Regular files always are.
 fn is_writable(file: &File) -> io::Result<bool> {
-    let wait = Timespec::try_from(PATIENCE).ok();
+    let wait = Timespec::try_from(RETRY_TIME).ok();
     let mut polled = [PollFd::new(file, PollFlags::OUT)];
     Ok(poll(&mut polled, wait.as_ref())? > 0)
 }
 
-/// Bytes to write at once: all there are, except where that could block.
+/// Maximum bytes per write: unlimited, except for pipes, where a larger write could block.
 fn write_bytes_max(file: &File) -> io::Result<usize> {
     let kind = file.metadata()?.file_type();
     Ok(if kind.is_fifo() {
@@ -255,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_cut_in_two_is_told_from_a_whole_one() {
+    fn the_rest_of_a_partly_written_line_is_found() {
         let rows: [(&[u8], usize, Option<usize>); 6] = [
             (b"one\ntwo\n", 0, None),
             (b"one\ntwo\n", 2, Some(2)),

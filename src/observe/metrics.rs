@@ -14,12 +14,12 @@ use crate::http::status::Status;
 /// The media type of the text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The boundaries of the duration histogram are 2^13 ns (8 microseconds) to
-/// 2^34 ns (17 seconds): powers of two, because there our counts are exact.
+/// The bucket boundaries of the duration histogram: 2^13 ns (8 microseconds) to 2^34 ns (17 seconds), at
+/// powers of two, where counts are exact.
 const DURATION_BITS: std::ops::RangeInclusive<u32> = 13..=34;
 
-/// The snapshot, every metric with its HELP and TYPE. Every label value that
-/// can occur is always present, so that rates have no gaps.
+/// The snapshot, with HELP and TYPE for each metric. All possible label values are always present, so
+/// that rates have no gaps.
 pub fn metrics(snapshot: &Snapshot) -> String {
     let mut text = Text::default();
     connections(snapshot, &mut text);
@@ -53,7 +53,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) {
 }
 
 fn requests(totals: &Totals, text: &mut Text) {
-    // Those accepted stand with the connections.
+    // `Accepted` is listed with the connections.
     let counts = Count::ALL.iter().filter(|&&count| count != Count::Accepted);
     for &count in counts {
         text.count(count, totals);
@@ -133,7 +133,7 @@ impl Text {
         self.0 += &format!("# HELP stdhttpd_{name} {help}\n# TYPE stdhttpd_{name} {kind}\n");
     }
 
-    /// `suffix` is what follows the metric's name: labels, or `_sum`.
+    /// `suffix` follows the metric's name: labels, or `_sum`.
     fn sample(&mut self, name: &str, suffix: impl Display, value: impl Display) {
         self.0 += &format!("stdhttpd_{name}{suffix} {value}\n");
     }
@@ -153,7 +153,7 @@ impl Text {
         self.counter(name, help, totals[count]);
     }
 
-    /// `buckets` are their upper ends, each with how many are not above it.
+    /// `buckets` are pairs of upper end and cumulative count.
     fn histogram(
         &mut self,
         name: &str,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_the_figures() {
+    fn metrics_have_the_values_of_the_snapshot() {
         let text = metrics(&fixture::snapshot());
         for sample in [
             "connections{state=\"idle\"} 60",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_final_responses_are_told() {
+    fn interim_responses_are_not_counted() {
         let text = metrics(&fixture::snapshot());
         let families = families(&text);
         let of = |wanted| families.iter().find(|(name, ..)| *name == wanted).unwrap();

@@ -1,14 +1,14 @@
-//! What people are told: values and lines.
+//! Observability: counters, access log, status page, metrics.
 //!
-//! Nothing here listens, and nothing here is asked for by a request: the
-//! workers count, the access log writes, and the status page is drawn from a
-//! [`Snapshot`](snapshot::Snapshot) when somebody looks.
+//! Nothing here listens or serves requests: workers count, the access log is
+//! written by its own thread, and the status page is rendered from a
+//! [`Snapshot`](snapshot::Snapshot) on request.
 //!
 //! Reading order: [`close_reason`] (why a connection ended), [`counters`] and
 //! [`histogram`] (what a worker counts), [`story`] (single connections),
-//! [`log_line`], [`access_log`] and `log_writer` (a line a request), [`kernel`]
-//! (what the kernel says of our ports), [`snapshot`] (all of it at one moment),
-//! [`history`] (the last minute), and the three forms [`page`], [`json`] and
+//! [`log_line`], [`access_log`] and `log_writer` (one line per request),
+//! [`kernel`] (the kernel's sockets), [`snapshot`] (all of it at one moment),
+//! [`history`] (the last minute), and the three formats [`page`], [`json`] and
 //! [`metrics`].
 
 pub mod access_log;

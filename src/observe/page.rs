@@ -1,7 +1,7 @@
-//! A snapshot as a page for people.
+//! A snapshot as the HTML status page.
 //!
-//! The page is whole without JavaScript and refreshes itself; the script only
-//! exchanges its parts each second, so there is one way to draw them: here.
+//! The page is complete without JavaScript and refreshes itself. The script only replaces its parts every
+//! second with newly fetched ones, so all rendering is done here.
 
 mod endings;
 mod figures;
@@ -23,12 +23,12 @@ use crate::http::status::Status;
 pub const STYLE: &str = include_str!("page/status.css");
 /// The script, at `/status.js`.
 pub const SCRIPT: &str = include_str!("page/status.js");
-/// The value of the page's `Content-Security-Policy`: nothing but its own.
+/// The `Content-Security-Policy` of the page: only its own style and script.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; \
      script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
-/// The page. `history` gives it its rates.
+/// Renders the page; `history` provides the rates.
 pub fn page(snapshot: &Snapshot, history: &History) -> String {
     let board = board(snapshot, history);
     let sections = [
@@ -54,7 +54,7 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
     )
 }
 
-/// The dark board on top: the state and the figures of the moment.
+/// The header with the state and the current figures.
 fn board(snapshot: &Snapshot, history: &History) -> String {
     let lately = history.lately(snapshot);
     let (all, totals) = (&snapshot.totals, &lately.totals);
@@ -142,7 +142,7 @@ fn responses(totals: &Totals) -> String {
     )
 }
 
-/// A row of a table: a name and what is told of it.
+/// A table row with a name and a value.
 fn row(name: &str, value: &str) -> String {
     format!("<tr><td>{name}<td class=\"n\">{value}\n")
 }

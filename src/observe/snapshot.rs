@@ -1,4 +1,4 @@
-//! All that is known of the server at one moment.
+//! The state of the server at one moment.
 
 use std::{
     ops::Index,
@@ -24,58 +24,54 @@ use crate::{
 /// Stories in a snapshot, the newest of all workers.
 pub const STORIES_SHOWN_MAX: usize = 16;
 
-/// What the whole server shows of itself: made once at the start, written by
-/// the server, read by whoever takes a [`Snapshot`].
+/// The observable state of the whole server: created at the start, updated by the server, read to take
+/// a [`Snapshot`].
 #[derive(Debug)]
 pub struct Facts {
-    /// When the server began to serve.
+    /// When the server started.
     pub started: Instant,
-    /// Where it listens.
+    /// The addresses it listens on.
     pub listeners: Vec<Endpoint>,
     /// The counters of each worker.
     pub workers: Vec<Arc<Counters>>,
-    /// Connections closed by the acceptor because their address had its
-    /// number already. Written by the acceptor alone.
+    /// Connections rejected by the acceptor because of `--max-connections-per-ip`. Written only by the
+    /// acceptor.
     pub refused: Counter,
-    /// The bounds in force.
+    /// The limits in effect.
     pub limits: Limits,
-    /// The waits in force.
+    /// The time-outs in effect.
     pub timeouts: Timeouts,
-    /// Open connections allowed in all.
+    /// Maximum open connections.
     pub connections_max: u64,
-    /// Room in the cache of files, in bytes.
+    /// Maximum weight of the file cache, in bytes.
     pub cache_bytes_max: u64,
-    /// What is taken of it: the bytes of small files, and for each large one that
-    /// is kept open the share of a descriptor.
+    /// Its current weight: bytes of small files, and a fixed charge per large file kept open.
     pub cache_bytes: Gauge,
-    /// Lines the access log lost; shared with it.
+    /// Lines lost by the access log; shared with it.
     pub log_lines_lost: Arc<Counter>,
-    /// Whether the server is stopping.
+    /// Whether the server is shutting down.
     pub draining: AtomicBool,
 }
 
-/// The server at one moment. The counts are read one after another while the
-/// workers go on, so they may differ by what happened in those microseconds.
+/// The server at one moment. Counters are read one after another while the workers run, so they may be
+/// inconsistent by the events of a few microseconds.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What it was taken of. Its bounds stay as they are; whether it is
-    /// stopping is read when it is told.
+    /// The observed server. Its limits are constant; whether it is shutting down is read when rendered.
     pub facts: Arc<Facts>,
-    /// How long the server has been serving.
+    /// Time since the server started.
     pub uptime: Duration,
     /// Open connections of each worker.
     pub workers: Vec<OpenCounts>,
-    /// What was counted since the start.
+    /// The counts since the start.
     pub totals: Totals,
-    /// The kernel's view, where it can be had.
+    /// The kernel's view, if available.
     pub kernel: Option<KernelView>,
-    /// The newest closed connections, the newest first, and how long ago each
-    /// was closed.
+    /// Recently closed connections, the newest first, and how long ago each was closed.
     pub stories: Vec<(Duration, Story)>,
 }
 
-/// What an open connection may be waited for: each by its name, and one sentence
-/// for a learner.
+/// The states of an open connection: the name, and one phrase for the status page.
 pub const OPEN_STATES: [(&str, &str); 4] = [
     ("idle", "kept alive, waiting for the next request"),
     ("reading", "receiving a request"),
@@ -89,7 +85,7 @@ pub const OPEN_STATES: [(&str, &str); 4] = [
 /// Open connections, in the order of [`OPEN_STATES`].
 pub type OpenCounts = [u64; OPEN_STATES.len()];
 
-/// What was counted since the start, over all workers.
+/// The counts since the start, over all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Each [`Count`], in the order of [`Count::ALL`].
@@ -98,21 +94,21 @@ pub struct Totals {
     pub closed: [u64; CloseReason::ALL.len()],
     /// Responses by status: in the order of [`Status::ALL`].
     pub statuses: [u64; Status::ALL.len()],
-    /// From the head's last byte to the response's last byte.
+    /// From the last byte of the head to the last byte of the response.
     pub latency: LatencyCounts,
-    /// Closed connections by the number of requests they carried.
+    /// Closed connections by their number of requests.
     pub requests_per_connection: [u64; REQUESTS_BUCKETS],
     /// Requests of all closed connections.
     pub requests_of_closed: u64,
 }
 
 impl Facts {
-    /// Whether the server is stopping.
+    /// Whether the server is shutting down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
     }
 
-    /// The server at `now`; `kernel` is passed through.
+    /// Takes a snapshot; `kernel` is passed through.
     pub fn snapshot(self: &Arc<Facts>, now: Instant, kernel: Option<KernelView>) -> Snapshot {
         Snapshot {
             facts: Arc::clone(self),
@@ -170,12 +166,12 @@ impl Snapshot {
 }
 
 impl Totals {
-    /// Connections closed, for whatever reason.
+    /// Connections closed, for any reason.
     pub fn closed_count(&self) -> u64 {
         self.closed.iter().sum()
     }
 
-    /// What was counted since `earlier`.
+    /// The counts since `earlier`.
     pub fn since(&self, earlier: &Totals) -> Totals {
         fn less<const N: usize>(now: &[u64; N], earlier: &[u64; N]) -> [u64; N] {
             std::array::from_fn(|place| now[place].saturating_sub(earlier[place]))

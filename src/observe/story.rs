@@ -1,4 +1,4 @@
-//! The life of a single connection, as it is shown to a learner.
+//! The record of a single connection for the status page.
 
 use std::{
     net::SocketAddr,
@@ -8,19 +8,19 @@ use std::{
 use super::close_reason::CloseReason;
 use crate::http::status::Status;
 
-/// Requests of one connection told in full; the others are only counted.
+/// Requests of one connection that are recorded; further ones are only counted.
 pub const REQUESTS_TOLD_MAX: usize = 8;
-/// Bytes of a request line that are kept.
+/// Bytes recorded of a request line.
 pub const LINE_BYTES_MAX: usize = 40;
-/// Closed connections a worker remembers.
+/// Closed connections that each worker stores.
 pub const STORIES_MAX: usize = 32;
 
-/// What happened on one connection, each at its time since it was accepted.
+/// The events of one connection, at times since the accept.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The connection's number, as in the log.
     pub connection: u64,
-    /// The peer; `None` where it has no address.
+    /// The peer; `None` for a Unix domain socket.
     pub client: Option<SocketAddr>,
     /// The worker's number, from 0.
     pub worker: usize,
@@ -39,11 +39,11 @@ pub struct Story {
 /// One request of a [`Story`].
 #[derive(Clone, Copy, Debug)]
 pub struct ToldRequest {
-    /// From the accept to the head's last byte.
+    /// From the accept to the last byte of the head.
     pub received: Duration,
-    /// From the head's last byte to the response's last byte written.
+    /// From the last byte of the head to the last byte of the response written.
     pub took: Duration,
-    /// The answer's status.
+    /// The status of the response.
     pub status: Status,
     /// Bytes of content sent.
     pub bytes: u64,
@@ -52,7 +52,7 @@ pub struct ToldRequest {
 }
 
 impl ToldRequest {
-    /// Method and target, cut to [`LINE_BYTES_MAX`].
+    /// Method and target, truncated to [`LINE_BYTES_MAX`].
     pub fn line(&self) -> &[u8] {
         self.line
             .get(..usize::from(self.line_bytes))
@@ -61,8 +61,7 @@ impl ToldRequest {
 }
 
 impl Story {
-    /// The beginning of a story. It costs one allocation, and a second with
-    /// the first request.
+    /// Starts a story. Costs one allocation, and a second one with the first request.
     pub fn begin(
         connection: u64,
         client: Option<SocketAddr>,
@@ -81,7 +80,7 @@ impl Story {
         })
     }
 
-    /// Notes the first byte; later calls change nothing.
+    /// Records the first byte; later calls are ignored.
     #[inline]
     pub fn first_byte(&mut self, now: Instant) {
         if self.first_byte.is_none() {
@@ -89,8 +88,8 @@ impl Story {
         }
     }
 
-    /// Notes a request answered: its head was whole at `received`, its
-    /// answer written at `sent`.
+    /// Records a request whose head was complete at `received` and whose response was written at
+    /// `sent`.
     pub fn request(
         &mut self,
         line: &[u8],
@@ -116,7 +115,7 @@ impl Story {
         });
     }
 
-    /// Notes the end.
+    /// Records the end.
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
         self.end = Some((now.saturating_duration_since(self.accepted), reason));
     }

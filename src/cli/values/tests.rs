@@ -42,7 +42,7 @@ fn seconds_are_shown_as_they_are_written() {
 }
 
 #[test]
-fn whole_numbers_have_a_span() {
+fn whole_numbers_are_checked_against_their_range() {
     let parse = whole_number(1..=1024);
     for (text, number) in [
         ("1", Some(1)),
@@ -70,7 +70,7 @@ fn check_listen(text: &str, expected: Result<Listen, &str>) {
 }
 
 #[test]
-fn places_to_listen() {
+fn listen_takes_addresses_and_localhost() {
     let address = |text: &str| Ok(Listen::Address(text.parse().unwrap()));
     check_listen("127.0.0.1:8080", address("127.0.0.1:8080"));
     check_listen("0.0.0.0:80", address("0.0.0.0:80"));
@@ -92,7 +92,7 @@ fn places_to_listen() {
 }
 
 #[test]
-fn sockets_to_listen_on() {
+fn listen_takes_unix_sockets_with_a_mode() {
     let unix = |path: &str, mode| {
         let path = path.into();
         Ok(Listen::Unix { path, mode })
@@ -128,7 +128,7 @@ fn check_field(text: &str, expected: Result<&[(&str, &str)], &str>) {
 }
 
 #[test]
-fn fields_that_can_be_added() {
+fn valid_fields_are_parsed() {
     check_field("X-A: b", Ok(&[("X-A", "b")]));
     check_field("X-A:b:c", Ok(&[("X-A", "b:c")]));
     check_field("X-A:", Ok(&[("X-A", "")]));
@@ -144,7 +144,7 @@ fn fields_that_can_be_added() {
 }
 
 #[test]
-fn fields_that_cannot() {
+fn malformed_and_computed_fields_are_rejected() {
     check_field("", Err("expected NAME: VALUE"));
     check_field("X-A", Err("expected NAME: VALUE"));
     check_field(": b", Err("'' is not a field name"));
@@ -202,7 +202,7 @@ fn media_types_by_extension() {
 }
 
 #[test]
-fn files_beneath_the_root() {
+fn spa_files_are_relative_to_the_root_and_not_hidden() {
     for (text, path) in [
         ("index.html", Some("index.html")),
         ("/app/index.html", Some("app/index.html")),
@@ -225,7 +225,7 @@ fn files_beneath_the_root() {
 }
 
 #[test]
-fn names_of_charsets_and_users() {
+fn charsets_and_users_are_validated() {
     assert_eq!(charset("none"), Ok(Charset(None)));
     assert_eq!(charset("UTF-8"), Ok(Charset(Some("UTF-8".into()))));
     assert!(charset("").is_err());

@@ -38,7 +38,7 @@ fn open(path: &Path) -> AccessLog {
     AccessLog::open(&AccessLogTarget::File(path.into()), LogFormat::Combined).unwrap()
 }
 
-/// Waits for a condition that must come true; how long it takes is no matter.
+/// Waits for a condition that must become true, however long it takes.
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + SOON;
     while !condition() {
@@ -127,14 +127,14 @@ fn a_pipe_nobody_reads_loses_lines_and_nothing_else() {
     let lost = log.lines_lost();
     let mut buffer = log.buffer();
     let mut lines = 0u64;
-    // More than queue and chunk and pipe can hold: none of it may block.
+    // More than queue, chunk and pipe can hold; none of it may block.
     for _ in 0..(3 * QUEUE_BYTES_MAX / 1000) {
         write(&mut buffer, &"x".repeat(1000));
         buffer.flush();
         lines += 1;
     }
     assert!(lost.get() > 0 && lost.get() < lines);
-    // A reader who comes late gets the rest, in whole lines.
+    // A late reader gets the rest, in whole lines.
     let kept = lines - lost.get();
     let reading = std::thread::spawn(move || {
         BufReader::new(reader)
@@ -167,7 +167,7 @@ fn finish_does_not_wait_for_a_pipe_nobody_reads() {
 }
 
 #[test]
-fn the_queue_takes_as_much_as_it_may_hold() {
+fn the_queue_accepts_exactly_its_limit() {
     let queue = Queue::default();
     let half = vec![b'x'; QUEUE_BYTES_MAX / 2];
     queue.push(&half, 5);
@@ -179,8 +179,8 @@ fn the_queue_takes_as_much_as_it_may_hold() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn lines_a_failing_log_has_not_taken_at_the_end_are_lost_and_counted() {
-    // Fewer than the writer takes at once, and so many that some are queued.
+fn lines_not_written_at_the_end_are_counted_as_lost() {
+    // Fewer lines than the writer takes at once, and enough that some are queued.
     for lines in [5, 1000] {
         let log = open(Path::new("/dev/full"));
         let lost = log.lines_lost();
@@ -213,7 +213,7 @@ fn lines_that_could_not_be_written_are_written_after_a_reopen() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_an_error_at_the_start() {
+fn a_target_that_cannot_be_opened_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     make_pipe(&pipe);

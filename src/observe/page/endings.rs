@@ -47,7 +47,7 @@ pub fn reasons(totals: &Totals) -> String {
     )
 }
 
-/// The kernel's sockets: which side paid for the close.
+/// The kernel's sockets by side and state.
 pub fn kernel(kernel: Option<&KernelView>) -> String {
     let body = kernel.map_or_else(
         || "<p class=\"nothing\">Not available on this system.</p>".to_owned(),

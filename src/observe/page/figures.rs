@@ -1,4 +1,4 @@
-//! Figures as people read them.
+//! Human-readable figures.
 
 use std::time::Duration;
 
@@ -48,11 +48,11 @@ pub fn time(duration: Duration) -> String {
     nanoseconds(Some(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
 }
 
-/// A part of a whole in per cent, as text of a page; of nothing it is a dash.
+/// A percentage as HTML text; a dash if the whole is 0.
 pub fn share(part: u64, whole: u64) -> String {
     match (part as f64 * 100.0 / whole as f64, whole) {
         (_, 0) => "–".to_owned(),
-        // Never "100 %" or "0 %" of what is not quite all or nothing.
+        // Never round to "100 %" or "0 %".
         (percent, _) if part < whole && percent >= 99.9 => "&gt;\u{a0}99.9\u{a0}%".to_owned(),
         (percent, _) if part > 0 && percent < 0.1 => "&lt;\u{a0}0.1\u{a0}%".to_owned(),
         (percent, _) if percent.fract() == 0.0 => format!("{percent:.0}\u{a0}%"),
@@ -60,12 +60,12 @@ pub fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// The part of all requests that found their connection open.
+/// The share of requests that reused a connection.
 pub fn reuse(totals: &Totals) -> String {
     share(totals[Count::RequestsReused], totals[Count::Requests])
 }
 
-/// A long time in its two largest units.
+/// A long duration in its two largest units.
 pub fn uptime(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -77,7 +77,7 @@ pub fn uptime(duration: Duration) -> String {
     }
 }
 
-/// Bytes of a peer as text of a page: what is not plain ASCII is a `\xHH`.
+/// Bytes from a peer as HTML text; everything but printable ASCII is `\xHH`.
 pub fn escaped(bytes: &[u8]) -> String {
     let each = |&byte: &u8| match byte {
         b'<' => "&lt;".to_owned(),

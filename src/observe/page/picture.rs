@@ -1,4 +1,4 @@
-//! The pictures: what is open, and how connections are used.
+//! The charts: open connections, and requests per connection.
 
 use super::figures::{grouped, reuse, share};
 use crate::observe::{
@@ -7,14 +7,13 @@ use crate::observe::{
     snapshot::{OPEN_STATES, OpenCounts, Snapshot},
 };
 
-/// Squares in the row of a worker; with more connections a square stands for
-/// several.
+/// Maximum squares per worker; with more connections each square represents several.
 const SQUARES_MAX: u64 = 240;
-/// Squares in one line of a row.
+/// Squares per line.
 const LINE_SQUARES: u64 = 60;
 const SQUARE: u64 = 10;
 
-/// One square a connection, a row a worker.
+/// Open connections: one square per connection, one row per worker.
 pub fn open_connections(snapshot: &Snapshot) -> String {
     let count = |worker: &OpenCounts| worker.iter().sum::<u64>();
     let most = snapshot.workers.iter().map(count).max();
@@ -44,7 +43,7 @@ pub fn open_connections(snapshot: &Snapshot) -> String {
 }
 
 fn squares(worker: &OpenCounts, each: u64) -> String {
-    // Rounded up, so that a single connection is always seen.
+    // Rounded up, so that a single connection is always visible.
     let runs = worker.map(|count| count.div_ceil(each));
     let squares = (OPEN_STATES.iter().zip(runs).rev())
         .flat_map(|((state, _), count)| (0..count).map(move |_| state));
@@ -61,7 +60,7 @@ fn squares(worker: &OpenCounts, each: u64) -> String {
     format!("<svg viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{rects}</svg>")
 }
 
-/// The histogram that tells short connections from kept-alive ones.
+/// The histogram of requests per connection, which distinguishes short from kept-alive connections.
 pub fn requests_per_connection(snapshot: &Snapshot, history: &History) -> String {
     let lately = history.lately(snapshot);
     let all = &snapshot.totals.requests_per_connection;
@@ -102,7 +101,7 @@ pub fn requests_per_connection(snapshot: &Snapshot, history: &History) -> String
     )
 }
 
-/// A bar as long as a part of a whole.
+/// A bar proportional to a part of a whole.
 pub fn bar(class: &str, part: u64, whole: u64) -> String {
     let width = part as f64 * 100.0 / whole.max(1) as f64;
     let width = if part > 0 { width.max(0.4) } else { 0.0 };
@@ -113,7 +112,7 @@ pub fn bar(class: &str, part: u64, whole: u64) -> String {
     )
 }
 
-/// Requests a second over the last minute, the present at the right.
+/// Requests per second over the last minute, the latest at the right.
 pub fn requests_line(rates: &[f64]) -> String {
     const SECONDS: usize = 60;
     let highest = rates.iter().copied().fold(1.0, f64::max);
@@ -139,7 +138,7 @@ mod tests {
     #[test]
     fn squares_fill_line_after_line() {
         let worker: OpenCounts = [117, 1, 0, 3];
-        // Two connections a square: 59, 1 and 2 of them, the last ones first.
+        // Two connections per square: 59, 1 and 2 squares, the last state first.
         let svg = squares(&worker, 2);
         assert!(svg.starts_with("<svg viewBox=\"0 0 600 20\""), "{svg}");
         let rects: Vec<_> = svg.split("<rect class=").skip(1).collect();

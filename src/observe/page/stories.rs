@@ -1,4 +1,4 @@
-//! The newest closed connections, each with its story.
+//! Recently closed connections with their stories.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn one(age: Duration, story: &Story, closed: Duration, reason: CloseReason) -> S
     )
 }
 
-/// What happened before the end.
+/// The events before the close.
 fn events(story: &Story) -> String {
     let client = story.client.map_or_else(String::new, |client| {
         format!(" from <span class=\"wire\">{client}</span>")
@@ -68,7 +68,7 @@ fn events(story: &Story) -> String {
     format!("<li><time>0</time>accepted by worker {worker}{client}{first_byte}{requests}{untold}")
 }
 
-/// The life of a connection as a line, with its answers on it.
+/// A connection as a line to scale, with its responses on it.
 fn scale(story: &Story, closed: Duration, first: &str) -> String {
     const WIDTH: f64 = 600.0;
     let unit = WIDTH / closed.as_secs_f64().max(1e-6);

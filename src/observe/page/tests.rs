@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::observe::fixture;
 
-/// Element names opened and closed, where HTML asks for both.
+/// Whether an element is closed as often as opened.
 fn is_balanced(html: &str, name: &str) -> bool {
     let opened =
         html.matches(&format!("<{name}>")).count() + html.matches(&format!("<{name} ")).count();
@@ -34,7 +34,7 @@ fn the_page_is_whole_and_says_the_figures() {
     ] {
         assert!(html.contains(text), "{text}");
     }
-    // No more rows than have connections, and the most frequent reason first.
+    // No rows without connections, and the most frequent reason first.
     assert!(!html.contains("33 to 64"));
     let reasons = ["client asked", "client closed", "idle timeout"];
     let at = reasons.map(|name| html.find(&format!("<li><div><b>{name}</b>")));

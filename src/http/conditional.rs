@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn if_modified_since() {
+    fn if_modified_since_compares_dates() {
         for (value, expected) in [
             (BEFORE, Proceed),
             (NOON, NotModified),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn if_unmodified_since() {
+    fn if_unmodified_since_compares_dates() {
         for (value, expected) in [
             (BEFORE, Failed),
             (NOON, Proceed),
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn if_range() {
+    fn if_range_needs_an_exact_strong_validator() {
         let etag = &EntityTag::new(1, 1_000, None);
         let validators = Validators {
             etag: Some(etag),

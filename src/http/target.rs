@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn origin_form() {
+    fn origin_form_is_split() {
         check("GET", "/", path("/", None));
         check("GET", "/?", path("/", Some("")));
         check("GET", "/a/b.c?d=e?f", path("/a/b.c", Some("d=e?f")));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn absolute_form() {
+    fn absolute_form_needs_a_valid_authority() {
         check("GET", "http://a", path("/", None));
         check("GET", "http://a/", path("/", None));
         check("GET", "HTTP://a:80/b?c", path("/b", Some("c")));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn authority_and_asterisk_form() {
+    fn authority_and_asterisk_form_are_accepted_for_their_method() {
         check("CONNECT", "a:443", Some(Target::Authority));
         check("CONNECT", "[::1]:443", Some(Target::Authority));
         for bad in [

@@ -21,7 +21,7 @@ fn folder(name: &[u8]) -> Entry {
     entry(true, name, 4096, 0)
 }
 
-/// The whole of a listing, written at once.
+/// A complete listing.
 fn text(form: Form, path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
     entries.sort_by(|a, b| sort.compare(a, b));
     let mut summary = Summary::default();
@@ -48,7 +48,7 @@ fn page(path: &str, entries: &mut [Entry], query: &str) -> String {
     String::from_utf8(page).expect("a page is UTF-8")
 }
 
-/// What stands between the first `start` and the next `end`.
+/// The text between the first `start` and the next `end`.
 fn between<'p>(page: &'p str, start: &str, end: &str) -> &'p str {
     let (_, behind) = page.split_once(start).expect(start);
     behind.split_once(end).expect(end).0
@@ -89,8 +89,8 @@ fn nothing_of_a_name_is_markup() {
         let mut entries = [file(name)];
         let bytes = html(&path, &mut entries, Sort::default());
         let page = String::from_utf8(bytes).expect("a page is UTF-8");
-        // Its own crumb, and the marks of what cannot be seen, are all that
-        // is more than in the page of a plain name.
+        // Only its breadcrumb and the marks of invisible characters are added to the page of a plain
+        // name.
         let marks = page.matches("<b>").count() * 2;
         let crumb = "<a></a><i></i><bdi></bdi>".matches('<').count();
         let name = name.escape_ascii();
@@ -103,7 +103,7 @@ fn nothing_of_a_name_is_markup() {
 }
 
 #[test]
-fn rows() {
+fn rows_link_to_their_entries() {
     let row =
         |entry: Entry| between(&page("", &mut [entry], ""), "<tbody>\n", "</tbody>").to_owned();
     assert_eq!(
@@ -170,7 +170,7 @@ fn columns_sort_without_a_script() {
 }
 
 #[test]
-fn entries_stand_in_the_order_asked_for() {
+fn entries_are_in_the_requested_order() {
     let mut entries = [file(b"a"), folder(b"z"), file(b"b")];
     let page = page("", &mut entries, "order=desc");
     let names: Vec<_> = page.split("<bdi>").skip(1).collect();
@@ -180,7 +180,7 @@ fn entries_stand_in_the_order_asked_for() {
 }
 
 #[test]
-fn the_summary_counts() {
+fn the_summary_counts_folders_files_and_bytes() {
     let mut entries = [file(b"a"), folder(b"z"), file(b"b")];
     let summary = |page: &str| between(page, "<p role=\"status\">", "</p>").to_owned();
     assert_eq!(
@@ -192,7 +192,7 @@ fn the_summary_counts() {
 }
 
 #[test]
-fn as_json() {
+fn json_has_one_object_per_entry() {
     let sort = Sort::default();
     assert_eq!(json(&mut [], sort), b"[\n]\n");
     let mut entries = [file(b"a \"b\"\n\xFF"), folder(b"d:")];
@@ -212,7 +212,7 @@ fn as_json() {
 }
 
 #[test]
-fn icons() {
+fn icons_follow_the_extension() {
     for (icon, _) in ICONS_BY_ENDING {
         assert!(ICONS.contains(&format!("id=\"{icon}\"")), "{icon}");
     }

@@ -5,8 +5,7 @@ fn check(options: &SiteOptions, path: &str, expected: &str) {
     assert_eq!(&*types.of(path.as_bytes()), expected, "{path}");
 }
 
-/// Endings and what is said of them by default. `+` stands for
-/// `; charset=utf-8`.
+/// Extensions and their default types. `+` abbreviates `; charset=utf-8`.
 const EXPECTED: &[(&str, &str)] = &[
     ("html", "text/html+"),
     ("htm", "text/html+"),
@@ -146,7 +145,7 @@ const EXPECTED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_table() {
+fn extensions_have_their_default_type() {
     assert!(EXPECTED.len() >= 90);
     let types = MediaTypes::new(&SiteOptions::default());
     for (extension, expected) in EXPECTED {
@@ -165,7 +164,7 @@ fn the_table() {
 }
 
 #[test]
-fn names_without_an_ending() {
+fn names_without_an_extension_have_the_default_type() {
     let options = SiteOptions::default();
     for path in [
         "",
@@ -203,7 +202,7 @@ fn the_charset_is_an_option() {
 }
 
 #[test]
-fn the_options_win() {
+fn options_override_the_table() {
     let set = |extension: &str, media_type: &str| (extension.to_owned(), media_type.to_owned());
     let options = SiteOptions {
         media_types: vec![
@@ -231,7 +230,7 @@ fn the_options_win() {
 }
 
 #[test]
-fn every_ending_stands_once_and_in_lower_case() {
+fn extensions_are_unique_and_lower_case() {
     let mut seen = std::collections::HashSet::new();
     for extension in TYPES.iter().flat_map(|(_, list)| list.split(' ')) {
         assert!(seen.insert(extension), "{extension} stands twice");

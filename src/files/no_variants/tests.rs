@@ -3,7 +3,7 @@ use std::{fs, os::unix::fs::symlink, path::PathBuf};
 use super::*;
 use crate::files::freshness::now;
 
-/// A root with a folder of files, and what a worker finds out of it.
+/// A root with a folder of files, and the state of one worker.
 struct Bench {
     home: tempfile::TempDir,
     root: Root,
@@ -12,7 +12,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// With so many files in `a`, which is a link to a folder.
+    /// With `files` files in `a`, which is a link to a folder.
     fn new(files: usize) -> Bench {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("real")).unwrap();
@@ -35,7 +35,7 @@ impl Bench {
         self.home.path().join(name)
     }
 
-    /// Waits until any change to come shows.
+    /// Waits until any later change is certain to show.
     fn settle(&self) {
         for folder in [None, Some(c"a")] {
             while !is_cacheable(&self.root.folder_identity(folder).unwrap(), now()) {
@@ -44,7 +44,7 @@ impl Bench {
         }
     }
 
-    /// What lies beside the file at `path`, in a turn of its own.
+    /// Finds the variants of the file at `path`, in a new turn.
     fn ask(&mut self, path: &str) -> FoundVariants {
         self.turn += 1;
         let paths = Paths::new(path.as_bytes()).unwrap();
@@ -53,13 +53,14 @@ impl Bench {
             .find_variants(&self.root, &paths, turn, now())
     }
 
-    /// Asks until the folder alone says it, so often at most; gives how often.
+    /// Requests `path` up to `most` times until its folder is known to contain no variants; returns how
+    /// often.
     fn learn(&mut self, path: &str, most: usize) -> Option<usize> {
         (0..most).find(|_| self.ask(path).folder != 0)
     }
 }
 
-/// Asks in which a folder of so many names is known, and more.
+/// More than enough requests for a folder with `names` names.
 fn enough(names: usize) -> usize {
     MISSES_MIN as usize + names / PIECE_NAMES_MAX + 10
 }
@@ -69,8 +70,7 @@ fn a_folder_is_read_after_many_requests_without_variants() {
     let check = |files: usize, path: &str, names: usize| {
         let mut bench = Bench::new(files);
         let asked = bench.learn(path, enough(names));
-        // One begins to read, and the folder itself and the one above it are
-        // read with the names.
+        // One request starts the reading, and `.` and `..` are read with the names.
         let expected = MISSES_MIN as usize + 1 + (names + 2) / PIECE_NAMES_MAX + 1;
         assert_eq!(asked, Some(expected), "{files} {path}");
         let variants = bench.ask(path);
@@ -89,7 +89,7 @@ fn a_folder_is_read_after_many_requests_without_variants() {
 }
 
 #[test]
-fn what_comes_to_a_folder_is_seen_at_once() {
+fn changes_of_a_folder_are_detected_at_once() {
     let check = |come: fn(&Bench), found: bool| {
         let mut bench = Bench::new(5);
         assert!(bench.learn("a/1.txt", enough(5)).is_some());
@@ -107,7 +107,7 @@ fn what_comes_to_a_folder_is_seen_at_once() {
         |bench| fs::rename(bench.at("a/2.txt"), bench.at("a/1.txt.br")).unwrap(),
         true,
     );
-    // Another folder stands in its place.
+    // The folder is replaced by another.
     check(
         |bench| {
             fs::create_dir(bench.at("new")).unwrap();
@@ -126,7 +126,7 @@ fn a_folder_with_possible_variants_is_excluded() {
         fs::write(bench.at("a").join(name), "").unwrap();
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
-        // Until it is gone, and some time is over.
+        // Until it is removed and some time has passed.
         fs::remove_file(bench.at("a").join(name)).unwrap();
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
@@ -135,7 +135,7 @@ fn a_folder_with_possible_variants_is_excluded() {
     };
     check("another.gz");
     check("ANOTHER.BR");
-    // A link that leads nowhere may come to lead somewhere.
+    // The target of a dangling link may appear.
     let mut bench = Bench::new(5);
     symlink("nowhere", bench.at("a/1.txt.gz")).unwrap();
     bench.settle();
@@ -167,7 +167,7 @@ fn names_with_a_coding_suffix_may_be_variants() {
 }
 
 #[test]
-fn a_folder_that_changes_while_it_is_read_is_not_known() {
+fn a_folder_that_changes_while_being_read_is_not_trusted() {
     let mut bench = Bench::new(100);
     assert_eq!(bench.learn("a/1.txt", MISSES_MIN as usize + 3), None);
     fs::write(bench.at("a/new"), "").unwrap();
@@ -188,7 +188,7 @@ fn a_folder_is_read_again_after_some_time() {
 }
 
 #[test]
-fn one_folder_is_read_at_a_time_and_not_held_for_long() {
+fn one_folder_is_read_at_a_time_and_closed_in_time() {
     let mut bench = Bench::new(1_000);
     let readings = |bench: &Bench| {
         let folders = bench.no_variants.folders.iter();
@@ -211,7 +211,7 @@ fn one_folder_is_read_at_a_time_and_not_held_for_long() {
 }
 
 #[test]
-fn a_folder_asked_for_often_keeps_its_place() {
+fn a_frequently_requested_folder_is_not_replaced() {
     let mut bench = Bench::new(5);
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
     for number in 0..200 {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A root with a folder beside it that holds a secret.
+/// A root, and next to it a folder with a secret.
 struct Home {
     home: TempDir,
     root: Root,
@@ -26,7 +26,7 @@ fn home() -> Home {
     Home { home, root }
 }
 
-/// What opening `path` comes to, in a word.
+/// The result of opening `path`, in a word.
 fn opened(root: &Root, path: &[u8]) -> &'static str {
     match root.open_beneath(path) {
         Ok(Opened::File(..)) => "file",
@@ -48,7 +48,7 @@ fn word(refusal: &Refusal) -> &'static str {
 }
 
 #[test]
-fn paths_open_as_what_they_are() {
+fn files_and_folders_are_opened() {
     let Home { home: _home, root } = home();
     let long = [b'n'; 300];
     let deep = [b"a/".repeat(5000), b"x".to_vec()].concat();
@@ -77,7 +77,7 @@ fn paths_open_as_what_they_are() {
 }
 
 #[test]
-fn links_are_followed_within_the_root_alone() {
+fn links_are_followed_only_within_the_root() {
     let Home { home, root } = home();
     let absolute = |name: &str| home.path().join(name).display().to_string();
     for (link, target, below, expected) in [
@@ -122,7 +122,7 @@ fn links_are_followed_within_the_root_alone() {
 }
 
 #[test]
-fn special_files_open_without_a_wait_and_are_told() {
+fn special_files_open_without_blocking_and_are_recognized() {
     let Home { home, root } = home();
     let at = |name: &str| home.path().join("root").join(name);
     mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -149,7 +149,7 @@ fn special_files_open_without_a_wait_and_are_told() {
 }
 
 #[test]
-fn a_failure_means_one_thing() {
+fn each_error_maps_to_one_refusal() {
     let check = |errors: &[Errno], expected: &str| {
         for &errno in errors {
             assert_eq!(
@@ -179,14 +179,14 @@ fn a_failure_means_one_thing() {
         "exhausted",
     );
     check(&[Errno::IO, Errno::STALE, Errno::TIMEDOUT], "failed");
-    // What cap-std says of a path that leads out.
+    // The error of cap-std for a path that leaves the root.
     let outside = io::Error::new(io::ErrorKind::PermissionDenied, "outside");
     assert_eq!(word(&Refusal::from(outside)), "not found");
     assert_eq!(word(&Refusal::from(io::Error::other("odd"))), "failed");
 }
 
 #[test]
-fn an_identity_tells_the_whole_truth() {
+fn an_identity_reflects_inode_size_and_mtime() {
     let Home { home, root } = home();
     let path = home.path().join("root/file");
     let name = CString::new("file").unwrap();

@@ -19,7 +19,7 @@ use crate::{
 mod freshness;
 mod keeping;
 
-/// A root, a site over it, and the view of one worker whose turns go by.
+/// A root, its site, and the view of one worker with its current turn.
 struct Bench {
     home: TempDir,
     view: View,
@@ -56,13 +56,13 @@ impl Bench {
         self.view.begin_turn(self.turn);
     }
 
-    /// Within the present turn.
+    /// Looks up `path` in the current turn.
     fn find_again(&self, path: &str, accept: &str) -> Result<Found, Refusal> {
         let path = RequestPath::new(path).unwrap();
         self.view.find(&path, encoding(accept), self.turn)
     }
 
-    /// In a turn of its own.
+    /// Looks up `path` in a new turn.
     fn find(&mut self, path: &str, accept: &str) -> Result<Found, Refusal> {
         self.begin_turn(1);
         self.find_again(path, accept)
@@ -87,7 +87,7 @@ impl Bench {
         self.view.tree.cache.get(path.as_bytes()).is_some()
     }
 
-    /// Waits until what lies at `name` is old enough to be kept.
+    /// Waits until the file `name` is old enough to be cached.
     fn settle(&self, name: &str) {
         let name = std::ffi::CString::new(name).unwrap();
         for _ in 0..5000 {
@@ -118,7 +118,7 @@ fn encoding(value: &str) -> AcceptEncoding {
     }
 }
 
-/// The content, checked against everything said of it.
+/// The content, checked against its metadata.
 fn body(file: &Selected) -> Vec<u8> {
     let bytes = match &file.content {
         Content::Memory(bytes) => bytes.to_vec(),
@@ -209,7 +209,7 @@ fn an_unreadable_folder_still_redirects_and_its_file_is_forbidden() {
 #[test]
 fn variants_are_chosen_described_and_fresh() {
     let sizes = [10, MEMORY_BYTES_MAX + 1];
-    // Whether they are kept or not.
+    // Cached or not.
     for (size, cache_bytes_max) in sizes
         .into_iter()
         .flat_map(|size| [(size, 0), (size, 64 << 20)])
@@ -249,7 +249,7 @@ fn variants_are_chosen_described_and_fresh() {
         assert_eq!(bench.text("/x.js", "br, gzip"), "br changed");
         fs::remove_file(bench.at("x.js.br")).unwrap();
         assert_eq!(bench.text("/x.js", "br, gzip"), "gz");
-        // A variant that is not to be served is as good as none.
+        // A variant that cannot be served is ignored.
         fs::write(bench.home.path().join("secret"), "secret").unwrap();
         symlink("../secret", bench.at("x.js.br")).unwrap();
         assert_eq!(bench.text("/x.js", "br, gzip"), "gz");
@@ -281,7 +281,7 @@ fn a_file_from_the_future_or_before_the_epoch_is_kept_and_tagged() {
     let future = bench.file("/future", "");
     let present = u64::try_from(now() / 1_000_000_000).unwrap();
     assert!(seconds(&future).unwrap() <= present);
-    // Its date is told, but says nothing of its version.
+    // Its date is sent, but does not identify its version.
     assert_eq!(seconds(&bench.file("/epoch", "")), None);
     assert_eq!(seconds(&bench.file("/past", "")), None);
     assert!(bench.keeps("/future") && bench.keeps("/past"));
@@ -319,7 +319,7 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
     let found = other.find(&path, encoding(""), bench.turn).unwrap();
     assert_eq!(text(&found), "2", "the other worker follows");
 
-    // Gone for a while: the last one goes on.
+    // While it is missing, the previous root is served.
     fs::remove_file(home.join("current")).unwrap();
     bench.begin_turn(ROOT_CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "2");
@@ -329,7 +329,7 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
     assert_eq!(bench.text("/x", ""), "1");
     assert!(!bench.view.site.root_missed.load(Relaxed));
 
-    // What is gone with the old one is looked for in the new one at once.
+    // Files that are gone with the old root are found in the new one at once.
     link("2");
     fs::remove_dir_all(home.join("1")).unwrap();
     bench.view.misses.set(0);

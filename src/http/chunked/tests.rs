@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Bytes of body and of content, or the status of the error, or `None` where
-/// the body has not ended.
+/// Bytes of body and of content, or the status of the error, or `None` for an incomplete body.
 type Verdict = Option<Result<(usize, u64), u16>>;
 
 fn verdict(pieces: &[&[u8]]) -> Verdict {
@@ -28,7 +27,7 @@ fn verdict(pieces: &[&[u8]]) -> Verdict {
     None
 }
 
-/// Whole, byte by byte and in two pieces at every place: the same verdict.
+/// Asserts that the result is the same for the whole body, byte by byte, and for every split in two.
 fn check_cuts(body: &[u8]) -> Verdict {
     let whole = verdict(&[body]);
     let bytes: Vec<&[u8]> = body.chunks(1).collect();
@@ -55,8 +54,8 @@ fn refused(bodies: &[&str]) {
     }
 }
 
-/// Bodies that are whole, holding so many bytes of content; what follows them
-/// is left alone.
+/// Asserts that bodies are complete with this many bytes of content, and that bytes after them are not
+/// consumed.
 fn accepted(bodies: &[(&str, u64)]) {
     for (body, content) in bodies {
         let whole = Some(Ok((body.len(), *content)));
@@ -81,7 +80,7 @@ fn chunks_are_counted() {
 }
 
 #[test]
-fn an_unfinished_body_is_no_error() {
+fn an_incomplete_body_is_not_an_error() {
     for body in [
         "",
         "5",
@@ -98,7 +97,7 @@ fn an_unfinished_body_is_no_error() {
 }
 
 #[test]
-fn sizes_are_hex_digits_alone() {
+fn sizes_are_only_hex_digits() {
     refused(&[
         "\r\n",
         "g\r\n",
@@ -124,7 +123,7 @@ fn sizes_are_hex_digits_alone() {
 }
 
 #[test]
-fn lines_end_in_crlf_alone() {
+fn lines_end_only_in_crlf() {
     refused(&[
         "\n",
         "5\n",
@@ -302,17 +301,17 @@ fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn valid_bodies_are_taken_however_cut((body, content) in valid_body()) {
+    fn valid_bodies_are_accepted_however_split((body, content) in valid_body()) {
         prop_assert_eq!(check_cuts(&body), Some(Ok((body.len(), content))));
     }
 
     #[test]
-    fn any_bytes_get_one_verdict(body in likely_bytes()) {
+    fn likely_bytes_give_one_result(body in likely_bytes()) {
         check_cuts(&body);
     }
 
     #[test]
-    fn random_bytes_get_one_verdict(body in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn random_bytes_give_one_result(body in prop::collection::vec(any::<u8>(), 0..60)) {
         check_cuts(&body);
     }
 

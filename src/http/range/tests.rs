@@ -20,7 +20,7 @@ fn check(value: &str, expected: RangeOutcome) {
 }
 
 #[test]
-fn one_range() {
+fn one_range_is_resolved() {
     check("bytes=0-0", single(0, 0));
     check("bytes=0-4", single(0, 4));
     check("bytes=9-9", single(9, 9));
@@ -96,7 +96,7 @@ fn malformed_sets_are_ignored() {
 }
 
 #[test]
-fn several_ranges() {
+fn several_ranges_keep_their_order() {
     check("bytes=0-1,4-5", several(&[(0, 1), (4, 5)]));
     check("bytes=4-5,0-1", several(&[(4, 5), (0, 1)]));
     check("bytes=0-1,3-4", several(&[(0, 1), (3, 4)]));
@@ -124,7 +124,7 @@ fn touching_ranges_are_merged() {
 }
 
 #[test]
-fn numbers_beyond_64_bits() {
+fn numbers_beyond_64_bits_saturate() {
     check("bytes=18446744073709551615-", Unsatisfiable);
     check("bytes=18446744073709551616-", Unsatisfiable);
     check("bytes=99999999999999999999999999-", Unsatisfiable);
@@ -138,17 +138,17 @@ fn numbers_beyond_64_bits() {
 }
 
 #[test]
-fn an_empty_representation() {
+fn an_empty_representation_has_no_ranges() {
     assert_eq!(resolve(b"bytes=0-", 0), Unsatisfiable);
     assert_eq!(resolve(b"bytes=0-0", 0), Unsatisfiable);
     assert_eq!(resolve(b"bytes=-0", 0), Unsatisfiable);
-    // Satisfiable, and its only answer is the empty whole.
+    // Satisfiable, but the only possible response is the empty whole.
     assert_eq!(resolve(b"bytes=-5", 0), Whole);
     assert_eq!(resolve(b"bytes=0-,-5", 0), Whole);
 }
 
 #[test]
-fn more_than_a_sane_number_is_ignored() {
+fn more_than_the_maximum_of_ranges_is_ignored() {
     let set = |count: usize| {
         let specs: Vec<_> = (0..count).map(|i| format!("{0}-{0}", i * 2)).collect();
         format!("bytes={}", specs.join(","))
@@ -163,9 +163,9 @@ fn more_than_a_sane_number_is_ignored() {
 }
 
 proptest! {
-    /// The merged ranges hold exactly the bytes asked for, each once.
+    /// The merged ranges contain exactly the requested bytes, each once.
     #[test]
-    fn every_byte_asked_for_once(
+    fn every_requested_byte_is_sent_once(
         length in 1_u64..40,
         asked in prop::collection::vec((0_u64..50, 0_u64..50), 1..RANGES_MAX),
     ) {

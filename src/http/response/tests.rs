@@ -6,7 +6,7 @@ const DATE: HttpDate = HttpDate::from_unix_seconds(784_111_777);
 const COMMON: &str = "Server: stdhttpd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
                       X-Content-Type-Options: nosniff\r\n";
 
-/// What is changed of a head that says nothing.
+/// A change to a head without optional fields.
 type Change<'a> = &'a dyn Fn(&mut Head<'_>);
 
 #[test]
@@ -98,7 +98,7 @@ fn the_lines_of_a_representation_are_prefixes_of_one_another() {
         }
         let vary_end = expected.len();
         expected += &format!("ETag: {tag}\r\nCache-Control: max-age=5\r\n");
-        // RFC 9110 section 15.4.5: nothing that describes the content.
+        // RFC 9110 section 15.4.5: no metadata of the content.
         assert_eq!(ready.not_modified(), expected.as_bytes());
         if dated {
             expected += "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
@@ -123,7 +123,7 @@ fn the_lines_of_a_representation_are_prefixes_of_one_another() {
 }
 
 #[test]
-fn what_the_operator_adds_replaces_ours() {
+fn added_fields_replace_the_defaults() {
     let check = |added: &[(&str, &str)], expected: &str| {
         let added: Vec<(String, String)> = added
             .iter()
@@ -183,7 +183,7 @@ fn the_date_is_put_into_a_response_that_was_written_before() {
         ("X-Content-Type-Options", ""),
     ]);
     check(&[("Date-Of-Birth", "none")]);
-    // What is no such response stays what it is, and does no harm.
+    // Anything else is left unchanged.
     let common = CommonFields::new(&[], DATE);
     for response in [
         "",
@@ -198,7 +198,7 @@ fn the_date_is_put_into_a_response_that_was_written_before() {
 }
 
 #[test]
-fn decimals() {
+fn decimals_are_written() {
     for number in [0, 1, 9, 10, 99, 100, 1_234_567_890, u64::MAX - 1, u64::MAX] {
         let mut out = Vec::new();
         write_decimal(&mut out, number);

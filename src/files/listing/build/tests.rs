@@ -6,7 +6,7 @@ use crate::files::{
     root::{Opened, Root},
 };
 
-/// A folder of so many files.
+/// A folder with `count` files.
 fn folder(count: usize) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     for number in 0..count {
@@ -24,14 +24,14 @@ fn listing(home: &tempfile::TempDir, budget: &MemoryBudget, form: Form, query: &
     Listing::new(folder, b"", form, Sort::from_query(Some(query)))
 }
 
-/// The finished listing, and in how many pieces it was made.
+/// The finished listing, and the number of pieces it took.
 fn finish(mut listing: Listing) -> Result<(Vec<Chunk>, usize), Refusal> {
     for piece in 1.. {
         if let Some(chunks) = listing.advance()? {
             return Ok((chunks, piece));
         }
     }
-    unreachable!("it goes on for ever");
+    unreachable!("it never ends");
 }
 
 fn text(chunks: &[Chunk]) -> String {
@@ -93,7 +93,7 @@ impl std::fmt::Display for Thousands {
 }
 
 #[test]
-fn a_listing_that_leaves_something_out_says_so() {
+fn a_truncated_listing_says_so() {
     let home = folder(3);
     for (room_left, expected) in [(3, false), (2, true)] {
         let budget = MemoryBudget::new(u64::MAX);
@@ -108,7 +108,7 @@ fn a_listing_that_leaves_something_out_says_so() {
 }
 
 #[test]
-fn room_is_taken_for_what_is_large_alone() {
+fn only_large_listings_reserve_memory() {
     let small = folder(200);
     let large = folder(2_000);
     let none = MemoryBudget::new(0);
@@ -125,7 +125,7 @@ fn room_is_taken_for_what_is_large_alone() {
             Ok((chunks, _)) => {
                 assert!(fits, "{bytes_max}");
                 let bytes = text(&chunks).len();
-                // The first chunk is a little longer than what is its own.
+                // The first chunk is a little longer than its unshared part.
                 assert_eq!(budget.held(), (bytes - UNSHARED_BYTES) as u64);
                 drop(chunks);
             }
@@ -137,7 +137,7 @@ fn room_is_taken_for_what_is_large_alone() {
 }
 
 #[test]
-fn a_listing_that_is_given_up_gives_its_room_back() {
+fn an_abandoned_listing_releases_its_reservation() {
     let large = folder(2_000);
     let budget = MemoryBudget::new(u64::MAX);
     let mut listing = listing(&large, &budget, Form::Html, "");

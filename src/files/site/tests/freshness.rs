@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Serves `x`, changes it, and compares the very next answer with the disk:
-/// small and large, kept and not.
+/// Serves `x`, changes it, and compares the next response with the disk, for small and large files,
+/// cached or not.
 fn check_change(change: impl Fn(&Bench)) {
     for (size, settle) in [
         (0, false),
@@ -19,7 +19,7 @@ fn check_change(change: impl Fn(&Bench)) {
             bench.settle("x");
         }
         assert!(bench.text("/x", "") == content);
-        // One that was not waited for may be kept or not: that is the clock's.
+        // Without waiting, caching depends on the clock.
         if settle {
             assert!(bench.keeps("/x"), "{size}");
         }
@@ -38,14 +38,14 @@ fn check_change(change: impl Fn(&Bench)) {
 
 #[test]
 fn every_change_is_seen_by_the_next_request() {
-    // Written over, of another size and of the same.
+    // Overwritten, with another size and with the same.
     check_change(|bench| bench.write("x", "new"));
     check_change(|bench| {
         let old = fs::read_to_string(bench.at("x")).unwrap();
         let new = if old.starts_with('o') { "n" } else { "o" };
         bench.write("x", new.repeat(old.len()));
     });
-    // The same, with the time of modification put back.
+    // The same, with the mtime restored.
     check_change(|bench| {
         let times = fs::metadata(bench.at("x")).unwrap().modified().unwrap();
         let old = fs::read_to_string(bench.at("x")).unwrap();
@@ -79,7 +79,7 @@ fn every_change_is_seen_by_the_next_request() {
         let _ = fs::remove_file(bench.at("x"));
         let _ = fs::create_dir(bench.at("x"));
     });
-    // A link within the root in its place.
+    // Replaced by a link within the root.
     check_change(|bench| {
         let _ = fs::remove_file(bench.at("x"));
         bench.write("z", "linked");
@@ -139,8 +139,7 @@ fn an_index_is_as_fresh_as_a_file() {
     assert!(!bench.keeps("/"));
 }
 
-/// The next change of it might not show, and the file is kept with what lies
-/// beside it.
+/// The next change of the variant might not show, and the file is cached together with it.
 #[test]
 fn a_file_with_a_recently_changed_variant_is_not_cached() {
     let mut bench = bench(|_| {});
@@ -151,7 +150,7 @@ fn a_file_with_a_recently_changed_variant_is_not_cached() {
         assert_eq!(bench.text("/x", "gzip"), "gz");
         let is_kept = bench.keeps("/x");
         let variant = bench.view.tree.root.identity(c"x.gz").unwrap();
-        // Else it was found so late that it may be kept.
+        // Otherwise so much time passed that it may be cached.
         if !is_cacheable(&variant, now()) {
             assert!(!is_kept);
             return;
@@ -171,14 +170,14 @@ fn files_are_revalidated_once_per_turn() {
     bench.write("x", "two");
     let again = bench.find_again("/x", "").unwrap();
     assert_eq!(text(&again), "one", "checked in this turn already");
-    // Another worker checked later than this one's turn began.
+    // Another worker checked after this one's turn started.
     let other = bench.view.site.view();
     let path = RequestPath::new("/x").unwrap();
     let turn = Turn(bench.turn.0 - 1);
     let found = other.find(&path, encoding(""), turn).unwrap();
     assert_eq!(text(&found), "one");
     assert_eq!(bench.text("/x", ""), "two");
-    // Who holds the old one keeps it whole.
+    // A holder of the old one still has it complete.
     assert_eq!(body(&first), b"one");
 }
 
@@ -255,7 +254,7 @@ fn only_cached_files_are_remembered() {
     for (bytes_max, settle, expected) in [
         (1 << 20, true, Some(true)),
         (0, true, Some(false)),
-        // One that was not waited for may be kept or not: that is the clock's.
+        // Without waiting, caching depends on the clock.
         (1 << 20, false, None),
     ] {
         let mut bench = bench(|options| options.cache_bytes_max = bytes_max);
@@ -290,7 +289,7 @@ fn a_new_variant_is_found_in_a_folder_known_to_have_none() {
     for number in 0..FILES - 1 {
         assert_eq!(bench.text(&format!("/f{number}"), "gzip"), "original");
     }
-    // One that is kept, and one that was never asked for.
+    // A cached file, and one that was never requested.
     for name in ["f298", "f299"] {
         bench.write(&format!("{name}.gz"), "variant");
         assert_eq!(bench.text(&format!("/{name}"), "gzip"), "variant");

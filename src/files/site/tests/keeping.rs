@@ -1,4 +1,4 @@
-//! What is kept in memory, and what is not.
+//! Which files are cached, and which are kept open.
 
 use super::{
     super::release::{RELEASE_FILES_MAX, RELEASE_NANOSECONDS},
@@ -58,7 +58,7 @@ fn few_large_files_are_kept_open_and_no_deleted_one() {
     let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors();
     assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
     assert!(!open(&bench).is_empty());
-    // All are asked for just before it is looked which can be closed.
+    // All are requested just before the recheck.
     bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
     let names: Vec<String> = (open(&bench).into_iter())
         .map(|(key, _)| String::from_utf8(key.to_vec()).unwrap())

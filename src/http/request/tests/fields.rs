@@ -1,5 +1,4 @@
-//! Field lines: their form, and their meaning. What is refused stands in the rows
-//! of `tests/conformance/rules/`.
+//! Field lines: syntax and meaning. Rejected ones are in `tests/conformance/rules/`.
 
 use super::*;
 
@@ -9,7 +8,7 @@ fn fields_accepted(lines: &str, look: impl Fn(Request<'_>)) {
 
 /// RFC 9112 section 5.
 #[test]
-fn form() {
+fn field_lines_have_the_form_of_section_5() {
     for lines in [
         "X:a\r\n",
         "X:\r\n",
@@ -29,7 +28,7 @@ fn form() {
 
 /// RFC 9112 section 3.2, RFC 9110 section 7.2.
 #[test]
-fn host() {
+fn valid_hosts_are_accepted() {
     let head = |version, lines: &str| format!("GET / HTTP/{version}\r\n{lines}\r\n");
     for good in ["a", "a:80", "", " ", "[::1]:8080", "127.0.0.1", " a \t"] {
         accepted(head("1.1", &format!("Host:{good}\r\n")), |_| ());
@@ -43,7 +42,7 @@ fn host() {
 
 /// RFC 9112 section 6.
 #[test]
-fn framing() {
+fn framing_follows_section_6() {
     for (lines, framing) in [
         ("", BodyFraming::None),
         ("Content-Length: 0\r\n", BodyFraming::None),
@@ -63,7 +62,7 @@ fn framing() {
 }
 
 #[test]
-fn fields_that_stand_once() {
+fn singleton_fields_occur_once() {
     for name in [
         "Authorization",
         "Content-Location",
@@ -101,7 +100,7 @@ fn fields_that_stand_once() {
 }
 
 #[test]
-fn fields_are_found_in_any_case() {
+fn field_names_are_case_insensitive() {
     let lines = "ACCEPT: a\r\naccept-ENCODING: b\r\nIf-Match: c\r\nIf-None-Match: d\r\nIf-Modified-Since: e\r\n\
         If-Unmodified-Since: f\r\nIf-Range: g\r\nRange: h\r\nReferer: i\r\nUser-Agent: j\r\nForwarded: k\r\n\
         X-Forwarded-For: l\r\nAccept: m\r\nX-FORWARDED-FOR: n\r\nForwarde: o\r\nRanges: p\r\nIf-Ranges: q\r\n";
@@ -136,7 +135,7 @@ fn fields_are_found_in_any_case() {
 
 /// RFC 9110 section 7.6.1.
 #[test]
-fn connection() {
+fn connection_options_are_parsed() {
     for (lines, close, keep_alive) in [
         ("", false, false),
         ("Connection: close\r\n", true, false),
@@ -166,7 +165,7 @@ fn connection() {
 
 /// RFC 9110 section 10.1.1.
 #[test]
-fn expectation() {
+fn expectations_are_parsed() {
     for (lines, expectation) in [
         ("", Expectation::None),
         ("Expect:\r\n", Expectation::None),

@@ -1,4 +1,4 @@
-//! Limits: each at its edge, passed by whole heads and by unfinished ones.
+//! Limits: each at its boundary, for complete and incomplete heads.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn check(bytes: impl AsRef<[u8]>, expected: Result<bool, RequestError>) {
 const MALFORMED: RequestError = RequestError::Malformed("");
 
 #[test]
-fn request_line() {
+fn the_request_line_is_limited() {
     // The line without its target has 13 bytes.
     let line = |target: usize, version: &str| {
         format!(
@@ -64,7 +64,7 @@ fn request_line() {
 }
 
 #[test]
-fn default_limits() {
+fn the_default_limits_are_exact() {
     let line = |bytes: usize| {
         format!(
             "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -90,7 +90,7 @@ fn default_limits() {
 }
 
 #[test]
-fn fields() {
+fn the_header_section_is_limited() {
     for version in ["1.1", "1.6"] {
         let head = |lines: &str| format!("GET / HTTP/{version}\r\nHost: a\r\n{lines}");
         let value = |bytes: usize| format!("X:{}\r\n", "b".repeat(bytes));

@@ -1,5 +1,4 @@
-//! The request line and what stands before it: what is made of it. What is
-//! refused stands in the rows of `tests/conformance/rules/`.
+//! The request line and what may precede it. Rejected ones are in `tests/conformance/rules/`.
 
 use super::*;
 
@@ -11,7 +10,7 @@ fn line_accepted(line: &str, version: Version, look: impl Fn(Request<'_>)) {
 }
 
 #[test]
-fn a_request_line_is_taken_apart() {
+fn a_request_line_is_split() {
     line_accepted("GET /a?b HTTP/1.1", Version::Http11, |request| {
         assert_eq!(request.method, Method::Get);
         assert_eq!(request.line, b"GET /a?b");
@@ -41,7 +40,7 @@ fn a_request_line_is_taken_apart() {
 
 /// RFC 9110 section 2.5, RFC 9112 section 2.3.
 #[test]
-fn versions() {
+fn versions_are_parsed() {
     line_accepted("GET / HTTP/1.0", Version::Http10, |_| ());
     line_accepted("GET / HTTP/1.1", Version::Http11, |_| ());
     for minor in 2..=9 {
@@ -55,7 +54,7 @@ fn versions() {
 
 /// RFC 9112 section 2.2: at least one empty line is ignored before a request.
 #[test]
-fn an_empty_line_before_a_request() {
+fn one_empty_line_before_a_request_is_ignored() {
     for version in ["1.1", "1.3"] {
         let head = format!("\r\nGET / HTTP/{version}\r\nHost: a\r\n\r\n");
         accepted(head, |request| {
@@ -65,7 +64,7 @@ fn an_empty_line_before_a_request() {
 }
 
 #[test]
-fn other_protocols_are_known() {
+fn other_protocols_are_recognized() {
     let check = |bytes: &[u8], error| {
         let verdict = check_cuts(bytes, &HeadLimits::DEFAULT);
         assert_eq!(verdict, Verdict::Refused(error), "{}", bytes.escape_ascii());

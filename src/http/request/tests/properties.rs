@@ -1,4 +1,4 @@
-//! Random heads, whole against cut.
+//! Random heads: whole and split give the same result.
 
 use proptest::prelude::*;
 
@@ -63,12 +63,12 @@ const SMALL: HeadLimits = HeadLimits {
 
 proptest! {
     #[test]
-    fn valid_heads_are_taken_however_cut((head, line) in valid_head()) {
+    fn valid_heads_are_accepted_however_split((head, line) in valid_head()) {
         accepted(&head, |request| assert_eq!(request.line, line.as_bytes()));
     }
 
     #[test]
-    fn a_changed_byte_gets_one_verdict((head, _) in valid_head(), at: prop::sample::Index, byte: u8) {
+    fn a_changed_byte_gives_one_result((head, _) in valid_head(), at: prop::sample::Index, byte: u8) {
         let mut bytes = head.into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
@@ -77,13 +77,13 @@ proptest! {
     }
 
     #[test]
-    fn likely_bytes_get_one_verdict(bytes in likely_bytes()) {
+    fn likely_bytes_give_one_result(bytes in likely_bytes()) {
         check_cuts(&bytes, &HeadLimits::DEFAULT);
         check_cuts(&bytes, &SMALL);
     }
 
     #[test]
-    fn any_bytes_get_one_verdict(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_give_one_result(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         check_cuts(&bytes, &HeadLimits::DEFAULT);
         check_cuts(&bytes, &SMALL);
     }

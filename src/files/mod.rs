@@ -28,7 +28,7 @@
 //! | which folder the root is | `site` | 250 ms; for a turn if something is missing |
 //! | that no link on the path to a file leaves the root | `freshness` | 10 s |
 //!
-//! The cache of responses (`connection::memo`) relies on the first of these.
+//! The cache of responses (`connection::response_cache`) relies on the first of these.
 
 mod cache;
 mod content;

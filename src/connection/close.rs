@@ -53,7 +53,7 @@ impl<T: Transport> Connection<T> {
         self.abandon(reason, cx);
         cx.counters.closed(reason, self.identity.requests);
         if let Some(story) = self.identity.story.take() {
-            cx.counters.tell(story, reason, Instant::now());
+            cx.counters.record_story(story, reason, Instant::now());
         }
         let requests = self.identity.requests;
         debug!(

@@ -10,7 +10,7 @@ pub enum Method {
     /// The communication options of the target (section 9.3.7).
     Options,
     /// POST, PUT, PATCH and DELETE: known, with no meaning for files: 405.
-    NotAllowed,
+    Other,
     /// TRACE (section 9.3.8): known but not supported: 405.
     Trace,
     /// CONNECT (section 9.3.6): known but not supported: 405, and the connection closes.
@@ -32,7 +32,7 @@ impl Method {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
             "OPTIONS" => Method::Options,
-            "POST" | "PUT" | "PATCH" | "DELETE" => Method::NotAllowed,
+            "POST" | "PUT" | "PATCH" | "DELETE" => Method::Other,
             "TRACE" => Method::Trace,
             "CONNECT" => Method::Connect,
             _ => Method::Unknown,
@@ -50,10 +50,10 @@ mod tests {
             ("GET", Method::Get),
             ("HEAD", Method::Head),
             ("OPTIONS", Method::Options),
-            ("POST", Method::NotAllowed),
-            ("PUT", Method::NotAllowed),
-            ("PATCH", Method::NotAllowed),
-            ("DELETE", Method::NotAllowed),
+            ("POST", Method::Other),
+            ("PUT", Method::Other),
+            ("PATCH", Method::Other),
+            ("DELETE", Method::Other),
             ("TRACE", Method::Trace),
             ("CONNECT", Method::Connect),
             ("get", Method::Unknown),

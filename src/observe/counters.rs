@@ -172,7 +172,7 @@ impl Counters {
 
     /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed after
     /// the lock is released. The lock is contended only while a snapshot is taken.
-    pub fn tell(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
+    pub fn record_story(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
         story.end(reason, now);
         let stories = self.stories.as_ref();
         let oldest = stories.and_then(|stories| {
@@ -233,7 +233,7 @@ mod tests {
             let counters = Counters::new(watched);
             for number in 0..100 {
                 let story = Story::begin(number, None, 0, now);
-                counters.tell(story, CloseReason::Reset, now);
+                counters.record_story(story, CloseReason::Reset, now);
             }
             let stories = counters.stories();
             assert_eq!(stories.len(), kept);

@@ -113,6 +113,6 @@ fn tell(counters: &Counters, worker: usize, now: Instant) {
             1 => CloseReason::ClientAsked,
             _ => CloseReason::ClientClosed,
         };
-        counters.tell(story, reason, now - age);
+        counters.record_story(story, reason, now - age);
     }
 }

@@ -5,12 +5,12 @@ use super::counters::Counter;
 /// Bits of a value below its highest bit that select the bucket: 16 buckets per power of two, so a
 /// bucket is at most 1/16 of its value wide.
 const SUB_BITS: u32 = 4;
-const SUB: usize = 1 << SUB_BITS;
+const SUB_BUCKETS: usize = 1 << SUB_BITS;
 /// The highest bit that is resolved: values from 2^38 ns (4.6 minutes) share one bucket.
-const TOP_BIT: u32 = 37;
+const HIGHEST_BIT: u32 = 37;
 
 /// Buckets of a [`LatencyHistogram`].
-pub const LATENCY_BUCKETS: usize = (TOP_BIT - SUB_BITS + 2) as usize * SUB;
+pub const LATENCY_BUCKETS: usize = (HIGHEST_BIT - SUB_BITS + 2) as usize * SUB_BUCKETS;
 
 /// Buckets of a [`RequestsHistogram`].
 pub const REQUESTS_BUCKETS: usize = 23;
@@ -80,7 +80,7 @@ impl LatencyCounts {
 
     /// The exact number of durations shorter than 2^`bit` nanoseconds.
     pub fn count_below(&self, bit: u32) -> u64 {
-        let end = latency_bucket(1 << bit.min(TOP_BIT));
+        let end = latency_bucket(1 << bit.min(HIGHEST_BIT));
         self.buckets.iter().take(end).sum()
     }
 
@@ -113,8 +113,8 @@ impl LatencyCounts {
 /// The bucket of a duration: the position of its highest bit, and the `SUB_BITS` below it.
 #[inline]
 pub fn latency_bucket(nanoseconds: u64) -> usize {
-    let value = nanoseconds.min((2 << TOP_BIT) - 1);
-    if value < SUB as u64 {
+    let value = nanoseconds.min((2 << HIGHEST_BIT) - 1);
+    if value < SUB_BUCKETS as u64 {
         return value as usize;
     }
     let shift = value.ilog2() - SUB_BITS;
@@ -123,11 +123,11 @@ pub fn latency_bucket(nanoseconds: u64) -> usize {
 
 /// The exclusive upper end of a bucket, in nanoseconds.
 pub fn latency_bucket_end(bucket: usize) -> u64 {
-    if bucket < SUB {
+    if bucket < SUB_BUCKETS {
         return bucket as u64 + 1;
     }
     let shift = (bucket >> SUB_BITS) - 1;
-    (((bucket & (SUB - 1)) + SUB + 1) << shift) as u64
+    (((bucket & (SUB_BUCKETS - 1)) + SUB_BUCKETS + 1) << shift) as u64
 }
 
 /// A histogram of requests per connection: none, 1, 2, 3 to 4, 5 to 8, ..., more than 2^20.
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn buckets_contain_their_durations_and_are_narrow() {
-        let mut durations: Vec<u64> = (0..=TOP_BIT)
+        let mut durations: Vec<u64> = (0..=HIGHEST_BIT)
             .flat_map(|bit| {
                 let power = 1 << bit;
                 [power - 1, power, power + power / 3, power + power / 2]

@@ -12,7 +12,7 @@ pub const SAMPLES_MAX: usize = 61;
 /// Minimum interval between samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(900);
 /// The time span of recent rates, if there are enough samples.
-const LATELY: Duration = Duration::from_secs(10);
+const RECENT_TIME: Duration = Duration::from_secs(10);
 
 /// Totals at successive moments.
 #[derive(Debug, Default)]
@@ -52,9 +52,9 @@ impl History {
 
     /// The recent span: the last ten seconds, or since the first sample, or without an earlier sample
     /// since the start.
-    pub fn lately(&self, snapshot: &Snapshot) -> Span {
+    pub fn recent(&self, snapshot: &Snapshot) -> Span {
         let before = |(at, _): &&(Duration, Totals)| *at + SAMPLE_EVERY <= snapshot.uptime;
-        let old = |(at, _): &&(Duration, Totals)| *at + LATELY <= snapshot.uptime;
+        let old = |(at, _): &&(Duration, Totals)| *at + RECENT_TIME <= snapshot.uptime;
         let earlier = self
             .samples
             .iter()

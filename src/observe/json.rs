@@ -8,7 +8,7 @@ use super::{
     histogram::{PERCENTILES, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
     snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot, Totals},
-    story::{Story, ToldRequest},
+    story::{RecordedRequest, Story},
 };
 use crate::http::status::Status;
 
@@ -111,7 +111,7 @@ fn story((age, story): &(Duration, Story)) -> String {
     object(members)
 }
 
-fn request(request: &ToldRequest) -> String {
+fn request(request: &RecordedRequest) -> String {
     object([
         ("line", string(request.line())),
         ("status", request.status.code().to_string()),

@@ -56,8 +56,8 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
 
 /// The header with the state and the current figures.
 fn board(snapshot: &Snapshot, history: &History) -> String {
-    let lately = history.lately(snapshot);
-    let (all, totals) = (&snapshot.totals, &lately.totals);
+    let recent = history.recent(snapshot);
+    let (all, totals) = (&snapshot.totals, &recent.totals);
     let state = match snapshot.facts.is_draining() {
         true => "stopping",
         false => "serving",
@@ -65,7 +65,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
     let listeners: String = (snapshot.facts.listeners.iter())
         .map(|listener| format!(" <span class=\"wire\">{}</span>", listener.url()))
         .collect();
-    let per_second = |count| grouped(lately.rate(count).round() as u64);
+    let per_second = |count| grouped(recent.rate(count).round() as u64);
     let percentile = |share| nanoseconds(totals.latency.percentile(share));
     let tiles = [
         (
@@ -95,7 +95,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
         ),
         (
             "sent per second",
-            bytes(lately.rate(totals[Count::BytesSent]) as u64),
+            bytes(recent.rate(totals[Count::BytesSent]) as u64),
             format!("{} in total", bytes(all[Count::BytesSent])),
         ),
     ]
@@ -111,7 +111,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
          <button id=\"pause\" type=\"button\" hidden>Pause</button></div>\n\
          <dl>{tiles}</dl>\n{line}</header>\n",
         uptime(snapshot.uptime),
-        lately.seconds
+        recent.seconds
     )
 }
 

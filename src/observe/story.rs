@@ -9,7 +9,7 @@ use super::close_reason::CloseReason;
 use crate::http::status::Status;
 
 /// Requests of one connection that are recorded; further ones are only counted.
-pub const REQUESTS_TOLD_MAX: usize = 8;
+pub const REQUESTS_RECORDED_MAX: usize = 8;
 /// Bytes recorded of a request line.
 pub const LINE_BYTES_MAX: usize = 40;
 /// Closed connections that each worker stores.
@@ -28,8 +28,8 @@ pub struct Story {
     pub accepted: Instant,
     /// The first byte of the first request.
     pub first_byte: Option<Duration>,
-    /// The first [`REQUESTS_TOLD_MAX`] requests.
-    pub requests: Vec<ToldRequest>,
+    /// The first [`REQUESTS_RECORDED_MAX`] requests.
+    pub requests: Vec<RecordedRequest>,
     /// All requests.
     pub requests_count: u64,
     /// The end: when and why. `None` while it is open.
@@ -38,7 +38,7 @@ pub struct Story {
 
 /// One request of a [`Story`].
 #[derive(Clone, Copy, Debug)]
-pub struct ToldRequest {
+pub struct RecordedRequest {
     /// From the accept to the last byte of the head.
     pub received: Duration,
     /// From the last byte of the head to the last byte of the response written.
@@ -51,7 +51,7 @@ pub struct ToldRequest {
     line_bytes: u8,
 }
 
-impl ToldRequest {
+impl RecordedRequest {
     /// Method and target, truncated to [`LINE_BYTES_MAX`].
     pub fn line(&self) -> &[u8] {
         self.line
@@ -99,13 +99,13 @@ impl Story {
         sent: Instant,
     ) {
         self.requests_count += 1;
-        if self.requests.len() >= REQUESTS_TOLD_MAX {
+        if self.requests.len() >= REQUESTS_RECORDED_MAX {
             return;
         }
         let line_bytes = line.len().min(LINE_BYTES_MAX);
         let mut kept = [0; LINE_BYTES_MAX];
         kept[..line_bytes].copy_from_slice(&line[..line_bytes]);
-        self.requests.push(ToldRequest {
+        self.requests.push(RecordedRequest {
             received: received.saturating_duration_since(self.accepted),
             took: sent.saturating_duration_since(received),
             status,

@@ -18,7 +18,7 @@ use crate::{
     observe::{
         access_log::QUEUE_BYTES_MAX,
         log_line::FIELD_BYTES_MAX,
-        story::{REQUESTS_TOLD_MAX, Story, ToldRequest},
+        story::{REQUESTS_RECORDED_MAX, RecordedRequest, Story},
     },
 };
 
@@ -48,7 +48,8 @@ const FILES_BYTES: u64 = FILES * MEMORY_BYTES_MAX;
 const ESCAPED_BYTES: u64 = 6;
 
 /// The record of a connection for the status page.
-const STORY_BYTES: u64 = (size_of::<Story>() + REQUESTS_TOLD_MAX * size_of::<ToldRequest>()) as u64;
+const STORY_BYTES: u64 =
+    (size_of::<Story>() + REQUESTS_RECORDED_MAX * size_of::<RecordedRequest>()) as u64;
 
 /// For a listing instead: its entries, the first chunk, and the one being
 /// written.

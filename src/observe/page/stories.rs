@@ -59,13 +59,15 @@ fn events(story: &Story) -> String {
             )
         })
         .collect();
-    let untold = match story.requests_count - story.requests.len() as u64 {
+    let unrecorded = match story.requests_count - story.requests.len() as u64 {
         0 => String::new(),
         1 => "<li><time>…</time>and 1 request more\n".to_owned(),
         more => format!("<li><time>…</time>and {} requests more\n", grouped(more)),
     };
     let worker = story.worker;
-    format!("<li><time>0</time>accepted by worker {worker}{client}{first_byte}{requests}{untold}")
+    format!(
+        "<li><time>0</time>accepted by worker {worker}{client}{first_byte}{requests}{unrecorded}"
+    )
 }
 
 /// A connection as a line to scale, with its responses on it.

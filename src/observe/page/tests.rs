@@ -78,9 +78,9 @@ fn rates_are_those_of_the_last_seconds() {
     let rates = history.requests_per_second();
     assert_eq!(rates.len(), crate::observe::history::SAMPLES_MAX - 1);
     assert!(rates.iter().all(|rate| *rate == 250.0));
-    let lately = history.lately(&snapshot);
-    assert_eq!(lately.seconds, 10.0);
-    assert_eq!(lately.totals[Count::Requests], 2500);
+    let recent = history.recent(&snapshot);
+    assert_eq!(recent.seconds, 10.0);
+    assert_eq!(recent.totals[Count::Requests], 2500);
     assert!(page(&snapshot, &history).contains("<dd>250</dd>"));
 }
 

@@ -77,14 +77,14 @@ fn an_error_page_is_exact_and_echoes_nothing() {
 }
 
 #[test]
-fn who_speaks_another_protocol_is_told_which_this_is() {
+fn a_client_of_another_protocol_gets_an_explanation() {
     let server = Server::build().start();
     let rows: &[(&[u8], &str, &str)] = &[
         (b"\x16\x03\x01\x00", "400", "use http://, not https://"),
         (
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             "505",
-            "speaks HTTP/1.1, not HTTP/2.",
+            "supports HTTP/1.1, not HTTP/2.",
         ),
     ];
     check(rows, |(bytes, status, told)| {

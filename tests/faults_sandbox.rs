@@ -186,7 +186,7 @@ fn the_server_itself_can_neither_read_nor_write_elsewhere() {
             .env("RUST_LOG", "info")
             .start();
         let told = server.wait_for_log("the sandbox", |line| line.contains("sandbox: "));
-        let is_confined = ["Full", "Partial"].iter().any(|word| told.contains(word));
+        let is_confined = ["fully", "partially"].iter().any(|word| told.contains(word));
         assert_eq!(server.connect().get("/").text(), "home");
         wait_until("its line", || logged(&at("log/access.log")));
 

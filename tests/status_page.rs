@@ -115,7 +115,7 @@ fn short_and_kept_connections_look_different() {
         json(&url)["closed"].as_u64() > Some(1_000)
     });
     let page = dom(&url);
-    assert_eq!(tile(&page, "on a reused connection"), "0&nbsp;%");
+    assert_eq!(tile(&page, "reused connection"), "0&nbsp;%");
     assert!(page.contains("client asked"), "{page}");
     photograph(&url, "short", &[]);
     drop(short);
@@ -135,7 +135,7 @@ fn short_and_kept_connections_look_different() {
 
     let kept = Load::start(&server, &[]);
     let share_of = |page: &str| {
-        let share = tile(page, "on a reused connection");
+        let share = tile(page, "reused connection");
         let share = share.trim_start_matches("&gt;&nbsp;");
         share.trim_end_matches("&nbsp;%").parse().unwrap_or(0.0)
     };

@@ -74,7 +74,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
             format!("{} since the start", grouped(all[Count::Requests])),
         ),
         (
-            "on a reused connection",
+            "reused connection",
             reuse(totals),
             format!("{} since the start", reuse(all)),
         ),

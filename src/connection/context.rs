@@ -72,10 +72,9 @@ pub struct Context {
     pub common: CommonFields,
     /// The source of the time.
     pub clock: Clock,
-    /// The time at the start of this turn, or when the clock was last refreshed
-    /// in it.
+    /// The time at the start of this turn, or when the clock was last read in it.
     pub now: Instant,
-    /// The same time as the file cache counts it.
+    /// When the clock was last refreshed, as the file cache counts time.
     pub turn: Turn,
     /// Bytes sent since the clock was last refreshed, plus [`SEND_COST_BYTES`]
     /// per send.

@@ -27,7 +27,8 @@ impl<T: Transport> Connection<T> {
         self.evicted
     }
 
-    /// When the connection began, if its client has not sent a byte yet.
+    /// When the connection began, if its client has not sent a byte of a request
+    /// yet.
     pub fn silent_since(&self) -> Option<Instant> {
         match &self.state {
             State::ReadingHead(reading) if self.identity.requests == 0 && !reading.has_begun() => {

@@ -275,8 +275,9 @@ impl<T: Transport> Connection<T> {
     /// No write has succeeded for the write time-out. The poll reports writability
     /// only once a good part of the send buffer is free, so try once more: if bytes
     /// go, the minimum rate decides instead. None go while the peer's receive
-    /// window is closed, so a client that reads less than some 2,000 bytes per
-    /// second is closed here, even if that is more than the minimum rate.
+    /// window is closed, so a client that has a default receive buffer and reads
+    /// less than some 2,000 bytes per second is closed here, even if that is more
+    /// than the minimum rate.
     fn expire_writing(&mut self, cx: &mut Context) -> Next {
         match (after_step(self.write(cx)), &self.state) {
             (Next::Closed(reason), _) => Next::Closed(reason),

@@ -20,7 +20,8 @@ const WINDOW_BYTES: u64 = 64 << 10;
 
 /// A file larger than that window, but not than twice this, is sent in two
 /// pieces, the first of this size: each fits the window together with the head.
-/// The second is sent in the next turn, when the client has read the first.
+/// The second is sent in the next turn, when the client has read the first. A
+/// larger file is not cut: its second piece would fill the window as well.
 pub const WINDOW_PIECE_BYTES: u64 = 56 << 10;
 
 /// Buffer capacity that is kept from one output to the next. A long listing may

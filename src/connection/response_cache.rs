@@ -29,8 +29,8 @@ const SLOTS: usize = 64;
 /// cookies.
 const CACHED_HEAD_BYTES_MAX: usize = 2 << 10;
 
-/// Misses on an occupied slot before its entry is replaced, as long as it has no
-/// hit.
+/// Misses on a slot, without a hit in between, until the head of the last one is
+/// cached there.
 const MISSES_BEFORE_REPLACEMENT: u8 = 8;
 
 /// The longest response that is cached as it was sent, head and content, in

@@ -81,7 +81,8 @@ pub struct ReadingHead {
     /// What has been read of this head and, if `deferred`, what follows it.
     pub input: Vec<u8>,
     /// `input` may already hold a complete request, which was not parsed because
-    /// the turn's budget was spent, or not answered for lack of a descriptor.
+    /// the turn's budget was spent or an earlier response was unsent, or not
+    /// answered for lack of a descriptor.
     pub deferred: bool,
 }
 
@@ -333,7 +334,7 @@ impl ReadingHead {
 
 impl Writing {
     /// Records that the transport accepted `sent` bytes. Returns whether the peer
-    /// still reads fast enough: `write_bytes_per_second_min` bytes per second on average over each
+    /// still reads fast enough: `write_bytes_per_second_min` on average over each
     /// window, which lasts at least the write time-out.
     pub fn progress(
         &mut self,

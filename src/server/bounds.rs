@@ -41,7 +41,7 @@ const TABLE_COPIES: u64 = 3;
 /// A file and its variants, all held while one of them is sent.
 const FILES: u64 = 1 + ContentCoding::ALL.len() as u64;
 
-/// All of them, complete.
+/// All of them, each as large as one held in memory can be.
 const FILES_BYTES: u64 = FILES * MEMORY_BYTES_MAX;
 
 /// The most that escaping makes of one byte in a logged line.

@@ -62,11 +62,11 @@ struct Grants {
 impl Grants {
     fn new(config: &Config) -> Grants {
         let write = match &config.access_log {
-            Some(AccessLogTarget::File(log)) => folder_of(log).into_iter().collect(),
+            Some(AccessLogTarget::File(log)) => directory_of(log).into_iter().collect(),
             Some(AccessLogTarget::Stdout) | None => Vec::new(),
         };
         let socket = |listen: &Listen| match listen {
-            Listen::Unix { path, .. } => folder_of(path),
+            Listen::Unix { path, .. } => directory_of(path),
             Listen::Localhost(_) | Listen::Address(_) => None,
         };
         Grants {
@@ -99,19 +99,21 @@ impl fmt::Display for Grants {
 ///    directory on the way to it. The target of an outer link counts only if it
 ///    lies there.
 fn readable(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = Vec::new();
-    let mut add = |folder: &Path| {
-        if !folders.iter().any(|known| known == folder) {
-            folders.push(folder.into());
+    let mut directories: Vec<PathBuf> = Vec::new();
+    let mut add = |directory: &Path| {
+        if !directories.iter().any(|known| known == directory) {
+            directories.push(directory.into());
         }
     };
-    let parent = |folder: &Path| {
-        let parent = folder.parent()?;
+    let parent = |directory: &Path| {
+        let parent = directory.parent()?;
         parent.parent().is_some().then(|| parent.to_owned())
     };
     if let Ok(resolved) = root.canonicalize() {
         add(&resolved);
-        parent(&resolved).iter().for_each(|folder| add(folder));
+        parent(&resolved)
+            .iter()
+            .for_each(|directory| add(directory));
     }
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.into());
     // Without the trailing slash, which would follow a link.
@@ -133,13 +135,13 @@ fn readable(root: &Path) -> Vec<PathBuf> {
             _ if outer == 0 => parent(&target),
             _ => None,
         };
-        releases.iter().for_each(|folder| add(folder));
+        releases.iter().for_each(|directory| add(directory));
     }
-    folders
+    directories
 }
 
 /// The directory in which the file is, or will be.
-fn folder_of(file: &Path) -> Option<PathBuf> {
+fn directory_of(file: &Path) -> Option<PathBuf> {
     let file = match file.canonicalize() {
         Ok(existing) => existing,
         Err(_) => std::path::absolute(file).ok()?,

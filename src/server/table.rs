@@ -79,7 +79,7 @@ impl<C> Table<C> {
         self.idle
     }
 
-    /// One more than the highest key in use.
+    /// One more than the highest key, whether that is in use or free.
     pub fn end(&self) -> Key {
         self.slots.len() as Key
     }

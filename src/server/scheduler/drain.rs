@@ -12,8 +12,8 @@ use crate::{
 /// only the client's own close is still to come.
 const DRAIN_LINGER_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// The time between two sweeps during a drain: how much longer than its waits the
-/// shutdown may take.
+/// The time between two sweeps during a drain. A wait may end this much later than
+/// its time-out, and so may the shutdown.
 const DRAIN_SWEEP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long to wait during a drain for the first request of a new connection: it

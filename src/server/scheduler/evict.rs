@@ -10,7 +10,7 @@ use crate::{
     server::table::Key,
 };
 
-/// A client silent for longer than this can be evicted: as long as the kernel
+/// A client silent for at least this long can be evicted: as long as the kernel
 /// itself defers its accept.
 pub const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -111,8 +111,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     /// A request waits for a descriptor: closes files kept open or, if there are
-    /// none, has an idle connection evicted at the end of the turn. The request
-    /// is tried again in the next sweep, by when that has taken effect.
+    /// none, has a connection evicted at the end of the turn. The request is
+    /// tried again in the next sweep, by when that has taken effect.
     pub(super) fn note_starved(&mut self) {
         self.driver.warn_exhausted();
         if self.cx.view.close_kept_files() == 0 {

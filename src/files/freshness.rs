@@ -209,13 +209,13 @@ impl Freshness {
             return false;
         }
         // The target of a dangling link may appear without a change to the folder.
-        let tells = folder.filter(|folder| is_cacheable(folder, now));
+        let trusted = folder.filter(|folder| is_cacheable(folder, now));
         let is_vacant = |coding| {
             self.paths
                 .with_variant_path(coding, |path| root.is_vacant(path))
         };
-        let tells = tells.filter(|_| self.absent().all(is_vacant));
-        let known = tells.as_ref().map_or(0, fingerprint);
+        let trusted = trusted.filter(|_| self.absent().all(is_vacant));
+        let known = trusted.as_ref().map_or(0, fingerprint);
         self.absent_variants.folder.store(known, Relaxed);
         self.absent_variants.named.fetch_max(turn.0, Relaxed);
         true

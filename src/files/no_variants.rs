@@ -143,8 +143,8 @@ impl NoVariants {
         }
     }
 
-    /// The index of the folder at `path`, replacing another if necessary; `None` if the candidate for
-    /// replacement is requested more often.
+    /// The index of the folder at `path`, replacing another if necessary; `None` if the path is too
+    /// long, or the candidate for replacement is requested more often.
     fn index_of(&mut self, path: &[u8]) -> Option<usize> {
         if let Some(at) = self.folders.iter().position(|folder| folder.path == path) {
             let weight = &mut self.folders[at].weight;

@@ -151,8 +151,7 @@ impl Page {
     }
 }
 
-/// The bytes encoded in the path of a `Location`: all but RFC 3986 pchar and the slash, and some that
-/// clients misinterpret.
+/// The bytes encoded in the path of a `Location`: all but RFC 3986 pchar and the slash.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

@@ -36,12 +36,12 @@ pub fn client(
     let by_custom = entries
         .map(|entry| node(entry.trim_ascii()))
         .fold(None, step);
-    let told = match (standard.is_absent(), customary.is_absent()) {
+    let reported = match (standard.is_absent(), customary.is_absent()) {
         (false, false) if by_standard != by_custom => None,
         (true, _) => by_custom,
         (false, _) => by_standard,
     };
-    told.or(peer)
+    reported.or(peer)
 }
 
 /// The address in the `for` parameter, which must occur exactly once in

@@ -57,7 +57,8 @@ fn parse_content_length(value: &[u8]) -> Result<u64, RequestError> {
 }
 
 /// `Transfer-Encoding` must be `chunked`, once and alone (RFC 9112 sections 6.1 and 6.3). A
-/// well-formed list with any other coding is 501; so is `identity`, which RFC 7230 removed.
+/// well-formed list with any other coding is 501, unless that follows `chunked`: 400. `identity`,
+/// which RFC 7230 removed, is such a coding.
 ///
 /// Two valid forms are rejected on purpose, because recipients disagree about them, which enables
 /// smuggling: a horizontal tab next to a coding, and an empty list element.

@@ -74,8 +74,8 @@ impl AccessLog {
     }
 
     /// Flushes all lines, waiting at most `wait`: a writer blocked by a full pipe is abandoned and ends
-    /// with the process. Returns whether all was written; lines that were not are counted as lost and
-    /// reported.
+    /// with the process. Returns whether all was written; lines that the writer failed to write are
+    /// counted as lost and reported.
     pub fn finish(self, wait: Duration) -> bool {
         let mut state = self.queue.lock();
         state.stop = true;

@@ -121,7 +121,7 @@ pub struct Counters {
     pub writing: Gauge,
     /// Connections whose write side is shut down.
     pub lingering: Gauge,
-    /// From the last byte of the head to the last byte of the response written.
+    /// From the last byte of the request to the last byte of the response written.
     pub latency: LatencyHistogram,
     /// Requests per connection, recorded when it closes.
     pub requests_per_connection: RequestsHistogram,

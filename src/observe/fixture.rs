@@ -25,7 +25,7 @@ pub fn facts() -> (Arc<Facts>, Instant) {
     let worker = |number| {
         let counters = Counters::new(true);
         count(&counters);
-        tell(&counters, number, now);
+        add_stories(&counters, number, now);
         Arc::new(counters)
     };
     let facts = Facts {
@@ -87,7 +87,7 @@ fn count(counters: &Counters) {
     counters.lingering.set(2);
 }
 
-fn tell(counters: &Counters, worker: usize, now: Instant) {
+fn add_stories(counters: &Counters, worker: usize, now: Instant) {
     let microseconds = Duration::from_micros;
     for place in 0..20u64 {
         let age = Duration::from_millis(100 + place * 330 + worker as u64 * 150);

@@ -50,7 +50,7 @@ impl LogTime {
 pub struct LogEntry<'a> {
     /// The client address, as reported by trusted proxies; `None` for a Unix domain socket.
     pub client: Option<IpAddr>,
-    /// When the head was complete.
+    /// The second in which it starts.
     pub time: &'a LogTime,
     /// Method and target as received; for a malformed request the stored part of its first line. If
     /// empty, `-` is logged.
@@ -74,7 +74,7 @@ pub struct LogEntry<'a> {
 pub struct LogOutcome {
     /// Bytes of content sent, without the head.
     pub bytes: u64,
-    /// From the last byte of the head to the last byte of the response written.
+    /// From the last byte of the request to the last byte of the response written.
     pub microseconds: u64,
     /// Why the connection closes after this response; `None` if it is kept open.
     pub close: Option<CloseReason>,

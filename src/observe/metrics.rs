@@ -67,8 +67,7 @@ fn requests(totals: &Totals, text: &mut Text) {
 
 fn duration(totals: &Totals, text: &mut Text) {
     let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-    let help =
-        "Time from the last byte of a request head to the last byte of its response written.";
+    let help = "Time from the last byte of a request to the last byte of its response written.";
     let buckets = DURATION_BITS.map(|bit| {
         let end = seconds(1 << bit);
         (end.to_string(), totals.latency.count_below(bit))

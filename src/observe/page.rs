@@ -135,7 +135,7 @@ fn responses(totals: &Totals) -> String {
         "<section><h2>Responses</h2><div class=\"pair\"><div class=\"scroll\"><table>\
          <thead><tr><th>Status<th class=\"n\">Responses<th class=\"n\">Share</thead>\n\
          {statuses}</table></div><div class=\"scroll\"><table><thead><tr>\
-         <th>From the last byte of the request head to the last byte of the response\
+         <th>From the last byte of the request to the last byte of the response\
          <th class=\"n\">Since the start</thead>\n\
          {times}<tr><td>files served from memory<td class=\"n\">{hits}\n\
          <tr><td>access log lines lost<td class=\"n\">{lost}</table></div></div></section>\n"

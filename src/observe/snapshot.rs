@@ -94,7 +94,7 @@ pub struct Totals {
     pub closed: [u64; CloseReason::ALL.len()],
     /// Responses by status: in the order of [`Status::ALL`].
     pub statuses: [u64; Status::ALL.len()],
-    /// From the last byte of the head to the last byte of the response.
+    /// From the last byte of the request to the last byte of the response.
     pub latency: LatencyCounts,
     /// Closed connections by their number of requests.
     pub requests_per_connection: [u64; REQUESTS_BUCKETS],

@@ -39,9 +39,9 @@ pub struct Story {
 /// One request of a [`Story`].
 #[derive(Clone, Copy, Debug)]
 pub struct RecordedRequest {
-    /// From the accept to the last byte of the head.
+    /// From the accept to the last byte of the request.
     pub received: Duration,
-    /// From the last byte of the head to the last byte of the response written.
+    /// From the last byte of the request to the last byte of the response written.
     pub took: Duration,
     /// The status of the response.
     pub status: Status,
@@ -88,8 +88,7 @@ impl Story {
         }
     }
 
-    /// Records a request whose head was complete at `received` and whose response was written at
-    /// `sent`.
+    /// Records a request that was complete at `received` and whose response was written at `sent`.
     pub fn request(
         &mut self,
         line: &[u8],

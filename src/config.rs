@@ -117,8 +117,8 @@ pub struct Limits {
     pub head: HeadLimits,
     /// Bytes of a request body that are read and discarded. More is 413. Default: 1 MiB.
     pub body_bytes_max: u64,
-    /// Open connections. At the limit the longest-idle one is closed; a connection on which nothing was
-    /// received for a second counts as idle. `None`: derived from RLIMIT_NOFILE.
+    /// Open connections. At the limit the longest-idle one is closed; a new connection on which
+    /// nothing has been received for a second counts as idle. `None`: derived from RLIMIT_NOFILE.
     pub connections_max: Option<usize>,
     /// Open connections per client address (IPv6: per /64). 0, the default: unlimited.
     pub connections_per_ip_max: usize,

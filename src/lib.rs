@@ -66,10 +66,11 @@
 //! | short, kept | of a connection: closed after its first response; open for a further request |
 //! | idle, silent | kept, with no request in progress; connected, but no byte received yet |
 //! | starved | of a request: waiting because the process has no free descriptor for its file |
-//! | evict | close the longest idle or silent connection in favour of a new one |
+//! | evict | close the longest idle or silent connection, for a new one or for its descriptor |
 //! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | linger | after our FIN, discard input until the client closes (lingering close) |
 //! | sweep | the check of all deadlines, ten times per second |
+//! | folder | a directory, as the files below the root are concerned |
 //! | variant | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
 //! | cacheable | of a file: last changed so long ago that any later change is certain to show in its identity |
 //! | story | the record of one connection for the status page |

@@ -119,7 +119,7 @@ pub fn target(bytes: &[u8]) {
             let is_hidden = segments().any(|segment| segment.starts_with(b"."));
             assert!(!decoded.is_hidden() || is_hidden);
             let encoded: Cow<str> = percent_encoded(name).into();
-            let again = RequestPath::new(&encoded).expect("an encoded path is lawful");
+            let again = RequestPath::new(&encoded).expect("an encoded path is valid");
             assert_eq!(again.as_bytes(), name);
         }
     }

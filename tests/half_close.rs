@@ -40,7 +40,7 @@ fn a_half_closed_fragment_gets_no_success() {
     ] {
         let mut client = server.connect();
         client.send(fragment).shutdown_write();
-        if let Some(reply) = client.try_reply(support::Kind::Get).expect("a lawful end") {
+        if let Some(reply) = client.try_reply(support::Kind::Get).expect("a valid end") {
             assert!(
                 [400, 408].contains(&reply.status) && reply.is_last(),
                 "{fragment:?}"

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    row::{Fate, Row},
+    row::{After, Row},
     support::{Client, Kind, Server, client::End},
 };
 
@@ -27,17 +27,17 @@ pub fn start(args: &str) -> Server {
 /// Whether the server answers a row as it expects.
 pub fn check(address: SocketAddr, row: &Row) -> Result<(), String> {
     let mut client = Client::connect(address);
-    let waits = matches!(row.fate, Fate::Waits | Fate::WaitsSilently);
+    let waits = matches!(row.after, After::Waits | After::WaitsSilently);
     let behind: &[u8] = if waits { b"" } else { BEHIND };
     // A server that has seen enough may have closed before all is sent.
     let sent = client.try_send(&[&row.sent[..], behind].concat());
-    if let (Err(why), Fate::Kept | Fate::Waits) = (sent, row.fate) {
+    if let (Err(why), After::Kept | After::Waits) = (sent, row.after) {
         return Err(format!("sending: {why}"));
     }
-    if row.fate != Fate::WaitsSilently {
+    if row.after != After::WaitsSilently {
         answer(&mut client, row)?;
     }
-    if row.fate == Fate::Kept {
+    if row.after == After::Kept {
         for status in BEHIND_STATUS {
             match client.try_reply(Kind::Get)? {
                 Some(reply) if reply.status == status => {}
@@ -57,7 +57,7 @@ fn answer(client: &mut Client, row: &Row) -> Result<(), String> {
     let kind = if row.is_head() { Kind::Head } else { Kind::Get };
     let reply = client.try_reply(kind)?.ok_or("closed without an answer")?;
     row.check_answer(reply.status, |name| reply.field(name))?;
-    match reply.is_last() == (row.fate != Fate::Kept) {
+    match reply.is_last() == (row.after != After::Kept) {
         true => Ok(()),
         false => Err(format!("connection: {:?}", reply.field("connection"))),
     }

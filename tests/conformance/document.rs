@@ -49,7 +49,7 @@ fn text() -> String {
                     "| {} | {} | {} |",
                     sent(row),
                     statuses(row),
-                    row.fate.word()
+                    row.after.word()
                 );
             }
         }

@@ -28,7 +28,7 @@ const END: &[u8] = b"\r\n\r\n";
 fn compare(bytes: &[u8]) {
     let (verdict, length) = values::judge(bytes);
     let agree = match (grammar::judge(bytes), verdict) {
-        (Expected::Lawful(wanted), Verdict::Whole(..)) => length == wanted,
+        (Expected::Valid(wanted), Verdict::Whole(..)) => length == wanted,
         (Expected::Refused, Verdict::Refused(_)) => true,
         // The server sees some faults before a line has ended.
         (Expected::Unfinished, Verdict::Partial | Verdict::Refused(_)) => true,
@@ -50,7 +50,7 @@ fn with(base: &[u8], at: usize, left_out: usize, put_in: &[u8]) -> Vec<u8> {
 fn every_single_fault_gets_the_verdict_of_the_grammar() {
     for base in BASES {
         let base = base.as_bytes();
-        assert_eq!(grammar::judge(base), Expected::Lawful(base.len()));
+        assert_eq!(grammar::judge(base), Expected::Valid(base.len()));
         compare(base);
         for at in 0..base.len() {
             compare(&with(base, at, 1, b""));

@@ -6,14 +6,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A well-formed request of so many bytes.
-    Lawful(usize),
+    Valid(usize),
     /// Malformed, or refused by a limit or a version.
     Refused,
     /// The beginning of a request, maybe.
     Unfinished,
 }
 
-use Verdict::{Lawful, Refused, Unfinished};
+use Verdict::{Refused, Unfinished, Valid};
 
 /// How the body is framed.
 enum Framing {
@@ -38,11 +38,11 @@ pub fn judge(bytes: &[u8]) -> Verdict {
     match framing {
         Framing::Length(length) if length > 1 << 20 => Unfinished,
         Framing::Length(length) => match body_at + length as usize {
-            end if end <= bytes.len() => Lawful(end),
+            end if end <= bytes.len() => Valid(end),
             _ => Unfinished,
         },
         Framing::Chunked => match judge_chunks(&bytes[body_at..]) {
-            Lawful(length) => Lawful(body_at + length),
+            Valid(length) => Valid(body_at + length),
             other => other,
         },
     }
@@ -101,8 +101,8 @@ fn judge_framing(codings: &[&[u8]], lengths: &[&[u8]], minor: u8) -> Option<Fram
         ([], []) => Some(Framing::Length(0)),
         ([], [length]) => {
             let digits = trim(length);
-            let lawful = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-            let text = std::str::from_utf8(digits).ok().filter(|_| lawful)?;
+            let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+            let text = std::str::from_utf8(digits).ok().filter(|_| valid)?;
             let significant = text.trim_start_matches('0');
             if significant.len() > 20 {
                 return None;
@@ -118,7 +118,7 @@ fn judge_framing(codings: &[&[u8]], lengths: &[&[u8]], minor: u8) -> Option<Fram
     }
 }
 
-/// The minor version of a lawful request line.
+/// The minor version of a valid request line.
 fn judge_line(line: &[u8]) -> Option<u8> {
     let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
     let [method, target, version] = parts[..] else {
@@ -137,8 +137,8 @@ fn judge_line(line: &[u8]) -> Option<u8> {
         ] => minor - b'0',
         _ => return None,
     };
-    let lawful = is_token(method) && method.len() <= 32 && is_target(method, target);
-    lawful.then_some(minor)
+    let valid = is_token(method) && method.len() <= 32 && is_target(method, target);
+    valid.then_some(minor)
 }
 
 fn is_target(method: &[u8], target: &[u8]) -> bool {
@@ -178,7 +178,7 @@ fn is_authority(text: &[u8], needs_port: bool) -> bool {
     let Some((host, port)) = host_end.map(|end| text.split_at(end)) else {
         return false;
     };
-    let port_lawful = match port.strip_prefix(':') {
+    let is_port_valid = match port.strip_prefix(':') {
         None => port.is_empty() && !needs_port,
         Some("") => !needs_port,
         Some(digits) => {
@@ -190,7 +190,7 @@ fn is_authority(text: &[u8], needs_port: bool) -> bool {
                     .is_ok_and(|port| port <= 65_535)
         }
     };
-    port_lawful && (is_name(host) || is_literal(host))
+    is_port_valid && (is_name(host) || is_literal(host))
 }
 
 fn is_name(host: &str) -> bool {
@@ -262,7 +262,7 @@ fn judge_chunks(bytes: &[u8]) -> Verdict {
         let size = u64::from_str_radix(text, 16).expect("sixteen digits at most");
         if size == 0 {
             return match judge_trailers(&bytes[at..]) {
-                Lawful(length) => Lawful(at + length),
+                Valid(length) => Valid(at + length),
                 other => other,
             };
         }
@@ -330,7 +330,7 @@ fn judge_trailers(bytes: &[u8]) -> Verdict {
         let line = &bytes[at..at + line_end];
         at += line_end + 2;
         if line.is_empty() {
-            return Lawful(at);
+            return Valid(at);
         }
         count += 1;
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
@@ -340,8 +340,8 @@ fn judge_trailers(bytes: &[u8]) -> Verdict {
         let forbidden = FORBIDDEN
             .split_whitespace()
             .any(|f| name.eq_ignore_ascii_case(f.as_bytes()));
-        let lawful = is_token(name) && line[colon + 1..].iter().all(|&byte| is_text(byte));
-        if !lawful || forbidden || count > 32 || at > 8 << 10 {
+        let valid = is_token(name) && line[colon + 1..].iter().all(|&byte| is_text(byte));
+        if !valid || forbidden || count > 32 || at > 8 << 10 {
             return Refused;
         }
     }

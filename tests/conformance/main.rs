@@ -1,4 +1,4 @@
-//! The protocol, rule by rule: bytes in, status and the connection's fate out.
+//! The protocol, rule by rule: bytes in, status out, and what becomes of the connection.
 //!
 //! The table ([`rules`]) is run three ways: as values ([`values`]), over a
 //! scripted transport cut at every byte ([`scripted`]), and against the real
@@ -25,7 +25,7 @@ mod site;
 mod support;
 mod values;
 
-use row::{Fate, Row};
+use row::{After, Row};
 
 /// All rows, each once, with the number of its rule.
 fn rows() -> Vec<Row> {
@@ -49,7 +49,7 @@ fn over_a_scripted_transport_cut_at_every_byte() {
 fn against_the_binary() {
     let (waiting, answered): (Vec<Row>, Vec<Row>) = rows()
         .into_iter()
-        .partition(|row| matches!(row.fate, Fate::Waits | Fate::WaitsSilently));
+        .partition(|row| matches!(row.after, After::Waits | After::WaitsSilently));
     let server = binary::start("");
     support::check(&answered, |row| binary::check(server.address(), row));
     // The deadlines of all pass at the same time.

@@ -95,10 +95,10 @@ fn jumbled() -> impl Strategy<Value = Vec<u8>> {
     vec(select(PIECES), 1..14).prop_map(|pieces| pieces.concat())
 }
 
-/// A lawful request with some bytes replaced, left out or put in.
+/// A valid request with some bytes replaced, left out or put in.
 fn spoiled() -> impl Strategy<Value = Vec<u8>> {
     let faults = vec((any::<prop::sample::Index>(), 0..3u8, select(PIECES)), 1..3);
-    (lawful(), faults).prop_map(|(mut bytes, faults)| {
+    (valid(), faults).prop_map(|(mut bytes, faults)| {
         for (place, kind, piece) in faults {
             let at = place.index(bytes.len());
             let end = if kind == 0 {
@@ -124,7 +124,7 @@ fn token() -> impl Strategy<Value = String> {
     "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}"
 }
 
-/// A lawful field that means nothing to a server of files.
+/// A valid field that means nothing to a server of files.
 fn field() -> impl Strategy<Value = String> {
     (
         "X-[0-9a-z!~|-]{1,10}",
@@ -135,7 +135,7 @@ fn field() -> impl Strategy<Value = String> {
         .prop_map(|(name, before, value, after)| format!("{name}:{before}{value}{after}\r\n"))
 }
 
-/// A lawful chunked body.
+/// A valid chunked body.
 fn chunked() -> impl Strategy<Value = Vec<u8>> {
     let extension = prop_oneof![
         3 => Just(String::new()),
@@ -169,8 +169,8 @@ fn chunked() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A lawful request, body and all.
-fn lawful() -> impl Strategy<Value = Vec<u8>> {
+/// A valid request, body and all.
+fn valid() -> impl Strategy<Value = Vec<u8>> {
     let method = prop_oneof![
         3 => Just("GET".to_owned()),
         1 => Just("HEAD".to_owned()),
@@ -251,9 +251,9 @@ fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
     let expected = grammar::judge(bytes);
     let (verdict, length) = values::judge(bytes);
     match (expected, verdict) {
-        (Lawful(wanted), Verdict::Whole(..)) => prop_assert_eq!(length, wanted),
-        (Lawful(_), Verdict::Refused(417)) => {}
-        (Lawful(_), _) => prop_assert!(false, "lawful, but {verdict:?}"),
+        (Valid(wanted), Verdict::Whole(..)) => prop_assert_eq!(length, wanted),
+        (Valid(_), Verdict::Refused(417)) => {}
+        (Valid(_), _) => prop_assert!(false, "valid, but {verdict:?}"),
         (Refused | Unfinished, Verdict::Whole(..)) => {
             prop_assert!(false, "{expected:?}, but {verdict:?}")
         }
@@ -266,7 +266,7 @@ fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
         (Refused | Unfinished, _) => {}
     }
     let (_, status) = answers(&[bytes]);
-    if !matches!(expected, Lawful(_)) {
+    if !matches!(expected, Valid(_)) {
         prop_assert!(
             status.is_none_or(|status| status >= 400),
             "{expected:?}, but {status:?}"
@@ -304,8 +304,8 @@ proptest! {
     }
 
     #[test]
-    fn lawful_requests(bytes in lawful(), cut in any::<prop::sample::Index>()) {
-        prop_assert_eq!(grammar::judge(&bytes), grammar::Verdict::Lawful(bytes.len()));
+    fn valid_requests(bytes in valid(), cut in any::<prop::sample::Index>()) {
+        prop_assert_eq!(grammar::judge(&bytes), grammar::Verdict::Valid(bytes.len()));
         compare(&bytes, cut.index(bytes.len()))?;
     }
 

@@ -12,14 +12,14 @@ pub struct Rule {
     pub tests: &'static [&'static str],
 }
 
-/// Bytes in, status and the connection's fate out.
+/// Bytes in, status out, and what becomes of the connection.
 pub struct Row {
     /// What the client sends.
     pub sent: Vec<u8>,
-    /// The status it gets; lawful alternatives, if there are any.
+    /// The status it gets; valid alternatives, if there are any.
     pub statuses: Vec<u16>,
     /// What becomes of the connection.
-    pub fate: Fate,
+    pub after: After,
     /// Whether `100 (Continue)` comes when only the head has arrived.
     pub continues: bool,
     /// Fields of the answer: the value, or `None` where it must be absent.
@@ -28,25 +28,25 @@ pub struct Row {
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum After {
     /// The next request on it is answered.
     Kept,
     /// It closes, and what follows is never parsed.
     Closed,
     /// The request is incomplete: unanswered until its deadline, then 408.
     Waits,
-    /// Nothing of a request has come: closed at its deadline without a word.
+    /// No byte of a request has come: closed at its deadline without a response.
     WaitsSilently,
 }
 
-impl Fate {
+impl After {
     /// The word for it in the document.
     pub fn word(self) -> &'static str {
         match self {
-            Fate::Kept => "kept",
-            Fate::Closed => "closed",
-            Fate::Waits => "waits, then closed",
-            Fate::WaitsSilently => "waits, then closed unanswered",
+            After::Kept => "kept",
+            After::Closed => "closed",
+            After::Waits => "waits, then closed",
+            After::WaitsSilently => "waits, then closed unanswered",
         }
     }
 }
@@ -69,11 +69,11 @@ impl Rule {
     }
 }
 
-fn row(status: u16, sent: impl AsRef<[u8]>, fate: Fate) -> Row {
+fn row(status: u16, sent: impl AsRef<[u8]>, after: After) -> Row {
     Row {
         sent: sent.as_ref().to_vec(),
         statuses: vec![status],
-        fate,
+        after,
         continues: false,
         fields: Vec::new(),
     }
@@ -81,12 +81,12 @@ fn row(status: u16, sent: impl AsRef<[u8]>, fate: Fate) -> Row {
 
 /// Answered, and the connection lives on.
 pub fn kept(status: u16, sent: impl AsRef<[u8]>) -> Row {
-    row(status, sent, Fate::Kept)
+    row(status, sent, After::Kept)
 }
 
 /// Answered, and that was the last answer.
 pub fn closed(status: u16, sent: impl AsRef<[u8]>) -> Row {
-    row(status, sent, Fate::Closed)
+    row(status, sent, After::Closed)
 }
 
 /// Refused as malformed.
@@ -101,14 +101,14 @@ pub fn fine(sent: impl AsRef<[u8]>) -> Row {
 
 /// Incomplete.
 pub fn waits(sent: impl AsRef<[u8]>) -> Row {
-    row(408, sent, Fate::Waits)
+    row(408, sent, After::Waits)
 }
 
 /// Nothing of a request.
 pub fn waits_silently(sent: impl AsRef<[u8]>) -> Row {
     Row {
         statuses: Vec::new(),
-        ..row(0, sent, Fate::WaitsSilently)
+        ..row(0, sent, After::WaitsSilently)
     }
 }
 

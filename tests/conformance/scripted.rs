@@ -10,7 +10,7 @@ use stdhttpd::{
 
 use crate::{
     binary::{BEHIND, BEHIND_STATUS},
-    row::{Fate, Row},
+    row::{After, Row},
     script::{Script, Wire},
     site::{self, Ground},
     support::reply::{Kind, Reply, parse_head},
@@ -111,7 +111,7 @@ impl Stage {
     pub fn check(&mut self, row: &Row) -> Result<(), String> {
         // All rows together may take longer than a date is true.
         self.read_clock();
-        let waits = matches!(row.fate, Fate::Waits | Fate::WaitsSilently);
+        let waits = matches!(row.after, After::Waits | After::WaitsSilently);
         let behind: &[u8] = if waits { b"" } else { BEHIND };
         let all = [&row.sent[..], behind].concat();
         let mut continued = false;
@@ -154,18 +154,18 @@ fn places(sent: &[u8]) -> impl Iterator<Item = usize> {
 fn judge(row: &Row, outcome: &Outcome) -> Result<bool, String> {
     let mut rest = &outcome.written[..];
     let (first, interim) = match take_final(&mut rest, row.is_head())? {
-        (None, false) if row.fate == Fate::WaitsSilently => (None, false),
+        (None, false) if row.after == After::WaitsSilently => (None, false),
         (None, _) => return Err("unanswered".into()),
         (Some(reply), interim) => (Some(reply), interim),
     };
     if let Some(reply) = first {
         row.check_answer(reply.status, |name| reply.field(name))?;
-        let is_last = row.fate != Fate::Kept;
+        let is_last = row.after != After::Kept;
         if reply.is_last() != is_last {
             return Err(format!("connection: {:?}", reply.field("connection")));
         }
     }
-    if row.fate == Fate::Kept {
+    if row.after == After::Kept {
         for status in BEHIND_STATUS {
             match take_final(&mut rest, false)? {
                 (Some(reply), false) if reply.status == status => {}
@@ -176,7 +176,7 @@ fn judge(row: &Row, outcome: &Outcome) -> Result<bool, String> {
     if !rest.is_empty() {
         return Err(format!("more came: {}", rest.escape_ascii()));
     }
-    match outcome.is_closed == (row.fate != Fate::Kept) {
+    match outcome.is_closed == (row.after != After::Kept) {
         true => Ok(interim),
         false => Err(format!("closed: {}", outcome.is_closed)),
     }

@@ -12,7 +12,7 @@ use stdhttpd::{
     },
 };
 
-use crate::row::{Fate, Row};
+use crate::row::{After, Row};
 
 /// What a request comes to before any file is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,17 +91,17 @@ const CUT_BYTES_MAX: usize = 2_000;
 /// where the connection is kept.
 pub fn check(row: &Row) -> Result<(), String> {
     let (verdict, length) = judge(&row.sent);
-    let is_right = match (verdict, row.fate) {
-        (Verdict::Partial, Fate::Waits | Fate::WaitsSilently) => true,
-        (Verdict::Refused(status), Fate::Closed) => row.statuses.contains(&status),
-        (Verdict::Whole(status, is_kept), Fate::Kept | Fate::Closed) => {
+    let is_right = match (verdict, row.after) {
+        (Verdict::Partial, After::Waits | After::WaitsSilently) => true,
+        (Verdict::Refused(status), After::Closed) => row.statuses.contains(&status),
+        (Verdict::Whole(status, is_kept), After::Kept | After::Closed) => {
             let expected = |status| row.statuses.contains(&status);
             let by_file = || {
                 row.statuses
                     .iter()
                     .all(|s| [200, 301, 304, 404].contains(s))
             };
-            is_kept == (row.fate == Fate::Kept) && status.map_or_else(by_file, expected)
+            is_kept == (row.after == After::Kept) && status.map_or_else(by_file, expected)
         }
         _ => false,
     };
@@ -117,7 +117,7 @@ pub fn check(row: &Row) -> Result<(), String> {
         }
     }
     // What follows a body that ended early is the next request's.
-    match row.fate == Fate::Kept && length > row.sent.len() {
+    match row.after == After::Kept && length > row.sent.len() {
         true => Err(format!("as values: {length} bytes consumed")),
         false => Ok(()),
     }

@@ -16,11 +16,11 @@ const AFTER: &str = "GET /a.txt HTTP/1.1\r\nHost: after\r\n\r\n";
 
 /// All of them.
 pub fn all() -> Vec<Stream> {
-    let lawful = valid().into_iter().map(|(name, text)| stream(name, &text));
+    let valid = valid().into_iter().map(|(name, text)| stream(name, &text));
     let malformed = MALFORMED
         .iter()
         .map(|&(name, text)| stream(name, &format!("{text}{AFTER}")));
-    lawful.chain(malformed).chain(over_limits()).collect()
+    valid.chain(malformed).chain(over_limits()).collect()
 }
 
 fn stream(name: &'static str, text: &str) -> Stream {

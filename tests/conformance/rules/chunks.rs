@@ -160,22 +160,22 @@ fn lines() -> Vec<Rule> {
 }
 
 fn extensions() -> Vec<Rule> {
-    let lawful = |text: &str| kept(405, extension(text));
+    let valid = |text: &str| kept(405, extension(text));
     let wrong = |text: &str| bad(extension(text));
     vec![
         rule(
             "Extensions follow their grammar: names, tokens and quoted strings.",
             "RFC 9112 7.1.1",
             vec![
-                lawful(";a"),
-                lawful(";a=b"),
-                lawful(";a=b;c=d;e"),
-                lawful(";a=\"b c\""),
-                lawful(";a=\"b;c\\\"\\\\\""),
-                lawful(";a=\"\""),
-                lawful(" ; a = b ; c"),
-                lawful("\t;\ta\t=\t\"b\""),
-                lawful(";a=\"\u{e9}\""),
+                valid(";a"),
+                valid(";a=b"),
+                valid(";a=b;c=d;e"),
+                valid(";a=\"b c\""),
+                valid(";a=\"b;c\\\"\\\\\""),
+                valid(";a=\"\""),
+                valid(" ; a = b ; c"),
+                valid("\t;\ta\t=\t\"b\""),
+                valid(";a=\"\u{e9}\""),
                 kept(405, chunked("3\r\nabc\r\n0;a=b\r\n\r\n")),
                 wrong(";"),
                 wrong(";;"),
@@ -209,7 +209,7 @@ fn extensions() -> Vec<Rule> {
             "Extensions are bounded: 256 bytes a chunk, 16 KiB a body.",
             "RFC 9112 7.1.1",
             vec![
-                lawful(&format!(";{}", "a".repeat(255))),
+                valid(&format!(";{}", "a".repeat(255))),
                 wrong(&format!(";{}", "a".repeat(256))),
                 wrong(&format!(";a=\"{}\"", "b".repeat(300))),
                 wrong(&";a".repeat(129)),

@@ -88,7 +88,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An empty value is lawful.",
+            "An empty value is valid.",
             "RFC 9112 3.2",
             vec![fine(host("")), fine("GET /a.txt HTTP/1.1\r\nHost:\r\n\r\n")],
         ),

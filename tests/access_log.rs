@@ -381,8 +381,8 @@ fn goaccess_reads_ten_thousand_lines_and_rejects_none() {
         .collect();
     let rejected = fs::read_to_string(&invalid).unwrap_or_default();
     for (what, count) in [("failed_requests", 0), ("valid_requests", LINES)] {
-        let told = report.split_once(&format!("\"{what}\":"));
-        let digits = told.and_then(|(_, rest)| rest.split([',', '}']).next());
+        let found = report.split_once(&format!("\"{what}\":"));
+        let digits = found.and_then(|(_, rest)| rest.split([',', '}']).next());
         assert_eq!(
             digits,
             Some(count.to_string().as_str()),

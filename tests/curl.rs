@@ -41,8 +41,8 @@ fn site() -> (Server, String) {
 fn a_kept_connection_is_used_again() {
     let (_server, url) = site();
     let (home, text) = (format!("{url}/"), format!("{url}/a.txt"));
-    let told = "%{num_connects} %{http_code}\n";
-    let (out, err) = curl(&["-v", "-w", told, &home, &text, &home]);
+    let format = "%{num_connects} %{http_code}\n";
+    let (out, err) = curl(&["-v", "-w", format, &home, &text, &home]);
     assert_eq!(out, "home\n1 200\ntext\n0 200\nhome\n0 200\n");
     assert!(err.contains("Re-using existing connection"), "{err}");
     assert!(err.contains("left intact"), "{err}");
@@ -53,8 +53,8 @@ fn a_kept_connection_is_used_again() {
 fn a_connection_is_closed_where_curl_asks_for_it() {
     let (_server, url) = site();
     let home = format!("{url}/");
-    let told = "%{num_connects}\n";
-    let (out, err) = curl(&["-v", "-w", told, "-H", "Connection: close", &home, &home]);
+    let format = "%{num_connects}\n";
+    let (out, err) = curl(&["-v", "-w", format, "-H", "Connection: close", &home, &home]);
     assert_eq!(out, "home\n1\nhome\n1\n");
     assert!(err.contains("Closing connection"), "{err}");
 }
@@ -64,15 +64,15 @@ fn a_connection_is_closed_where_curl_asks_for_it() {
 fn http_1_0_is_spoken_in_both_manners() {
     let (_server, url) = site();
     let home = format!("{url}/");
-    let told = "%{num_connects}\n";
-    let (out, _) = curl(&["--http1.0", "-w", told, &home, &home]);
+    let format = "%{num_connects}\n";
+    let (out, _) = curl(&["--http1.0", "-w", format, &home, &home]);
     assert_eq!(out, "home\n1\nhome\n1\n");
     let keep = [
         "--http1.0",
         "-H",
         "Connection: keep-alive",
         "-w",
-        told,
+        format,
         &home,
         &home,
     ];

@@ -1,5 +1,5 @@
-//! The life of a connection, as told at the level `debug`; and what is amiss at
-//! the start, as told at the default one.
+//! The life of a connection, as logged at the level `debug`; and problems at
+//! the start, as logged at the default one.
 
 mod support;
 
@@ -25,13 +25,13 @@ fn server(args: &str) -> Server {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_was_asked_for_and_cannot_be_printed_is_told() {
-    let check = |out: Stdio, code: i32, told: &str| {
+    let check = |out: Stdio, code: i32, expected: &str| {
         let mut command = binary();
         let started = command.arg("--version").stdout(out).stderr(Stdio::piped());
         let output = started.spawn().and_then(|child| child.wait_with_output());
         let output = output.expect("it ends");
         assert_eq!(output.status.code(), Some(code));
-        assert_eq!(String::from_utf8_lossy(&output.stderr), told);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
     };
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
     check(
@@ -248,7 +248,7 @@ fn a_reader_of_the_diagnostics_who_is_blocked_blocks_nobody() {
         .and_then(|rest| rest.strip_suffix('/'))
         .and_then(|address| address.parse().ok())
         .expect("an address");
-    // Each is told in a line, of which a pipe holds 64 KiB.
+    // Each is logged in a line, of which a pipe holds 64 KiB.
     let mut client = Client::connect(address);
     for _ in 0..3_000 {
         assert_eq!(client.get("/").status, 200);
@@ -266,7 +266,7 @@ fn a_reader_of_the_diagnostics_who_is_blocked_blocks_nobody() {
         }
     }
     let pid = Pid::from_child(&process.0);
-    kill_process(pid, Signal::TERM).expect("told to stop");
+    kill_process(pid, Signal::TERM).expect("signalled");
     drop(client);
     let ended = process.0.wait().expect("an end");
     assert_eq!(ended.code(), Some(0));

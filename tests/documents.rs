@@ -150,7 +150,7 @@ fn the_documents_tell_of_every_option_of_the_help() {
         let escaped = option.replace('-', "\\-");
         match (page.contains(option), manual.contains(&escaped)) {
             (true, true) => Ok(()),
-            (found, told) => Err(format!("options.md: {found}, stdhttpd.1: {told}")),
+            (found, printed) => Err(format!("options.md: {found}, stdhttpd.1: {printed}")),
         }
     });
 }
@@ -185,7 +185,7 @@ fn shell(program: &str, args: &[&str], script: &str) -> Output {
     child.wait_with_output().expect("the shell ends")
 }
 
-/// The completions for a shell, and what it is told after them.
+/// What a shell prints for `ask`, with the completions loaded.
 #[track_caller]
 fn completed(name: &str, args: &[&str], ask: &str) -> String {
     let script = run(binary().args(["--completions", name]));
@@ -214,13 +214,13 @@ fn zsh_takes_the_completions() {
     let output = shell("zsh", &["-f"], &format!("{before}\n{script}\n{ask}\n"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(told, "_stdhttpd\n_stdhttpd: function\n");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "_stdhttpd\n_stdhttpd: function\n");
 }
 
 #[test]
 #[ignore = "needs fish"]
 fn fish_completes_options() {
-    let told = completed("fish", &["--no-config"], "complete -C 'stdhttpd --keep'");
-    assert!(told.starts_with("--keep-alive\t"), "{told}");
+    let printed = completed("fish", &["--no-config"], "complete -C 'stdhttpd --keep'");
+    assert!(printed.starts_with("--keep-alive\t"), "{printed}");
 }

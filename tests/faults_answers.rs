@@ -72,7 +72,7 @@ fn a_client_that_never_stops_sending_is_let_go_after_two_seconds() {
     let begun = Instant::now();
     while client.try_send(b"more").is_ok() {
         thread::sleep(Duration::from_millis(5));
-        assert!(begun.elapsed() < support::DEADLINE, "it goes on for ever");
+        assert!(begun.elapsed() < support::DEADLINE, "it goes on forever");
     }
     println!("let go after {:?}", begun.elapsed());
     assert!(

@@ -113,10 +113,10 @@ fn a_link_swapped_during_the_open_leads_nowhere() {
     symlink("a", root.join("inside")).unwrap();
     symlink("../out", root.join("outside")).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
+    let stopped = Arc::clone(&stop);
     let swapper = thread::spawn(move || {
         let mut swaps = 0_usize;
-        while !told.load(Relaxed) {
+        while !stopped.load(Relaxed) {
             let (target, name) = if swaps.is_multiple_of(2) {
                 ("../out", "o")
             } else {

@@ -99,10 +99,10 @@ fn length_and_content_are_of_one_file_whatever_happens_meanwhile() {
         .start();
     let root = server.root().to_path_buf();
     let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
+    let stopped = Arc::clone(&stop);
     let changer = thread::spawn(move || {
         let mut round = 0_usize;
-        while !told.load(Relaxed) {
+        while !stopped.load(Relaxed) {
             let letter = b'a' + (round % 26) as u8;
             let bytes = vec![letter; SIZES[round % SIZES.len()]];
             fs::write(root.join("new"), bytes).unwrap();

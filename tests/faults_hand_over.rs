@@ -90,7 +90,7 @@ impl Asked {
     }
 }
 
-/// Clients that go on asking until they are told to stop.
+/// Clients that send requests until they are stopped.
 struct Clients {
     asked: Arc<Asked>,
     threads: Vec<JoinHandle<()>>,

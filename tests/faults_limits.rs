@@ -89,9 +89,9 @@ fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
     let process = Process::from(&server);
     assert_eq!(process.descriptors_max(), (64, 64));
     // It tells how many connections fit, and that it stays within the limit.
-    let told = server.wait_for_log("its bounds", |line| line.contains("resource bounds: "));
-    println!("{told}");
-    assert!(told.ends_with(" and 64 descriptors"), "{told}");
+    let line = server.wait_for_log("its bounds", |line| line.contains("resource bounds: "));
+    println!("{line}");
+    assert!(line.ends_with(" and 64 descriptors"), "{line}");
     let workers: Vec<_> = (0..200)
         .map(|number| {
             let address = server.address();

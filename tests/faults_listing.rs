@@ -192,8 +192,8 @@ fn the_memory_of_all_listings_is_bounded_and_used_again() {
     // What is small is listed all the same, on the same connection.
     assert!(late.get("/few/").text().contains("\"./one\""));
     let warnings = server.log();
-    let told = warnings.iter().filter(|line| line.contains("WARN"));
-    assert_eq!(told.count(), 1);
+    let warned = warnings.iter().filter(|line| line.contains("WARN"));
+    assert_eq!(warned.count(), 1);
 
     for client in &mut stuck {
         assert_whole(client.reply().text(), SOME);
@@ -227,7 +227,7 @@ fn a_server_that_stops_finishes_the_listing_under_way() {
     let mut server = server(SOME, "");
     let mut client = server.connect();
     // More than the kernel keeps for a client that does not read: when the
-    // server is told to stop, some are still to be made.
+    // server is stopped, some are still to be made.
     client.send("GET /many/ HTTP/1.1\r\nHost: a\r\n\r\n".repeat(60));
     client.read_some(1);
     server.signal(Signal::TERM);

@@ -88,11 +88,11 @@ fn a_known_head_is_answered_with_the_date_of_its_answer() {
     wait_until("three seconds", || {
         let before = SystemTime::now();
         let date = client.get("/a.txt").must("date").to_owned();
-        let told = imf_fixdate(&date).expect("a date");
+        let time = imf_fixdate(&date).expect("a date");
         // It has whole seconds, and its worker read the clock before it waited.
         let second = Duration::from_secs(1);
-        assert!(told <= SystemTime::now(), "{date} is to come");
-        assert!(told + 2 * second > before, "{date} is past");
+        assert!(time <= SystemTime::now(), "{date} is to come");
+        assert!(time + 2 * second > before, "{date} is past");
         if dates.last() != Some(&date) {
             dates.push(date);
         }

@@ -135,7 +135,7 @@ fn who_was_silent_before_goes_first_though_another_worker_has_it() {
     server.wait_for_log("the silent one", |line| line.contains("accepted"));
     let mut kept = server.connect();
     assert_eq!(kept.get("/").status, 200);
-    // By then its worker has told of it, ten times.
+    // By then its worker has published it, ten times.
     assert!(kept.is_silent_for(Duration::from_secs(1)));
     assert_eq!(server.connect().get("/").status, 200);
     silent.assert_closed();

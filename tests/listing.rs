@@ -279,7 +279,7 @@ fn hostile_names_are_shown_safely_and_linked_rightly() {
         let mut wanted: Vec<_> = HOSTILE.iter().map(|name| [*name, b"/"].concat()).collect();
         wanted.sort();
         assert_eq!(got, wanted);
-        // JSON is never read as markup: its type is told, sniffing forbidden.
+        // JSON is never read as markup: its type is sent, sniffing forbidden.
         assert!(!fields.is_empty() || !text.contains("<script>alert"));
         assert!(!text.contains('\u{202E}'));
         assert!(!text.contains("\u{7}") && !text.contains("\u{1b}"));

@@ -106,7 +106,7 @@ const EFFECTS: &[Row] = &[
         effect: |server| {
             let reply = server.connect().get("/");
             let value = reply.must("cache-control");
-            equal("whether it is told", value.contains("max-age=77"), true)
+            equal("whether it is sent", value.contains("max-age=77"), true)
         },
     },
     Row {
@@ -352,7 +352,7 @@ fn help_tells_every_option_and_version_the_version() {
     for row in EFFECTS {
         assert!(
             shown.contains(&format!("--{}", row.option)),
-            "{row:?} is not told"
+            "{row:?} is not shown"
         );
     }
     for option in [
@@ -364,9 +364,12 @@ fn help_tells_every_option_and_version_the_version() {
         "--status",
         "--no-sandbox",
     ] {
-        assert!(shown.contains(option), "{option} is not told");
+        assert!(shown.contains(option), "{option} is not shown");
     }
-    assert!(shown.contains("STDHTTPD_"), "the environment is not told");
+    assert!(
+        shown.contains("STDHTTPD_"),
+        "the environment is not mentioned"
+    );
     let version = run(binary().arg("--version"));
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(

@@ -87,11 +87,11 @@ fn a_client_of_another_protocol_gets_an_explanation() {
             "supports HTTP/1.1, not HTTP/2.",
         ),
     ];
-    check(rows, |(bytes, status, told)| {
+    check(rows, |(bytes, status, part)| {
         let (reply, _) = server.connect().send(bytes).read_to_any_end();
         let text = String::from_utf8_lossy(&reply);
         equal("the status", text.get(9..12), Some(*status))?;
-        equal("the page", text.contains(told), true)
+        equal("the page", text.contains(part), true)
     });
 }
 

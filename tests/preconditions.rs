@@ -211,7 +211,7 @@ fn a_304_carries_what_its_200_would_and_no_content() {
                 let got = client.get_with(target, &condition);
                 equal("the status", got.status, 304)?;
                 equal("the fields", repeated(&got), repeated(&whole))?;
-                // RFC 9110 section 15.4.5: no more than that, where an ETag is told.
+                // RFC 9110 section 15.4.5: no more than that, where an ETag is sent.
                 for absent in [
                     "last-modified",
                     "accept-ranges",
@@ -310,15 +310,15 @@ fn files_of_any_time_are_dated_well() {
             // The client checks that Last-Modified is not later than Date.
             let reply = client.get(&format!("/{name}"));
             assert_eq!(reply.text(), name);
-            let told = reply.field("last-modified");
+            let sent = reply.field("last-modified");
             if time > now {
-                let told = imf_fixdate(told.expect("a date")).expect("a good date");
+                let sent = imf_fixdate(sent.expect("a date")).expect("a good date");
                 assert!(
-                    told <= SystemTime::now() && told + second * 60 > now,
+                    sent <= SystemTime::now() && sent + second * 60 > now,
                     "{name}"
                 );
             } else {
-                assert_eq!(told, expected, "{name}");
+                assert_eq!(sent, expected, "{name}");
             }
             let tag = reply.must("etag");
             let reply = client.get_with(&format!("/{name}"), &format!("If-None-Match: {tag}\r\n"));

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use support::{Client, Reply, Server, binary, content, run, wait_until};
 
-/// A server with a status listener, and the address that it told.
+/// A server with a status listener, and the address that it announced.
 fn watched(args: &str) -> (Server, SocketAddr) {
     let server = Server::build()
         .file("index.html", "<!doctype html><title>a page</title>\n")
@@ -265,10 +265,10 @@ fn an_address_in_use_ends_the_start_and_one_beyond_loopback_is_said() {
     let output = run(binary()
         .args(["--listen", "127.0.0.1:0", "."])
         .args(["--status", &status.to_string()]));
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains(&status.to_string()), "{told}");
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&status.to_string()), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 
     let exposed = Server::build().args("--status 0.0.0.0:0").start();
     let line = exposed.next_output();

@@ -122,7 +122,7 @@ fn a_client_that_still_sends_reads_its_answer_and_the_end_comes() {
     // The server's side is shut; what still comes is thrown away, for a while.
     let start = Instant::now();
     while client.try_send(b"x").is_ok() {
-        assert!(start.elapsed() < DEADLINE, "it listens for ever");
+        assert!(start.elapsed() < DEADLINE, "it listens forever");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

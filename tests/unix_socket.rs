@@ -42,8 +42,8 @@ impl Local {
             .args("--listen")
             .arg(listen)
             .start_expecting(0);
-        let told = format!("listening on unix:{}", path.display());
-        assert_eq!(server.next_output(), told);
+        let announced = format!("listening on unix:{}", path.display());
+        assert_eq!(server.next_output(), announced);
         Local { server, folder }
     }
 
@@ -296,8 +296,8 @@ fn a_socket_that_was_handed_over_stays_its_makers() {
     let mut command = process::activated(&listener, folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("a shell");
-    let told = format!("listening on unix:{}\n", path.display());
-    let mut line = vec![0; told.len()];
+    let announced = format!("listening on unix:{}\n", path.display());
+    let mut line = vec![0; announced.len()];
     let stdout = child.stdout.as_mut().expect("piped");
     stdout.read_exact(&mut line).expect("its first line");
     let text = String::from_utf8_lossy(&line).into_owned();
@@ -305,7 +305,7 @@ fn a_socket_that_was_handed_over_stays_its_makers() {
     let pid = Pid::from_raw(child.id() as i32).expect("a process");
     kill_process(pid, Signal::TERM).expect("a process of ours");
     let status = child.wait().expect("its end");
-    assert_eq!((text, answer), (told, "home\n".into()));
+    assert_eq!((text, answer), (announced, "home\n".into()));
     assert_eq!(status.code(), Some(0));
     assert!(path.exists());
     UnixStream::connect(&path).expect("it still listens");

@@ -56,7 +56,7 @@ pub fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> R
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        assert!(start.elapsed() < DEADLINE, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

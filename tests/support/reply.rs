@@ -187,7 +187,7 @@ fn judge_fields(reply: &Reply) -> Result<(), String> {
     }
 }
 
-/// How long the body is (RFC 9112 section 6.3), which here is always told by
+/// How long the body is (RFC 9112 section 6.3), which here is always given by
 /// `Content-Length` or by the status.
 fn body_bytes(reply: &Reply, kind: Kind) -> Result<usize, String> {
     if reply.field("transfer-encoding").is_some() {

@@ -260,7 +260,7 @@ impl Server {
         self.addresses[0]
     }
 
-    /// The addresses of all listeners, in the order told.
+    /// The addresses of all listeners, in the order announced.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }

@@ -246,7 +246,7 @@ impl Client {
         );
         let is_whole = self.reader.is_done();
         match reason {
-            CloseReason::Panicked => panic!("{name}: a panic, told of above"),
+            CloseReason::Panicked => panic!("{name}: a panic, reported above"),
             CloseReason::Reset => assert!(wire.is_reset(), "{name}: reset by nobody"),
             CloseReason::ClientClosed | CloseReason::ClientGaveUp => {
                 assert!(wire.is_ended(), "{name}: ended by nobody");

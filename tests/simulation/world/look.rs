@@ -116,7 +116,7 @@ impl World<'_> {
         assert!(is_told, "nobody looks into the inbox");
         match self.scheduler.poll_timeout() {
             Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "sleeps for {timeout:?}"),
-            None => assert_eq!(open, 0, "sleeps for ever"),
+            None => assert_eq!(open, 0, "sleeps forever"),
         }
         if let Some(drained_at) = self.drained_at {
             let stops_at = drained_at + cx.timeouts.shutdown + SWEEP_INTERVAL;

@@ -181,7 +181,7 @@ fn download_while(change: impl Fn(&Path)) -> Vec<u8> {
             client.assert_open();
             reply.body
         }
-        // Ended before its length: nobody takes that for the file.
+        // It ended before its length, so it cannot be mistaken for the file.
         _ => client.read_to_any_end().0,
     };
     server.connect().assert_open();

@@ -1,6 +1,7 @@
-//! Nothing outside of the root is served, whatever leads there, and nothing
-//! that is no file holds anybody up: link by link. `faults_confinement.rs` tries
-//! thousands of spellings, and links that are swapped meanwhile.
+//! Nothing outside the root is served, whatever link leads there, and nothing
+//! that is not a regular file blocks a worker: link by link.
+//! `faults_confinement.rs` tries thousands of spellings, and links that are
+//! swapped meanwhile.
 
 mod support;
 
@@ -13,7 +14,7 @@ use std::{
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use support::{Server, check, equal};
 
-/// What stands in every file that must not be seen.
+/// The content of every file that must not be served.
 const SECRET: &str = "SECRET";
 
 /// A folder `home` with the root `www` in it and secrets around it.

@@ -210,14 +210,14 @@ fn said_at_the_start(mode: u32, args: &str) -> (Vec<String>, u16) {
 
 #[test]
 fn a_root_that_cannot_be_entered_is_named_at_the_start() {
-    // To be listed by anybody and searched by nobody.
+    // All may list it, none may search it.
     let (said, status) = said_at_the_start(0o644, "");
     assert_eq!((said.len(), status), (1, 403), "{said:?}");
     assert_words(
         &said[0],
         &["WARN", "cannot search directory ROOT", "denied"],
     );
-    // To be searched by anybody and listed by its owner alone.
+    // All may search it, only its owner may list it.
     assert_eq!(said_at_the_start(0o711, ""), (Vec::new(), 200));
 }
 
@@ -253,7 +253,7 @@ fn a_reader_of_the_diagnostics_who_is_blocked_blocks_nobody() {
     for _ in 0..3_000 {
         assert_eq!(client.get("/").status, 200);
     }
-    // What is read now makes room for more, which says that some were lost.
+    // Reading frees space in the pipe; a line then says that some were lost.
     let mut log = BufReader::new(process.0.stderr.take().expect("piped"));
     for lines_read in 0.. {
         if lines_read % 100 == 0 {

@@ -12,7 +12,7 @@ use support::{Client, Server, Strace, content, reply::Kind};
 
 const LARGE: usize = 32 << 20;
 
-/// The most bytes of it that one call sends, nobody else being written to.
+/// The most bytes of it that one call sends while nothing else is being sent.
 const PIECE: usize = (2 << 20) + (64 << 10);
 
 fn server(entries: usize) -> Server {

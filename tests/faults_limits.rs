@@ -66,7 +66,7 @@ fn a_client_beyond_its_own_bound_drives_nobody_out() {
     for client in others.iter_mut().chain(&mut mine) {
         client.assert_open();
     }
-    // One of mine goes, and makes room for one of mine.
+    // A connection of this address closes, so another one is admitted.
     drop(mine.pop());
     wait_until("the next one to be let in", || {
         let mut client = server.connect();
@@ -176,8 +176,8 @@ fn starved_it_rests_and_recovers() {
     println!("starved for two seconds: {used:?} of processor time");
     assert!(used <= Duration::from_millis(60), "{used:?}");
 
-    // Some go, and who waited is served: the one without a file, and the one
-    // without a connection.
+    // Some close, and those that waited are served: the one for a descriptor for
+    // its file, and the one for a connection.
     busy.truncate(5);
     let begun = Instant::now();
     assert_eq!(busy[0].reply().body.len(), 2 << 20);
@@ -201,7 +201,7 @@ fn nobody_goes_for_nobody() {
     let all = process.descriptors();
     drop(spare);
     wait_until("one to be closed", || process.descriptors() < all);
-    // It takes the last descriptor, and behind it nobody waits.
+    // It takes the last descriptor, and the backlog is empty after it.
     let mut last = server.connect();
     for _ in 0..3 {
         // Which needs no file.

@@ -1,5 +1,5 @@
-//! Listings of very large folders: made in pieces, bounded in memory, and
-//! nobody else waits for them.
+//! Listings of very large folders: made in pieces, bounded in memory, and no
+//! other client waits for them.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A panic in one request costs its connection alone. Provoked by a transport
-//! that panics: nothing in the server can be asked to.
+//! A panic in one request costs only its connection. It is provoked by a transport
+//! that panics, as no request makes the server do so.
 
 use std::{
     fs::File,

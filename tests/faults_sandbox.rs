@@ -206,9 +206,9 @@ fn the_server_itself_can_neither_read_nor_write_elsewhere() {
         symlink(at("elsewhere"), at("site/www")).expect("a link");
         let serves_elsewhere = || server.connect().get("/").text() == "elsewhere";
         if is_confined {
-            // What was served before goes on being served, and that is said.
+            // The previous root is still served, and a warning says so.
             let said = |line: &str| line.contains("still serving the previous root");
-            // As long as nobody is connected nobody looks at the root either.
+            // Without a connection the root is not checked.
             let mut client = server.connect();
             assert_eq!(client.get("/").text(), "home");
             server.wait_for_log("the other root", said);

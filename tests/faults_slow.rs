@@ -1,5 +1,5 @@
-//! Clients that take their time: each kind is cut at its deadline, and nobody
-//! else notices. The crowds are as large as the machine's descriptors allow.
+//! Slow clients: each kind is cut at its deadline, and other clients do not
+//! notice. The crowds are as large as the machine's descriptors allow.
 
 mod support;
 

@@ -34,8 +34,8 @@ fn under_load_it_stops_with_every_response_whole() {
             client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
             client.read_some(1_000);
         }
-        // Half a head is let go alike when it is older than a stopping server
-        // waits for one, 100 ms.
+        // Half a head is closed alike if it is older than the 100 ms that a
+        // stopping server waits for one.
         std::thread::sleep(Duration::from_millis(150));
         let begun = Instant::now();
         server.signal(signal);

@@ -104,7 +104,7 @@ fn files_that_all_have_the_same_time_are_told_apart_by_their_tags() {
     for args in ["", "--cache-size 0"] {
         check_same_time(args, 100, 1, true);
         check_same_time(args, 100_000, 1, true);
-        // A time that somebody set may be that of two contents.
+        // A time that was set explicitly may belong to two contents.
         check_same_time(args, 100, 1_700_000_000, false);
         check_same_time(args, 32 << 10, 1_700_000_000, false);
     }

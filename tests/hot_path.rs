@@ -1,5 +1,5 @@
 //! What a request costs on the hot path: no allocation at all, and two system
-//! calls beside those that a turn shares.
+//! calls in addition to those that a turn shares.
 
 mod support;
 
@@ -251,7 +251,8 @@ fn nothing_is_looked_up_beside_the_files_of_a_folder_without_variants() {
     let is_looked_up = |number: usize| trace.contains(&format!("\"many/{number}.gz\""));
     assert!((0..50).all(is_looked_up), "{trace}");
     // The folder is read with the files that come after 64. On a machine so slow
-    // that it is read once more meanwhile, some 80 are looked beside again.
+    // that it is read once more meanwhile, the variants of some 80 are looked up
+    // again.
     let late = (FILES - 200..FILES).filter(|number| is_looked_up(*number));
     assert!(late.count() < 100, "{trace}");
 }

@@ -1,5 +1,5 @@
 //! Connections that are kept, and the option that keeps none. Which requests keep
-//! theirs (RFC 9112 section 9.3) stands in the rows of `conformance`.
+//! theirs (RFC 9112 section 9.3) is tested by the rows of `conformance`.
 
 mod support;
 

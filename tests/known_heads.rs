@@ -10,10 +10,10 @@ use std::{
 
 use support::{Server, check, content, date::imf_fixdate, equal, wait_until};
 
-/// So many times that a worker knows a head by then.
+/// So many requests that a worker has cached the head by then.
 const OFTEN: usize = 12;
 
-/// One worker, which is asked for everything.
+/// A server with one worker, which gets all requests.
 fn server(args: &str) -> Server {
     let builder = Server::build()
         .file("index.html", "<!doctype html><title>a page</title>\n")
@@ -121,7 +121,7 @@ fn known_and_unknown_heads_go_down_one_pipeline() {
     for _ in 0..3 {
         assert_eq!(client.reply().body, content(1_000));
     }
-    // Malformed behind one that is known: judged, not matched.
+    // A malformed head after a cached one is parsed, not matched.
     client.send(format!("{known}GET /a.txt HTTP/1.1\r\nHost: h\n\r\n"));
     assert_eq!(client.reply().status, 200);
     assert_eq!(client.reply().status, 400);

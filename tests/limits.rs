@@ -1,5 +1,5 @@
-//! What one client can use: requests and connections. How many bytes a request
-//! may have stands in the rows of `conformance`.
+//! What one client can use: requests and connections. The limits on the
+//! bytes of a request are tested by the rows of `conformance`.
 
 mod support;
 
@@ -38,7 +38,7 @@ fn idle(server: &Server, count: usize) -> Vec<Client> {
 fn at_the_connection_limit_the_longest_idle_makes_room() {
     let server = Server::with_page("--threads 1 --max-connections 4");
     let mut clients = idle(&server, 4);
-    // At the limit and nobody waits: nobody has to go.
+    // At the limit, but no client waits: no connection is closed.
     for client in &mut clients {
         client.assert_open();
     }
@@ -119,7 +119,7 @@ fn who_was_silent_before_another_fell_idle_makes_room_first() {
     for client in &mut silent {
         client.assert_closed();
     }
-    // It has just asked again, so the first of the newcomers is next.
+    // It has just sent another request, so the first of the newcomers is next.
     assert_eq!(server.connect().get("/").status, 200);
     newcomers[0].assert_closed();
 }
@@ -165,7 +165,8 @@ fn at_the_limit_the_listeners_take_turns() {
     let mut crowd: Vec<_> = (0..6).map(|_| begin(*first)).collect();
     let mut waiting = begin(*second);
     waiting.send("Host: a\r\n\r\n");
-    // The one who has the place leaves, and the one behind, who is accepted.
+    // The client that holds the connection leaves, and so does the next one, which
+    // has been accepted.
     crowd.drain(..2);
     assert_eq!(waiting.reply().status, 200);
 }
@@ -178,8 +179,8 @@ fn one_leaves_for_one_newcomer_however_long_it_takes() {
     let tampered = Strace::inject(&server, &["close:delay_enter=200000"]);
     let mut newcomer = server.connect();
     newcomer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    // While the one who leaves is being closed, the acceptor is made to look
-    // at who waits, again and again.
+    // While the evicted connection is being closed, the acceptor is woken again
+    // and again.
     while newcomer.is_silent_for(Duration::from_millis(5)) {
         server.signal(Signal::HUP);
     }
@@ -206,7 +207,7 @@ fn with_none_idle_the_backlog_waits() {
         waiting.is_silent_for(Duration::from_millis(300)),
         "served beyond the limit"
     );
-    // Neither of the two was cut to make room.
+    // Neither of the two was evicted.
     for client in &mut busy {
         client.send("Connection: close\r\n\r\n");
         assert_eq!(client.reply().status, 200);

@@ -98,7 +98,7 @@ fn urgent_data_in_between_is_passed_over() {
     for at in [1, 10, request.len() - 1, request.len()] {
         let mut client = server.connect();
         client.get("/");
-        // All of it lies there before the server reads any of it.
+        // All of it has arrived before the server reads any of it.
         server.halt();
         client.send(&request[..at]);
         send(client.stream(), b"!", SendFlags::OOB).expect("urgent data");

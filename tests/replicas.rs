@@ -237,7 +237,7 @@ fn replicas_agree_and_learn_the_address_of_the_client() {
         .collect();
     assert!(etags.iter().all(|etag| *etag == etags[0]), "{etags:?}");
 
-    // One replica, that believes nobody but the proxy and writes its log.
+    // One replica, which trusts only the proxy and writes an access log.
     for replica in &mut fleet.replicas {
         replica.server = None;
     }

@@ -31,7 +31,7 @@ fn every_response_names_the_server_and_forbids_sniffing() {
             ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
         ],
         |(request, status)| {
-            // Date and the length are judged with every reply.
+            // Date and length are checked for every reply.
             let reply = server.connect().send(request).reply();
             equal("the status", reply.status, *status)?;
             equal("Server", reply.field("server"), Some("stdhttpd"))?;

@@ -1,5 +1,5 @@
-//! The status page in a browser, under wrk in both manners: what a newcomer
-//! sees of kept-alive and short connections. Run by `tests/run.sh`.
+//! The status page in a browser, while wrk uses kept-alive and then short
+//! connections: what it shows of either. Run by `tests/run.sh`.
 
 mod support;
 

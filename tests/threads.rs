@@ -22,7 +22,7 @@ fn one_worker_serves_thousands_of_open_connections() {
     for client in clients.iter_mut().rev() {
         assert_eq!(client.get("/").status, 200);
     }
-    // As many that never finish their request are in nobody's way either.
+    // As many that never finish their request block no other client either.
     for client in &mut clients {
         client.send("GET / HTTP/1.1\r\n");
     }

@@ -8,7 +8,7 @@ use crate::{
     support::{Client, Kind, Server, client::End},
 };
 
-/// What stands behind a row: each is answered, or none is ever parsed.
+/// Requests sent after a row: each is answered, or none is ever parsed.
 pub const BEHIND: &[u8] = b"GET /behind HTTP/1.1\r\nHost: b\r\n\r\n\
     OPTIONS /behind HTTP/1.1\r\nHost: b\r\n\r\n";
 

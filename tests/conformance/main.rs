@@ -3,7 +3,7 @@
 //! The table ([`rules`]) is run three ways: as values ([`values`]), over a
 //! scripted transport cut at every byte ([`scripted`]), and against the real
 //! binary ([`binary`]). `docs/conformance.md` is made from it ([`document`]).
-//! Beside it stand random requests, judged by a grammar that shares no code
+//! In addition, random requests are checked by a grammar that shares no code
 //! with the server ([`grammar`], [`properties`], [`exhaustive`]).
 
 mod answers;

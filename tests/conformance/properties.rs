@@ -1,4 +1,4 @@
-//! Random bytes, judged by the server and by a grammar of its own.
+//! Random bytes, parsed by the server and by an independent grammar.
 
 use std::cell::RefCell;
 
@@ -243,8 +243,8 @@ fn without_interim(written: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Holds the server's verdict against the grammar's, and the whole against the
-/// cut.
+/// Compares the server's verdict with the grammar's, and the responses to the whole
+/// with those to the bytes cut in two.
 fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
     use crate::{grammar::Verdict::*, values::Verdict};
 

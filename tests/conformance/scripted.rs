@@ -29,7 +29,7 @@ pub struct Stage {
     input: Vec<u8>,
 }
 
-/// What a connection wrote, and how it stands.
+/// What a connection wrote, and its state.
 pub struct Outcome {
     /// All that was written.
     pub written: Vec<u8>,

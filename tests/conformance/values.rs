@@ -83,8 +83,8 @@ fn status_of(request: &Request<'_>) -> Option<u16> {
     }
 }
 
-/// Rows longer than this are judged whole alone: to cut a long one at every byte
-/// takes too long.
+/// Rows longer than this are parsed only as a whole: to cut a long one at every
+/// byte takes too long.
 const CUT_BYTES_MAX: usize = 2_000;
 
 /// Whether a row's bytes come to what it expects, and are wholly consumed
@@ -108,7 +108,7 @@ pub fn check(row: &Row) -> Result<(), String> {
     if !is_right {
         return Err(format!("as values: {verdict:?}"));
     }
-    // A part of them is waited for, or judged as the whole is.
+    // A prefix is incomplete, or has the same result as the whole.
     let cuts = 0..row.sent.len();
     for end in cuts.filter(|_| row.sent.len() <= CUT_BYTES_MAX) {
         let (early, _) = judge(&row.sent[..end]);

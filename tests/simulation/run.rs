@@ -24,7 +24,7 @@ pub struct Outcome {
     pub written: Rc<[u8]>,
     /// Requests counted.
     pub requests: u64,
-    /// Why it ended; the client ends its side when all is quiet.
+    /// Why it closed; the client closes its side once nothing more happens.
     pub reason: CloseReason,
     /// What it waited for before that, unless it was at its end.
     pub waited_in: Option<&'static str>,
@@ -80,7 +80,7 @@ impl Run<'_> {
             let readiness = match next {
                 Next::Closed(_) => return next,
                 Next::NextTurn | Next::Descriptor => Some(Readiness::WRITABLE),
-                // The poll is asked anew, and says what holds.
+                // Registering again reports the current readiness.
                 Next::Writable if !self.watches_writes => {
                     self.watches_writes = true;
                     Some(self.wire.borrow().level(true))
@@ -99,7 +99,7 @@ impl Run<'_> {
             let Some(readiness) = readiness else {
                 return next;
             };
-            // Every turn has a piece of a folder for somebody.
+            // Every turn may make one piece of a listing.
             self.cx.listing_pieces = 1;
             next = self.connection.advance(readiness, &mut self.input, self.cx);
         }

@@ -140,8 +140,8 @@ pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
     })
 }
 
-/// Whether what the client at this address has sent has been received: it stands
-/// in its queue of the server's listener, behind who was received before.
+/// Whether the kernel has received everything that the client at this address
+/// sent: its connection is then in the listener's queue, after earlier ones.
 pub fn is_received(client: SocketAddr) -> bool {
     sockets_of(client).iter().all(|line| {
         let queues = line.split_whitespace().nth(4);

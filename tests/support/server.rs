@@ -338,7 +338,7 @@ impl Server {
             .unwrap_or_else(|_| panic!("no further line; {}", self.log.text()))
     }
 
-    /// Lines of standard output that nobody asked for so far.
+    /// Lines of standard output that have not been read yet.
     pub fn more_output(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }

@@ -10,7 +10,7 @@ use std::{
 pub struct Source {
     /// Relative to the project, with slashes.
     pub path: String,
-    /// Its text as it stands.
+    /// Its text, unchanged.
     pub text: String,
 }
 

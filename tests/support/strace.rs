@@ -42,7 +42,7 @@ impl Strace {
 
 impl Drop for Strace {
     fn drop(&mut self) {
-        // Interrupted, it lets go of the server.
+        // On SIGINT it detaches from the server.
         let pid = Pid::from_raw(self.0.id().cast_signed()).expect("a process");
         let _ = kill_process(pid, Signal::INT);
         let _ = self.0.wait();

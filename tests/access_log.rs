@@ -244,7 +244,7 @@ fn the_client_of_a_malformed_request_is_named() {
 }
 
 #[test]
-fn nobody_but_a_trusted_proxy_names_the_client() {
+fn only_a_trusted_proxy_names_the_client() {
     let forwarded = "X-Forwarded-For: 203.0.113.9, 192.0.2.7, 10.1.1.1\r\n";
     for (args, client) in [
         ("", "127.0.0.1"),

@@ -102,7 +102,7 @@ fn a_full_disk_stops_nobody() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_a_full_disk_has_not_taken_at_the_end_is_said_to_be_lost() {
+fn lines_unwritten_at_the_end_are_reported_as_lost() {
     let mut server = site().args("--access-log /dev/full").start();
     let mut client = server.connect();
     for _ in 0..5 {

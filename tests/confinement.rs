@@ -274,7 +274,7 @@ fn a_file_that_becomes_a_link_out_of_the_root_is_gone() {
 }
 
 #[test]
-fn what_is_no_file_is_404_and_holds_up_nobody() {
+fn other_file_types_are_404_and_block_no_worker() {
     let home = Home::new();
     let root = home.root();
     let make = |name: &str, kind, device| {
@@ -311,7 +311,7 @@ fn what_is_no_file_is_404_and_holds_up_nobody() {
 }
 
 #[test]
-fn what_may_not_be_read_is_403() {
+fn unreadable_files_are_403() {
     if !rustix::process::geteuid().is_root() {
         return unreadable(Server::build());
     }

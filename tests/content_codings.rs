@@ -143,7 +143,7 @@ fn every_variant_has_a_tag_of_its_own() {
 }
 
 #[test]
-fn what_accepts_nothing_there_is_told_so_or_served() {
+fn a_request_that_accepts_nothing_available_is_406() {
     let server = site().start();
     for (target, accept) in [
         ("/plain.txt", "identity;q=0"),

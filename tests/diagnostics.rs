@@ -24,7 +24,7 @@ fn server(args: &str) -> Server {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_was_asked_for_and_cannot_be_printed_is_told() {
+fn output_that_cannot_be_printed_is_an_error() {
     let check = |out: Stdio, code: i32, expected: &str| {
         let mut command = binary();
         let started = command.arg("--version").stdout(out).stderr(Stdio::piped());

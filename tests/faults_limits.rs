@@ -189,7 +189,7 @@ fn starved_it_rests_and_recovers() {
 }
 
 #[test]
-fn nobody_goes_for_nobody() {
+fn no_connection_is_evicted_for_an_empty_backlog() {
     let server = Server::build()
         .file("index.html", "home")
         .args("--threads 1")
@@ -213,7 +213,7 @@ fn nobody_goes_for_nobody() {
 }
 
 #[test]
-fn who_waits_in_vain_for_a_descriptor_is_told_so() {
+fn without_a_descriptor_in_time_a_request_is_503() {
     let server = Server::build()
         .file("index.html", "home")
         .file("large.bin", content(2 << 20))

@@ -169,7 +169,7 @@ fn crowd(server: &Server, host: u8, count: usize, start: &str) -> Vec<TcpStream>
 }
 
 #[test]
-fn nobody_else_notices_a_crowd_of_slow_clients() {
+fn other_clients_do_not_notice_a_crowd_of_slow_ones() {
     let limit = raise_limit();
     if limit < 8_000 {
         println!("not tried: only {limit} descriptors");

@@ -69,7 +69,7 @@ fn with_more_workers_too_one_idle_connection_makes_room() {
 }
 
 #[test]
-fn who_is_silent_makes_room_for_who_asks() {
+fn a_silent_client_is_evicted_for_one_that_sends_a_request() {
     let server = Server::build()
         .file("index.html", "home")
         .args("--threads 1 --max-connections 2 --header-timeout 60")
@@ -97,7 +97,7 @@ fn who_is_silent_makes_room_for_who_asks() {
 }
 
 #[test]
-fn who_was_silent_before_another_fell_idle_makes_room_first() {
+fn a_client_silent_for_longer_than_another_is_idle_is_evicted_first() {
     let server = Server::build()
         .file("index.html", "home")
         .args("--threads 1 --max-connections 3 --header-timeout 60")
@@ -125,7 +125,7 @@ fn who_was_silent_before_another_fell_idle_makes_room_first() {
 }
 
 #[test]
-fn who_was_silent_before_goes_first_though_another_worker_has_it() {
+fn a_client_silent_for_longer_is_evicted_first_across_workers() {
     let server = Server::build()
         .file("index.html", "home")
         .args("--threads 2 --max-connections 2 --header-timeout 60")
@@ -173,7 +173,7 @@ fn at_the_limit_the_listeners_take_turns() {
 
 #[test]
 #[ignore = "needs strace"]
-fn one_leaves_for_one_newcomer_however_long_it_takes() {
+fn one_new_connection_evicts_one_however_long_the_close_takes() {
     let server = Server::with_page("--threads 1 --max-connections 4");
     let mut clients = idle(&server, 4);
     let tampered = Strace::inject(&server, &["close:delay_enter=200000"]);

@@ -117,7 +117,7 @@ fn one_file_has_many_spellings() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_keeps_the_connection() {
+fn a_missing_file_is_404_and_keeps_the_connection() {
     let long = "/".to_owned() + &"n".repeat(256);
     let longest = "/".to_owned() + &"n".repeat(255);
     let deep = "/d".repeat(3_000);
@@ -199,7 +199,7 @@ fn what_is_not_there_is_404_and_keeps_the_connection() {
 }
 
 #[test]
-fn what_can_name_no_file_is_400() {
+fn a_path_that_can_name_no_file_is_400() {
     let server = Server::build()
         .file("index.html", "home")
         .file("a/b.txt", "b")

@@ -89,7 +89,7 @@ fn a_request_under_way_gets_its_answer_and_is_told_to_go() {
 }
 
 #[test]
-fn who_waits_for_a_place_when_the_server_is_told_to_stop_gets_one() {
+fn a_client_in_the_backlog_is_served_when_the_server_stops() {
     let mut server = server("--shutdown-timeout 60 --max-connections 2");
     let mut busy: Vec<Client> = (0..2).map(|_| server.connect()).collect();
     for client in &mut busy {

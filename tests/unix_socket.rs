@@ -94,7 +94,7 @@ fn a_kept_connection_serves_as_over_tcp() {
 }
 
 #[test]
-fn who_reads_slowly_gets_all_of_it() {
+fn a_slow_reader_gets_the_whole_response() {
     let local = Local::start(site(), "");
     let mut client = local.connect();
     client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));

@@ -1,5 +1,5 @@
-//! How long a head, a path and a chunked body take to judge, in fair weather
-//! and under attack. Each measurement asserts what it comes to.
+//! How long a head, a path and a chunked body take to parse, as usual and under
+//! attack. Each measurement asserts its result.
 
 use std::{hint::black_box, mem::MaybeUninit};
 

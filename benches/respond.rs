@@ -1,6 +1,6 @@
 //! What is decided between a request's head and its answer: path, coding,
 //! preconditions, range, date. Each measurement asserts its own result, and
-//! the inputs of those who mean no good are measured too.
+//! hostile inputs are measured too.
 
 use std::hint::black_box;
 

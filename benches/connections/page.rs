@@ -159,7 +159,7 @@ impl Page {
     }
 }
 
-/// The objects that nobody has asked for yet.
+/// The objects that have not been requested yet.
 struct Queue<'a> {
     paths: &'a [&'a str],
     next: AtomicUsize,

@@ -17,7 +17,7 @@ pub struct Sample {
     pub per_cpu_second: f64,
     /// Requests a second.
     pub per_second: f64,
-    /// Seconds the server waited for a processor for each second it ran: what somebody else took.
+    /// Seconds the server waited for a processor for each second it ran: what others took.
     pub waited: f64,
     /// 99th percentile of the latency, milliseconds.
     pub latency_p99: f64,

@@ -115,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// The socket itself, for those who keep it and need no buffer.
+    /// The socket itself, for uses that need no buffer.
     pub fn into_stream(self) -> TcpStream {
         self.stream.into_inner()
     }

@@ -129,7 +129,7 @@ fn nginx(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u16) 
     )
 }
 
-/// nginx as those tune it who want it fast for static files.
+/// nginx tuned for speed with static files.
 fn nginx_tuned(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u16) -> String {
     format!(
         "daemon off;\nworker_processes {workers};\npid {pid};\n\

@@ -30,7 +30,7 @@ impl Usage {
         Self { threads }
     }
 
-    /// Seconds run, and seconds waited for a processor that somebody else used, since `earlier`. A thread that was not
+    /// Seconds run, and seconds waited for a processor that others used, since `earlier`. A thread that was not
     /// there then counts whole; one that has ended since does not count.
     pub fn since(&self, earlier: &Usage) -> (f64, f64) {
         let mut sum = [0.0; 2];

@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 /// The flag that makes a bench run the loop: `--serve-limit ADDR:PORT --response FILE [--answer short|counted]`.
 pub const FLAG: &str = "--serve-limit";
 
-/// Connections that wait to be accepted.
+/// The listen backlog.
 const BACKLOG: i32 = 4096;
 
 /// The token of the listener; no descriptor has this number.
@@ -127,7 +127,7 @@ impl Loop {
         }
     }
 
-    /// Accepts until nobody waits, and answers at once: the kernel hands a connection over when its request is there.
+    /// Accepts until the backlog is empty, and answers at once: the kernel hands a connection over when its request is there.
     fn accept(&mut self) {
         while let Ok(socket) = accept_with(&self.listener, SocketFlags::NONBLOCK) {
             let mut connection = Connection {

@@ -243,8 +243,8 @@ impl Drop for Running {
     }
 }
 
-/// Those of [`Server::ALL`] that were asked for and are installed, with their versions. Says which are not. Ours without
-/// its cache is there only for who asks.
+/// Those of [`Server::ALL`] that were asked for and are installed, with their versions. Reports which are not. Ours
+/// without its cache is included only if it is asked for by name.
 pub fn present(only: Option<&[String]>) -> Vec<(Server, String)> {
     for name in only.unwrap_or_default() {
         if !Server::ALL.iter().any(|server| server.name() == name) {
@@ -277,7 +277,7 @@ fn installed(name: &str) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// A port nobody listens on, below those the kernel hands to clients.
+/// A port without a listener, below those the kernel hands to clients.
 fn free_port() -> io::Result<u16> {
     const FIRST: u16 = 18_000;
     const COUNT: u16 = 14_000;

@@ -111,9 +111,9 @@
 //!
 //! # What is not here
 //!
-//! - No lock of ours is held during I/O. A request takes at most the lock of its
-//!   cache shard; accepting and closing a connection take a few, an iteration of
-//!   the event loop one for the lines of the access log.
+//! - No lock of ours is held during I/O. A request for a cached file takes at most
+//!   the lock of its cache shard; accepting and closing a connection take a few, an
+//!   iteration of the event loop one for the lines of the access log.
 //! - `http` knows no socket, file or clock: every rule is a function of bytes.
 //! - No timer thread and no timer structure: a connection has one deadline
 //!   ([`connection::state::State::deadline`]), checked ten times per second.

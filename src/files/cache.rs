@@ -154,7 +154,8 @@ impl Cache {
         entries.weight() < self.full_bytes || self.doorkeeper.record(key)
     }
 
-    /// Returns the entry of `key`. Does not allocate; writes only the reference count.
+    /// Returns the entry of `key`. Does not allocate; writes only the counts of references and of
+    /// uses.
     pub(super) fn get(&self, key: &[u8]) -> Option<Arc<Resource>> {
         self.entries.as_ref()?.get(key)
     }

@@ -14,7 +14,7 @@ const BOUNDARY_DIGITS: usize = 16;
 /// Stands for a digit of a boundary, which differs from run to run.
 const ANY_DIGIT: u8 = 0;
 
-/// A reader that knows its answers.
+/// A reader that knows the expected responses.
 #[derive(Clone, Debug)]
 pub struct Reader {
     expected: std::rc::Rc<[u8]>,
@@ -55,12 +55,12 @@ impl Reader {
         }
     }
 
-    /// Whether all has come.
+    /// Whether everything has arrived.
     pub fn is_done(&self) -> bool {
         self.at == self.expected.len() && self.interim == 0
     }
 
-    /// Compares what came next.
+    /// Compares the next bytes.
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {

@@ -20,7 +20,7 @@ const TURNS_MAX: usize = 10_000_000;
 /// The outcome of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What was written, as [`normalised`] has it.
+    /// What was written, [`normalised`].
     pub written: Rc<[u8]>,
     /// Requests counted.
     pub requests: u64,
@@ -30,11 +30,11 @@ pub struct Outcome {
     pub waited_in: Option<&'static str>,
 }
 
-/// How much the client takes at a time: the room to be made once nothing more can
-/// be written; 0 is a stall.
+/// How much the client accepts at a time: the space to be made once nothing more
+/// can be written; 0 is a stall.
 pub type Appetite<'a> = dyn FnMut() -> usize + 'a;
 
-/// A connection under way, and its poll.
+/// A connection being served, and its poll.
 pub struct Run<'d> {
     pub connection: Connection<Script>,
     pub wire: Rc<RefCell<Wire>>,

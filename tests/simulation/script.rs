@@ -23,13 +23,13 @@ use stdhttpd::connection::{Readiness, transport::Transport};
 pub struct Wire {
     /// Bytes that have arrived and are not read.
     inbox: VecDeque<u8>,
-    /// The client has ended its side, behind what has arrived.
+    /// The client has shut its side, after what has arrived.
     ended: bool,
     /// The client has reset the connection.
     reset: bool,
     /// Bytes the client's side takes before a write falls short.
     room: usize,
-    /// The most one call of `send_file` moves, as a slow disk has it.
+    /// The most that one call of `send_file` sends, as with a slow disk.
     pub file_piece_max: usize,
     /// The last write fell short: room made afterwards is an edge.
     wants_room: bool,

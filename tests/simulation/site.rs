@@ -18,7 +18,7 @@ use stdhttpd::{
 
 use crate::script::{Script, Wire};
 
-/// A file kept in memory, larger than what is copied behind its head.
+/// A file cached in memory, larger than what is copied after its head.
 pub const CACHED_BYTES: usize = 30_000;
 
 /// A file sent from its descriptor.
@@ -27,7 +27,7 @@ pub const LARGE_BYTES: usize = (1 << 20) + 70_001;
 /// Entries of a folder that is listed in pieces.
 const MANY: usize = 300;
 
-/// After so long without a change a file may be kept.
+/// After this long without a change a file may be cached.
 const SETTLED: Duration = Duration::from_millis(50);
 
 /// A folder of files and what serves it.
@@ -91,8 +91,8 @@ impl Ground {
         cx
     }
 
-    /// Open descriptors of files beneath the root, beside the one of each file
-    /// that may be kept for the next request.
+    /// Open descriptors of files below the root, except one for each file that may
+    /// be kept open for the next request.
     pub fn descriptors(&self) -> usize {
         let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
             return 0;
@@ -126,7 +126,7 @@ pub fn connect(
     Connection::new(Script::new(wire), identity)
 }
 
-/// Bytes of which no two stretches are alike.
+/// Bytes in which no two parts are equal.
 fn pattern(length: usize) -> Vec<u8> {
     let mut state = 1u32;
     std::iter::repeat_with(|| {

@@ -7,11 +7,11 @@ use crate::site::LARGE_BYTES;
 pub struct Stream {
     pub name: &'static str,
     pub bytes: Vec<u8>,
-    /// Whether the answers are so long that not every way of cutting is tried.
+    /// Whether the responses are so long that not every split is tried.
     pub is_long: bool,
 }
 
-/// What comes after something that ends the connection: it is never answered.
+/// What follows a request that ends the connection: it is never answered.
 const AFTER: &str = "GET /a.txt HTTP/1.1\r\nHost: after\r\n\r\n";
 
 /// All of them.

@@ -25,7 +25,7 @@ enum Manner {
     Slow,
     /// Stops sending somewhere.
     Silent,
-    /// Ends its side behind what it sent, perhaps too early.
+    /// Shuts its side after what it sent, perhaps too early.
     Ends,
     /// Resets the connection at some time.
     Resets,
@@ -48,7 +48,7 @@ pub struct Client {
     before: Option<Standing>,
 }
 
-/// How a connection stood after a step.
+/// The state of a connection after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Standing {
     state: &'static str,

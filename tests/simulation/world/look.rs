@@ -8,12 +8,12 @@ use stdhttpd::{
 
 use super::{driver::End, play::World};
 
-/// How long a client that asks steadily may be idle when the server stops.
+/// How long a client with steady requests may be idle during a drain.
 const IDLE_MAX: Duration = Duration::from_millis(100);
 
 impl World<'_> {
-    /// What must hold after everything that happens: the ends are such as were
-    /// to be expected, and the idle stand in their order.
+    /// Checks what must hold after every event: each end is an expected one, and
+    /// the idle order is right.
     pub(super) fn look(&mut self) {
         let cx = &self.scheduler.cx;
         assert!(cx.output.is_empty(), "output left in the context");
@@ -47,7 +47,7 @@ impl World<'_> {
         self.sum.evicted += u64::from(end.reason == CloseReason::Evicted);
     }
 
-    /// What must hold of the connection with this token, if there is one.
+    /// Checks what must hold for the connection with this token, if there is one.
     pub(super) fn look_at(&mut self, token: usize) {
         let table = self.scheduler.table();
         let Some(Some(client)) = self.clients.get_mut(token) else {
@@ -74,7 +74,7 @@ impl World<'_> {
         client.check(slot, &self.scheduler.cx);
     }
 
-    /// What must hold of all of them after a look at the deadlines.
+    /// Checks what must hold for all of them after a sweep.
     pub(super) fn look_at_all(&mut self) {
         let (mut idle, mut starved) = (0, 0);
         for token in 0..self.clients.len() {

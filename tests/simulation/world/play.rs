@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{random::Random, script::Script, site};
 
-/// Things that happen in one world before it comes to its end.
+/// Events in one world before its end.
 const HAPPENINGS: u64 = 6_000;
 
 /// A world and its worker.
@@ -33,16 +33,16 @@ pub struct World<'l> {
     pub(super) tokens: HashMap<u64, usize>,
     pub(super) idle_order: IdleOrder,
     open_max: usize,
-    /// How many things in a hundred are new connections.
+    /// The share of events that are new connections, in percent.
     crowding: u64,
     pub(super) no_descriptors: Option<NoDescriptors>,
-    /// When the deadlines are due to be looked at.
+    /// When the next sweep is due.
     sweep_at: Instant,
     pub(super) drained_at: Option<Instant>,
     pub(super) sum: Sum,
 }
 
-/// What came about.
+/// What happened, counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum {
     pub steps: u64,
@@ -119,7 +119,7 @@ impl<'l> World<'l> {
         self.sum
     }
 
-    /// Something happens somewhere.
+    /// One random event.
     fn happen(&mut self) {
         self.sum.steps += 1;
         let chance = self.random.below(100);

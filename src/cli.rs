@@ -24,8 +24,9 @@ pub const EXIT_USAGE: u8 = 2;
 /// The exit code of a server that cannot start or continue.
 pub const EXIT_FAILURE: u8 = 1;
 
-/// Parses the options, initialises the log and runs the server. The exit code is 0 after a clean stop;
-/// otherwise [`EXIT_USAGE`] or [`EXIT_FAILURE`], after one line on standard error with the reason.
+/// Parses the options, initialises the log and runs the server. The exit code is 0 after a clean
+/// stop; otherwise [`EXIT_USAGE`] or [`EXIT_FAILURE`], after one line on standard error with the
+/// reason.
 pub fn main() -> ExitCode {
     let config = match parse(std::env::args_os()) {
         Ok(Invocation::Serve(config)) => config,
@@ -142,8 +143,8 @@ fn complain(reason: &str) {
     Diagnostics::put(format!("stdhttpd: {}\n", one_line(reason)).as_bytes());
 }
 
-/// Escapes control characters, so that file names and data from peers can neither forge log lines nor
-/// control the terminal.
+/// Escapes control characters, so that file names and data from peers can neither forge log lines
+/// nor control the terminal.
 fn one_line(text: &str) -> String {
     text.chars()
         .flat_map(|char| match char.is_control() {

@@ -17,8 +17,8 @@ pub struct Config {
     /// \[::1\]:8080; either family may be missing. Ignored if a service manager passes listening
     /// sockets (LISTEN_FDS).
     pub listen: Vec<Listen>,
-    /// Whether other processes of the same user may listen on the same addresses (SO_REUSEPORT), so that
-    /// a new process can take over. Default: no.
+    /// Whether other processes of the same user may listen on the same addresses (SO_REUSEPORT), so
+    /// that a new process can take over. Default: no.
     pub reuse_port: bool,
     /// The number of worker threads. Default: the number of CPUs.
     pub threads: NonZeroUsize,
@@ -28,9 +28,9 @@ pub struct Config {
     pub limits: Limits,
     /// Time-outs.
     pub timeouts: Timeouts,
-    /// Header fields added to every response, in order. `Server` and `X-Content-Type-Options` replace the
-    /// server's own; set `Cache-Control` in [`SiteOptions::cache_control`]. They are not validated here:
-    /// the command line rejects what is not a field of RFC 9110 section 5.
+    /// Header fields added to every response, in order. `Server` and `X-Content-Type-Options`
+    /// replace the server's own; set `Cache-Control` in [`SiteOptions::cache_control`]. They are
+    /// not validated here: the command line rejects what is not a field of RFC 9110 section 5.
     pub headers: Vec<(String, String)>,
     /// The access log. Default: none.
     pub access_log: Option<AccessLogTarget>,
@@ -55,8 +55,8 @@ pub const SOCKET_MODE_DEFAULT: u32 = 0o600;
 /// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// This port on both loopback addresses; an unavailable address family is skipped. Port 0: one free
-    /// port for both.
+    /// This port on both loopback addresses; an unavailable address family is skipped. Port 0: one
+    /// free port for both.
     Localhost(u16),
     /// This address. Port 0: a free port. An IPv6 address never accepts IPv4 connections.
     Address(SocketAddr),
@@ -95,8 +95,8 @@ pub struct SiteOptions {
     pub root: PathBuf,
     /// Whether folders without an index are listed. Default: no.
     pub listing: bool,
-    /// The file that is served for page requests that match no file, relative to the root. Default: none;
-    /// such requests get 404.
+    /// The file that is served for page requests that match no file, relative to the root. Default:
+    /// none; such requests get 404.
     pub spa: Option<String>,
     /// The value of `Cache-Control`. Default: `no-cache`.
     pub cache_control: String,
@@ -124,8 +124,8 @@ pub struct Limits {
     pub connections_per_ip_max: usize,
     /// Requests per connection, after which it is closed. 0, the default: unlimited.
     pub requests_max: u64,
-    /// The minimum average rate at which a client must read a response, in bytes per second over the
-    /// write time-out. 0: no minimum. Default: 100.
+    /// The minimum average rate at which a client must read a response, in bytes per second over
+    /// the write time-out. 0: no minimum. Default: 100.
     pub write_bytes_per_second_min: u64,
 }
 
@@ -137,16 +137,16 @@ pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct Timeouts {
     /// Idle time of a kept-alive connection; zero disables keep-alive. Default: 75 s.
     pub keep_alive: Duration,
-    /// From the accept, or from the first byte of a later request, to the end of the head; not extended
-    /// by arriving bytes. Default: 10 s.
+    /// From the accept, or from the first byte of a later request, to the end of the head; not
+    /// extended by arriving bytes. Default: 10 s.
     pub header: Duration,
     /// From the end of the head to the end of the body. Default: 30 s.
     pub body: Duration,
-    /// Without progress in writing; also for making a listing, from the end of its request. Default:
-    /// 30 s.
+    /// Without progress in writing; also for making a listing, from the end of its request.
+    /// Default: 30 s.
     pub write: Duration,
-    /// Lingering close: how long to discard input after our FIN. Default: 1.8 s, so that with the coarse
-    /// check of deadlines the connection is closed within 2 s.
+    /// Lingering close: how long to discard input after our FIN. Default: 1.8 s, so that with the
+    /// coarse check of deadlines the connection is closed within 2 s.
     pub linger: Duration,
     /// For requests in progress after SIGTERM or SIGINT. Default: 10 s.
     pub shutdown: Duration,

@@ -1,5 +1,5 @@
-//! Decides the answer to a well-formed request: the only module that combines `http` and `files`. It
-//! writes nothing. The answers of the status listener are in [`status`].
+//! Decides the answer to a well-formed request: the only module that combines `http` and `files`.
+//! It writes nothing. The answers of the status listener are in [`status`].
 
 pub mod page;
 pub mod status;
@@ -37,15 +37,16 @@ pub enum Answer {
     Page(Page),
     /// 204 with `Allow` (RFC 9110 section 9.3.7).
     Options,
-    /// No answer yet: no descriptor is free for the file. Call [`answer`] again once one is, or send
-    /// 503.
+    /// No answer yet: no descriptor is free for the file. Call [`answer`] again once one is, or
+    /// send 503.
     NoDescriptor,
     /// No answer yet: a listing to be made in pieces. Once it is finished, call [`answer_listed`].
     Listing(Box<Listing>),
 }
 
 impl Answer {
-    /// The number of parts of a multipart content, each of which may have to be read; 0 for any other.
+    /// The number of parts of a multipart content, each of which may have to be read; 0 for any
+    /// other.
     pub fn parts(&self) -> usize {
         match self {
             Answer::Representation(Chosen {
@@ -64,8 +65,8 @@ pub struct Chosen {
     pub selected: Selected,
     /// Which part of it, which also determines the status.
     pub part: Part,
-    /// `Vary`, if the file is not served at its own path (RFC 9110 section 12.5.5). Overrides that of
-    /// the representation.
+    /// `Vary`, if the file is not served at its own path (RFC 9110 section 12.5.5). Overrides that
+    /// of the representation.
     pub vary: Option<&'static str>,
 }
 
@@ -81,8 +82,9 @@ impl Chosen {
 }
 
 impl Answer {
-    /// Returns what was chosen if the answer depends only on `request` and the representation, and not
-    /// on the time or on other files. Such an answer may be reused as long as the file is unchanged.
+    /// Returns what was chosen if the answer depends only on `request` and the representation, and
+    /// not on the time or on other files. Such an answer may be reused as long as the file is
+    /// unchanged.
     pub fn lasting(&self, request: &Request<'_>) -> Option<&Chosen> {
         let Answer::Representation(chosen) = self else {
             return None;
@@ -317,8 +319,8 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<
     answer
 }
 
-/// Whether a missing path could be a page of a single-page application: it is not hidden and does not
-/// have the extension of a subresource. So a missing image is 404 even if `Accept` allows HTML.
+/// Whether a missing path could be a page of a single-page application: it is not hidden and does
+/// not have the extension of a subresource. So a missing image is 404 even if `Accept` allows HTML.
 fn may_be_a_page(path: &RequestPath<'_>, basis: Basis<'_>) -> bool {
     const SUBRESOURCES: &[&str] = &[
         "image/",

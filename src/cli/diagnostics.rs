@@ -7,8 +7,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Bytes that a writable pipe accepts without blocking (`PIPE_BUF`).
 const PIECE_BYTES: usize = 4096;
 
-/// Writes to standard error without blocking: if a pipe is full, lines are dropped, because the thread
-/// that logs has connections to serve.
+/// Writes to standard error without blocking: if a pipe is full, lines are dropped, because the
+/// thread that logs has connections to serve.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     lost: u64,

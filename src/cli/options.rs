@@ -51,7 +51,8 @@ pub struct Options {
     #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     listing: bool,
 
-    /// Serve FILE (relative to ROOT) for page requests that match no file, for single-page applications
+    /// Serve FILE (relative to ROOT) for page requests that match no file, for single-page
+    /// applications
     #[arg(long, value_name = "FILE", env = "STDHTTPD_SPA", help_heading = FILES)]
     #[arg(value_parser = values::file_beneath_root)]
     spa: Option<String>,
@@ -124,8 +125,8 @@ pub struct Options {
     #[arg(value_parser = values::whole_number(0..=CONNECTIONS_MAX))]
     max_connections_per_ip: u64,
 
-    /// Close a connection whose client reads more slowly than this on average, in bytes per second; 0 =
-    /// no minimum
+    /// Close a connection whose client reads more slowly than this on average, in bytes per second;
+    /// 0 = no minimum
     #[arg(long, value_name = "BYTES", env = "STDHTTPD_MIN_RATE", help_heading = CONNECTIONS)]
     #[arg(default_value_t = Limits::default().write_bytes_per_second_min, allow_negative_numbers = true)]
     #[arg(value_parser = values::whole_number(0..=MIN_RATE_MAX))]

@@ -51,8 +51,8 @@ fn variable<'c>(error: &Error, command: &'c Command, arguments: &[OsString]) -> 
     options.find(|arg| arg.to_string() == *option)?.get_env()
 }
 
-/// clap's message for invalid UTF-8 does not name the argument, so each candidate is parsed alone to
-/// find it. Paths need not be UTF-8.
+/// clap's message for invalid UTF-8 does not name the argument, so each candidate is parsed alone
+/// to find it. Paths need not be UTF-8.
 fn not_utf8(command: &Command, arguments: &[OsString]) -> Option<String> {
     let is_refused = |command: Command, arguments: &[OsString]| {
         let error = command.try_get_matches_from(arguments).err();

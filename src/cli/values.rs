@@ -70,8 +70,8 @@ fn decimal<N: FromStr>(text: &str) -> Option<N> {
     digits(text.as_bytes())?.parse().ok()
 }
 
-/// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or `unix:` with what [`unix`] parses. A bare port is
-/// rejected, because it does not say whether other machines may connect.
+/// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or `unix:` with what [`unix`] parses. A bare port
+/// is rejected, because it does not say whether other machines may connect.
 pub fn listen(text: &str) -> Result<Listen, String> {
     if let Some(socket) = text.strip_prefix("unix:") {
         return unix(socket).map_err(String::from);

@@ -52,8 +52,8 @@ impl From<&Path> for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for characters that are special in a terminal, in
-    /// HTML or in a JSON string.
+    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for characters that are special in a terminal,
+    /// in HTML or in a JSON string.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = match self {
             Endpoint::Tcp(address) => return write!(out, "{address}"),

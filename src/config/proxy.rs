@@ -5,16 +5,16 @@ use std::{net::IpAddr, str::FromStr};
 /// A proxy trusted to report the address of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
-    /// Proxies in this CIDR range: an address and a prefix length in bits (RFC 4632 section 3.1, RFC
-    /// 4291 section 2.3).
+    /// Proxies in this CIDR range: an address and a prefix length in bits (RFC 4632 section 3.1,
+    /// RFC 4291 section 2.3).
     Network(IpAddr, u32),
     /// Proxies that connect through a Unix domain socket, which have no IP address.
     Unix,
 }
 
 impl Proxy {
-    /// Whether this covers a peer with `address` (`None`: a Unix domain socket). An IPv4-mapped IPv6
-    /// address is treated as the IPv4 address.
+    /// Whether this covers a peer with `address` (`None`: a Unix domain socket). An IPv4-mapped
+    /// IPv6 address is treated as the IPv4 address.
     pub fn is_at(&self, address: Option<IpAddr>) -> bool {
         let (first, prefix) = match *self {
             Proxy::Network(first, prefix) => (first, prefix),

@@ -13,8 +13,8 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
 
 use super::resource::Resource;
 
-/// Minimum bytes per shard, if there is more than one. Each shard has its own lock and admits no entry
-/// larger than itself.
+/// Minimum bytes per shard, if there is more than one. Each shard has its own lock and admits no
+/// entry larger than itself.
 const SHARD_BYTES_MIN: u64 = 8 << 20;
 
 /// Minimum descriptors per shard.
@@ -26,8 +26,8 @@ const SHARDS_MAX: u64 = 32;
 /// Bytes of overhead per entry: its slots in table and queue, and the counts of its `Arc`.
 const ENTRY_OVERHEAD_BYTES: u64 = 128;
 
-/// Bytes of a typical entry, used to estimate how many requested paths to remember. Remembering more
-/// would also admit files that are requested again only after all others.
+/// Bytes of a typical entry, used to estimate how many requested paths to remember. Remembering
+/// more would also admit files that are requested again only after all others.
 const TYPICAL_ENTRY_BYTES: u64 = 4 << 10;
 
 /// Maximum number of paths that the doorkeeper remembers, at four bytes each.
@@ -38,10 +38,10 @@ const SPARE_DIVISOR: u64 = 8;
 
 /// Resources by request path, bounded in bytes.
 ///
-/// Scan-resistant: an entry is promoted only if it is requested again (S3-FIFO, by `quick_cache`), so
-/// requesting all files in turn evicts no hot one. Once the cache is full, a file is admitted only if
-/// it was requested recently (a doorkeeper, as in TinyLFU), because preparing an entry and evicting
-/// another costs half as much as serving the file from disk.
+/// Scan-resistant: an entry is promoted only if it is requested again (S3-FIFO, by `quick_cache`),
+/// so requesting all files in turn evicts no hot one. Once the cache is full, a file is admitted
+/// only if it was requested recently (a doorkeeper, as in TinyLFU), because preparing an entry and
+/// evicting another costs half as much as serving the file from disk.
 ///
 /// The hash is seeded, so clients cannot choose paths that collide.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ pub(super) struct Cache {
     /// The weight at which it counts as full.
     full_bytes: u64,
     doorkeeper: Doorkeeper,
-    /// The entries with an open descriptor, and stale ones: iterating over the whole cache for these few
-    /// would take milliseconds.
+    /// The entries with an open descriptor, and stale ones: iterating over the whole cache for
+    /// these few would take milliseconds.
     holders: Mutex<Vec<Holder>>,
 }
 
@@ -79,8 +79,8 @@ impl Doorkeeper {
         }
     }
 
-    /// Records `key` and returns whether it was recorded before. Each key has two slots, so that two
-    /// keys which share one do not keep evicting each other.
+    /// Records `key` and returns whether it was recorded before. Each key has two slots, so that
+    /// two keys which share one do not keep evicting each other.
     fn record(&self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let mark = (hash >> 32) as u32;
@@ -160,7 +160,8 @@ impl Cache {
         self.entries.as_ref()?.get(key)
     }
 
-    /// Inserts `resource`, replacing the entry of `key`. An entry larger than a shard is not stored.
+    /// Inserts `resource`, replacing the entry of `key`. An entry larger than a shard is not
+    /// stored.
     pub(super) fn insert(&self, key: &[u8], resource: Arc<Resource>) {
         let Some(entries) = &self.entries else {
             return;
@@ -185,7 +186,8 @@ impl Cache {
         removed.is_some()
     }
 
-    /// All entries with a descriptor. May include resources that were evicted but are still being sent.
+    /// All entries with a descriptor. May include resources that were evicted but are still being
+    /// sent.
     pub(super) fn keys_with_descriptors(&self) -> Vec<(Box<[u8]>, Arc<Resource>)> {
         let mut holders = self.holders();
         let mut kept = Vec::with_capacity(holders.len());

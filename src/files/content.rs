@@ -10,10 +10,10 @@ use rustix::{
 
 use super::root::FileIdentity;
 
-/// The largest file cached in memory, in bytes. For larger files the descriptor is kept open instead,
-/// because `sendfile` costs less than copying: at 32 KiB 83 thousand responses per CPU-second are sent
-/// from memory and 92 thousand from a descriptor, at 64 KiB 48 and 62, at 16 KiB the same. At 32 KiB
-/// memory is still used, because descriptors are scarcer.
+/// The largest file cached in memory, in bytes. For larger files the descriptor is kept open
+/// instead, because `sendfile` costs less than copying: at 32 KiB 83 thousand responses per
+/// CPU-second are sent from memory and 92 thousand from a descriptor, at 64 KiB 48 and 62, at 16
+/// KiB the same. At 32 KiB memory is still used, because descriptors are scarcer.
 pub const MEMORY_BYTES_MAX: u64 = 32 << 10;
 
 /// Attempts to read a file that changes while it is being read. After that it is sent from its
@@ -74,8 +74,8 @@ impl LoadedContent {
     }
 }
 
-/// Reads `file` in one call if it has exactly `size` bytes, otherwise `None`. The buffer has one byte
-/// more, to detect a longer file.
+/// Reads `file` in one call if it has exactly `size` bytes, otherwise `None`. The buffer has one
+/// byte more, to detect a longer file.
 fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
     let Ok(size) = usize::try_from(size) else {
         return Ok(None);

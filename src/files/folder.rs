@@ -47,9 +47,9 @@ impl Folder {
         })
     }
 
-    /// Reads at most `items` names and returns whether the folder is at its end. Appends the visible
-    /// ones to `entries`, unsorted: regular files, folders, and links to either that stay under the
-    /// root. Not shown: hidden names, anything else, and entries removed meanwhile.
+    /// Reads at most `items` names and returns whether the folder is at its end. Appends the
+    /// visible ones to `entries`, unsorted: regular files, folders, and links to either that stay
+    /// under the root. Not shown: hidden names, anything else, and entries removed meanwhile.
     pub(super) fn read(&mut self, items: usize, entries: &mut Vec<Entry>) -> io::Result<bool> {
         for _ in 0..items {
             let Some(item) = self.dir.read() else {

@@ -25,18 +25,19 @@ const CACHEABLE_AGE_NANOSECONDS_MIN: i128 = 20_000_000;
 /// The same for file systems with timestamps in units of one or two seconds.
 const CACHEABLE_AGE_COARSE_NANOSECONDS_MIN: i128 = 2_100_000_000;
 
-/// How long an unchanged folder is taken to mean that no variant was added, in nanoseconds: 1 s, after
-/// which every name is looked up again. On some file systems new names do not change the folder.
+/// How long an unchanged folder is taken to mean that no variant was added, in nanoseconds: 1 s,
+/// after which every name is looked up again. On some file systems new names do not change the
+/// folder.
 const FOLDER_TRUSTED_NANOSECONDS_MAX: u64 = 1_000_000_000;
 
 /// How long added or removed variants may go unnoticed if no client accepts one, in nanoseconds: a
-/// minute. Checking every second would cost a third of the throughput when 10,000 files are requested
-/// in turn.
+/// minute. Checking every second would cost a third of the throughput when 10,000 files are
+/// requested in turn.
 const VARIANTS_UNCHECKED_NANOSECONDS_MAX: u64 = 60_000_000_000;
 
 /// How long a file may be served through a link that leaves the root, in nanoseconds: 10 s. If a
-/// folder is moved out of the root and replaced by a link to it, the identity of a file in it does not
-/// change, so one `stat` does not detect this; a confined open costs three times as much.
+/// folder is moved out of the root and replaced by a link to it, the identity of a file in it does
+/// not change, so one `stat` does not detect this; a confined open costs three times as much.
 const PATH_UNCHECKED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
 /// The identities of a cached file and its variants, and when they were last checked.
@@ -48,8 +49,8 @@ pub(super) struct Freshness {
     file: FileIdentity,
     /// `None` if there are none.
     variants: Option<Box<PerCoding<Option<FileIdentity>>>>,
-    /// The latest turn in which `file` was found unchanged. The check of one worker is valid for all
-    /// workers whose turn is not later.
+    /// The latest turn in which `file` was found unchanged. The check of one worker is valid for
+    /// all workers whose turn is not later.
     file_checked: AtomicU64,
     /// The same for `variants`.
     variants_checked: AtomicU64,
@@ -61,8 +62,8 @@ pub(super) struct Freshness {
 /// State to confirm the absence of variants by one `stat` of their folder instead of one per name.
 #[derive(Debug)]
 struct AbsentVariants {
-    /// The [`fingerprint`] of the folder's identity when none of the names existed and any later change
-    /// was certain to show; 0 if unknown.
+    /// The [`fingerprint`] of the folder's identity when none of the names existed and any later
+    /// change was certain to show; 0 if unknown.
     folder: AtomicU64,
     /// The turn in which the names themselves were last looked up.
     named: AtomicU64,
@@ -118,8 +119,8 @@ impl Freshness {
         false
     }
 
-    /// Checks, every few seconds, that no link on the paths leaves the root. Without a free descriptor
-    /// for the check, the last result stands.
+    /// Checks, every few seconds, that no link on the paths leaves the root. Without a free
+    /// descriptor for the check, the last result stands.
     fn revalidate_path(&self, root: &Root, turn: Turn) -> bool {
         if turn.0.saturating_sub(self.path_checked.load(Relaxed)) < PATH_UNCHECKED_NANOSECONDS_MAX {
             return true;

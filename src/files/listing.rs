@@ -1,7 +1,7 @@
 //! Directory listings as HTML and as JSON.
 //!
-//! This file formats them; [`Listing`] reads and writes a folder in pieces, so that a large one does
-//! not block other connections.
+//! This file formats them; [`Listing`] reads and writes a folder in pieces, so that a large one
+//! does not block other connections.
 
 mod build;
 mod memory_budget;
@@ -212,8 +212,8 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", exact(count))
 }
 
-/// A column header: a link that sorts by it, or reverses the order. The first sort by size or time is
-/// descending.
+/// A column header: a link that sorts by it, or reverses the order. The first sort by size or time
+/// is descending.
 fn column(sort: Sort, key: SortKey, value: &str, title: &str) -> String {
     let is_current = sort.key == key;
     let aria = match (is_current, sort.descending) {

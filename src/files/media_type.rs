@@ -1,7 +1,7 @@
 //! Media types by file name extension.
 //!
-//! `mime_guess` knows about 1,300 extensions. `TYPES` overrides those for which it has an older name
-//! than IANA, or a name that keeps browsers from displaying text.
+//! `mime_guess` knows about 1,300 extensions. `TYPES` overrides those for which it has an older
+//! name than IANA, or a name that keeps browsers from displaying text.
 
 use std::collections::HashMap;
 
@@ -36,8 +36,8 @@ impl MediaTypes {
         types
     }
 
-    /// The media type of the file at `path`, including `charset`, by its extension (case-insensitive);
-    /// `application/octet-stream` if that is missing or unknown.
+    /// The media type of the file at `path`, including `charset`, by its extension
+    /// (case-insensitive); `application/octet-stream` if that is missing or unknown.
     pub fn of(&self, path: &[u8]) -> Box<str> {
         let Some(extension) = extension(path) else {
             return UNKNOWN.into();
@@ -79,9 +79,9 @@ pub(super) fn extension(path: &[u8]) -> Option<&str> {
     std::str::from_utf8(extension).ok()
 }
 
-/// Whether a type takes a `charset` and does not have one yet: text (RFC 6838 section 4.2.1) and XML
-/// (RFC 7303 section 3.2). JSON and YAML take none: they are UTF-8 (RFC 8259 section 8.1, RFC 9512
-/// section 2.1).
+/// Whether a type takes a `charset` and does not have one yet: text (RFC 6838 section 4.2.1) and
+/// XML (RFC 7303 section 3.2). JSON and YAML take none: they are UTF-8 (RFC 8259 section 8.1, RFC
+/// 9512 section 2.1).
 fn takes_charset(media_type: &str) -> bool {
     let media_type = media_type.to_ascii_lowercase();
     let (essence, parameters) = media_type

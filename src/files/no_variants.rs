@@ -48,9 +48,9 @@ const PIECE_NAMES_MAX: usize = 32;
 /// Names of the largest folder that is read.
 const NAMES_MAX: usize = 1_000_000;
 
-/// How long an unchanged folder is taken to mean that no name was added, in nanoseconds: 10 s, after
-/// which it is read again. On some file systems new names do not change the folder. An excluded
-/// folder is not read again for the same time.
+/// How long an unchanged folder is taken to mean that no name was added, in nanoseconds: 10 s,
+/// after which it is read again. On some file systems new names do not change the folder. An
+/// excluded folder is not read again for the same time.
 const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
 /// The variants of a file.
@@ -58,8 +58,8 @@ const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 pub(super) struct FoundVariants {
     /// The identity of each existing variant.
     pub(super) found: PerCoding<Option<FileIdentity>>,
-    /// The [`fingerprint`] of the folder's identity if the folder is known to contain none; otherwise
-    /// 0.
+    /// The [`fingerprint`] of the folder's identity if the folder is known to contain none;
+    /// otherwise 0.
     pub(super) folder: u64,
 }
 
@@ -75,8 +75,8 @@ pub(super) struct NoVariants {
 struct FolderEntry {
     path: Vec<u8>,
     state: ScanState,
-    /// Recent requests, decremented by each other folder that competes for the entry and replaces it
-    /// at 0.
+    /// Recent requests, decremented by each other folder that competes for the entry and replaces
+    /// it at 0.
     weight: u32,
 }
 
@@ -208,8 +208,8 @@ impl FolderEntry {
 }
 
 impl ScanState {
-    /// The fingerprint of the folder's identity, if it is known to contain no variants; checked at most
-    /// once per turn.
+    /// The fingerprint of the folder's identity, if it is known to contain no variants; checked at
+    /// most once per turn.
     fn revalidate(&mut self, root: &Root, paths: &Paths, turn: Turn) -> Option<u64> {
         let ScanState::NoVariants {
             known,
@@ -234,8 +234,8 @@ impl ScanState {
 }
 
 impl Reading {
-    /// Starts reading the folder of the file at `paths`; `None` if it changed so recently that the next
-    /// change might not show.
+    /// Starts reading the folder of the file at `paths`; `None` if it changed so recently that the
+    /// next change might not show.
     fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<Option<Reading>> {
         let Some(before) = paths.with_folder_path(|path| root.folder_identity(path)) else {
             return Err(io::ErrorKind::NotFound.into());
@@ -261,7 +261,8 @@ impl Reading {
         }))
     }
 
-    /// Reads some names and returns whether the folder is at its end. A possible variant is an error.
+    /// Reads some names and returns whether the folder is at its end. A possible variant is an
+    /// error.
     fn advance(&mut self) -> io::Result<bool> {
         for _ in 0..PIECE_NAMES_MAX {
             let Some(item) = self.dir.read() else {

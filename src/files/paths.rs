@@ -7,8 +7,8 @@ use crate::http::content_coding::ContentCoding;
 /// Bytes up to which a temporary path needs no allocation.
 const STACK_BYTES: usize = 256;
 
-/// The path of a file, NUL-terminated for system calls. The paths of its variants and its folder are
-/// derived when needed, which for most files is never.
+/// The path of a file, NUL-terminated for system calls. The paths of its variants and its folder
+/// are derived when needed, which for most files is never.
 #[derive(Debug)]
 pub(super) struct Paths {
     file: CString,

@@ -56,9 +56,9 @@ impl Descriptions {
         self.media_types.of(path)
     }
 
-    /// Adds the metadata to a loaded content. `content_type` is that of the original, `coding` that of
-    /// this variant, `varies` tells whether variants exist, and `now` is in nanoseconds since the
-    /// epoch.
+    /// Adds the metadata to a loaded content. `content_type` is that of the original, `coding` that
+    /// of this variant, `varies` tells whether variants exist, and `now` is in nanoseconds since
+    /// the epoch.
     pub(super) fn describe(
         &self,
         body: LoadedContent,
@@ -96,11 +96,11 @@ fn is_constant(mtime: i128) -> bool {
     (0..2_000_000_000).contains(&mtime)
 }
 
-/// The version number in the entity tag, if possible the same on every replica. For a file in memory it is a hash
-/// of mtime and content, because one mtime may stand for two contents: the system sets it before the
-/// bytes are written, and many programs preserve it when copying. The hash function is specified, so
-/// all builds and machines agree. For a large file it is the mtime alone, or, if that carries no
-/// information, the ctime, in which replicas differ.
+/// The version number in the entity tag, if possible the same on every replica. For a file in
+/// memory it is a hash of mtime and content, because one mtime may stand for two contents: the
+/// system sets it before the bytes are written, and many programs preserve it when copying. The
+/// hash function is specified, so all builds and machines agree. For a large file it is the mtime
+/// alone, or, if that carries no information, the ctime, in which replicas differ.
 fn version(identity: &FileIdentity, content: &Content) -> i128 {
     match content {
         // 64 bits of nanoseconds reach the year 2554.

@@ -138,8 +138,8 @@ struct Loading {
 }
 
 impl Loader<'_> {
-    /// Loads the file at `path`, opened as `file`, and its variants. At most two descriptors are open
-    /// at a time.
+    /// Loads the file at `path`, opened as `file`, and its variants. At most two descriptors are
+    /// open at a time.
     pub(super) fn load(
         &self,
         path: &[u8],
@@ -234,8 +234,8 @@ impl Loader<'_> {
         codings.any(|coding| !matches!(self.open_variant(loading, coding), Ok(None)))
     }
 
-    /// Opens the variant in `coding`: a regular file under the root, not older than its original. An
-    /// unreadable variant is treated as absent; only lack of descriptors or memory is an error.
+    /// Opens the variant in `coding`: a regular file under the root, not older than its original.
+    /// An unreadable variant is treated as absent; only lack of descriptors or memory is an error.
     fn open_variant(
         &self,
         loading: &Loading,

@@ -28,9 +28,10 @@ pub struct FileIdentity {
     pub size: u64,
     /// Last modification, nanoseconds since the epoch.
     pub mtime: i128,
-    /// Last change of the inode, nanoseconds since the epoch. Programs cannot set it, so it reflects
-    /// every change of the content with one exception: for writes through mmap(2) the system updates
-    /// it on the first write to a page, and not again until the page is written back.
+    /// Last change of the inode, nanoseconds since the epoch. Programs cannot set it, so it
+    /// reflects every change of the content with one exception: for writes through mmap(2) the
+    /// system updates it on the first write to a page, and not again until the page is written
+    /// back.
     pub ctime: i128,
 }
 
@@ -52,8 +53,8 @@ impl FileIdentity {
         }
     }
 
-    /// Whether this variant is not older than `original`. If its mtime has no sub-second part, mtimes
-    /// are compared in whole seconds, because some programs, such as brotli(1), truncate it.
+    /// Whether this variant is not older than `original`. If its mtime has no sub-second part,
+    /// mtimes are compared in whole seconds, because some programs, such as brotli(1), truncate it.
     pub(super) fn is_as_new_as(&self, original: &FileIdentity) -> bool {
         match self.mtime.rem_euclid(NANOSECONDS) {
             0 => self.mtime >= original.mtime - original.mtime.rem_euclid(NANOSECONDS),
@@ -61,8 +62,8 @@ impl FileIdentity {
         }
     }
 
-    /// Whether the content of the open `file` is unchanged. Removing or renaming it changes its `ctime`,
-    /// but not the content.
+    /// Whether the content of the open `file` is unchanged. Removing or renaming it changes its
+    /// `ctime`, but not the content.
     pub fn content_holds_for(&self, file: &File) -> io::Result<bool> {
         let now = FileIdentity::new(&fstat(file)?);
         Ok((now.size, now.mtime) == (self.size, self.mtime))
@@ -108,8 +109,8 @@ impl Root {
     /// Opens `path` under the root, following links that stay under it. An absolute link counts as
     /// leaving the root.
     ///
-    /// `O_NONBLOCK` keeps the open of a FIFO from blocking, `O_NOCTTY` keeps a terminal from becoming
-    /// the controlling one.
+    /// `O_NONBLOCK` keeps the open of a FIFO from blocking, `O_NOCTTY` keeps a terminal from
+    /// becoming the controlling one.
     pub(super) fn open_beneath(&self, path: &[u8]) -> io::Result<Opened> {
         // On Linux cap-std uses one `openat2` with RESOLVE_BENEATH, elsewhere it opens folder by
         // folder.
@@ -133,15 +134,15 @@ impl Root {
 
     /// The identity of the regular file at `path`, following links; `None` for anything else.
     ///
-    /// Not confined: the path may lead out of the root. Use only to check with one system call whether
-    /// a file that was opened under the root is still the one at its path.
+    /// Not confined: the path may lead out of the root. Use only to check with one system call
+    /// whether a file that was opened under the root is still the one at its path.
     pub(super) fn identity(&self, path: &CStr) -> Option<FileIdentity> {
         let stat = statat(&self.dir, path, AtFlags::empty()).ok()?;
         (kind(&stat) == FileType::RegularFile).then(|| FileIdentity::new(&stat))
     }
 
-    /// The identity of the folder at `path`, following links, or of the root itself. Not confined, like
-    /// [`Root::identity`].
+    /// The identity of the folder at `path`, following links, or of the root itself. Not confined,
+    /// like [`Root::identity`].
     pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<FileIdentity> {
         let stat = match path {
             Some(path) => statat(&self.dir, path, AtFlags::empty()),

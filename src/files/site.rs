@@ -351,8 +351,8 @@ impl View {
     }
 }
 
-/// Claims a periodic task that was last done at `last`. Returns true if it is due, for exactly one of
-/// the workers that call this.
+/// Claims a periodic task that was last done at `last`. Returns true if it is due, for exactly one
+/// of the workers that call this.
 fn claim_if_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
     let before = last.load(Relaxed);
     turn.0.saturating_sub(before) >= interval

@@ -42,8 +42,8 @@ pub struct Page {
     pub refused: bool,
 }
 
-/// The seconds after which a client may retry when the server is overloaded: by then a listing that is
-/// being sent has usually released its memory.
+/// The seconds after which a client may retry when the server is overloaded: by then a listing that
+/// is being sent has usually released its memory.
 pub const RETRY_AFTER_SECONDS: u64 = 2;
 
 const HTML_UTF_8: &str = "text/html; charset=utf-8";
@@ -99,8 +99,9 @@ impl Page {
         }
     }
 
-    /// Redirects a folder to its URL with a trailing slash, keeping the query. The path is encoded anew
-    /// from the decoded path, so it begins with exactly one slash and cannot lead to another host.
+    /// Redirects a folder to its URL with a trailing slash, keeping the query. The path is encoded
+    /// anew from the decoded path, so it begins with exactly one slash and cannot lead to another
+    /// host.
     pub fn redirect_to_folder(
         path: &RequestPath<'_>,
         query: Option<&str>,
@@ -172,8 +173,8 @@ const PATH: &AsciiSet = &CONTROLS
 /// The bytes encoded in a query: the same, except the question mark.
 const QUERY: &AsciiSet = &PATH.remove(b'?');
 
-/// Appends a query as received, but encodes what RFC 3986 section 3.4 does not allow, because clients
-/// send it anyway.
+/// Appends a query as received, but encodes what RFC 3986 section 3.4 does not allow, because
+/// clients send it anyway.
 fn push_query(location: &mut String, query: &str) {
     for (index, part) in query.split('%').enumerate() {
         let digits = part.as_bytes().get(..2);
@@ -206,8 +207,8 @@ fn is_one_of(range: &[u8], names: &[&str]) -> bool {
     names.any(|name| range.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The media ranges of `Accept` with a quality above 0 (RFC 9110 section 12.5.1). A malformed weight is
-/// ignored.
+/// The media ranges of `Accept` with a quality above 0 (RFC 9110 section 12.5.1). A malformed
+/// weight is ignored.
 fn accepted<'h>(accept: FieldValues<'h>) -> impl Iterator<Item = (&'h [u8], u16)> {
     accept
         .iter()

@@ -1,5 +1,5 @@
-//! The chunked transfer coding (RFC 9112 section 7.1), decoded strictly. The content is discarded: a
-//! static file server does not use it.
+//! The chunked transfer coding (RFC 9112 section 7.1), decoded strictly. The content is discarded:
+//! a static file server does not use it.
 //!
 //! ```text
 //! chunked-body   = *chunk last-chunk trailer-section CRLF
@@ -219,8 +219,8 @@ impl ChunkedDecoder {
         Ok(DecoderState::Extension(next))
     }
 
-    /// Handles one byte of the trailer section (RFC 9112 section 7.1.2), which follows the grammar of
-    /// field lines and is discarded, never merged into the head.
+    /// Handles one byte of the trailer section (RFC 9112 section 7.1.2), which follows the grammar
+    /// of field lines and is discarded, never merged into the head.
     fn step_trailer(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
         self.trailers_bytes += 1;
         if self.trailers_bytes > TRAILERS_BYTES_MAX {
@@ -258,9 +258,9 @@ fn malformed(rule: &'static str) -> Result<DecoderState, RequestError> {
     Err(RequestError::Malformed(rule))
 }
 
-/// Fields for framing, routing, authentication, request modifiers or content processing. None may be
-/// sent as a trailer (RFC 9110 section 6.5.1); such requests are rejected, because another hop might
-/// merge the trailers into the head.
+/// Fields for framing, routing, authentication, request modifiers or content processing. None may
+/// be sent as a trailer (RFC 9110 section 6.5.1); such requests are rejected, because another hop
+/// might merge the trailers into the head.
 const FORBIDDEN: [&[u8]; 11] = [
     b"authorization",
     b"connection",

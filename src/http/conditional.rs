@@ -29,8 +29,8 @@ pub enum Precondition {
 /// Evaluates the preconditions of a GET or HEAD in the order of RFC 9110
 /// section 13.2.2.
 ///
-/// Dates are compared only with the file's date. A date in the future is valid: RFC 2616 ignored it,
-/// but its successors dropped that rule.
+/// Dates are compared only with the file's date. A date in the future is valid: RFC 2616 ignored
+/// it, but its successors dropped that rule.
 pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Precondition {
     let (etag, last_modified) = (validators.etag, validators.last_modified);
 

@@ -8,8 +8,9 @@ use super::content_coding::ContentCoding;
 pub struct EntityTag(Box<str>);
 
 impl EntityTag {
-    /// Formats `"<version>-<size>"` in hexadecimal, followed by `-br`, `-zst` or `-gz` for a coding:
-    /// two codings of one file are two representations and must not share a tag (section 8.8.3.3).
+    /// Formats `"<version>-<size>"` in hexadecimal, followed by `-br`, `-zst` or `-gz` for a
+    /// coding: two codings of one file are two representations and must not share a tag (section
+    /// 8.8.3.3).
     pub fn new(size: u64, version: i128, coding: Option<ContentCoding>) -> EntityTag {
         let sign = if version < 0 { "n" } else { "" };
         let version = version.unsigned_abs();

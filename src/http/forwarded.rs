@@ -12,8 +12,8 @@ use super::headers::{Fields, digits, is_token_byte};
 ///
 /// 1. A peer that is not a trusted proxy is the client; its fields are ignored.
 /// 2. If every address is trusted, the client is the left-most.
-/// 3. The walk ends at an entry that is not an address (`unknown`, `_hidden`, malformed): the client
-///    is the proxy that added it.
+/// 3. The walk ends at an entry that is not an address (`unknown`, `_hidden`, malformed): the
+///    client is the proxy that added it.
 /// 4. If both fields are present and disagree, one of them passed through a proxy that does not
 ///    maintain it, so neither is trusted: the client is the peer.
 pub fn client(
@@ -67,9 +67,9 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     found
 }
 
-/// The content of a parameter value, `token / quoted-string`, without unescaping; unquoted addresses
-/// are accepted, because many proxies omit the quotes. `None` if it is malformed: an unterminated
-/// quote could swallow entries that were appended after it.
+/// The content of a parameter value, `token / quoted-string`, without unescaping; unquoted
+/// addresses are accepted, because many proxies omit the quotes. `None` if it is malformed: an
+/// unterminated quote could swallow entries that were appended after it.
 fn content(value: &[u8]) -> Option<&[u8]> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         let is_plain = |&byte: &u8| is_token_byte(byte) || b":[]".contains(&byte);

@@ -17,8 +17,8 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
-/// Whether a byte is allowed in a field value: visible characters, space, tab and obs-text (RFC 9110
-/// section 5.5).
+/// Whether a byte is allowed in a field value: visible characters, space, tab and obs-text (RFC
+/// 9110 section 5.5).
 pub const fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }

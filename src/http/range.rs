@@ -90,8 +90,8 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
     (specs > 0).then_some(merged)
 }
 
-/// The range that one `range-spec` selects from `length` bytes: `Some(None)` if it is unsatisfiable,
-/// `None` if the field is to be ignored.
+/// The range that one `range-spec` selects from `length` bytes: `Some(None)` if it is
+/// unsatisfiable, `None` if the field is to be ignored.
 ///
 /// Numbers beyond 64 bits saturate; `first > last` is still detected by comparing the digits.
 fn select(spec: &[u8], length: u64) -> Option<Option<ByteRange>> {
@@ -141,8 +141,8 @@ impl Merged {
         &self.ranges[..self.count]
     }
 
-    /// Adds `range`, merged into the first one that it touches. Ranges beyond [`RANGES_MAX`] are not
-    /// added.
+    /// Adds `range`, merged into the first one that it touches. Ranges beyond [`RANGES_MAX`] are
+    /// not added.
     fn add(&mut self, range: ByteRange) {
         let mut joined = range;
         let mut place = None;

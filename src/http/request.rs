@@ -209,8 +209,9 @@ fn scan<'h>(
     }))
 }
 
-/// Parses a head with another version. HTTP/1.2 and later are treated as 1.1 (RFC 9110 section 2.5);
-/// `httparse` rejects them, so the line and the fields are parsed separately. Rare, so not optimized.
+/// Parses a head with another version. HTTP/1.2 and later are treated as 1.1 (RFC 9110 section
+/// 2.5); `httparse` rejects them, so the line and the fields are parsed separately. Rare, so not
+/// optimized.
 #[cold]
 fn scan_later_version<'h>(
     head: &'h [u8],

@@ -77,8 +77,8 @@ impl ReadyFields {
         }
     }
 
-    /// The lines of a 304 (RFC 9110 section 15.4.5). `Last-Modified` is left out, because the `ETag`
-    /// identifies the content.
+    /// The lines of a 304 (RFC 9110 section 15.4.5). `Last-Modified` is left out, because the
+    /// `ETag` identifies the content.
     pub fn not_modified(&self) -> &[u8] {
         &self.lines[..self.not_modified_end]
     }

@@ -28,10 +28,10 @@ impl<'b> Target<'b> {
     /// Parses the target of a request with this method; 400 if it is malformed.
     ///
     /// Anything outside visible ASCII is rejected, and so are `"`, `<`, `>`, `\` and `#`, which no
-    /// client sends unencoded. Accepted although RFC 3986 requires encoding: `[`, `]`, `^`, `` ` ``,
-    /// `{`, `|` and `}`, because clients that follow the URL Standard send some of these raw, mostly
-    /// in queries. Percent-encoding is validated in the path, by [`RequestPath::new`], and ignored in
-    /// the query.
+    /// client sends unencoded. Accepted although RFC 3986 requires encoding: `[`, `]`, `^`, `` `
+    /// ``, `{`, `|` and `}`, because clients that follow the URL Standard send some of these raw,
+    /// mostly in queries. Percent-encoding is validated in the path, by [`RequestPath::new`], and
+    /// ignored in the query.
     pub fn parse(method: Method, text: &'b str) -> Result<Target<'b>, RequestError> {
         if has_forbidden_byte(text.as_bytes()) {
             return Err(RequestError::Malformed("forbidden character in target"));

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::config::{AccessLogTarget, LogFormat};
 
-/// Bytes queued for the writer; further lines are dropped and counted. The writer itself holds as many
-/// again.
+/// Bytes queued for the writer; further lines are dropped and counted. The writer itself holds as
+/// many again.
 pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes a worker collects before it hands them over within a turn.
@@ -73,9 +73,9 @@ impl AccessLog {
         Arc::clone(&self.queue.lost)
     }
 
-    /// Flushes all lines, waiting at most `wait`: a writer blocked by a full pipe is abandoned and ends
-    /// with the process. Returns whether all was written; lines that the writer failed to write are
-    /// counted as lost and reported.
+    /// Flushes all lines, waiting at most `wait`: a writer blocked by a full pipe is abandoned and
+    /// ends with the process. Returns whether all was written; lines that the writer failed to
+    /// write are counted as lost and reported.
     pub fn finish(self, wait: Duration) -> bool {
         let mut state = self.queue.lock();
         state.stop = true;
@@ -125,8 +125,8 @@ impl LogBuffer {
         }
     }
 
-    /// Hands the lines to the queue, once per turn; never waits. Lines that do not fit are dropped and
-    /// counted.
+    /// Hands the lines to the queue, once per turn; never waits. Lines that do not fit are dropped
+    /// and counted.
     #[inline]
     pub fn flush(&mut self) {
         if self.lines > 0 {
@@ -178,8 +178,8 @@ impl Queue {
         state.bytes.extend_from_slice(bytes);
         let after = state.bytes.len();
         drop(state);
-        // The writer is woken for the first line, then for GATHER_BYTES: waking it every turn would cost
-        // a system call per turn.
+        // The writer is woken for the first line, then for GATHER_BYTES: waking it every turn would
+        // cost a system call per turn.
         if before == 0 || (before < GATHER_BYTES && after >= GATHER_BYTES) {
             self.changed.notify_all();
         }

@@ -23,8 +23,8 @@ macro_rules! close_reasons {
                 match self { $(CloseReason::$variant => $side,)* }
             }
 
-            /// One sentence for the status page: which side closed, why, and which side therefore holds
-            /// TIME_WAIT.
+            /// One sentence for the status page: which side closed, why, and which side therefore
+            /// holds TIME_WAIT.
             pub const fn explain(self) -> &'static str {
                 match self { $(CloseReason::$variant => $words,)* }
             }
@@ -40,8 +40,8 @@ close_reasons! {
     ClientGaveUp "client_gave_up" "client"
         "The client closed in the middle of a request, which could not be answered; the client \
          holds TIME_WAIT.",
-    /// The last request had `Connection: close`, or was HTTP/1.0 without `keep-alive` (RFC 9112 section
-    /// 9.3).
+    /// The last request had `Connection: close`, or was HTTP/1.0 without `keep-alive` (RFC 9112
+    /// section 9.3).
     ClientAsked "client_asked" "server"
         "The client asked for the connection to be closed after the response; the server closed \
          first and holds TIME_WAIT.",
@@ -70,8 +70,8 @@ close_reasons! {
     TooSlow "too_slow" "server"
         "The client read more slowly than the minimum rate; the server closed first and, unless \
          it had to reset, holds TIME_WAIT.",
-    /// The request was malformed or exceeded a limit; it was answered with a 4xx or 5xx, and bytes after
-    /// it were not parsed.
+    /// The request was malformed or exceeded a limit; it was answered with a 4xx or 5xx, and bytes
+    /// after it were not parsed.
     BadRequest "bad_request" "server"
         "The request was malformed or too large; the server sent an error, closed first and holds \
          TIME_WAIT.",
@@ -87,13 +87,13 @@ close_reasons! {
     FileFailed "file_failed" "server"
         "The file could not be read to its end, so its promised length could not be kept; the \
          server cut the answer short.",
-    /// The limit of connections or descriptors was reached, and this connection had been idle or silent
-    /// the longest.
+    /// The limit of connections or descriptors was reached, and this connection had been idle or
+    /// silent the longest.
     Evicted "evicted" "server"
         "The server had reached its limit of connections or open files and closed the \
          connection that had been idle or silent the longest; the server holds TIME_WAIT.",
-    /// No descriptor became free for its request within `--header-timeout`, which was answered with 503;
-    /// or the connection could not be registered for polling.
+    /// No descriptor became free for its request within `--header-timeout`, which was answered with
+    /// 503; or the connection could not be registered for polling.
     OutOfResources "out_of_resources" "server"
         "The system had no descriptor or memory left for this connection; the server closed first \
          and holds TIME_WAIT.",

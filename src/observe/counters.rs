@@ -22,7 +22,8 @@ use crate::http::status::Status;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $variant:ident $key:literal $metric:literal $help:literal,)*) => {
-        /// Counts that are single numbers. Closes and responses are counted by reason and by status.
+        /// Counts that are single numbers. Closes and responses are counted by reason and by
+        /// status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Count { $($(#[$doc])* $variant,)* }
@@ -134,8 +135,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// All zero. `watched` tells whether there is a status listener (`--status`); only then are stories
-    /// kept and latency is measured for them.
+    /// All zero. `watched` tells whether there is a status listener (`--status`); only then are
+    /// stories kept and latency is measured for them.
     pub fn new(watched: bool) -> Counters {
         Counters {
             stories: watched.then(Mutex::default),
@@ -170,8 +171,8 @@ impl Counters {
         self.requests_per_connection.record(requests);
     }
 
-    /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed after
-    /// the lock is released. The lock is contended only while a snapshot is taken.
+    /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed
+    /// after the lock is released. The lock is contended only while a snapshot is taken.
     pub fn record_story(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
         story.end(reason, now);
         let stories = self.stories.as_ref();

@@ -1,4 +1,5 @@
-//! Samples of the last minute, taken while the status page is viewed, from which rates are computed.
+//! Samples of the last minute, taken while the status page is viewed, from which rates are
+//! computed.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -50,8 +51,8 @@ impl History {
             .push_back((snapshot.uptime, snapshot.totals.clone()));
     }
 
-    /// The recent span: the last ten seconds, or since the first sample, or without an earlier sample
-    /// since the start.
+    /// The recent span: the last ten seconds, or since the first sample, or without an earlier
+    /// sample since the start.
     pub fn recent(&self, snapshot: &Snapshot) -> Span {
         let before = |(at, _): &&(Duration, Totals)| *at + SAMPLE_EVERY <= snapshot.uptime;
         let old = |(at, _): &&(Duration, Totals)| *at + RECENT_TIME <= snapshot.uptime;

@@ -15,8 +15,8 @@ use crate::http::status::Status;
 /// A member of an object: its name, and its value as JSON.
 type Member = (&'static str, String);
 
-/// The snapshot as one JSON object. Durations are in the unit of their key's suffix; a missing value is
-/// `null`.
+/// The snapshot as one JSON object. Durations are in the unit of their key's suffix; a missing
+/// value is `null`.
 pub fn json(snapshot: &Snapshot) -> String {
     let facts = &snapshot.facts;
     let listeners = facts.listeners.iter().map(quoted);

@@ -19,8 +19,8 @@ const REST_MIN: Duration = Duration::from_millis(500);
 /// ... and as a multiple of the duration of a read, which limits the share of CPU time.
 const REST_FACTOR: u32 = 5;
 
-/// The socket states that are counted (RFC 9293 section 3.3.2): the name, as in the kernel's tools, and
-/// one sentence for the status page.
+/// The socket states that are counted (RFC 9293 section 3.3.2): the name, as in the kernel's tools,
+/// and one sentence for the status page.
 pub const SOCKET_STATES: [(&str, &str); 5] = [
     ("established", "Open on both sides."),
     (
@@ -50,8 +50,8 @@ pub struct KernelView {
     pub clients: SocketCounts,
     /// Connections waiting to be accepted.
     pub listen_queue: u64,
-    /// Connections dropped since the start because a listen queue of this machine, of any process, was
-    /// full.
+    /// Connections dropped since the start because a listen queue of this machine, of any process,
+    /// was full.
     pub listen_overflows: u64,
 }
 

@@ -1,7 +1,8 @@
 //! The lines of the access log.
 //!
-//! A line has three parts: the fields known when the response starts, the outcome, and the fields after
-//! it. So the same functions can write a line at once, or start it and complete it in a later turn.
+//! A line has three parts: the fields known when the response starts, the outcome, and the fields
+//! after it. So the same functions can write a line at once, or start it and complete it in a later
+//! turn.
 
 use std::{io::Write, net::IpAddr};
 
@@ -16,8 +17,8 @@ use crate::{
     },
 };
 
-/// Bytes logged of a malformed request line. A well-formed one is logged completely: [`HeadLimits::request_line_bytes_max`](crate::http::request::HeadLimits)
-/// bounds it.
+/// Bytes logged of a malformed request line. A well-formed one is logged completely:
+/// [`HeadLimits::request_line_bytes_max`](crate::http::request::HeadLimits) bounds it.
 pub const RAW_BYTES_MAX: usize = 1 << 10;
 /// Bytes of `Referer` and of `User-Agent` that are logged.
 pub const FIELD_BYTES_MAX: usize = 4 << 10;
@@ -88,8 +89,8 @@ pub fn write_line(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, out
     write_after(format, entry, out);
 }
 
-/// A line whose outcome is not yet known, for a response that takes more than one turn. Owns copies of
-/// the request's fields.
+/// A line whose outcome is not yet known, for a response that takes more than one turn. Owns copies
+/// of the request's fields.
 #[derive(Clone, Debug)]
 pub struct PendingLine {
     format: LogFormat,
@@ -264,8 +265,8 @@ fn combined_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'x', high, low]);
 }
 
-/// `\u00HH`: bytes are treated as ISO-8859-1 (RFC 9110 section 5.5), so that the line is always valid
-/// JSON.
+/// `\u00HH`: bytes are treated as ISO-8859-1 (RFC 9110 section 5.5), so that the line is always
+/// valid JSON.
 fn json_escape(byte: u8, out: &mut Vec<u8>) {
     if matches!(byte, b'"' | b'\\') {
         return out.extend_from_slice(&[b'\\', byte]);

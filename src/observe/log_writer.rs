@@ -20,8 +20,8 @@ use rustix::{
 use super::access_log::{QUEUE_BYTES_MAX, Queue};
 use crate::config::AccessLogTarget;
 
-/// How long the writer waits for a full pipe before it logs a warning, and how long after an error it
-/// retries.
+/// How long the writer waits for a full pipe before it logs a warning, and how long after an error
+/// it retries.
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
 /// Bytes that a writable pipe accepts without blocking (POSIX: PIPE_BUF).
@@ -110,8 +110,8 @@ impl LogWriter {
         self.end(failure);
     }
 
-    /// Drops what is not written and logs how much was lost, before it reports the end of the writer,
-    /// after which the process exits.
+    /// Drops what is not written and logs how much was lost, before it reports the end of the
+    /// writer, after which the process exits.
     fn end(mut self, failure: Option<String>) {
         let mut unwritten = lines(self.chunk.get(self.written..).unwrap_or_default());
         self.chunk.clear();
@@ -130,8 +130,8 @@ impl LogWriter {
         self.queue.end(unwritten == 0);
     }
 
-    /// Writes as much of the chunk as possible. The rest is retried later, so that a temporarily full disk
-    /// loses no lines.
+    /// Writes as much of the chunk as possible. The rest is retried later, so that a temporarily
+    /// full disk loses no lines.
     fn write_chunk(&mut self) -> Step {
         while let Some(rest @ [_, ..]) = self.chunk.get(self.written..) {
             let bytes = &rest[..rest.len().min(self.write_bytes_max)];
@@ -185,8 +185,8 @@ impl LogWriter {
         });
     }
 
-    /// Reopens the path, keeping the old file if that fails. The rest of a line that was partly written
-    /// to the old file is dropped.
+    /// Reopens the path, keeping the old file if that fails. The rest of a line that was partly
+    /// written to the old file is dropped.
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         let opened = open_file(path).and_then(|file| Ok((write_bytes_max(&file)?, file)));

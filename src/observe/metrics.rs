@@ -14,12 +14,12 @@ use crate::http::status::Status;
 /// The media type of the text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The bucket boundaries of the duration histogram: 2^13 ns (8 microseconds) to 2^34 ns (17 seconds), at
-/// powers of two, where counts are exact.
+/// The bucket boundaries of the duration histogram: 2^13 ns (8 microseconds) to 2^34 ns (17
+/// seconds), at powers of two, where counts are exact.
 const DURATION_BITS: std::ops::RangeInclusive<u32> = 13..=34;
 
-/// The snapshot, with HELP and TYPE for each metric. All possible label values are always present, so
-/// that rates have no gaps.
+/// The snapshot, with HELP and TYPE for each metric. All possible label values are always present,
+/// so that rates have no gaps.
 pub fn metrics(snapshot: &Snapshot) -> String {
     let mut text = Text::default();
     connections(snapshot, &mut text);

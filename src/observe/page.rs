@@ -1,7 +1,7 @@
 //! A snapshot as the HTML status page.
 //!
-//! The page is complete without JavaScript and refreshes itself. The script only replaces its parts every
-//! second with newly fetched ones, so all rendering is done here.
+//! The page is complete without JavaScript and refreshes itself. The script only replaces its parts
+//! every second with newly fetched ones, so all rendering is done here.
 
 mod endings;
 mod figures;

@@ -24,8 +24,8 @@ use crate::{
 /// Stories in a snapshot, the newest of all workers.
 pub const STORIES_SHOWN_MAX: usize = 16;
 
-/// The observable state of the whole server: created at the start, updated by the server, read to take
-/// a [`Snapshot`].
+/// The observable state of the whole server: created at the start, updated by the server, read to
+/// take a [`Snapshot`].
 #[derive(Debug)]
 pub struct Facts {
     /// When the server started.
@@ -34,8 +34,8 @@ pub struct Facts {
     pub listeners: Vec<Endpoint>,
     /// The counters of each worker.
     pub workers: Vec<Arc<Counters>>,
-    /// Connections rejected by the acceptor because of `--max-connections-per-ip`. Written only by the
-    /// acceptor.
+    /// Connections rejected by the acceptor because of `--max-connections-per-ip`. Written only by
+    /// the acceptor.
     pub refused: Counter,
     /// The limits in effect.
     pub limits: Limits,
@@ -53,11 +53,12 @@ pub struct Facts {
     pub draining: AtomicBool,
 }
 
-/// The server at one moment. Counters are read one after another while the workers run, so they may be
-/// inconsistent by the events of a few microseconds.
+/// The server at one moment. Counters are read one after another while the workers run, so they may
+/// be inconsistent by the events of a few microseconds.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The observed server. Its limits are constant; whether it is shutting down is read when rendered.
+    /// The observed server. Its limits are constant; whether it is shutting down is read when
+    /// rendered.
     pub facts: Arc<Facts>,
     /// Time since the server started.
     pub uptime: Duration,

@@ -9,14 +9,15 @@ use super::{
 };
 use crate::files::{Folder, Refusal};
 
-/// Entries read or written per piece: a fraction of a millisecond, after which other connections are
-/// served.
+/// Entries read or written per piece: a fraction of a millisecond, after which other connections
+/// are served.
 const PIECE_ENTRIES: usize = 256;
 
 /// Bytes of text after which a chunk of a finished listing ends, with the current row.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Capacity reserved for that row; enough unless its name is very long and must be escaped entirely.
+/// Capacity reserved for that row; enough unless its name is very long and must be escaped
+/// entirely.
 const ROW_BYTES: usize = 2 << 10;
 
 /// Memory of an entry besides its name, including allocator overhead.
@@ -68,9 +69,9 @@ impl Listing {
         self.form
     }
 
-    /// Does one piece of work: reads and sorts some entries, or writes some. A folder read in one piece
-    /// is also written at once. Returns `None` while there is more to do; must not be called again
-    /// after it returned the chunks or an error.
+    /// Does one piece of work: reads and sorts some entries, or writes some. A folder read in one
+    /// piece is also written at once. Returns `None` while there is more to do; must not be called
+    /// again after it returned the chunks or an error.
     pub fn advance(&mut self) -> Result<Option<Vec<Chunk>>, Refusal> {
         if let Some(folder) = &mut self.folder {
             let mut entries = Vec::new();

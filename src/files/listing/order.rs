@@ -26,8 +26,8 @@ pub struct Sort {
 }
 
 impl Sort {
-    /// Parses a query: `sort=name|size|time` and `order=asc|desc`, joined by `&`. Unknown parameters
-    /// are ignored; of repeated ones the last counts.
+    /// Parses a query: `sort=name|size|time` and `order=asc|desc`, joined by `&`. Unknown
+    /// parameters are ignored; of repeated ones the last counts.
     pub fn from_query(query: Option<&str>) -> Sort {
         let mut sort = Sort::default();
         for parameter in query.unwrap_or_default().split('&') {

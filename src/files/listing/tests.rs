@@ -89,8 +89,8 @@ fn nothing_of_a_name_is_markup() {
         let mut entries = [file(name)];
         let bytes = html(&path, &mut entries, Sort::default());
         let page = String::from_utf8(bytes).expect("a page is UTF-8");
-        // Only its breadcrumb and the marks of invisible characters are added to the page of a plain
-        // name.
+        // Only its breadcrumb and the marks of invisible characters are added to the page of a
+        // plain name.
         let marks = page.matches("<b>").count() * 2;
         let crumb = "<a></a><i></i><bdi></bdi>".matches('<').count();
         let name = name.escape_ascii();

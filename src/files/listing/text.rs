@@ -4,16 +4,16 @@ use std::fmt::{self, Display, Formatter};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// The characters encoded in a path segment: more than required, so that no byte of a name is special
-/// in a URL or in HTML (RFC 3986 section 2.3).
+/// The characters encoded in a path segment: more than required, so that no byte of a name is
+/// special in a URL or in HTML (RFC 3986 section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A link to `name` relative to its folder. The leading dot segment prevents a colon from turning it
-/// into a scheme (RFC 3986 section 4.2).
+/// A link to `name` relative to its folder. The leading dot segment prevents a colon from turning
+/// it into a scheme (RFC 3986 section 4.2).
 pub fn href(name: &[u8], is_folder: bool) -> impl Display {
     let slash = if is_folder { "/" } else { "" };
     fmt::from_fn(move |out| write!(out, "./{}{slash}", percent_encode(name, SEGMENT)))

@@ -53,8 +53,8 @@ impl Bench {
             .find_variants(&self.root, &paths, turn, now())
     }
 
-    /// Requests `path` up to `most` times until its folder is known to contain no variants; returns how
-    /// often.
+    /// Requests `path` up to `most` times until its folder is known to contain no variants; returns
+    /// how often.
     fn learn(&mut self, path: &str, most: usize) -> Option<usize> {
         (0..most).find(|_| self.ask(path).folder != 0)
     }

@@ -4,13 +4,14 @@ use super::Site;
 use crate::{files::root::Opened, http::target::RequestPath};
 
 impl Site {
-    /// Describes in one line why the root, or the FILE of `--spa`, cannot be served at present. Not a
-    /// reason to refuse to start, because it may be fixed later.
+    /// Describes in one line why the root, or the FILE of `--spa`, cannot be served at present. Not
+    /// a reason to refuse to start, because it may be fixed later.
     ///
     /// Call after switching users and sandboxing, as the result depends on both.
     pub fn trouble(&self) -> Option<String> {
         let root = &self.current().root;
-        // Serving requires search permission on the root, which this tests, but not read permission.
+        // Serving requires search permission on the root, which this tests, but not read
+        // permission.
         if let Err(error) = root.metadata(b".") {
             let path = self.path.display();
             return Some(format!(

@@ -15,8 +15,8 @@ const PATH_BYTES_MAX: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(super) struct NegativeCache {
     turn: Turn,
-    /// Each path, and whether it is a folder. The first `noted` are of this turn; the allocations of
-    /// the others are reused.
+    /// Each path, and whether it is a folder. The first `noted` are of this turn; the allocations
+    /// of the others are reused.
     paths: [(Vec<u8>, bool); PATHS_MAX],
     noted: usize,
 }

@@ -11,8 +11,8 @@ use crate::{
     http::content_coding::{AcceptEncoding, ContentCoding},
 };
 
-/// A reference to a representation that a [`View`] selected. It is weak: once evicted from the cache,
-/// the representation is gone.
+/// A reference to a representation that a [`View`] selected. It is weak: once evicted from the
+/// cache, the representation is gone.
 #[derive(Clone, Debug)]
 pub struct Remembered {
     resource: Weak<Resource>,

@@ -27,7 +27,8 @@ fn verdict(pieces: &[&[u8]]) -> Verdict {
     None
 }
 
-/// Asserts that the result is the same for the whole body, byte by byte, and for every split in two.
+/// Asserts that the result is the same for the whole body, byte by byte, and for every split in
+/// two.
 fn check_cuts(body: &[u8]) -> Verdict {
     let whole = verdict(&[body]);
     let bytes: Vec<&[u8]> = body.chunks(1).collect();
@@ -54,8 +55,8 @@ fn refused(bodies: &[&str]) {
     }
 }
 
-/// Asserts that bodies are complete with this many bytes of content, and that bytes after them are not
-/// consumed.
+/// Asserts that bodies are complete with this many bytes of content, and that bytes after them are
+/// not consumed.
 fn accepted(bodies: &[(&str, u64)]) {
     for (body, content) in bodies {
         let whole = Some(Ok((body.len(), *content)));

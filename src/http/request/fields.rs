@@ -182,7 +182,8 @@ fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at:
     }
 }
 
-/// The raw values of the lines named `name`, with the surrounding whitespace that the parser strips.
+/// The raw values of the lines named `name`, with the surrounding whitespace that the parser
+/// strips.
 fn raw_values<'v>(
     head: &'v [u8],
     fields: &'v [Field<'_>],

@@ -4,14 +4,14 @@ use core::net::Ipv6Addr;
 
 use crate::http::headers::digits;
 
-/// Whether `value` is a valid `Host`: `uri-host [ ":" port ]` (RFC 9110 section 7.2), or empty, which
-/// a client sends if the target has no authority.
+/// Whether `value` is a valid `Host`: `uri-host [ ":" port ]` (RFC 9110 section 7.2), or empty,
+/// which a client sends if the target has no authority.
 pub fn is_host(value: &[u8]) -> bool {
     value.is_empty() || is_authority(value)
 }
 
-/// Whether `text` is the authority of an `http` URI: a non-empty host and an optional port. Userinfo
-/// is rejected (RFC 9110 sections 4.2.1, 4.2.4).
+/// Whether `text` is the authority of an `http` URI: a non-empty host and an optional port.
+/// Userinfo is rejected (RFC 9110 sections 4.2.1, 4.2.4).
 pub(super) fn is_authority(text: &[u8]) -> bool {
     split(text).is_some_and(|(_, port)| is_port(port))
 }
@@ -35,9 +35,9 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The length of the registered name at the start of `text`: up to the first byte that is not
 /// allowed in one. `None` for an invalid percent-encoding.
 ///
-/// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section
-/// 3.2.2), which includes every IPv4 address. The comma, although a sub-delim, is rejected: it occurs
-/// in lists of hosts but not in names.
+/// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section 3.2.2), which includes
+/// every IPv4 address. The comma, although a sub-delim, is rejected: it occurs in lists of hosts
+/// but not in names.
 fn reg_name_bytes(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {

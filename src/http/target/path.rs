@@ -13,12 +13,13 @@ pub struct RequestPath<'b> {
 }
 
 impl<'b> RequestPath<'b> {
-    /// Decodes `path`, which is percent-encoded and begins with a slash. `None` (400) for an invalid
-    /// percent-encoding, an encoded slash or NUL, and dot segments that lead above the root.
+    /// Decodes `path`, which is percent-encoded and begins with a slash. `None` (400) for an
+    /// invalid percent-encoding, an encoded slash or NUL, and dot segments that lead above the
+    /// root.
     ///
-    /// Empty segments are ignored, so `//` is `/`, as in file systems. Dot segments (RFC 3986 section
-    /// 5.2.4) are resolved, encoded or not, because `%2e` is equivalent to `.` (section 6.2.2.2). A
-    /// backslash, raw or encoded, has no special meaning.
+    /// Empty segments are ignored, so `//` is `/`, as in file systems. Dot segments (RFC 3986
+    /// section 5.2.4) are resolved, encoded or not, because `%2e` is equivalent to `.` (section
+    /// 6.2.2.2). A backslash, raw or encoded, has no special meaning.
     pub fn new(path: &'b str) -> Option<RequestPath<'b>> {
         let rest = path.strip_prefix('/')?;
         let bytes = match is_plain(path.as_bytes()) {
@@ -49,8 +50,8 @@ impl<'b> RequestPath<'b> {
     }
 }
 
-/// Whether nothing needs decoding, merging or resolving: no percent sign, no NUL, and no slash before
-/// a slash or a dot. Without an early return, so that the compiler vectorizes the loop.
+/// Whether nothing needs decoding, merging or resolving: no percent sign, no NUL, and no slash
+/// before a slash or a dot. Without an early return, so that the compiler vectorizes the loop.
 fn is_plain(path: &[u8]) -> bool {
     let Some((&last, firsts)) = path.split_last() else {
         return false;

@@ -27,6 +27,7 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static WRITES: Cell<u64> = const { Cell::new(0) };
 }
 
 // SAFETY: every call is passed on unchanged to the system's allocator; the
@@ -72,6 +73,7 @@ impl Transport for Repeater {
     }
 
     fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+        WRITES.set(WRITES.get() + 1);
         let count = buffers.iter().map(|buffer| buffer.len()).sum();
         self.written += count;
         Ok(count)
@@ -93,6 +95,7 @@ impl Transport for Repeater {
 fn allocations(requests: Vec<String>) -> u64 {
     let root = tempfile::tempdir().expect("a folder");
     std::fs::write(root.path().join("small"), content(1_024)).expect("a file");
+    std::fs::write(root.path().join("medium"), content(10_000)).expect("a file");
     std::fs::write(root.path().join("large"), content(200_000)).expect("a file");
     std::fs::write(root.path().join("two-pieces"), content(100_000)).expect("a file");
     // What was written just now is not kept: its next change might not show.
@@ -157,6 +160,14 @@ fn a_kept_request_allocates_nothing() {
     check("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
     // Pipelined.
     check("GET /small HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/// All but the first few turns are answered from the response cache.
+#[test]
+fn pipelined_responses_from_the_cache_share_a_write() {
+    let request = "GET /medium HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(allocations(vec![request.repeat(4)]), 0);
+    assert!((200..250).contains(&WRITES.get()), "{}", WRITES.get());
 }
 
 /// The second piece belongs to the connection until the next turn: a state, and

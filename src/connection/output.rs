@@ -98,9 +98,11 @@ impl Output {
         self.segments.is_empty() && self.tail == self.bytes.len()
     }
 
-    /// Whether some of it is sent from where it lies.
+    /// Whether some of it is a part of a file or a listing, sent from where it
+    /// lies. Cached responses are not: several of them share a write.
     pub fn has_parts(&self) -> bool {
-        !self.segments.is_empty()
+        let mut segments = self.segments.iter();
+        segments.any(|segment| matches!(segment.source, Source::Part(_) | Source::Chunk(_)))
     }
 
     /// Unsent bytes.

@@ -225,7 +225,7 @@ impl<T: Transport> Connection<T> {
         let is_due = batch.rest.is_empty()
             || close.is_some()
             || cx.output.has_parts()
-            || cx.output.bytes.len() >= COALESCED_BYTES_MAX;
+            || cx.output.left() >= COALESCED_BYTES_MAX as u64;
         if is_due && let Err(error) = self.flush(batch, cx) {
             let left = cx.output.left();
             let reason = self.write_failed(&error, cx);

@@ -12,7 +12,8 @@ pub fn description() -> String {
         fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
     format!(
         "{cpu}, {count} processors, Linux {}, {}",
-        kernel.trim(),
+        // The version, without the name of the build.
+        kernel.trim().split('-').next().unwrap_or_default(),
         congestion_control.trim()
     )
 }

@@ -73,15 +73,23 @@ fn few_large_files_are_kept_open_and_no_deleted_one() {
     assert!(open(&bench).is_empty(), "nobody asked for them");
 }
 
-#[test]
-fn open_files_are_rechecked_in_batches() {
-    const FILES: usize = RELEASE_FILES_MAX + 10;
-    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
+/// More large files than are rechecked in one turn.
+const FILES: usize = RELEASE_FILES_MAX + 10;
+
+/// `FILES` large files, `x0` and so on.
+fn more_than_a_batch() -> Bench {
+    let bench = bench(|options| options.descriptors_kept_max = 1000);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
     for n in 0..FILES {
         bench.write(&format!("x{n}"), &content);
     }
     bench.settle(&format!("x{}", FILES - 1));
+    bench
+}
+
+#[test]
+fn open_files_are_rechecked_in_batches() {
+    let mut bench = more_than_a_batch();
     for n in 0..FILES {
         bench.file(&format!("/x{n}"), "");
     }
@@ -101,13 +109,7 @@ fn open_files_are_rechecked_in_batches() {
 
 #[test]
 fn a_recheck_does_not_count_as_a_request() {
-    const FILES: usize = RELEASE_FILES_MAX + 10;
-    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
-    let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
-    for n in 0..FILES {
-        bench.write(&format!("x{n}"), &content);
-    }
-    bench.settle(&format!("x{}", FILES - 1));
+    let mut bench = more_than_a_batch();
     bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
     for n in 0..FILES {
         assert!(bench.find_again(&format!("/x{n}"), "").is_ok());

@@ -9,7 +9,7 @@ use crate::{
     config::Proxy,
     http::{
         forwarded,
-        headers::Fields,
+        headers::LoggedFields,
         persistence::{CloseCause, Persistence},
         request::{RequestSummary, Version},
     },
@@ -45,7 +45,7 @@ pub struct LoggedRequest<'a> {
     line: &'a [u8],
     /// `None` for a malformed request, whose line can be anything.
     version: Option<Version>,
-    fields: Fields<'a>,
+    fields: LoggedFields<'a>,
 }
 
 /// The close reason for a [`Persistence::Close`].
@@ -68,7 +68,7 @@ impl<'a> From<&RequestSummary<'a>> for LoggedRequest<'a> {
         LoggedRequest {
             line: asked.line,
             version: Some(asked.version),
-            fields: asked.fields,
+            fields: asked.logged,
         }
     }
 }
@@ -79,7 +79,7 @@ impl<'a> LoggedRequest<'a> {
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let line = lines.next().unwrap_or_default();
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
-        let mut fields = Fields::default();
+        let mut fields = LoggedFields::default();
         // After an empty line another request begins.
         for line in lines.take_while(|line| !matches!(line, [] | [b'\r'])) {
             let colon = line.iter().position(|&byte| byte == b':');

@@ -15,7 +15,7 @@ use crate::{
         content_coding::AcceptEncoding,
         date::HttpDate,
         framing::BodyFraming,
-        headers::Fields,
+        headers::LoggedFields,
         request::{ConnectionOptions, Expectation, Request, RequestSummary, Version},
         response::CommonFields,
     },
@@ -218,8 +218,8 @@ impl HeadSummary {
         Some(HeadSummary {
             head_bytes: head.len(),
             line: span(asked.line)?,
-            referer: optional(asked.fields.referer)?,
-            user_agent: optional(asked.fields.user_agent)?,
+            referer: optional(asked.logged.referer)?,
+            user_agent: optional(asked.logged.user_agent)?,
             version: asked.version,
             connection: asked.connection,
             head_only: asked.head_only,
@@ -235,10 +235,10 @@ impl HeadSummary {
             version: self.version,
             connection: self.connection,
             head_only: self.head_only,
-            fields: Fields {
+            logged: LoggedFields {
                 referer: self.referer.map(bytes),
                 user_agent: self.user_agent.map(bytes),
-                ..Fields::default()
+                ..LoggedFields::default()
             },
         }
     }

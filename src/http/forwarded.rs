@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::headers::{Fields, digits, is_token_byte};
+use super::headers::{LoggedFields, digits, is_token_byte};
 
 /// The client address: the right-most one that is not a trusted proxy. A peer on a Unix domain
 /// socket has no address (`None`).
@@ -17,7 +17,7 @@ use super::headers::{Fields, digits, is_token_byte};
 /// 4. If both fields are present and disagree, one of them passed through a proxy that does not
 ///    maintain it, so neither is trusted: the client is the peer.
 pub fn client(
-    fields: &Fields<'_>,
+    fields: &LoggedFields<'_>,
     peer: Option<IpAddr>,
     is_trusted: impl Fn(Option<IpAddr>) -> bool,
 ) -> Option<IpAddr> {
@@ -148,10 +148,10 @@ mod tests {
                 value: value.as_bytes(),
             })
             .collect();
-        let fields = Fields {
+        let fields = LoggedFields {
             forwarded: FieldValues::new(&all, "forwarded"),
             x_forwarded_for: FieldValues::new(&all, "x-forwarded-for"),
-            ..Fields::default()
+            ..LoggedFields::default()
         };
         let got = client(&fields, peer.parse().ok(), is_trusted);
         let got = got.map_or("unix:".into(), |address| address.to_string());

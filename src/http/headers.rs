@@ -114,9 +114,16 @@ pub struct Fields<'h> {
     pub if_range: Option<&'h [u8]>,
     /// `Range` (section 14.2).
     pub range: Option<&'h [u8]>,
-    /// `Referer` (section 10.1.3), only for the access log.
+    /// Those that affect only its log line.
+    pub logged: LoggedFields<'h>,
+}
+
+/// The fields of a request that affect only its log line. By default all are absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoggedFields<'h> {
+    /// `Referer` (RFC 9110 section 10.1.3).
     pub referer: Option<&'h [u8]>,
-    /// `User-Agent` (section 10.1.5), only for the access log.
+    /// `User-Agent` (section 10.1.5).
     pub user_agent: Option<&'h [u8]>,
     /// `Forwarded` (RFC 7239), used only if it comes from a trusted proxy.
     pub forwarded: FieldValues<'h>,

@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 use super::{
     error::RequestError,
     framing::BodyFraming,
-    headers::{Field, Fields},
+    headers::{Field, Fields, LoggedFields},
     method::Method,
     target::Target,
 };
@@ -88,8 +88,8 @@ pub struct RequestSummary<'h> {
     pub connection: ConnectionOptions,
     /// Whether the method is HEAD, so that the response has no content.
     pub head_only: bool,
-    /// `Referer`, `User-Agent`, and the client address reported by proxies.
-    pub fields: Fields<'h>,
+    /// [`Fields::logged`].
+    pub logged: LoggedFields<'h>,
 }
 
 impl<'h> From<&Request<'h>> for RequestSummary<'h> {
@@ -99,7 +99,7 @@ impl<'h> From<&Request<'h>> for RequestSummary<'h> {
             version: request.version,
             connection: request.connection,
             head_only: request.method == Method::Head,
-            fields: request.fields,
+            logged: request.fields.logged,
         }
     }
 }

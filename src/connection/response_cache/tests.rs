@@ -136,8 +136,8 @@ fn show(answer: &Answer, asked: &RequestSummary<'_>) -> Shown {
         asked.version,
         asked.connection,
         asked.head_only,
-        text(asked.fields.referer),
-        text(asked.fields.user_agent),
+        text(asked.logged.referer),
+        text(asked.logged.user_agent),
     );
     match answer {
         Answer::Representation(chosen) => {

@@ -156,16 +156,16 @@ fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at:
     match known {
         FieldName::Accept => fields.accept = lines,
         FieldName::AcceptEncoding => fields.accept_encoding = lines,
-        FieldName::Forwarded => fields.forwarded = lines,
+        FieldName::Forwarded => fields.logged.forwarded = lines,
         FieldName::IfMatch => fields.if_match = lines,
         FieldName::IfNoneMatch => fields.if_none_match = lines,
-        FieldName::XForwardedFor => fields.x_forwarded_for = lines,
+        FieldName::XForwardedFor => fields.logged.x_forwarded_for = lines,
         FieldName::IfModifiedSince => fields.if_modified_since = value,
         FieldName::IfRange => fields.if_range = value,
         FieldName::IfUnmodifiedSince => fields.if_unmodified_since = value,
         FieldName::Range => fields.range = value,
-        FieldName::Referer => fields.referer = value,
-        FieldName::UserAgent => fields.user_agent = value,
+        FieldName::Referer => fields.logged.referer = value,
+        FieldName::UserAgent => fields.logged.user_agent = value,
         FieldName::Authorization
         | FieldName::Connection
         | FieldName::ContentLength

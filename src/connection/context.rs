@@ -241,23 +241,25 @@ impl Context {
         respond::queue(answer, frame, &mut self.output)
     }
 
-    /// Queues the cached response of `hit`, or builds it and caches it.
-    pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Queued {
+    /// Queues the cached response of `hit`, or builds it and caches it. `None` if
+    /// its file is not cached any more.
+    pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Option<Queued> {
         let is_usual = persistence == Persistence::Keep;
         if is_usual
             && let Some(queued) =
                 (self.response_cache).push_cached(hit, &self.common, &mut self.output)
         {
-            return queued;
+            return Some(queued);
         }
+        let answer = self.response_cache.answer(hit, &self.view, self.turn)?;
         let is_alone = self.output.is_empty();
-        let queued = self.queue(&hit.answer, persistence, hit.summary.head_only);
+        let queued = self.queue(&answer, persistence, hit.summary.head_only);
         if is_usual && is_alone {
             let date = self.common.date();
             self.response_cache
                 .store_response(hit, &self.output, queued, date);
         }
-        queued
+        Some(queued)
     }
 
     /// The size of a worker's input buffer: the largest head, and what is read

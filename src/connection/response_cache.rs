@@ -90,8 +90,6 @@ type Span = (u32, u32);
 pub struct Hit {
     /// What the head requests.
     pub summary: HeadSummary,
-    /// The answer to it.
-    pub answer: Answer,
     slot: usize,
 }
 
@@ -109,20 +107,26 @@ impl ResponseCache {
     pub fn look_up(&mut self, input: &[u8], view: &View, turn: Turn) -> Option<Hit> {
         let index = slot_of(hash(input));
         let slot = &mut self.slots[index];
-        let entry = slot.entry.as_ref()?;
+        let entry = slot.entry.as_mut()?;
         if !input.starts_with(&slot.head) {
             return None;
         }
-        let Some(selected) = view.recall(&entry.remembered, turn) else {
+        if !view.holds(&mut entry.remembered, turn) {
             slot.entry = None;
             return None;
-        };
+        }
         slot.misses = 0;
         Some(Hit {
             summary: entry.summary,
-            answer: Chosen::answer(selected, entry.part.clone()),
             slot: index,
         })
+    }
+
+    /// The answer to a hit; `None` if the file cache has just evicted the file.
+    pub fn answer(&self, hit: &Hit, view: &View, turn: Turn) -> Option<Answer> {
+        let entry = self.slots[hit.slot].entry.as_ref()?;
+        let selected = view.recall(&entry.remembered, turn)?;
+        Some(Chosen::answer(selected, entry.part.clone()))
     }
 
     /// Queues the stored response of a hit, if there is one, with the `Date` of

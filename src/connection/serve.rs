@@ -107,10 +107,13 @@ impl<T: Transport> Connection<T> {
             return self.parse_and_answer(batch, cx);
         };
         let (head, behind) = batch.rest.split_at(hit.summary.head_bytes);
-        batch.rest = behind;
         let asked = hit.summary.asked(head);
-        let persistence = self.begin_response(&asked, false, cx);
-        let queued = cx.queue_hit(&hit, persistence);
+        let persistence = self.persistence(&asked, false, cx);
+        let Some(queued) = cx.queue_hit(&hit, persistence) else {
+            return self.parse_and_answer(batch, cx);
+        };
+        batch.rest = behind;
+        self.count_request(cx);
         let close = accounting::close_reason(persistence);
         self.finish_response(LoggedRequest::from(&asked), queued, close, batch, cx)?;
         Continue(Outcome::Done)
@@ -173,33 +176,33 @@ impl<T: Transport> Connection<T> {
         cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.begin_response(asked, refused, cx);
+        let persistence = self.persistence(asked, refused, cx);
+        self.count_request(cx);
         let queued = cx.queue(answer, persistence, asked.head_only);
         cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
         let close = accounting::close_reason(persistence);
         self.finish_response(LoggedRequest::from(asked), queued, close, batch, cx)
     }
 
-    /// Counts the request, and decides whether the connection persists after it.
-    pub(super) fn begin_response(
-        &mut self,
-        asked: &RequestSummary<'_>,
-        refused: bool,
-        cx: &mut Context,
-    ) -> Persistence {
-        self.identity.requests += 1;
-        cx.budget.responses = cx.budget.responses.saturating_sub(1);
+    /// Whether the connection persists after the response to the next request.
+    fn persistence(&self, asked: &RequestSummary<'_>, refused: bool, cx: &Context) -> Persistence {
         persistence::decide(
             asked.version,
             asked.connection,
             ServerState {
                 keep_alive_off: cx.timeouts.keep_alive.is_zero(),
-                last_request: self.identity.requests == cx.limits.requests_max,
+                last_request: self.identity.requests + 1 == cx.limits.requests_max,
                 draining: cx.draining,
                 evicted: self.evicted,
                 refused,
             },
         )
+    }
+
+    /// Counts a request that is being answered.
+    fn count_request(&mut self, cx: &mut Context) {
+        self.identity.requests += 1;
+        cx.budget.responses = cx.budget.responses.saturating_sub(1);
     }
 
     /// Sends the queued output if it is due, and does the accounting. `close` is

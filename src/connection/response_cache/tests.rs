@@ -106,7 +106,8 @@ impl Bench {
     fn ask(&mut self, input: &[u8]) -> Option<Shown> {
         self.turn.0 += 1;
         if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
-            return Some(show(&hit.answer, &hit.summary.asked(input)));
+            let answer = self.response_cache.answer(&hit, &self.view, self.turn)?;
+            return Some(show(&answer, &hit.summary.asked(input)));
         }
         let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
         let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
@@ -231,7 +232,8 @@ fn respond(bench: &mut Bench, head: &[u8], common: &CommonFields) -> (bool, Vec<
         head_only: hit.summary.head_only,
         turn,
     };
-    let queued = respond::queue(&hit.answer, frame, &mut output);
+    let answer = bench.response_cache.answer(&hit, &bench.view, turn);
+    let queued = respond::queue(&answer.expect("cached"), frame, &mut output);
     let mut anew = Vec::new();
     output.copy_to(&mut anew, usize::MAX);
     let mut again = Output::default();
@@ -320,6 +322,17 @@ fn a_change_of_file_variant_or_index_drops_the_entry() {
     change("GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |bench| {
         assert_eq!(bench.view.close_kept_files(), 1);
     });
+}
+
+#[test]
+fn a_file_that_is_evicted_in_the_turn_of_a_hit_has_no_answer() {
+    let mut bench = Bench::new();
+    let head = b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+    bench.learn(head);
+    assert_eq!(bench.view.close_kept_files(), 1);
+    let (turn, cache) = (bench.turn, &mut bench.response_cache);
+    let hit = cache.look_up(head, &bench.view, turn).expect("known");
+    assert!(cache.answer(&hit, &bench.view, turn).is_none());
 }
 
 #[test]

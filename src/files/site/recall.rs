@@ -20,6 +20,8 @@ pub struct Remembered {
     accept: AcceptEncoding,
     /// The generation of the tree it was found in.
     generation: u64,
+    /// The turn in which it was last found to hold.
+    held: Option<Turn>,
 }
 
 impl View {
@@ -31,7 +33,20 @@ impl View {
             coding: selected.coding,
             accept,
             generation: self.tree.generation,
+            held: None,
         })
+    }
+
+    /// Whether [`View::find`] would select it again; checked at most once per turn.
+    pub fn holds(&self, remembered: &mut Remembered, turn: Turn) -> bool {
+        if remembered.held != Some(turn) || remembered.generation != self.tree.generation {
+            if self.recall(remembered, turn).is_none() {
+                return false;
+            }
+            remembered.held = Some(turn);
+        }
+        self.hits.update(|hits| hits + 1);
+        true
     }
 
     /// Returns the remembered representation if [`View::find`] would select it again. Does not
@@ -44,7 +59,6 @@ impl View {
         if !resource.is_fresh(&self.tree.root, remembered.accept, turn) {
             return None;
         }
-        self.hits.update(|hits| hits + 1);
         Some(Selected {
             resource,
             coding: remembered.coding,

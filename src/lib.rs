@@ -61,7 +61,7 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | turn | one iteration of a worker's event loop: wait for events, then serve them. The clock is read, and each requested file is revalidated, once per turn, and again where a later request could otherwise see stale data |
+//! | turn | one iteration of a worker's event loop: wait for events, then serve them. Requests are read from all connections that are ready, up to 64 at a time, and then answered; the clock is read, and each requested file revalidated, once in between |
 //! | budget, share | the work one connection may do in one turn, so that it does not starve the others |
 //! | short, kept | of a connection: closed after its first response; open for a further request |
 //! | idle, silent | kept, with no request in progress; connected, but no byte received yet |

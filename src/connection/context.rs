@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Budget, SHARE_BYTES_MAX, TURN_RESPONSES_MAX,
+    Budget, SHARE_BYTES_MAX,
     output::Output,
     respond::{self, Frame, Queued},
     response_cache::{Hit, ResponseCache},
@@ -27,19 +27,6 @@ pub const READ_BYTES: usize = 16 << 10;
 /// Pieces of listings, of a fraction of a millisecond each, that a worker makes
 /// in one turn, however many large directories are requested.
 const TURN_LISTING_PIECES_MAX: usize = 1;
-
-/// After this many bytes sent in one turn, files are revalidated for connections
-/// read later in it: a file may have changed meanwhile, and a client may have
-/// requested the new one. With small responses this takes some 0.3 ms; counting
-/// bytes saves reading the clock for each.
-const FRESH_BYTES_MAX: usize = 512 << 10;
-
-/// Nanoseconds spent on reading files in one turn after which the same is done:
-/// 0.3 ms. The clock is read after each such read.
-const FRESH_NANOSECONDS_MAX: u64 = 300_000;
-
-/// The fixed cost of a send call, in equivalent bytes.
-pub(super) const SEND_COST_BYTES: usize = 16 << 10;
 
 /// A worker's buffers and services, reused by all its connections.
 #[derive(Debug)]
@@ -76,9 +63,6 @@ pub struct Context {
     pub now: Instant,
     /// When the clock was last refreshed, as the file cache counts time.
     pub turn: Turn,
-    /// Bytes sent since the clock was last refreshed, plus [`SEND_COST_BYTES`]
-    /// per send.
-    pub(super) sent_since: usize,
     /// Bytes that one connection may send in this turn: see
     /// [`share_bytes`](super::share_bytes).
     pub share_bytes: usize,
@@ -138,7 +122,6 @@ impl Context {
             clock: Clock::System,
             now: started,
             turn: Turn(0),
-            sent_since: 0,
             share_bytes: SHARE_BYTES_MAX,
             budget: Budget::new(SHARE_BYTES_MAX),
             listing_pieces: 0,
@@ -178,10 +161,9 @@ impl Context {
     }
 
     /// Reads the clock. To the file cache this begins another [`Turn`], so files
-    /// are revalidated: a request read from here on may have been sent after a
-    /// response of this turn, and after a later change of the file.
+    /// are revalidated. It is called after each read from a client: before the
+    /// request was sent, a file that was checked earlier may have changed.
     pub fn refresh_clock(&mut self) {
-        self.sent_since = 0;
         self.now = self.clock.now();
         self.turn = self.turn_at(self.now);
     }
@@ -189,19 +171,6 @@ impl Context {
     fn turn_at(&self, now: Instant) -> Turn {
         let nanoseconds = now.saturating_duration_since(self.started).as_nanos();
         Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
-    }
-
-    /// Refreshes the clock if this connection has been answered in this turn, if
-    /// much was sent since the last refresh, or if reading files took long: the
-    /// poll reported only the beginning of the request, and its end may have been
-    /// sent since.
-    pub fn refresh_clock_if_stale(&mut self) {
-        if self.budget.responses < TURN_RESPONSES_MAX
-            || self.sent_since > FRESH_BYTES_MAX
-            || self.turn_at(self.now).0 > self.turn.0 + FRESH_NANOSECONDS_MAX
-        {
-            self.refresh_clock();
-        }
     }
 
     /// What the connection served last used beyond one usual request, in
@@ -275,8 +244,8 @@ mod tests {
     use super::*;
     use crate::{
         files::{Found, Site},
-        handler::{Chosen, Part, page::Page},
-        http::{content_coding::AcceptEncoding, status::Status, target::RequestPath},
+        handler::{Chosen, Part},
+        http::{content_coding::AcceptEncoding, target::RequestPath},
     };
 
     #[test]
@@ -303,30 +272,5 @@ mod tests {
         assert!(Some(cx.common.date()) >= modified);
         // Idle time counts from here on.
         assert!(cx.now > before);
-    }
-
-    #[test]
-    fn the_clock_is_refreshed_once_reading_files_took_long() {
-        let root = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.site.root = root.path().into();
-        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
-        let counters = Arc::new(Counters::new(false));
-        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
-        for (nanoseconds, is_old) in [
-            (0, false),
-            (FRESH_NANOSECONDS_MAX, false),
-            (FRESH_NANOSECONDS_MAX + 1, true),
-        ] {
-            cx.clock = Clock::Stepped(started);
-            cx.begin_turn();
-            let turn = cx.turn;
-            cx.clock = Clock::Stepped(started + Duration::from_nanos(nanoseconds));
-            cx.view.misses.set(1);
-            let refused = Answer::Page(Page::of(Status::NotFound));
-            cx.queue(&refused, Persistence::Keep, false);
-            cx.refresh_clock_if_stale();
-            assert_eq!(cx.turn != turn, is_old, "{nanoseconds}");
-        }
     }
 }

@@ -13,7 +13,9 @@
 //! and logs).
 //!
 //! ```text
-//! read -> serve              for each request in the input:
+//! receive_first              all connections that are ready, before the first is answered
+//! read -> take_input         is the head complete?
+//!         serve              for each request in the input:
 //!           answer             in the response cache? else
 //!           parse_and_answer   parse, body, handler
 //!           respond            keep or close, queue
@@ -41,7 +43,7 @@ pub mod transport;
 mod write;
 
 use std::{
-    ops::ControlFlow::{self, Break},
+    ops::ControlFlow::{self, Break, Continue},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -153,6 +155,9 @@ pub enum Next {
 /// turn.
 type Step = ControlFlow<Next>;
 
+/// The result of a read: the number of bytes, or what follows if there are none.
+pub type Received = ControlFlow<Next, usize>;
+
 /// What to wait for if only one step is made.
 fn after_step(step: Step) -> Next {
     step.break_value().unwrap_or(Next::NextTurn)
@@ -244,6 +249,39 @@ impl<T: Transport> Connection<T> {
         if matches!(self.state, State::Writing(_)) && !readiness.writable {
             return Next::Writable;
         }
+        self.run_steps(input, cx)
+    }
+
+    /// The same after [`Connection::receive_first`] returned `received`, of which
+    /// `data` are the bytes, and [`Context::refresh_clock`] was called.
+    pub fn advance_received(
+        &mut self,
+        received: Received,
+        data: &[u8],
+        input: &mut [u8],
+        cx: &mut Context,
+    ) -> Next {
+        cx.budget = Budget::new(cx.share_bytes);
+        let step = match received {
+            Continue(count) => self.take_input(&data[..count], 0, cx),
+            // More may have been reported meanwhile.
+            Break(Next::Readable) => Continue(()),
+            Break(next) => Break(next),
+        };
+        match step {
+            Continue(()) => self.run_steps(input, cx),
+            Break(next) => next,
+        }
+    }
+
+    /// Keeps `data`, which [`Connection::receive_first`] has read, for the next turn.
+    pub fn defer_received(&mut self, data: &[u8], cx: &Context) -> Next {
+        self.state = State::deferred(self.request_since(cx), data.to_vec());
+        Next::NextTurn
+    }
+
+    /// Runs the steps of the states until one has to wait.
+    fn run_steps(&mut self, input: &mut [u8], cx: &mut Context) -> Next {
         loop {
             let step = match &self.state {
                 State::ReadingHead(_) | State::Idle { .. } => self.read(input, cx),

@@ -2,11 +2,12 @@
 
 use std::{
     io,
-    ops::ControlFlow::{self, Break, Continue},
+    ops::ControlFlow::{Break, Continue},
+    time::Instant,
 };
 
 use super::{
-    Connection, Next, Step,
+    Connection, Next, Received, Step,
     context::{Context, READ_BYTES},
     serve::Batch,
     state::{ReadingHead, State},
@@ -16,7 +17,7 @@ use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
     /// Reads once into `buffer` and returns the number of bytes read.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> ControlFlow<Next, usize> {
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         if !self.readable {
             return Break(Next::Readable);
         }
@@ -37,53 +38,72 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Reads the beginning of a request into `buffer`, if the connection waits for
+    /// one; `None` if it does not. The result goes to
+    /// [`Connection::advance_received`].
+    pub fn receive_first(&mut self, buffer: &mut [u8]) -> Option<Received> {
+        let is_first = match &self.state {
+            State::ReadingHead(reading) => reading.input.is_empty(),
+            State::Idle { .. } => true,
+            _ => false,
+        };
+        is_first.then(|| self.receive(buffer))
+    }
+
     /// [`State::ReadingHead`] and [`State::Idle`].
     pub(super) fn read(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
-        let (held, since, deferred) = match &self.state {
+        let (held, deferred) = match &self.state {
             State::ReadingHead(reading) => {
                 input[..reading.input.len()].copy_from_slice(&reading.input);
-                let since = match reading.input.is_empty() {
-                    true => self.identity.began(cx.now),
-                    false => reading.since,
-                };
-                (reading.input.len(), since, reading.deferred)
+                (reading.input.len(), reading.deferred)
             }
-            _ => (0, cx.now, false),
+            _ => (0, false),
         };
-        if self.readable {
-            cx.refresh_clock_if_stale();
+        if deferred {
+            return self.take_requests(&input[..held], cx);
         }
-        let filled = match deferred {
-            true => held,
-            false => {
-                let end = input.len().min(held + READ_BYTES);
-                held + self.receive(&mut input[held..end])?
-            }
-        };
-        if held < filled && held > 0 {
-            // The poll reported the beginning of this head. Its end may have been
-            // sent after a file was checked in this turn, and then changed.
-            cx.refresh_clock();
+        let end = input.len().min(held + READ_BYTES);
+        let filled = held + self.receive(&mut input[held..end])?;
+        // A file that was checked earlier may have changed before this was sent.
+        cx.refresh_clock();
+        self.take_input(&input[..filled], held, cx)
+    }
+
+    /// Takes `input`, of which all but the first `held` bytes are new.
+    pub(super) fn take_input(&mut self, input: &[u8], held: usize, cx: &mut Context) -> Step {
+        let (before, new) = input.split_at(held);
+        if ReadingHead::can_end(before, new, &cx.limits.head) {
+            return self.take_requests(input, cx);
         }
-        let (before, new) = input[..filled].split_at(held);
-        if !deferred && !ReadingHead::can_end(before, new, &cx.limits.head) {
-            self.state = State::more_head_to_come(since, input[..filled].to_vec());
-            return Continue(());
-        }
+        self.state = State::more_head_to_come(self.request_since(cx), input.to_vec());
+        Continue(())
+    }
+
+    /// Answers the requests in `input`.
+    fn take_requests(&mut self, input: &[u8], cx: &mut Context) -> Step {
         if let Some(story) = &mut self.identity.story {
             story.first_byte(cx.now);
         }
         let batch = Batch {
-            since,
-            ..Batch::begin(&input[..filled], cx.now)
+            since: self.request_since(cx),
+            ..Batch::begin(input, cx.now)
         };
         self.serve(batch, cx)
+    }
+
+    /// When the first request in the input began.
+    pub(super) fn request_since(&self, cx: &Context) -> Instant {
+        match &self.state {
+            State::ReadingHead(reading) if reading.input.is_empty() => self.identity.began(cx.now),
+            State::ReadingHead(reading) => reading.since,
+            _ => cx.now,
+        }
     }
 
     /// [`State::DiscardingBody`].
     pub(super) fn read_body(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
         let count = self.receive(&mut input[..READ_BYTES])?;
-        // As with a head: the poll reported only what arrived earlier.
+        // As with a head.
         cx.refresh_clock();
         cx.budget.bytes = cx.budget.bytes.saturating_sub(count);
         let State::DiscardingBody(discarding) = &mut self.state else {

@@ -11,7 +11,7 @@ use super::{
     Connection, Next, Step,
     accounting::{self, LoggedRequest, PendingRecord, ResponseRecord},
     body::Body,
-    context::{Context, SEND_COST_BYTES},
+    context::Context,
     output::{Flow, WriteError},
     respond::Queued,
     state::{State, Then},
@@ -291,7 +291,6 @@ impl<T: Transport> Connection<T> {
     /// Counts `bytes` that the transport accepted.
     pub(super) fn count_sent(&mut self, bytes: usize, cx: &mut Context) {
         self.sent_bytes = self.sent_bytes.saturating_add(bytes);
-        cx.sent_since = cx.sent_since.saturating_add(bytes + SEND_COST_BYTES);
         cx.counters.add(Count::BytesSent, bytes as u64);
     }
 

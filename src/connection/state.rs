@@ -191,6 +191,15 @@ impl State {
         })
     }
 
+    /// After a read whose requests, begun at `since`, are left for another turn.
+    pub fn deferred(since: Instant, input: Vec<u8>) -> State {
+        State::ReadingHead(ReadingHead {
+            since,
+            input,
+            deferred: true,
+        })
+    }
+
     /// After a write that the transport cut short.
     pub fn write_cut_short(
         output: Output,

@@ -3,7 +3,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use super::{descriptors, table::Slot};
+use super::{descriptors, scheduler::RECEIVED_BYTES_MAX, table::Slot};
 use crate::{
     config::Config,
     connection::{
@@ -77,7 +77,8 @@ impl Bounds {
         let head = &config.limits.head;
         let input =
             (head.request_line_bytes_max + head.header_section_bytes_max + 2 * READ_BYTES) as u64;
-        let worker = input + (KEPT_BYTES_MAX + RESPONSE_CACHE_BYTES_MAX) as u64 + THREAD_BYTES;
+        let buffers = RECEIVED_BYTES_MAX + KEPT_BYTES_MAX + RESPONSE_CACHE_BYTES_MAX;
+        let worker = input + buffers as u64 + THREAD_BYTES;
         let slot = size_of::<Slot<Connection<Stream>>>() as u64;
         let (story, story_line) = match config.status {
             Some(_) => (

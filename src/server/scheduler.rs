@@ -8,8 +8,9 @@
 
 mod drain;
 mod evict;
+mod received;
 
-pub use self::evict::SILENT_TIME_MAX;
+pub use self::{evict::SILENT_TIME_MAX, received::RECEIVED_BYTES_MAX};
 
 use std::{
     collections::VecDeque,
@@ -19,6 +20,7 @@ use std::{
 
 use log::{debug, error};
 
+use self::received::ReceivedRequests;
 use super::table::{Interest, Key, Table};
 use crate::{
     connection::{
@@ -85,6 +87,7 @@ pub struct Scheduler<T, D> {
     /// The thread and the rest of the process.
     pub driver: D,
     input: Box<[u8]>,
+    received: ReceivedRequests,
     table: Table<Connection<T>>,
     /// Connections that spent their share of a turn and have more to do.
     ready: VecDeque<Key>,
@@ -107,6 +110,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     pub fn new(cx: Context, driver: D) -> Scheduler<T, D> {
         Scheduler {
             input: vec![0; cx.input_bytes()].into_boxed_slice(),
+            received: ReceivedRequests::default(),
             sweep_at: cx.now,
             cx,
             driver,
@@ -149,28 +153,38 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// Advances a connection within its share of this turn, or queues it for the
-    /// next.
+    /// Reads the request that a connection waits for, to be answered with those of
+    /// others. In any other state it is advanced at once, or queued for the next
+    /// turn.
     fn serve(&mut self, key: Key, readiness: Readiness) {
-        // Already queued: it is served once, after the events.
-        match self.table.get_mut(key) {
-            Some(slot) if slot.is_queued => slot.connection.note_readiness(readiness),
+        let Some(slot) = self.table.get_mut(key) else {
+            return;
+        };
+        if slot.is_queued || slot.is_received {
+            // It is served once, after the events.
+            slot.connection.note_readiness(readiness);
+            return;
+        }
+        if self.received.receive(key, readiness, &mut slot.connection) {
+            slot.is_received = true;
+            if self.received.is_full() {
+                self.serve_received();
+            }
+        } else if self.extra_responses > EXTRA_RESPONSES_MAX {
             // Enough of this turn went to connections with many requests.
-            Some(slot) if self.extra_responses > EXTRA_RESPONSES_MAX => {
-                slot.connection.note_readiness(readiness);
-                slot.is_queued = true;
-                self.ready.push_back(key);
-            }
-            _ => {
-                self.step(key, readiness);
-                self.extra_responses += self.cx.extra_responses();
-            }
+            slot.connection.note_readiness(readiness);
+            slot.is_queued = true;
+            self.ready.push_back(key);
+        } else {
+            self.step(key, readiness);
+            self.extra_responses += self.cx.extra_responses();
         }
     }
 
-    /// Ends a turn: serves the ready queue and, if a sweep is due, checks the
-    /// deadlines.
+    /// Ends a turn: answers what was received, serves the ready queue and, if a
+    /// sweep is due, checks the deadlines.
     pub fn finish_turn(&mut self) {
+        self.serve_received();
         self.serve_ready();
         if self.cx.now >= self.sweep_at {
             self.sweep();
@@ -185,15 +199,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     pub fn take_arrivals(&mut self) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.driver.take_arrivals(&mut arrivals);
-        // They may have arrived after a file was checked in this turn, and then
-        // changed.
-        self.cx.refresh_clock();
         for accepted in arrivals.drain(..) {
-            // The kernel did not defer the accept until data arrived, so the request
-            // may be sent only now.
-            if accepted.identity.waited.is_zero() {
-                self.cx.refresh_clock();
-            }
             self.adopt(accepted);
         }
         self.arrivals = arrivals;
@@ -223,7 +229,6 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
         let begun = self.cx.clock.now();
         for _ in 0..self.waiting {
-            // A request may have been sent after a file was checked in this turn.
             self.cx.refresh_clock();
             if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
                 return;
@@ -257,6 +262,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             return;
         };
         slot.is_starved = false;
+        slot.is_received = false;
         let connection = &mut slot.connection;
         let before = connection.state().idle_since();
         let input = &mut self.input;

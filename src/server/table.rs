@@ -31,6 +31,8 @@ pub struct Slot<C> {
     pub interest: Interest,
     /// Whether it is in the ready queue.
     pub is_queued: bool,
+    /// Whether something was read from it that is not answered yet.
+    pub is_received: bool,
     /// Whether it waits for a descriptor.
     pub is_starved: bool,
     idle: Option<Links>,
@@ -91,6 +93,7 @@ impl<C> Table<C> {
             token,
             interest: Interest::None,
             is_queued: false,
+            is_received: false,
             is_starved: false,
             idle: None,
         };

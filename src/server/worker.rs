@@ -7,9 +7,11 @@
 //! one turn
 //!   poll                  wait for events, until the next sweep at the latest
 //!   begin_turn            read the clock
-//!   take_event            for each event: advance its connection; on a wake-up from
-//!                         another thread: take and serve new connections
-//!   finish_turn           serve_ready          connections whose last share ran out
+//!   take_event            for each event: read the next request, or advance a connection
+//!                         in another state; on a wake-up from another thread: take new
+//!                         connections, and read from them
+//!   finish_turn           serve_received       answer the requests
+//!                         serve_ready          connections whose last share ran out
 //!                         sweep                ten times per second: check deadlines
 //!                         evict_for_starved    free descriptors, if they ran out
 //!   flush                 hand the access log's lines to its writer

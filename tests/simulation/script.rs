@@ -47,12 +47,21 @@ pub struct Wire {
     pub closed: bool,
     /// How long each read takes.
     pub read_time: Duration,
-    /// A file that is written just before the next read, and its content.
-    pub written_at_read: Option<(PathBuf, &'static str)>,
+    /// What happens just after the next write.
+    pub after_write: Option<AfterWrite>,
     /// The next read or write is interrupted by a signal.
     pub interrupt: bool,
     /// The connection has done something since the test last looked.
     pub is_touched: bool,
+}
+
+/// A change of a file, and then bytes from another client.
+#[derive(Debug)]
+pub struct AfterWrite {
+    /// The file and its new content.
+    pub file: (PathBuf, &'static str),
+    /// The other client's wire, and what arrives there.
+    pub arrival: (Rc<RefCell<Wire>>, Vec<u8>),
 }
 
 /// The connection's end of a [`Wire`].
@@ -190,9 +199,6 @@ impl Wire {
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.is_touched = true;
         std::thread::sleep(self.read_time);
-        if let Some((file, content)) = self.written_at_read.take() {
-            std::fs::write(file, content)?;
-        }
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -243,6 +249,10 @@ impl Transport for Script {
             let part = left.min(buffer.len());
             wire.written.extend_from_slice(&buffer[..part]);
             left -= part;
+        }
+        if let Some(AfterWrite { file, arrival }) = wire.after_write.take() {
+            std::fs::write(file.0, file.1)?;
+            arrival.0.borrow_mut().arrive(&arrival.1);
         }
         Ok(taken)
     }

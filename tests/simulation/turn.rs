@@ -152,6 +152,7 @@ fn extra_responses_per_turn_are_bounded_for_all_connections_together() {
         wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());
         crowd.scheduler.take_event(token, Readiness::READABLE);
     }
+    crowd.scheduler.serve_received();
     // 99 beyond one each, and the one that goes beyond 256.
     let responses = crowd.responses();
     assert_eq!(responses[..3], [100; 3]);
@@ -168,6 +169,7 @@ fn responses_are_counted_for_the_connection_that_got_them() {
     let ask = |crowd: &mut Crowd, token: usize, requests: &str| {
         crowd.wires[token].borrow_mut().arrive(requests.as_bytes());
         crowd.scheduler.take_event(token, Readiness::READABLE);
+        crowd.scheduler.serve_received();
         crowd.responses()[token]
     };
     let download = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -38,6 +38,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// whether there was one. Without the silent ones, a crowd that sends nothing
     /// would displace clients that come back.
     pub fn evict(&mut self) -> bool {
+        self.serve_received();
         let idle = self.longest_idle();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
         // Finding a silent one takes a scan of the table: only if it can matter.
@@ -76,6 +77,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// Closes the oldest connections, whatever their state, except for `kept` of
     /// them and those younger than `age_min`.
     pub fn keep_youngest(&mut self, kept: usize, age_min: Duration) {
+        self.serve_received();
         while self.table.open() > kept {
             let accepted = |key| {
                 let slot = self.table.get(key)?;

@@ -29,6 +29,7 @@ fn an_idle_connection_is_shut_and_lingers() {
     assert!(scheduler.driver.hand_over(accepted, &wire));
     wire.borrow_mut().arrive(GET);
     scheduler.take_arrivals();
+    scheduler.serve_received();
     assert!(wire.borrow_mut().take_written().ends_with(b"alpha\n"));
     scheduler.drain();
     let mut turn = |wait: Duration| {

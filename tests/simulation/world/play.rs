@@ -39,6 +39,8 @@ pub struct World<'l> {
     /// When the next sweep is due.
     sweep_at: Instant,
     pub(super) drained_at: Option<Instant>,
+    /// Tokens of connections that were read from and may not be answered yet.
+    received: Vec<usize>,
     pub(super) sum: Sum,
 }
 
@@ -83,6 +85,7 @@ impl<'l> World<'l> {
             crowding,
             no_descriptors: None,
             drained_at: None,
+            received: Vec::new(),
             sum: Sum::default(),
         }
     }
@@ -209,6 +212,8 @@ impl<'l> World<'l> {
     fn turn(&mut self, later: Duration) {
         let now = self.scheduler.cx.now + later;
         site::set_clock(&mut self.scheduler.cx, now);
+        // The poll is about to take the events of these, too.
+        self.answer();
         let events = self.scheduler.driver.poll(&mut self.random);
         let count = events.len();
         let woken_at = match self.scheduler.driver.take_wake() {
@@ -237,17 +242,27 @@ impl<'l> World<'l> {
         let arrivals: Vec<usize> = inbox.iter().map(|accepted| accepted.token).collect();
         self.sum.steps += arrivals.len() as u64;
         self.scheduler.take_arrivals();
+        self.received.extend(arrivals);
         self.look();
-        for token in arrivals {
-            self.look_at(token);
-        }
     }
 
     fn event(&mut self, token: usize, readiness: Readiness) {
         self.sum.steps += 1;
         self.scheduler.take_event(token, readiness);
+        self.received.push(token);
         self.look();
-        self.look_at(token);
+        if self.random.once_in(3) {
+            self.answer();
+        }
+    }
+
+    /// Has everything answered that was received.
+    fn answer(&mut self) {
+        self.scheduler.serve_received();
+        self.look();
+        for token in std::mem::take(&mut self.received) {
+            self.look_at(token);
+        }
     }
 
     fn finish_turn(&mut self) {
@@ -255,6 +270,7 @@ impl<'l> World<'l> {
         let sweeps = now >= self.sweep_at;
         if sweeps {
             self.sweep_at = now + SWEEP_INTERVAL;
+            self.answer();
             self.expect_ends();
         }
         let table = self.scheduler.table();
@@ -265,7 +281,8 @@ impl<'l> World<'l> {
         self.scheduler.finish_turn();
         self.scheduler.count();
         self.look();
-        for token in ready {
+        self.received.extend(ready);
+        for token in std::mem::take(&mut self.received) {
             self.look_at(token);
         }
         if sweeps {
@@ -286,6 +303,7 @@ impl<'l> World<'l> {
     }
 
     fn evict(&mut self) {
+        self.answer();
         let idle = self.idle_order.longest();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
         // If one is idle, silent ones count as of the last sweep.

@@ -1,0 +1,113 @@
+//! Requests that are read before any of them is answered.
+//!
+//! A turn first reads from all connections that are ready, and then answers. So a
+//! file is checked once for all of them, and never before one of them was sent; and
+//! the processor runs the same code several times in a row, which it then finds in
+//! its caches.
+
+use std::ops::Range;
+
+use super::{Driver, EXTRA_RESPONSES_MAX, Key, Scheduler};
+use crate::connection::{
+    Connection, Readiness, Received, context::READ_BYTES, transport::Transport,
+};
+
+/// Connections that are read from before the first of them is answered, which waits
+/// as long as the others take to read: about 50 us.
+const RECEIVED_CONNECTIONS_MAX: usize = 64;
+
+/// The size of the buffer that they share. Requests are answered once it has no room
+/// for another read.
+pub const RECEIVED_BYTES_MAX: usize = 128 << 10;
+
+/// What has been read and not answered.
+#[derive(Debug)]
+pub(super) struct ReceivedRequests {
+    buffer: Box<[u8]>,
+    filled: usize,
+    reads: Vec<Read>,
+}
+
+/// What one connection sent.
+#[derive(Debug)]
+struct Read {
+    key: Key,
+    /// Its place in the buffer.
+    range: Range<usize>,
+    received: Received,
+}
+
+impl Default for ReceivedRequests {
+    fn default() -> ReceivedRequests {
+        ReceivedRequests {
+            buffer: vec![0; RECEIVED_BYTES_MAX].into_boxed_slice(),
+            filled: 0,
+            reads: Vec::with_capacity(RECEIVED_CONNECTIONS_MAX),
+        }
+    }
+}
+
+impl ReceivedRequests {
+    /// Reads from a connection, if it waits for a request; returns whether it does.
+    /// There must be room: see [`ReceivedRequests::is_full`].
+    pub(super) fn receive<T: Transport>(
+        &mut self,
+        key: Key,
+        readiness: Readiness,
+        connection: &mut Connection<T>,
+    ) -> bool {
+        connection.note_readiness(readiness);
+        let at = self.filled;
+        let Some(received) = connection.receive_first(&mut self.buffer[at..at + READ_BYTES]) else {
+            return false;
+        };
+        self.filled += received.continue_value().unwrap_or_default();
+        self.reads.push(Read {
+            key,
+            range: at..self.filled,
+            received,
+        });
+        true
+    }
+
+    /// Whether there is no room for another read.
+    pub(super) fn is_full(&self) -> bool {
+        self.reads.len() == RECEIVED_CONNECTIONS_MAX || self.buffer.len() - self.filled < READ_BYTES
+    }
+}
+
+impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
+    /// Answers what was received, within the limits of a turn.
+    /// [`Scheduler::finish_turn`] does so after the events.
+    pub fn serve_received(&mut self) {
+        if self.received.reads.is_empty() {
+            return;
+        }
+        // Files are checked from here on, after the last request was sent.
+        self.cx.refresh_clock();
+        let mut reads = std::mem::take(&mut self.received.reads);
+        let buffer = std::mem::take(&mut self.received.buffer);
+        for Read {
+            key,
+            range,
+            received,
+        } in reads.drain(..)
+        {
+            let data = &buffer[range];
+            // Enough of this turn went to connections with many requests.
+            if self.extra_responses > EXTRA_RESPONSES_MAX && received.is_continue() {
+                self.act(key, |connection, _, cx| connection.defer_received(data, cx));
+                continue;
+            }
+            self.act(key, |connection, input, cx| {
+                connection.advance_received(received, data, input, cx)
+            });
+            self.extra_responses += self.cx.extra_responses();
+        }
+        self.received = ReceivedRequests {
+            buffer,
+            filled: 0,
+            reads,
+        };
+    }
+}

@@ -24,6 +24,9 @@ pub const EXIT_USAGE: u8 = 2;
 /// The exit code of a server that cannot start or continue.
 pub const EXIT_FAILURE: u8 = 1;
 
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG_FILTER_DEFAULT: &str = "warn";
+
 /// Parses the options, initialises the log and runs the server. The exit code is 0 after a clean
 /// stop; otherwise [`EXIT_USAGE`] or [`EXIT_FAILURE`], after one line on standard error with the
 /// reason.
@@ -154,10 +157,19 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// Initialises the log to standard error, at level `warn` unless `RUST_LOG` is set.
+/// Initialises the log to standard error, at level `warn` unless `RUST_LOG` is set and valid.
 fn start_log() {
-    let filter = env_logger::Env::default().default_filter_or("warn");
-    let started = env_logger::Builder::from_env(filter)
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| LOG_FILTER_DEFAULT.into());
+    // `env_logger` prints what is wrong with a filter by a macro that panics if it cannot.
+    let filter = match env_filter::Builder::new().try_parse(&filter) {
+        Ok(_) => &filter,
+        Err(error) => {
+            complain(&format!("RUST_LOG: {error}; using {LOG_FILTER_DEFAULT}"));
+            LOG_FILTER_DEFAULT
+        }
+    };
+    let started = env_logger::Builder::new()
+        .parse_filters(filter)
         .target(env_logger::Target::Pipe(Box::new(Diagnostics::default())))
         .format(|out, record| {
             let time = out.timestamp_millis();

@@ -45,6 +45,31 @@ fn output_that_cannot_be_printed_is_an_error() {
     check(writer.into(), 0, "");
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_malformed_log_filter_is_told_in_one_line_or_not_at_all() {
+    let end_of = |filter: &str, errors: Stdio| {
+        let mut command = binary();
+        command.env("RUST_LOG", filter).stderr(errors);
+        command.args(["--listen", "127.0.0.1:0", "/none"]);
+        let output = command.spawn().and_then(|child| child.wait_with_output());
+        let output = output.expect("it ends");
+        assert_eq!(output.status.code(), Some(1), "{filter}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let cannot_serve = "stdhttpd: cannot serve /none: No such file or directory (os error 2)\n";
+    for filter in ["a/b/c", "info,a=b", "info/["] {
+        let said = end_of(filter, Stdio::piped());
+        let told = said.strip_suffix(cannot_serve).expect(&said);
+        assert!(told.starts_with("stdhttpd: RUST_LOG: "), "{told}");
+        assert!(told.ends_with("; using warn\n"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        end_of(filter, full.expect("opened").into());
+    }
+    assert_eq!(end_of("error", Stdio::piped()), cannot_serve);
+}
+
 #[track_caller]
 fn assert_words(line: &str, words: &[&str]) {
     for word in words {

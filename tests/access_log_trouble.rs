@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags, mknodat},
-    process::Signal,
+    process::{Pid, Resource, Rlimit, Signal, prlimit},
 };
 use serde_json::Value;
 use support::{Client, Server, server::Builder, wait_until};
@@ -98,6 +98,35 @@ fn a_full_disk_stops_nobody() {
     let said = server.final_log();
     let about = said.iter().filter(|line| line.contains("No space")).count();
     assert_eq!(about, 1, "{said:#?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_at_the_limit_on_file_sizes_stops_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut server = site().args("--access-log").arg(&log).start();
+    let limit_bytes = |maximum| {
+        let limit = Rlimit {
+            current: Some(maximum),
+            maximum: None,
+        };
+        let pid = Pid::from_raw(server.pid() as i32);
+        prlimit(pid, Resource::Fsize, limit).expect("a process of ours");
+    };
+    limit_bytes(100);
+    let mut client = server.connect();
+    for _ in 0..10 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    server.wait_for_log("the limit", |line| line.contains("File too large"));
+    assert_eq!(client.get("/").status, 200);
+    limit_bytes(1 << 20);
+    server.wait_for_log("its end", |line| line.contains("resumed; 0 lines lost"));
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), 0);
+    let lines = std::fs::read_to_string(&log).expect("the log");
+    assert_eq!(lines.lines().count(), 11);
 }
 
 #[test]

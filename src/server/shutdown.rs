@@ -9,7 +9,7 @@ use std::{
 };
 
 pub use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::{consts::SIGXFSZ, flag};
 pub use signal_hook_mio::v1_0::Signals;
 
 use super::pool::lock;
@@ -34,6 +34,7 @@ struct Handled {
 ///
 /// The first SIGTERM or SIGINT is reported by the source, as SIGHUP is. The
 /// second ends the process within the handler, whatever the threads are doing.
+/// SIGXFSZ, for a log beyond the limit on file sizes, is ignored.
 pub fn signals() -> io::Result<(Signals, SignalGuard)> {
     let mut handled = lock(&HANDLED);
     // Before the others, so that a signal that arrives meanwhile is reported.
@@ -57,6 +58,9 @@ fn handle() -> io::Result<Handled> {
         flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&is_armed))?;
         flag::register(signal, Arc::clone(&is_armed))?;
     }
+    // Its default action ends the process. With a handler, a write beyond RLIMIT_FSIZE fails like
+    // one on a full disk.
+    flag::register(SIGXFSZ, Arc::default())?;
     Ok(Handled {
         is_armed,
         servers: 0,

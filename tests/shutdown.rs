@@ -6,6 +6,7 @@ use std::{
     fs,
     net::TcpStream,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -139,6 +140,22 @@ fn a_client_that_does_not_read_is_not_waited_for_beyond_the_timeout() {
         "after {:?}",
         start.elapsed()
     );
+    drop(client);
+}
+
+#[test]
+fn a_server_suspended_while_it_stops_still_ends_with_success() {
+    let mut server = server("--shutdown-timeout 0.5");
+    let mut idle = server.connect();
+    idle.get("/");
+    let client = download(&server);
+    server.signal(Signal::TERM);
+    idle.assert_closed();
+    server.signal(Signal::STOP);
+    // Longer than the time-out, and the 2 s that a worker has beyond it.
+    thread::sleep(Duration::from_millis(2_800));
+    server.signal(Signal::CONT);
+    assert_eq!(server.exit_code(), 0);
     drop(client);
 }
 

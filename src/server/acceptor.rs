@@ -72,15 +72,26 @@ impl Acceptor {
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.announce_drain();
-        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown + WORKERS_END_TIME_MAX;
+        // One after the other: a process that was suspended leaves the workers the second wait.
+        self.await_workers(&mut events, self.shared.facts.timeouts.shutdown)?;
+        self.await_workers(&mut events, WORKERS_END_TIME_MAX)?;
+        match self.shared.workers.load(SeqCst) {
+            0 => ended,
+            _ => Err(io::Error::other("a worker did not stop in time")),
+        }
+    }
+
+    /// Waits until the workers have ended, for at most `time_max`.
+    fn await_workers(&mut self, events: &mut Events, time_max: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + time_max;
         while self.shared.workers.load(SeqCst) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(io::Error::other("a worker did not stop in time"));
+                break;
             }
-            self.wait(&mut events, Some(left))?;
+            self.wait(events, Some(left))?;
         }
-        ended
+        Ok(())
     }
 
     fn accept_until_stopped(&mut self, events: &mut Events) -> io::Result<()> {

@@ -114,6 +114,21 @@ fn a_response_under_way_ends_early() {
     }
 }
 
+/// As a file system may lack it, and a container deny it.
+#[test]
+#[ignore = "needs strace"]
+fn without_sendfile_a_large_file_is_copied() {
+    for fault in ["sendfile:error=EINVAL", "sendfile:error=ENOSYS:when=3+"] {
+        let server = server(0);
+        let mut client = server.connect();
+        let _tampered = Strace::inject(&server, &[fault]);
+        assert!(client.get("/large.bin").body == content(LARGE), "{fault}");
+        let part = client.get_with("/large.bin", "Range: bytes=5000-3000000\r\n");
+        assert!(part.body == content(LARGE)[5_000..=3_000_000], "{fault}");
+        assert_eq!(client.get("/").text(), "home");
+    }
+}
+
 /// The time that each of the disk's answers takes.
 const DELAY: Duration = Duration::from_millis(50);
 

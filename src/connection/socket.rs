@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
@@ -53,13 +55,14 @@ impl Transport for Stream {
 
     #[cfg(target_os = "linux")]
     fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
-        let mut offset = offset;
-        Ok(rustix::fs::sendfile(
-            &*self,
-            file,
-            Some(&mut offset),
-            count,
-        )?)
+        let mut position = offset;
+        match rustix::fs::sendfile(&*self, file, Some(&mut position), count) {
+            // The file system does not support it: sendfile(2) suggests a copy.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                super::transport::copy_file(self, file, offset, count)
+            }
+            sent => Ok(sent?),
+        }
     }
 
     /// There is no portable sendfile: a bounded copy through the stack.

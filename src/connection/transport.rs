@@ -47,8 +47,8 @@ pub fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R
 /// Bytes that [`copy_file`] copies at a time.
 const COPY_BYTES: usize = 64 << 10;
 
-/// [`Transport::send_file`] for systems without sendfile: reads a piece and
-/// writes it. What was read but not accepted is read again the next time.
+/// [`Transport::send_file`] for systems and file systems without sendfile: reads
+/// a piece and writes it. What was read but not accepted is read again the next time.
 pub fn copy_file<T: Transport + ?Sized>(
     transport: &mut T,
     file: &File,

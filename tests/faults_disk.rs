@@ -114,6 +114,16 @@ fn a_response_under_way_ends_early() {
     }
 }
 
+/// As a network file system may do it.
+#[test]
+#[ignore = "needs strace"]
+fn an_interrupted_open_is_tried_again() {
+    let server = server(0);
+    let mut client = server.connect();
+    let _tampered = Strace::inject(&server, &["openat2:error=EINTR:when=1..2"]);
+    assert_eq!(client.get("/small.txt").text(), "small");
+}
+
 /// As a file system may lack it, and a container deny it.
 #[test]
 #[ignore = "needs strace"]

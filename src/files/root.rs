@@ -115,15 +115,16 @@ impl Root {
         // On Linux cap-std uses one `openat2` with RESOLVE_BENEATH, elsewhere it opens folder by
         // folder.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self
-            .dir
-            .open_with(
-                Path::new(OsStr::from_bytes(path)),
-                OpenOptions::new()
-                    .read(true)
-                    .custom_flags(flags.bits().cast_signed()),
-            )?
-            .into_std();
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags.bits().cast_signed());
+        let path = Path::new(OsStr::from_bytes(path));
+        let file = loop {
+            match self.dir.open_with(path, &options) {
+                // On a network file system or FUSE, a signal may interrupt the call.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                opened => break opened?.into_std(),
+            }
+        };
         let stat = fstat(&file)?;
         Ok(match kind(&stat) {
             FileType::RegularFile => Opened::File(file, FileIdentity::new(&stat)),

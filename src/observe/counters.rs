@@ -114,7 +114,8 @@ impl Gauge {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Connections waiting for the next request. All gauges are set once per turn.
+    /// Connections waiting for the next request; set once per turn. The other gauges are set in each
+    /// sweep, and when no connection is left.
     pub idle: Gauge,
     /// Connections receiving a request.
     pub reading: Gauge,

@@ -56,7 +56,7 @@ counts! {
     /// Bytes handed to the kernel, including heads.
     BytesSent "bytes_sent" "sent_bytes_total" "Bytes sent, heads included.",
     /// Files served from the cache.
-    CacheHits "cache_hits" "cache_hits_total" "Files served from memory.",
+    CacheHits "cache_hits" "cache_hits_total" "Files served from the cache.",
     /// Files that had to be opened.
     CacheMisses "cache_misses" "cache_misses_total" "Files that had to be opened.",
     /// Lines lost by the access log; counted there, not by workers.

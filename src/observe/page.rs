@@ -137,7 +137,7 @@ fn responses(totals: &Totals) -> String {
          {statuses}</table></div><div class=\"scroll\"><table><thead><tr>\
          <th>From the last byte of the request to the last byte of the response\
          <th class=\"n\">Since the start</thead>\n\
-         {times}<tr><td>files served from memory<td class=\"n\">{hits}\n\
+         {times}<tr><td>files served from the cache<td class=\"n\">{hits}\n\
          <tr><td>access log lines lost<td class=\"n\">{lost}</table></div></div></section>\n"
     )
 }

@@ -87,8 +87,7 @@ impl fmt::Display for Grants {
     }
 }
 
-/// The directories to read beneath, none of which is the root of the whole
-/// system:
+/// The directories to read beneath:
 ///
 /// 1. the resolved root;
 /// 2. its parent, because a build may remove the root and create it again, which
@@ -98,6 +97,9 @@ impl fmt::Display for Grants {
 ///    or, if the target lies deeper beneath the link's own directory, the first
 ///    directory on the way to it. The target of an outer link counts only if it
 ///    lies there.
+///
+/// Unless it is the resolved root itself, the root of the whole system is never one
+/// of them.
 fn readable(root: &Path) -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = Vec::new();
     let mut add = |directory: &Path| {

@@ -89,7 +89,8 @@ pub struct Scheduler<T, D> {
     input: Box<[u8]>,
     received: ReceivedRequests,
     table: Table<Connection<T>>,
-    /// Connections that spent their share of a turn and have more to do.
+    /// Connections that spent their share of a turn and have more to do, or that
+    /// [`EXTRA_RESPONSES_MAX`] put off.
     ready: VecDeque<Key>,
     /// How many were ready when the last turn ended.
     waiting: usize,
@@ -130,8 +131,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         &self.table
     }
 
-    /// The connections served before the next events. A key may be stale or occur
-    /// twice.
+    /// The connections that are served in the next turn even without an event. A key
+    /// may be stale or occur twice.
     pub fn ready(&self) -> impl Iterator<Item = Key> {
         self.ready.iter().copied()
     }

@@ -112,7 +112,7 @@ struct StatusDriver {
     listener: Listener,
     /// How many connections may be accepted.
     capacity: usize,
-    /// When to try to accept again, if clients may be waiting.
+    /// After how long to try to accept again, if clients may be waiting.
     retry_after: Option<Duration>,
 }
 

@@ -36,7 +36,7 @@ pub struct ScriptedDriver {
     /// Connections that the worker has not taken yet.
     pub inbox: Vec<Accepted<Script>>,
     /// The worker has been woken for them.
-    take_wake: bool,
+    is_woken: bool,
     /// By token, what is registered with the poll.
     watched: Vec<Option<Seen>>,
     /// Tokens that may have events.
@@ -81,7 +81,7 @@ impl ScriptedDriver {
     pub fn new() -> ScriptedDriver {
         ScriptedDriver {
             inbox: Vec::new(),
-            take_wake: false,
+            is_woken: false,
             watched: Vec::new(),
             active: Vec::new(),
             ends: Vec::new(),
@@ -106,7 +106,7 @@ impl ScriptedDriver {
             wire: Rc::clone(wire),
             interest: Interest::None,
         });
-        self.take_wake |= self.inbox.is_empty();
+        self.is_woken |= self.inbox.is_empty();
         self.inbox.push(accepted);
         true
     }
@@ -123,12 +123,12 @@ impl ScriptedDriver {
 
     /// Takes a pending wake-up for the inbox.
     pub fn take_wake(&mut self) -> bool {
-        std::mem::take(&mut self.take_wake)
+        std::mem::take(&mut self.is_woken)
     }
 
     /// Whether the worker will look at its inbox.
     pub fn wakes_for_inbox(&self) -> bool {
-        self.take_wake || self.inbox.is_empty()
+        self.is_woken || self.inbox.is_empty()
     }
 
     /// What the poll reports, in random order.

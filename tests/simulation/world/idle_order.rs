@@ -44,7 +44,7 @@ impl IdleOrder {
             .take_while(|idle| before.any(|other| other == *idle))
             .count();
         for fallen in &now[still..] {
-            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its key");
+            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its place");
         }
         assert!(
             now.is_sorted_by_key(|idle| idle.since),

@@ -163,7 +163,7 @@ fn the_kernel_tells_who_paid_for_the_close_though_the_process_is_confined() {
     }
     let mut open = server.connect();
     open.get("/");
-    // There is no view yet where the first takes the machine too long.
+    // A view may be half a second old.
     wait_until("TIME_WAIT at the server", || {
         let now = json(status);
         let count = now.pointer("/kernel/server/time_wait");

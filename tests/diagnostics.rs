@@ -39,7 +39,7 @@ fn output_that_cannot_be_printed_is_an_error() {
         1,
         "stdhttpd: standard output: No space left on device (os error 28)\n",
     );
-    // Who has seen enough has nothing to complain of.
+    // A closed pipe is not an error.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     check(writer.into(), 0, "");

@@ -89,7 +89,7 @@ fn a_silent_client_is_evicted_for_one_that_sends_a_request() {
     let mut newcomer = server.connect();
     assert_eq!(newcomer.get("/").status, 200);
     silent[0].assert_closed();
-    // Who has begun to ask is not silent.
+    // A client that has sent part of a request is not silent.
     assert_eq!(server.connect().get("/").status, 200);
     newcomer.assert_closed();
     busy.send("Host: a\r\n\r\n");

@@ -73,7 +73,7 @@ install_missing
 require cargo cc curl wrk chromium strace goaccess promtool haproxy logrotate systemd-analyze \
   systemd-socket-activate zsh fish man
 
-# Ten minutes by default, for who has them.
+# Without this it takes ten minutes.
 export SOAK_SECONDS="${SOAK_SECONDS:-15}"
 
 # The tests hold thousands of connections at once.

@@ -208,7 +208,7 @@ fn it_says_what_each_connection_waits_for() {
     let (server, status) = watched("");
     let mut reading = server.connect();
     reading.send("GET / HT");
-    // Nobody reads: the response stays in the middle.
+    // The client does not read, so the response stays unfinished.
     let mut writing = server.connect();
     writing.send("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_until("one reading, one writing", || {

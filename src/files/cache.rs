@@ -39,9 +39,9 @@ const SPARE_DIVISOR: u64 = 8;
 /// Resources by request path, bounded in bytes.
 ///
 /// Scan-resistant: an entry is promoted only if it is requested again (S3-FIFO, by `quick_cache`),
-/// so requesting all files in turn evicts no hot one. Once the cache is full, a file is admitted
-/// only if it was requested recently (a doorkeeper, as in TinyLFU), because preparing an entry and
-/// evicting another costs half as much as serving the file from disk.
+/// so a scan of all files evicts no hot one. Once the cache is full, a file is admitted only if it
+/// was requested recently (a doorkeeper, as in TinyLFU), because preparing an entry and evicting
+/// another costs half as much as serving the file from disk.
 ///
 /// The hash is seeded, so clients cannot choose paths that collide.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ const FOLDER_TRUSTED_NANOSECONDS_MAX: u64 = 1_000_000_000;
 
 /// How long added or removed variants may go unnoticed if no client accepts one, in nanoseconds: a
 /// minute. Checking every second would cost a third of the throughput when 10,000 files are
-/// requested in turn.
+/// requested one after another.
 const VARIANTS_UNCHECKED_NANOSECONDS_MAX: u64 = 60_000_000_000;
 
 /// How long a file may be served through a link that leaves the root, in nanoseconds: 10 s. If a

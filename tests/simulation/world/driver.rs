@@ -168,7 +168,7 @@ impl Driver<Script> for ScriptedDriver {
         let Some(seen) = &mut self.watched[token] else {
             panic!("watches what is closed");
         };
-        assert_eq!(seen.interest, before, "watched otherwise");
+        assert_eq!(seen.interest, before, "registered otherwise");
         assert!(wanted > before, "asked twice");
         seen.interest = wanted;
         seen.wire

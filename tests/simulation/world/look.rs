@@ -112,8 +112,8 @@ impl World<'_> {
         assert_eq!(table.open(), open, "the open are counted");
         assert_eq!(table.idle(), idle, "the idle are all known");
         assert_eq!(self.tokens.len(), open + waiting, "as many as are alive");
-        let is_told = self.scheduler.driver.wakes_for_inbox();
-        assert!(is_told, "nobody looks into the inbox");
+        let is_woken = self.scheduler.driver.wakes_for_inbox();
+        assert!(is_woken, "the inbox is forgotten");
         match self.scheduler.poll_timeout() {
             Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "sleeps for {timeout:?}"),
             None => assert_eq!(open, 0, "sleeps forever"),

@@ -310,4 +310,21 @@ mod tests {
         let view = kernel.read(&[address]).unwrap();
         assert_eq!((view.listen_queue, view.clients[0]), (1, 1));
     }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_view_is_reused_until_the_tables_have_rested() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners = [listener.local_addr().unwrap()];
+        let mut kernel = Kernel::open().unwrap();
+        let begun = Instant::now();
+        let queue = |kernel: &mut Kernel| kernel.view(&listeners).unwrap().listen_queue;
+        assert_eq!(queue(&mut kernel), 0);
+        assert!(kernel.fresh_until >= begun + REST_MIN);
+        let _client = std::net::TcpStream::connect(listeners[0]).unwrap();
+        kernel.fresh_until = Instant::now() + 100 * REST_MIN;
+        assert_eq!(queue(&mut kernel), 0, "read too early");
+        kernel.fresh_until = Instant::now();
+        assert_eq!(queue(&mut kernel), 1);
+    }
 }

@@ -1,5 +1,5 @@
 //! The documents that are made from the options, kept true: what lies in
-//! `docs/` is what the program says of itself.
+//! `docs/` is what the program says of itself. And the example of the site.
 //!
 //! `UPDATE=1 cargo test --test documents` writes them anew.
 
@@ -11,10 +11,14 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::{Duration, SystemTime},
 };
 
 use clap::Arg;
-use support::{binary, check, run};
+use stdhttpd::http::date::HttpDate;
+use support::{Server, binary, check, run, touch};
+
+const FRONT_PAGE: &str = include_str!("../www/index.html");
 
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -153,6 +157,54 @@ fn the_documents_tell_of_every_option_of_the_help() {
             (found, printed) => Err(format!("options.md: {found}, stdhttpd.1: {printed}")),
         }
     });
+}
+
+/// The bytes of the example on the front page with this caption, `Request` or
+/// `Response`: its tags are taken out, its line ends made real.
+fn example(caption: &str) -> String {
+    let after = |text: &'static str, mark: &str| text.split_once(mark).expect("found").1;
+    let figure = after(FRONT_PAGE, &format!(">{caption}</span>"));
+    let (code, _) = after(figure, "<code>")
+        .split_once("</code>")
+        .expect("closed");
+    let texts = code.split('<').filter_map(|part| part.rsplit('>').next());
+    let text = texts.collect::<String>().replace('\n', "");
+    text.replace("\\r", "\r").replace("\\n", "\n")
+}
+
+#[test]
+fn the_example_of_the_site_is_what_the_server_sends() {
+    let (request, response) = (example("Request"), example("Response"));
+    let field = |name: &str| {
+        let line = response.lines().find(|line| line.starts_with(name));
+        line.expect("a field")
+    };
+    let (_, modified) = field("Last-Modified").split_once(": ").expect("a value");
+    let modified = HttpDate::parse(modified.as_bytes()).expect("a date");
+    let server = Server::build()
+        .file("robots.txt", include_bytes!("../www/robots.txt"))
+        .start();
+    let since = Duration::from_secs(modified.unix_seconds());
+    touch(
+        server.root().join("robots.txt"),
+        SystemTime::UNIX_EPOCH + since,
+    );
+    let mut client = server.connect();
+    client.send(&request).shutdown_write();
+    let sent = String::from_utf8(client.read_to_end()).expect("text");
+    let date = sent.lines().find(|line| line.starts_with("Date: "));
+    let sent = sent.replace(date.expect("a date"), field("Date"));
+    assert_eq!(sent, response);
+    let head = sent.find("\r\n\r\n").expect("a head") + 4;
+    for claim in [
+        format!("</span> {} bytes<", request.len()),
+        format!(
+            "</span> {head} bytes of head, {} of body<",
+            sent.len() - head
+        ),
+    ] {
+        assert!(FRONT_PAGE.contains(&claim), "{claim}");
+    }
 }
 
 #[test]

@@ -215,3 +215,20 @@ fn with_none_idle_the_backlog_waits() {
     }
     assert_eq!(waiting.reply().status, 200);
 }
+
+#[test]
+fn the_header_time_out_of_a_held_connection_begins_at_its_hand_over() {
+    let server = Server::with_page("--threads 1 --max-connections 1 --header-timeout 1");
+    let mut busy = server.connect();
+    busy.send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\n");
+    let mut held = server.connect();
+    held.send("GET / HTTP/1.1\r\n");
+    let longer = Duration::from_millis(1_200);
+    assert!(held.is_silent_for(longer), "served beyond the limit");
+    busy.send("a");
+    assert_eq!(busy.reply().status, 405);
+    busy.assert_closed();
+    assert!(held.is_silent_for(Duration::from_millis(250)), "timed out");
+    held.send("Host: a\r\n\r\n");
+    assert_eq!(held.reply().status, 200);
+}

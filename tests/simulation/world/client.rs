@@ -195,6 +195,11 @@ impl Client {
             State::ReadingDirectory(_) => panic!("{name}: a folder forgotten"),
             _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
         }
+        let has_request = matches!(state, State::ReadingHead(reading) if reading.deferred);
+        assert!(
+            has_request || !slot.is_starved,
+            "{name}: starved of nothing"
+        );
         let is_shut = matches!(state, State::Lingering(_));
         assert_eq!(wire.shut, is_shut, "{name}: half open");
         let deadline = state.deadline(&cx.timeouts);

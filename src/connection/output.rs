@@ -2,7 +2,12 @@
 //! and how much of it has been sent.
 
 use std::{
-    collections::VecDeque, fs::File, io::IoSlice, ops::Range, os::unix::fs::FileExt, sync::Arc,
+    collections::VecDeque,
+    fs::File,
+    io::{ErrorKind, IoSlice},
+    ops::Range,
+    os::unix::fs::FileExt,
+    sync::Arc,
 };
 
 use super::transport::{Transport, uninterrupted};
@@ -291,6 +296,21 @@ impl Output {
         transport: &mut T,
         allowance: usize,
     ) -> Result<(usize, usize), WriteError> {
+        let mut offer = |buffers: &[IoSlice<'_>], offered: usize| {
+            let more = self.is_last || (offered as u64) < self.left();
+            match uninterrupted(|| transport.write(buffers, more)) {
+                Ok(sent) => Ok((offered, sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok((offered, 0)),
+                Err(error) => Err(WriteError::Transport(error)),
+            }
+        };
+        if self.segments.is_empty() {
+            // The usual case, in which preparing all buffers would cost more than
+            // everything else here.
+            let bytes = &self.bytes[self.tail..];
+            let bytes = &bytes[..bytes.len().min(allowance)];
+            return offer(&[IoSlice::new(bytes)], bytes.len());
+        }
         let mut buffers = [IoSlice::new(&[]); BUFFERS_MAX];
         let (mut count, mut left) = (0, allowance);
         for (piece, buffer) in self.pieces().zip(&mut buffers) {
@@ -303,12 +323,7 @@ impl Output {
             left -= piece.len();
             count += 1;
         }
-        let buffers = &buffers[..count];
-        let offered = allowance - left;
-        let more = self.is_last || (offered as u64) < self.left();
-        let sent = would_block_is_zero(uninterrupted(|| transport.write(buffers, more)))
-            .map_err(WriteError::Transport)?;
-        Ok((offered, sent))
+        offer(&buffers[..count], allowance - left)
     }
 
     /// Drops the first `sent` bytes.
@@ -358,7 +373,7 @@ fn send_piece<T: Transport>(
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok(sent),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
             Err(WriteError::File(error))
         }
@@ -373,13 +388,6 @@ fn first_piece_bytes(length: u64) -> u64 {
         WINDOW_PIECE_BYTES
     } else {
         length
-    }
-}
-
-fn would_block_is_zero(result: std::io::Result<usize>) -> std::io::Result<usize> {
-    match result {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
     }
 }
 

@@ -129,15 +129,16 @@ fn is_timed(cx: &Context) -> bool {
 }
 
 /// Records a response that was sent, or queued together with others.
-pub fn response_sent(
+pub fn response_sent<'r>(
     identity: &mut Identity,
     cx: &mut Context,
-    logged: LoggedRequest<'_>,
+    logged: impl FnOnce() -> LoggedRequest<'r>,
     record: ResponseRecord,
 ) {
     if !is_timed(cx) {
         return;
     }
+    let logged = logged();
     let now = Instant::now();
     if let Some(log) = &mut cx.log {
         let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
@@ -147,15 +148,16 @@ pub fn response_sent(
 }
 
 /// Keeps the accounting of a response until its last byte is sent.
-pub fn defer(
+pub fn defer<'r>(
     identity: &Identity,
     cx: &Context,
-    logged: LoggedRequest<'_>,
+    logged: impl FnOnce() -> LoggedRequest<'r>,
     record: ResponseRecord,
 ) -> Option<Box<PendingRecord>> {
     if !is_timed(cx) {
         return None;
     }
+    let logged = logged();
     let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
     let line = cx.log.as_ref().map(|log| log.begin(&entry));
     Some(Box::new(PendingRecord {

@@ -89,7 +89,7 @@ impl<T: Transport> Connection<T> {
         let logged = asked
             .as_ref()
             .map_or_else(|| LoggedRequest::raw(bytes), LoggedRequest::from);
-        self.finish_response(logged, queued, Some(reason), batch, cx)
+        self.finish_response(|| logged, queued, Some(reason), batch, cx)
     }
 
     /// Waits for the rest of a body whose head is complete. A client that expects

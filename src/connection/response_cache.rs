@@ -76,8 +76,10 @@ pub struct HeadSummary {
     line: Span,
     referer: Option<Span>,
     user_agent: Option<Span>,
-    version: Version,
-    connection: ConnectionOptions,
+    /// The version.
+    pub version: Version,
+    /// The options of `Connection`.
+    pub connection: ConnectionOptions,
     /// Whether the method is HEAD.
     pub head_only: bool,
 }

@@ -14,6 +14,7 @@ use super::{
     context::Context,
     output::{Flow, WriteError},
     respond::Queued,
+    response_cache::HeadSummary,
     state::{State, Then},
     transport::Transport,
 };
@@ -22,7 +23,7 @@ use crate::{
     handler::{self, Answer, page::Page},
     http::{
         persistence::{self, Persistence, ServerState},
-        request::{self, RequestSummary},
+        request::{self, ConnectionOptions, RequestSummary, Version},
     },
     observe::{close_reason::CloseReason, counters::Count},
 };
@@ -107,15 +108,20 @@ impl<T: Transport> Connection<T> {
             return self.parse_and_answer(batch, cx);
         };
         let (head, behind) = batch.rest.split_at(hit.summary.head_bytes);
-        let asked = hit.summary.asked(head);
-        let persistence = self.persistence(&asked, false, cx);
+        let HeadSummary {
+            version,
+            connection,
+            ..
+        } = hit.summary;
+        let persistence = self.persistence(version, connection, false, cx);
         let Some(queued) = cx.queue_hit(&hit, persistence) else {
             return self.parse_and_answer(batch, cx);
         };
         batch.rest = behind;
         self.count_request(cx);
         let close = accounting::close_reason(persistence);
-        self.finish_response(LoggedRequest::from(&asked), queued, close, batch, cx)?;
+        let logged = || LoggedRequest::from(&hit.summary.asked(head));
+        self.finish_response(logged, queued, close, batch, cx)?;
         Continue(Outcome::Done)
     }
 
@@ -176,19 +182,25 @@ impl<T: Transport> Connection<T> {
         cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.persistence(asked, refused, cx);
+        let persistence = self.persistence(asked.version, asked.connection, refused, cx);
         self.count_request(cx);
         let queued = cx.queue(answer, persistence, asked.head_only);
         cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
         let close = accounting::close_reason(persistence);
-        self.finish_response(LoggedRequest::from(asked), queued, close, batch, cx)
+        self.finish_response(|| LoggedRequest::from(asked), queued, close, batch, cx)
     }
 
     /// Whether the connection persists after the response to the next request.
-    fn persistence(&self, asked: &RequestSummary<'_>, refused: bool, cx: &Context) -> Persistence {
+    fn persistence(
+        &self,
+        version: Version,
+        connection: ConnectionOptions,
+        refused: bool,
+        cx: &Context,
+    ) -> Persistence {
         persistence::decide(
-            asked.version,
-            asked.connection,
+            version,
+            connection,
             ServerState {
                 keep_alive_off: cx.timeouts.keep_alive.is_zero(),
                 last_request: self.identity.requests + 1 == cx.limits.requests_max,
@@ -206,10 +218,10 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Sends the queued output if it is due, and does the accounting. `close` is
-    /// set if this is the last response.
-    pub(super) fn finish_response(
+    /// set if this is the last response. `logged` is called only if it is recorded.
+    pub(super) fn finish_response<'r>(
         &mut self,
-        logged: LoggedRequest<'_>,
+        logged: impl FnOnce() -> LoggedRequest<'r>,
         queued: Queued,
         close: Option<CloseReason>,
         batch: &mut Batch<'_>,

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+
 use stdhttpd::server::descriptors::raise_limit;
 use support::{Client, Server};
 
@@ -55,4 +57,39 @@ fn every_worker_of_the_pool_serves() {
         let end = format!(" by worker {worker}");
         server.wait_for_log(&end, |line| line.ends_with(&end));
     }
+}
+
+/// Checks the scheduling policy of the acceptor and of two workers
+/// (proc_pid_stat(5)).
+#[cfg(target_os = "linux")]
+fn check_policies(server: &Server, expected: &str) {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("a process");
+    let policies = tasks.map(|task| {
+        let stat = fs::read_to_string(task.expect("a thread").path().join("stat"));
+        let stat = stat.expect("its figures");
+        // The fields after the name, the third and so on.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        fields.split(' ').nth(41 - 3).expect("a policy").to_owned()
+    });
+    assert_eq!(policies.collect::<Vec<_>>(), [expected; 3]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_thread_preempts_a_client() {
+    const SCHED_BATCH: &str = "3";
+    check_policies(&Server::with_page("--threads 2"), SCHED_BATCH);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs chrt"]
+fn a_policy_that_was_chosen_is_kept() {
+    const SCHED_IDLE: &str = "5";
+    let server = Server::build()
+        .file("index.html", "home")
+        .args("--threads 2")
+        .shell("chrt --idle --pid 0 $$")
+        .start();
+    check_policies(&server, SCHED_IDLE);
 }

@@ -309,33 +309,37 @@ fn defer_accept(_: &TcpListener) -> bool {
     false
 }
 
-/// Sets `SCHED_BATCH` for the calling thread, the acceptor, so that it does not
-/// preempt a worker on the same CPU: it runs when the worker waits or has used up
-/// its time slice, and then finds more connections to accept at once. If that
-/// fails, or each thread has a CPU of its own, nothing changes.
+/// Sets `SCHED_BATCH` for the calling thread, and so for those it starts from here
+/// on: the workers. None of them then preempts another thread on the same CPU, such
+/// as a client or a proxy: it runs when that one waits or has used up its time
+/// slice, and finds more requests, or connections to accept, at once. Another policy
+/// than the default is left as it is. If this fails, or each thread has a CPU of its
+/// own, nothing changes.
 ///
-/// With one CPU for both: 57,400 short connections per CPU-second with it, 53,200
-/// without.
+/// With wrk and the server on the same two CPUs, 1 KiB over 64 connections: 143,000
+/// requests per second with it, 130,000 without, and 184,000 per CPU-second of the
+/// server, 147,000 without. The 99th percentile is 7 ms, 5 without: in a saturated
+/// system a request waits for the slice of another thread. For the acceptor alone,
+/// with one CPU for it and the worker: 57,400 short connections per CPU-second with
+/// it, 53,200 without.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-pub fn accept_in_batches() {
+pub fn run_in_batches() {
     // SAFETY: all fields of the structure are integers, for which zero is valid;
     // the kernel reads it during the call and keeps no pointer to it. Only the
-    // policy of the calling thread (0) changes.
+    // policy of the calling thread (0) is read and changes.
     let refused = unsafe {
         let parameters: libc::sched_param = std::mem::zeroed();
-        libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters)
+        libc::sched_getscheduler(0) == libc::SCHED_OTHER
+            && libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) != 0
     };
-    if refused != 0 {
-        log::debug!(
-            "cannot set SCHED_BATCH for the acceptor: {}",
-            io::Error::last_os_error()
-        );
+    if refused {
+        log::debug!("cannot set SCHED_BATCH: {}", io::Error::last_os_error());
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn accept_in_batches() {}
+pub fn run_in_batches() {}
 
 #[cfg(test)]
 mod tests;

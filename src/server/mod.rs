@@ -105,6 +105,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let facts = facts(&config, connections_max, &listeners, access_log.as_deref());
     let waker = Waker::new(poll.registry(), WAKE).map_err(StartError::cannot("start: poll"))?;
     let shared = Arc::new(Shared::new(waker, Arc::clone(&facts)));
+    listener::run_in_batches();
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (number, counters) in facts.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
@@ -132,8 +133,6 @@ pub fn run(config: Config) -> Result<(), StartError> {
         held: None,
         first: 0,
     };
-    // Only now: a thread inherits the policy of the thread that starts it.
-    listener::accept_in_batches();
     let accepted = acceptor.run();
     if running.workers.load(SeqCst) > 0 {
         // The error names it. Do not wait any longer for one that does not stop.

@@ -58,7 +58,7 @@ pub struct Builder {
     listen: Vec<String>,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
-    descriptors_max: Option<u32>,
+    shell: Option<String>,
 }
 
 impl Builder {
@@ -108,8 +108,13 @@ impl Builder {
 
     /// Starts it from a shell in which `ulimit -n` allows so many descriptors:
     /// the hard limit as well as the soft one.
-    pub fn descriptors_max(mut self, count: u32) -> Builder {
-        self.descriptors_max = Some(count);
+    pub fn descriptors_max(self, count: u32) -> Builder {
+        self.shell(&format!("ulimit -n {count}"))
+    }
+
+    /// Runs a shell command in the process that then becomes the server.
+    pub fn shell(mut self, first: &str) -> Builder {
+        self.shell = Some(first.into());
         self
     }
 
@@ -144,8 +149,8 @@ impl Builder {
         command.args(&self.args);
         command.arg(self.served.as_deref().unwrap_or(self.root.path()));
         command.envs(self.env.iter().map(|(n, v)| (n, v)));
-        if let Some(count) = self.descriptors_max {
-            command = from_shell(&format!("ulimit -n {count}"), &command);
+        if let Some(first) = &self.shell {
+            command = from_shell(first, &command);
         }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
@@ -243,7 +248,7 @@ impl Server {
             listen: vec!["127.0.0.1:0".into()],
             args: Vec::new(),
             env: Vec::new(),
-            descriptors_max: None,
+            shell: None,
         }
     }
 

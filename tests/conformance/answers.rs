@@ -1,4 +1,4 @@
-//! What holds for answers as a whole.
+//! Properties of whole responses.
 
 use crate::{
     binary,
@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn head_is_get_without_content() {
+fn head_equals_get_without_content() {
     let server = binary::start("");
     let fields = [
         "",
@@ -33,7 +33,7 @@ fn head_is_get_without_content() {
                     "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
                 ));
                 let reply = client.reply_to(kind).timeless();
-                // Nothing but the end, or the answer to another request.
+                // Either the connection ends, or the response is the one to the next request.
                 client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
                 let next = client.try_reply(Kind::Get);
                 assert!(
@@ -54,11 +54,11 @@ fn head_is_get_without_content() {
     }
 }
 
-/// Stands in every place of a request where a client may put what it likes.
+/// Put in every part of a request that a client can choose freely.
 const MARK: &str = "mArK";
 
 #[test]
-fn nothing_of_a_request_is_echoed() {
+fn request_data_is_not_echoed() {
     let mut stage = Stage::new();
     let heads = [
         format!("GET /{MARK} HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -79,8 +79,8 @@ fn nothing_of_a_request_is_echoed() {
     for head in heads {
         let outcome = stage.run([head.as_bytes()], false);
         let mut rest = &outcome.written[..];
-        let (reply, _) = take_final(&mut rest, false).expect("a whole answer");
-        assert!(reply.is_some(), "{head:?}: unanswered");
+        let (reply, _) = take_final(&mut rest, false).expect("complete responses");
+        assert!(reply.is_some(), "{head:?}: no response");
         let written = String::from_utf8_lossy(&outcome.written).to_lowercase();
         assert!(
             !written.contains(&MARK.to_lowercase()),
@@ -90,13 +90,13 @@ fn nothing_of_a_request_is_echoed() {
 }
 
 #[test]
-fn a_redirect_carries_path_and_query_encoded_and_nothing_else() {
+fn a_redirect_repeats_only_the_encoded_path_and_the_query() {
     let server = Server::build()
         .file("f\"<>\r\nX: y\u{e9}/index.html", "")
         .start();
     let target = "/f%22%3c%3e%0d%0aX:%20y%c3%a9?q=%0d%0a&<b>";
     let refused = server.connect().get(target);
-    assert_eq!(refused.status, 400, "raw brackets");
+    assert_eq!(refused.status, 400, "unencoded angle brackets");
     let reply = server.connect().get(target.trim_end_matches("<b>"));
     assert_eq!(reply.status, 301);
     let location = "/f%22%3C%3E%0D%0AX:%20y%C3%A9/?q=%0d%0a&";
@@ -106,7 +106,7 @@ fn a_redirect_carries_path_and_query_encoded_and_nothing_else() {
 }
 
 #[test]
-fn what_is_logged_of_a_request_stays_on_its_line() {
+fn a_logged_request_stays_on_one_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("access.log");
     let build = Server::build().file("a.txt", "").arg("--access-log");
@@ -123,7 +123,7 @@ fn what_is_logged_of_a_request_stays_on_its_line() {
     }
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.exit_code(), 0);
-    let text = std::fs::read_to_string(&log).expect("a log in UTF-8");
+    let text = std::fs::read_to_string(&log).expect("the log is UTF-8");
     assert_eq!(text.lines().count(), 4, "{text:?}");
     for line in text.lines() {
         assert!(
@@ -139,7 +139,7 @@ fn what_is_logged_of_a_request_stays_on_its_line() {
 }
 
 #[test]
-fn a_client_that_still_sends_reads_its_whole_last_answer() {
+fn a_sending_client_reads_the_complete_last_response() {
     const SENT_BYTES: usize = 6 << 20;
     let server = binary::start("");
     let post = "POST /a.txt HTTP/1.1\r\nHost: a\r\n";

@@ -1,5 +1,5 @@
-//! The third way: the rows against the real binary, with two well-formed
-//! requests behind each, to show that the second is answered or never parsed.
+//! The third way to test a row: against the real binary. Two well-formed requests follow each row,
+//! to show that they are answered, or that they are not processed after a close.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use crate::{
     support::{Client, Kind, Server, client::End},
 };
 
-/// Requests sent after a row: each is answered, or none is ever parsed.
-pub const BEHIND: &[u8] = b"GET /behind HTTP/1.1\r\nHost: b\r\n\r\n\
-    OPTIONS /behind HTTP/1.1\r\nHost: b\r\n\r\n";
+/// The requests sent after a row: either both are answered or none is processed.
+pub const FOLLOWING: &[u8] = b"GET /next HTTP/1.1\r\nHost: b\r\n\r\n\
+    OPTIONS /next HTTP/1.1\r\nHost: b\r\n\r\n";
 
-/// How they are answered.
-pub const BEHIND_STATUS: [u16; 2] = [404, 204];
+/// The statuses of the responses to them.
+pub const FOLLOWING_STATUSES: [u16; 2] = [404, 204];
 
-/// A server with the files that the rows ask for, and time-outs as given.
+/// A server with the files that the rows request, and with the given time-outs.
 pub fn start(args: &str) -> Server {
     Server::build()
         .file("a.txt", "alpha\n")
@@ -24,13 +24,13 @@ pub fn start(args: &str) -> Server {
         .start()
 }
 
-/// Whether the server answers a row as it expects.
+/// Checks that the server answers a row as expected.
 pub fn check(address: SocketAddr, row: &Row) -> Result<(), String> {
     let mut client = Client::connect(address);
     let waits = matches!(row.after, After::Waits | After::WaitsSilently);
-    let behind: &[u8] = if waits { b"" } else { BEHIND };
-    // A server that has seen enough may have closed before all is sent.
-    let sent = client.try_send(&[&row.sent[..], behind].concat());
+    let following: &[u8] = if waits { b"" } else { FOLLOWING };
+    // A server that rejects a request may close before everything is sent.
+    let sent = client.try_send(&[&row.sent[..], following].concat());
     if let (Err(why), After::Kept | After::Waits) = (sent, row.after) {
         return Err(format!("sending: {why}"));
     }
@@ -38,24 +38,24 @@ pub fn check(address: SocketAddr, row: &Row) -> Result<(), String> {
         answer(&mut client, row)?;
     }
     if row.after == After::Kept {
-        for status in BEHIND_STATUS {
+        for status in FOLLOWING_STATUSES {
             match client.try_reply(Kind::Get)? {
                 Some(reply) if reply.status == status => {}
-                reply => return Err(format!("behind it: {:?}", reply.map(|r| r.status))),
+                reply => return Err(format!("following request: {:?}", reply.map(|r| r.status))),
             }
         }
         return Ok(());
     }
     match client.read_to_any_end() {
         (rest, End::Closed) if rest.is_empty() => Ok(()),
-        (rest, end) => Err(format!("{end:?} behind {}", rest.escape_ascii())),
+        (rest, end) => Err(format!("{end:?} after {}", rest.escape_ascii())),
     }
 }
 
-/// The row's own answer.
+/// Checks the response to the row itself.
 fn answer(client: &mut Client, row: &Row) -> Result<(), String> {
     let kind = if row.is_head() { Kind::Head } else { Kind::Get };
-    let reply = client.try_reply(kind)?.ok_or("closed without an answer")?;
+    let reply = client.try_reply(kind)?.ok_or("closed without a response")?;
     row.check_answer(reply.status, |name| reply.field(name))?;
     match reply.is_last() == (row.after != After::Kept) {
         true => Ok(()),

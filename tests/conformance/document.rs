@@ -1,22 +1,28 @@
-//! `docs/conformance.md`, made from the table.
+//! `docs/conformance.md`, generated from the table.
 
 use std::{fmt::Write, fs, path::Path};
 
 use crate::{row::Row, rules};
 
-/// Set to write the document instead of comparing it.
+/// If this variable is set, the document is written instead of compared.
 const WRITE: &str = "STDHTTPD_WRITE_CONFORMANCE";
 
 const PREFACE: &str = "\
 # Conformance
 
-Every rule of the protocol that this server obeys, where the rule is written, and the requests that show it. This page is
-made by `cargo test --test conformance`, which fails when it is out of date (set `STDHTTPD_WRITE_CONFORMANCE=1` to write
-it anew). Each row is run three ways: through the parser as a value, over a scripted transport cut at every byte, and
-against the real binary with two well-formed requests behind it, which are answered where the connection is kept and
-never parsed where it is closed.
+The rules of HTTP/1.1 message syntax, framing, methods and responses that this server follows, each with the section of
+the RFC that it comes from and the inputs that test it. Some rules are stricter than the RFC requires.
 
-Bytes are written as in Rust: `\\r\\n` is CRLF, `\\xe9` one byte. The middle of long requests is left out.
+Each input is tested in three ways: by calling the parser and the body decoder directly, over a scripted transport, and
+against the real binary. Over the scripted transport the input also arrives in pieces: split in two at every byte (long
+inputs at a sample of positions) and byte by byte. Except for incomplete requests, two well-formed requests follow the
+input on the transport and on the socket. They must be answered if the connection stays open, and must not be if it is
+closed.
+
+`cargo test --test conformance` fails if this page is out of date. Run it with `STDHTTPD_WRITE_CONFORMANCE=1` to
+regenerate the page.
+
+Bytes are written as in Rust: `\\r\\n` is CRLF, `\\xe9` is one byte. Long inputs are shown without their middle.
 ";
 
 fn text() -> String {
@@ -27,7 +33,7 @@ fn text() -> String {
         .flat_map(|(_, rules)| rules)
         .map(|rule| rule.rows.len())
         .sum();
-    let mut text = format!("{PREFACE}\n{rules} rules, {rows} rows.\n");
+    let mut text = format!("{PREFACE}\n{rules} rules, {rows} inputs.\n");
     for (subject, rules) in subjects {
         let _ = write!(text, "\n## {subject}\n");
         for rule in rules {
@@ -40,9 +46,9 @@ fn text() -> String {
             if !rule.tests.is_empty() {
                 let tests: Vec<String> =
                     rule.tests.iter().map(|test| format!("`{test}`")).collect();
-                let _ = write!(text, " Shown too by {}.", tests.join(", "));
+                let _ = write!(text, "\nAlso tested by {}.", tests.join(", "));
             }
-            text.push_str("\n\n| sent | status | connection |\n|---|---|---|\n");
+            text.push_str("\n\n| input | status | connection |\n|---|---|---|\n");
             for row in &rule.rows {
                 let _ = writeln!(
                     text,
@@ -57,7 +63,7 @@ fn text() -> String {
     text
 }
 
-/// `RFC 9112 2.2` with a link to it.
+/// A link to a section, given as in `RFC 9112 2.2`.
 fn section(name: &str) -> String {
     let mut words = name.split(' ');
     let (Some("RFC"), Some(number), Some(section)) = (words.next(), words.next(), words.next())
@@ -69,10 +75,10 @@ fn section(name: &str) -> String {
     )
 }
 
-/// The bytes of a row in a cell of a table.
+/// The bytes of a row as a table cell.
 fn sent(row: &Row) -> String {
     if row.sent.is_empty() {
-        return "nothing".into();
+        return "(nothing)".into();
     }
     let shown = format!("{row:?}").replace('|', "\\|");
     match shown.contains('`') {
@@ -94,18 +100,18 @@ fn the_document_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conformance.md");
     let text = text();
     if std::env::var_os(WRITE).is_some() {
-        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder of documents");
-        fs::write(&path, &text).expect("the document");
+        fs::create_dir_all(path.parent().expect("a parent directory")).expect("docs/ is created");
+        fs::write(&path, &text).expect("the document is written");
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "docs/conformance.md is out of date: run with {WRITE}=1"
+        "docs/conformance.md is out of date: run this test with {WRITE}=1"
     );
 }
 
 #[test]
-fn the_tests_named_in_it_are_there() {
+fn the_tests_it_names_exist() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rules = rules::subjects().into_iter().flat_map(|(_, rules)| rules);
     for named in rules.flat_map(|rule| rule.tests) {

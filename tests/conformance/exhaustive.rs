@@ -1,13 +1,13 @@
-//! Every single fault: each byte of some requests replaced by every other one,
-//! every byte put in at each place, each byte left out, and each pair of telling
-//! bytes put in. The server and the grammar must agree about all of them.
+//! Every single fault: in some requests, each byte is replaced by every other byte, every byte is
+//! inserted at each position, each byte is removed, and each pair of significant bytes is inserted
+//! at each position. The server and the grammar must agree on all of them.
 
 use crate::{
     grammar::{self, Verdict as Expected},
     values::{self, Verdict},
 };
 
-/// Requests with one of each thing that a request can have.
+/// Requests that together contain each element that a request can have.
 const BASES: &[&str] = &[
     "GET /a?b HTTP/1.1\r\nHost: a:80\r\nX: y\r\n\r\n",
     "\r\nOPTIONS * HTTP/1.1\r\nHost:\r\nConnection: a, b\r\n\r\n",
@@ -18,11 +18,10 @@ const BASES: &[&str] = &[
     "P / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b ; c=\"d\\\"\"\r\nxy\r\n0;e\r\nF: g\r\n\r\n",
 ];
 
-/// Bytes that begin, end or separate something.
-const TELLING: &[u8] = b"\0\t\n\r \"#%,-./0:;=@\\f\x7f\x80";
+/// Bytes that begin, end or separate an element.
+const SIGNIFICANT: &[u8] = b"\0\t\n\r \"#%,-./0:;=@\\f\x7f\x80";
 
-/// Ends a head and a body that a fault has left open, so that both say their
-/// last word.
+/// Completes a head and a body that a fault has left incomplete, so that both verdicts are final.
 const END: &[u8] = b"\r\n\r\n";
 
 fn compare(bytes: &[u8]) {
@@ -30,24 +29,24 @@ fn compare(bytes: &[u8]) {
     let agree = match (grammar::judge(bytes), verdict) {
         (Expected::Valid(wanted), Verdict::Whole(..)) => length == wanted,
         (Expected::Refused, Verdict::Refused(_)) => true,
-        // The server sees some faults before a line has ended.
+        // The server detects some faults before a line is complete.
         (Expected::Unfinished, Verdict::Partial | Verdict::Refused(_)) => true,
         _ => false,
     };
     let (expected, shown) = (grammar::judge(bytes), bytes.escape_ascii());
     assert!(
         agree,
-        "{expected:?}, but {verdict:?} of {length} bytes: {shown}"
+        "grammar: {expected:?}, server: {verdict:?} of {length} bytes: {shown}"
     );
 }
 
-fn with(base: &[u8], at: usize, left_out: usize, put_in: &[u8]) -> Vec<u8> {
-    let behind = &base[at + left_out..];
-    [&base[..at], put_in, behind, END].concat()
+fn with(base: &[u8], at: usize, removed: usize, inserted: &[u8]) -> Vec<u8> {
+    let rest = &base[at + removed..];
+    [&base[..at], inserted, rest, END].concat()
 }
 
 #[test]
-fn every_single_fault_gets_the_verdict_of_the_grammar() {
+fn every_single_fault_has_the_verdict_of_the_grammar() {
     for base in BASES {
         let base = base.as_bytes();
         assert_eq!(grammar::judge(base), Expected::Valid(base.len()));
@@ -58,8 +57,8 @@ fn every_single_fault_gets_the_verdict_of_the_grammar() {
                 compare(&with(base, at, 1, &[byte]));
                 compare(&with(base, at, 0, &[byte]));
             }
-            for &first in TELLING {
-                for &second in TELLING {
+            for &first in SIGNIFICANT {
+                for &second in SIGNIFICANT {
                     compare(&with(base, at, 0, &[first, second]));
                 }
             }
@@ -68,11 +67,11 @@ fn every_single_fault_gets_the_verdict_of_the_grammar() {
 }
 
 #[test]
-fn every_beginning_of_a_request_is_waited_for() {
+fn every_prefix_of_a_request_is_incomplete() {
     for base in BASES {
         for end in 0..base.len() {
             let (verdict, _) = values::judge(&base.as_bytes()[..end]);
-            assert_eq!(verdict, Verdict::Partial, "{base:?} up to {end}");
+            assert_eq!(verdict, Verdict::Partial, "{base:?}, first {end} bytes");
         }
     }
 }

@@ -1,27 +1,26 @@
-//! The grammar of a request, written anew from the RFCs and from what this
-//! server says it refuses beyond them, without a parser's help: slow, plain,
-//! and sharing no code with the server.
+//! The grammar of a request, written independently from the RFCs and from the stricter rules of
+//! this server: simple, slow, without a parser library, and without any code of the server.
 
-/// What the grammar says of the bytes at the start of a connection.
+/// The verdict of the grammar on the bytes at the start of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A well-formed request of so many bytes.
+    /// A well-formed request of this many bytes.
     Valid(usize),
-    /// Malformed, or refused by a limit or a version.
+    /// Malformed, or rejected because of a limit or the version.
     Refused,
-    /// The beginning of a request, maybe.
+    /// Possibly the beginning of a request.
     Unfinished,
 }
 
 use Verdict::{Refused, Unfinished, Valid};
 
-/// How the body is framed.
+/// How the body is delimited.
 enum Framing {
     Length(u128),
     Chunked,
 }
 
-/// Judges the first request of `bytes`.
+/// Judges the first request in `bytes`.
 pub fn judge(bytes: &[u8]) -> Verdict {
     let start = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
     let Some(end) = find(&bytes[start..], b"\r\n\r\n") else {
@@ -48,9 +47,8 @@ pub fn judge(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// Whether a head without its end may still become one. Coarse: what is
-/// refused here is refused, what is not may be refused by the server all the
-/// same, since it sees some faults early.
+/// Whether an incomplete head may still become valid. This check is coarse: a head rejected here is
+/// certainly invalid, but the server, which detects some faults early, may reject others too.
 fn may_begin(head: &[u8]) -> bool {
     let mut lines = head.split(|&byte| byte == b'\n');
     let last = lines.next_back();
@@ -166,7 +164,7 @@ fn is_target(method: &[u8], target: &[u8]) -> bool {
     }
 }
 
-/// `host [ ":" port ]`, the port needed or not.
+/// `host [ ":" port ]`; `needs_port` makes the port mandatory.
 fn is_authority(text: &[u8], needs_port: bool) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
@@ -194,7 +192,7 @@ fn is_authority(text: &[u8], needs_port: bool) -> bool {
 }
 
 fn is_name(host: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&b);
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&b);
     let mut rest = host.as_bytes();
     while let [byte, more @ ..] = rest {
         rest = match (byte, more) {
@@ -203,7 +201,7 @@ fn is_name(host: &str) -> bool {
             {
                 more
             }
-            (byte, more) if plain(*byte) => more,
+            (byte, more) if is_plain(*byte) => more,
             _ => return false,
         };
     }
@@ -227,7 +225,7 @@ fn is_literal(host: &str) -> bool {
     inside.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// Fields that may stand once stand once.
+/// Checks that every singleton field occurs at most once.
 fn judge_singles(fields: &[(Vec<u8>, &[u8])]) -> bool {
     const SINGLES: &str = "authorization content-length content-location content-range content-type \
         date from host if-modified-since if-range if-unmodified-since max-forwards \
@@ -258,8 +256,8 @@ fn judge_chunks(bytes: &[u8]) -> Verdict {
         if extensions_bytes > 16 << 10 {
             return Refused;
         }
-        let text = std::str::from_utf8(&line[..digits]).expect("digits");
-        let size = u64::from_str_radix(text, 16).expect("sixteen digits at most");
+        let text = std::str::from_utf8(&line[..digits]).expect("ASCII digits");
+        let size = u64::from_str_radix(text, 16).expect("at most 16 hexadecimal digits");
         if size == 0 {
             return match judge_trailers(&bytes[at..]) {
                 Valid(length) => Valid(at + length),

@@ -1,10 +1,11 @@
-//! The protocol, rule by rule: bytes in, status out, and what becomes of the connection.
+//! The rules of the protocol: the input, the status of the response, and whether the connection
+//! stays open.
 //!
-//! The table ([`rules`]) is run three ways: as values ([`values`]), over a
-//! scripted transport cut at every byte ([`scripted`]), and against the real
-//! binary ([`binary`]). `docs/conformance.md` is made from it ([`document`]).
-//! In addition, random requests are checked by a grammar that shares no code
-//! with the server ([`grammar`], [`properties`], [`exhaustive`]).
+//! The rows of the table ([`rules`]) are tested in three ways: by calling the parser ([`values`]),
+//! over a scripted transport with the input split at every byte ([`scripted`]), and against the
+//! real binary ([`binary`]). `docs/conformance.md` is generated from the table ([`document`]). In
+//! addition, random requests are compared with a grammar that shares no code with the server
+//! ([`grammar`], [`properties`], [`exhaustive`]).
 
 mod answers;
 mod binary;
@@ -27,7 +28,7 @@ mod values;
 
 use row::{After, Row};
 
-/// All rows, each once, with the number of its rule.
+/// All rows of the table.
 fn rows() -> Vec<Row> {
     let subjects = rules::subjects().into_iter();
     let rules = subjects.flat_map(|(_, rules)| rules);
@@ -35,12 +36,12 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn as_values() {
+fn with_the_parser() {
     support::check(&rows(), values::check);
 }
 
 #[test]
-fn over_a_scripted_transport_cut_at_every_byte() {
+fn over_a_scripted_transport_split_at_every_byte() {
     let mut stage = scripted::Stage::new();
     support::check(&rows(), |row| stage.check(row));
 }
@@ -52,7 +53,7 @@ fn against_the_binary() {
         .partition(|row| matches!(row.after, After::Waits | After::WaitsSilently));
     let server = binary::start("");
     support::check(&answered, |row| binary::check(server.address(), row));
-    // The deadlines of all pass at the same time.
+    // The time-outs of all rows run concurrently.
     let server = binary::start("--header-timeout 0.3 --body-timeout 0.3");
     let address = server.address();
     let failures: Vec<String> = std::thread::scope(|scope| {
@@ -63,7 +64,7 @@ fn against_the_binary() {
             .collect();
         let ended = running
             .into_iter()
-            .map(|thread| thread.join().expect("no panic"));
+            .map(|thread| thread.join().expect("the check does not panic"));
         ended
             .filter_map(|(row, result)| result.err().map(|why| format!("{row:?}: {why}")))
             .collect()
@@ -72,16 +73,16 @@ fn against_the_binary() {
 }
 
 #[test]
-fn the_table_is_large_and_says_each_thing_once() {
+fn the_table_is_large_and_has_few_duplicates() {
     let rows = rows();
     assert!(rows.len() >= 850, "{} rows", rows.len());
     let mut sent: Vec<&[u8]> = rows.iter().map(|row| &row.sent[..]).collect();
     sent.sort();
     sent.dedup();
-    // The same bytes may show two rules, but seldom do.
+    // A few inputs test two rules; the others must differ.
     assert!(
         rows.len() - sent.len() < 40,
-        "{} repeated",
+        "{} duplicates",
         rows.len() - sent.len()
     );
 }

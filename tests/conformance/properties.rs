@@ -1,4 +1,4 @@
-//! Random bytes, parsed by the server and by an independent grammar.
+//! Random bytes, judged by the server and by an independent grammar.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use crate::{
     values,
 };
 
-/// What requests are made of, and what spoils them.
+/// Fragments of requests, valid and invalid.
 const PIECES: &[&[u8]] = &[
     b"GET",
     b"HEAD",
@@ -90,13 +90,13 @@ const PIECES: &[&[u8]] = &[
     b"Trailer-X: y\r\n",
 ];
 
-/// Pieces put together as they come.
-fn jumbled() -> impl Strategy<Value = Vec<u8>> {
+/// Fragments in random order.
+fn random_pieces() -> impl Strategy<Value = Vec<u8>> {
     vec(select(PIECES), 1..14).prop_map(|pieces| pieces.concat())
 }
 
-/// A valid request with some bytes replaced, left out or put in.
-fn spoiled() -> impl Strategy<Value = Vec<u8>> {
+/// A valid request with some bytes replaced, removed or inserted.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let faults = vec((any::<prop::sample::Index>(), 0..3u8, select(PIECES)), 1..3);
     (valid(), faults).prop_map(|(mut bytes, faults)| {
         for (place, kind, piece) in faults {
@@ -124,7 +124,7 @@ fn token() -> impl Strategy<Value = String> {
     "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}"
 }
 
-/// A valid field that means nothing to a server of files.
+/// A valid field that this server does not interpret.
 fn field() -> impl Strategy<Value = String> {
     (
         "X-[0-9a-z!~|-]{1,10}",
@@ -169,14 +169,14 @@ fn chunked() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A valid request, body and all.
+/// A valid request with its body.
 fn valid() -> impl Strategy<Value = Vec<u8>> {
     let method = prop_oneof![
         3 => Just("GET".to_owned()),
         1 => Just("HEAD".to_owned()),
         1 => Just("POST".to_owned()),
         1 => Just("OPTIONS".to_owned()),
-        1 => token().prop_filter("another form of target", |method| method != "CONNECT"),
+        1 => token().prop_filter("CONNECT needs the authority-form", |method| method != "CONNECT"),
     ];
     let target = prop_oneof![
         "(/[a-zA-Z0-9._~!$&'()*+,;=:@-]{1,8}){1,3}(\\?[a-z0-9/?%=&\\[\\]{}|]{0,9})?",
@@ -210,7 +210,7 @@ thread_local! {
     static STAGE: RefCell<Stage> = RefCell::new(Stage::new());
 }
 
-/// The final answers to `pieces`: the bytes, and the first status.
+/// The final responses to `pieces`: all bytes, and the first status.
 fn answers(pieces: &[&[u8]]) -> (Vec<u8>, Option<u16>) {
     let outcome = STAGE.with_borrow_mut(|stage| stage.run(pieces.iter().copied(), false));
     let written = without_interim(&outcome.written);
@@ -222,7 +222,7 @@ fn answers(pieces: &[&[u8]]) -> (Vec<u8>, Option<u16>) {
     };
     let all = pieces.concat();
     let first = take_final(&mut &written[..], is_head(&all))
-        .expect("answers are well-formed")
+        .expect("well-formed responses")
         .0;
     (written, first.map(|reply| reply.status))
 }
@@ -233,7 +233,7 @@ fn without_interim(written: &[u8]) -> Vec<u8> {
     let mut rest = written;
     while let Some(&byte) = rest.first() {
         match rest.strip_prefix(INTERIM) {
-            Some(behind) => rest = behind,
+            Some(after) => rest = after,
             None => {
                 out.push(byte);
                 rest = &rest[1..];
@@ -243,8 +243,8 @@ fn without_interim(written: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Compares the server's verdict with the grammar's, and the responses to the whole
-/// with those to the bytes cut in two.
+/// Compares the verdict of the server with that of the grammar, and the responses to the input as a
+/// whole with the responses to the input split in two.
 fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
     use crate::{grammar::Verdict::*, values::Verdict};
 
@@ -253,15 +253,15 @@ fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
     match (expected, verdict) {
         (Valid(wanted), Verdict::Whole(..)) => prop_assert_eq!(length, wanted),
         (Valid(_), Verdict::Refused(417)) => {}
-        (Valid(_), _) => prop_assert!(false, "valid, but {verdict:?}"),
+        (Valid(_), _) => prop_assert!(false, "grammar: valid, server: {verdict:?}"),
         (Refused | Unfinished, Verdict::Whole(..)) => {
-            prop_assert!(false, "{expected:?}, but {verdict:?}")
+            prop_assert!(false, "grammar: {expected:?}, server: {verdict:?}")
         }
         (Refused, Verdict::Partial) => {
             let is_open = !bytes[2.min(bytes.len())..]
                 .windows(4)
                 .any(|window| window == b"\r\n\r\n");
-            prop_assert!(is_open, "refused, but waited for");
+            prop_assert!(is_open, "refused by the grammar, incomplete for the server");
         }
         (Refused | Unfinished, _) => {}
     }
@@ -269,16 +269,16 @@ fn compare(bytes: &[u8], cut: usize) -> Result<(), TestCaseError> {
     if !matches!(expected, Valid(_)) {
         prop_assert!(
             status.is_none_or(|status| status >= 400),
-            "{expected:?}, but {status:?}"
+            "grammar: {expected:?}, server: {status:?}"
         );
     }
-    // A head is parsed again when a line ends, so the runs are compared there.
+    // A head is parsed again when a line ends, so the runs are compared after a line end.
     let ended = [bytes, b"\r\n\r\n"].concat();
     let (first, second) = ended.split_at(cut);
     prop_assert_eq!(
         answers(&[&ended]).0,
         answers(&[first, second]).0,
-        "cut at {}",
+        "split at {}",
         cut
     );
     Ok(())
@@ -293,12 +293,12 @@ proptest! {
     }
 
     #[test]
-    fn any_pieces(bytes in jumbled(), cut in any::<prop::sample::Index>()) {
+    fn any_pieces(bytes in random_pieces(), cut in any::<prop::sample::Index>()) {
         compare(&bytes, cut.index(bytes.len()))?;
     }
 
     #[test]
-    fn spoiled_requests(bytes in spoiled(), cut in any::<prop::sample::Index>()) {
+    fn mutated_requests(bytes in mutated(), cut in any::<prop::sample::Index>()) {
         prop_assume!(!bytes.is_empty());
         compare(&bytes, cut.index(bytes.len()))?;
     }

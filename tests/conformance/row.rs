@@ -1,57 +1,58 @@
-//! A rule, the rows that show it, and the short ways to write them.
+//! Rules, the rows that test them, and short constructors for both.
 
-/// One rule of the protocol, in a sentence.
+/// One rule of the protocol.
 pub struct Rule {
-    /// The sentence.
+    /// The rule as a sentence.
     pub text: &'static str,
-    /// Where it is written.
+    /// The section of the RFC that the rule comes from.
     pub section: &'static str,
-    /// What shows it, in rows of this table.
+    /// The rows that test it.
     pub rows: Vec<Row>,
-    /// Other tests that show it, as `file: function`.
+    /// Other tests of the rule, as `file: function`.
     pub tests: &'static [&'static str],
 }
 
-/// Bytes in, status out, and what becomes of the connection.
+/// An input, and the expected response and state of the connection.
 pub struct Row {
     /// What the client sends.
     pub sent: Vec<u8>,
-    /// The status it gets; valid alternatives, if there are any.
+    /// The status of the response; several if more than one is valid, none if no response is
+    /// expected.
     pub statuses: Vec<u16>,
-    /// What becomes of the connection.
+    /// The expected state of the connection.
     pub after: After,
-    /// Whether `100 (Continue)` comes when only the head has arrived.
+    /// Whether `100 (Continue)` is expected once only the head has arrived.
     pub continues: bool,
-    /// Fields of the answer: the value, or `None` where it must be absent.
+    /// Expected fields of the response: the value, or `None` if the field must be absent.
     pub fields: Vec<(&'static str, Option<&'static str>)>,
 }
 
-/// What becomes of the connection.
+/// What happens to the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// The next request on it is answered.
+    /// It stays open, and the next request is answered.
     Kept,
-    /// It closes, and what follows is never parsed.
+    /// It is closed, and the following bytes are not parsed.
     Closed,
-    /// The request is incomplete: unanswered until its deadline, then 408.
+    /// The request is incomplete: no response until the time-out, then 408.
     Waits,
-    /// No byte of a request has come: closed at its deadline without a response.
+    /// No request has begun: closed at the time-out without a response.
     WaitsSilently,
 }
 
 impl After {
-    /// The word for it in the document.
+    /// The text for this in the document.
     pub fn word(self) -> &'static str {
         match self {
-            After::Kept => "kept",
+            After::Kept => "open",
             After::Closed => "closed",
-            After::Waits => "waits, then closed",
-            After::WaitsSilently => "waits, then closed unanswered",
+            After::Waits => "closed after the time-out",
+            After::WaitsSilently => "closed after the time-out, no response",
         }
     }
 }
 
-/// A rule that rows show.
+/// A rule with its rows.
 pub fn rule(text: &'static str, section: &'static str, rows: Vec<Row>) -> Rule {
     Rule {
         text,
@@ -62,7 +63,7 @@ pub fn rule(text: &'static str, section: &'static str, rows: Vec<Row>) -> Rule {
 }
 
 impl Rule {
-    /// Names tests elsewhere that show it too.
+    /// Adds other tests of the rule.
     pub fn also(mut self, tests: &'static [&'static str]) -> Rule {
         self.tests = tests;
         self
@@ -79,32 +80,32 @@ fn row(status: u16, sent: impl AsRef<[u8]>, after: After) -> Row {
     }
 }
 
-/// Answered, and the connection lives on.
+/// Answered, and the connection stays open.
 pub fn kept(status: u16, sent: impl AsRef<[u8]>) -> Row {
     row(status, sent, After::Kept)
 }
 
-/// Answered, and that was the last answer.
+/// Answered, and the connection is closed.
 pub fn closed(status: u16, sent: impl AsRef<[u8]>) -> Row {
     row(status, sent, After::Closed)
 }
 
-/// Refused as malformed.
+/// Rejected as malformed.
 pub fn bad(sent: impl AsRef<[u8]>) -> Row {
     closed(400, sent)
 }
 
-/// Well-formed, and of no further interest.
+/// A valid request for a file, with a 200 response.
 pub fn fine(sent: impl AsRef<[u8]>) -> Row {
     kept(200, sent)
 }
 
-/// Incomplete.
+/// An incomplete request.
 pub fn waits(sent: impl AsRef<[u8]>) -> Row {
     row(408, sent, After::Waits)
 }
 
-/// Nothing of a request.
+/// An input in which no request has begun.
 pub fn waits_silently(sent: impl AsRef<[u8]>) -> Row {
     Row {
         statuses: Vec::new(),
@@ -113,49 +114,49 @@ pub fn waits_silently(sent: impl AsRef<[u8]>) -> Row {
 }
 
 impl Row {
-    /// `100 (Continue)` comes first where the client waits for it.
+    /// Expects `100 (Continue)` first if the client waits for it.
     pub fn continues(mut self) -> Row {
         self.continues = true;
         self
     }
 
-    /// The answer says this.
+    /// Expects a field with this value in the response.
     pub fn says(mut self, name: &'static str, value: &'static str) -> Row {
         self.fields.push((name, Some(value)));
         self
     }
 
-    /// The answer does not have this field.
+    /// Expects that the response does not have this field.
     pub fn lacks(mut self, name: &'static str) -> Row {
         self.fields.push((name, None));
         self
     }
 
-    /// Whether the answer comes without its content.
+    /// Whether the request is a HEAD request, so that the response has no content.
     pub fn is_head(&self) -> bool {
         let sent = self.sent.strip_prefix(b"\r\n").unwrap_or(&self.sent);
         sent.starts_with(b"HEAD ")
     }
 
-    /// Whether an answer's status and fields are those expected.
+    /// Checks the status and the fields of a response.
     pub fn check_answer<'f>(
         &self,
         status: u16,
         field: impl Fn(&str) -> Option<&'f str>,
     ) -> Result<(), String> {
         if !self.statuses.contains(&status) {
-            return Err(format!("status {status}, not {:?}", self.statuses));
+            return Err(format!("status {status}, expected {:?}", self.statuses));
         }
         for &(name, value) in &self.fields {
             if field(name) != value {
-                return Err(format!("{name} is {:?}, not {value:?}", field(name)));
+                return Err(format!("{name} is {:?}, expected {value:?}", field(name)));
             }
         }
         Ok(())
     }
 }
 
-/// A row as a person reads it: its bytes, the middle of long ones left out.
+/// The bytes in readable form, without the middle if there are many.
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const ENDS_MAX: usize = 60;
@@ -175,28 +176,28 @@ impl std::fmt::Debug for Row {
     }
 }
 
-/// GET of the small file with further field lines, each ended by CRLF.
+/// A GET request for the small file with additional field lines, each with its CRLF.
 pub fn get(fields: impl AsRef<[u8]>) -> Vec<u8> {
     head("GET /a.txt HTTP/1.1", fields)
 }
 
-/// A head with this line, a valid `Host` and further field lines.
+/// A head with this request line, a valid `Host` and additional field lines.
 pub fn head(line: impl AsRef<[u8]>, fields: impl AsRef<[u8]>) -> Vec<u8> {
     let (line, fields) = (line.as_ref(), fields.as_ref());
     [line, b"\r\nHost: a\r\n", fields, b"\r\n"].concat()
 }
 
-/// A head that is nothing but this line and a valid `Host`.
+/// A head with only this request line and a valid `Host`.
 pub fn line(line: impl AsRef<[u8]>) -> Vec<u8> {
     head(line, "")
 }
 
-/// GET of this target.
+/// A GET request with this target.
 pub fn target(target: impl AsRef<[u8]>) -> Vec<u8> {
     line([b"GET ", target.as_ref(), b" HTTP/1.1"].concat())
 }
 
-/// GET with this `Host` alone.
+/// A GET request whose only field is this `Host`.
 pub fn host(value: impl AsRef<[u8]>) -> Vec<u8> {
     [
         b"GET /a.txt HTTP/1.1\r\nHost: ",
@@ -206,12 +207,12 @@ pub fn host(value: impl AsRef<[u8]>) -> Vec<u8> {
     .concat()
 }
 
-/// POST with further field lines and a body.
+/// A POST request with additional field lines and a body.
 pub fn post(fields: impl AsRef<[u8]>, body: impl AsRef<[u8]>) -> Vec<u8> {
     [&head("POST /a.txt HTTP/1.1", fields), body.as_ref()].concat()
 }
 
-/// POST of a chunked body, as it goes over the wire.
+/// A POST request with a body that is already in the chunked coding.
 pub fn chunked(body: impl AsRef<[u8]>) -> Vec<u8> {
     post("Transfer-Encoding: chunked\r\n", body)
 }

@@ -1,5 +1,5 @@
-//! The second way: the rows over a scripted transport, cut at every byte, with
-//! two well-formed requests behind them.
+//! The second way to test a row: over a scripted transport, split at every byte, and followed by
+//! two well-formed requests.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -9,36 +9,36 @@ use stdhttpd::{
 };
 
 use crate::{
-    binary::{BEHIND, BEHIND_STATUS},
+    binary::{FOLLOWING, FOLLOWING_STATUSES},
     row::{After, Row},
     script::{Script, Wire},
     site::{self, Ground},
     support::reply::{Kind, Reply, parse_head},
 };
 
-/// Turns in which a connection must come to rest.
+/// The maximum number of turns until a connection waits for an event.
 const TURNS_MAX: usize = 100_000;
 
-/// Rows up to this long are cut at every byte, longer ones at a sample.
-const CUT_EVERYWHERE_BYTES_MAX: usize = 700;
+/// Rows up to this length are split at every byte, longer ones at a sample of positions.
+const SPLIT_EVERYWHERE_BYTES_MAX: usize = 700;
 
-/// A folder, a context to serve it from, and a buffer to read into.
+/// A directory, a context to serve it from, and an input buffer.
 pub struct Stage {
     _ground: Ground,
     cx: Context,
     input: Vec<u8>,
 }
 
-/// What a connection wrote, and its state.
+/// What a connection wrote, and its final state.
 pub struct Outcome {
-    /// All that was written.
+    /// Everything that was written.
     pub written: Vec<u8>,
-    /// Whether it has ended or shut its side.
+    /// Whether it was closed, or its sending side shut down.
     pub is_closed: bool,
 }
 
 impl Stage {
-    /// With the default configuration.
+    /// A stage with the default configuration, except for directory listings, which are off.
     pub fn new() -> Stage {
         let ground = Ground::new(|config| config.site.listing = false);
         let cx = ground.context();
@@ -51,17 +51,16 @@ impl Stage {
         stage
     }
 
-    /// Sets the date that responses have: the present. Between two runs that
-    /// are compared it stays what it is.
+    /// Sets the date of responses to the current time. It must not change between two runs that are
+    /// compared.
     fn read_clock(&mut self) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let seconds = now.expect("a clock after 1970").as_secs();
+        let seconds = now.expect("the clock is after 1970").as_secs();
         let date = HttpDate::from_unix_seconds(seconds as i64);
         self.cx.common.set_date(date);
     }
 
-    /// Serves `pieces` one after the other; `expires` says whether the
-    /// deadline passes behind them.
+    /// Sends `pieces` one after the other; if `expires`, the deadline passes afterwards.
     pub fn run<'p>(
         &mut self,
         pieces: impl IntoIterator<Item = &'p [u8]>,
@@ -90,7 +89,7 @@ impl Stage {
         }
     }
 
-    /// Advances until nothing more happens by itself: whether it has ended.
+    /// Advances the connection until it waits for an event; returns whether it has ended.
     fn rest(&mut self, connection: &mut Connection<Script>, wire: &Rc<RefCell<Wire>>) -> bool {
         let mut next = Next::Readable;
         for _ in 0..TURNS_MAX {
@@ -104,16 +103,16 @@ impl Stage {
             };
             next = connection.advance(readiness, &mut self.input, &mut self.cx);
         }
-        panic!("no rest after {TURNS_MAX} turns");
+        panic!("still busy after {TURNS_MAX} turns");
     }
 
-    /// Whether a row comes to what it expects, however it is cut.
+    /// Checks that a row has the expected result, no matter how it is split.
     pub fn check(&mut self, row: &Row) -> Result<(), String> {
-        // All rows together may take longer than a date is true.
+        // Testing all rows may take longer than the clock tolerance of the Date check.
         self.read_clock();
         let waits = matches!(row.after, After::Waits | After::WaitsSilently);
-        let behind: &[u8] = if waits { b"" } else { BEHIND };
-        let all = [&row.sent[..], behind].concat();
+        let following: &[u8] = if waits { b"" } else { FOLLOWING };
+        let all = [&row.sent[..], following].concat();
         let mut continued = false;
         let mut check = |stage: &mut Stage, pieces: &[&[u8]], how: String| {
             let outcome = stage.run(pieces.iter().copied(), waits);
@@ -128,34 +127,38 @@ impl Stage {
         check(self, &[&all], "scripted, whole".into())?;
         for place in places(&row.sent) {
             let (first, second) = all.split_at(place);
-            check(self, &[first, second], format!("scripted, cut at {place}"))?;
+            check(
+                self,
+                &[first, second],
+                format!("scripted, split at {place}"),
+            )?;
         }
         let size = if all.len() > 2_000 { 997 } else { 1 };
         let bytes: Vec<&[u8]> = all.chunks(size).collect();
         check(self, &bytes, "scripted, byte by byte".into())?;
         match continued == row.continues {
             true => Ok(()),
-            false => Err(format!("scripted: 100 (Continue) came: {continued}")),
+            false => Err(format!("scripted: 100 (Continue) sent: {continued}")),
         }
     }
 }
 
-/// Where a row is cut.
+/// The positions at which a row is split.
 fn places(sent: &[u8]) -> impl Iterator<Item = usize> {
     let step = match sent.len() {
-        ..=CUT_EVERYWHERE_BYTES_MAX => 1,
+        ..=SPLIT_EVERYWHERE_BYTES_MAX => 1,
         bytes if bytes < 100_000 => 1 + bytes / 37,
         _ => 300_007,
     };
     (1..=sent.len()).step_by(step)
 }
 
-/// Judges what was written; `Ok(true)`: 100 (Continue) was among it.
+/// Judges what was written; `Ok(true)` if it contained 100 (Continue).
 fn judge(row: &Row, outcome: &Outcome) -> Result<bool, String> {
     let mut rest = &outcome.written[..];
     let (first, interim) = match take_final(&mut rest, row.is_head())? {
         (None, false) if row.after == After::WaitsSilently => (None, false),
-        (None, _) => return Err("unanswered".into()),
+        (None, _) => return Err("no response".into()),
         (Some(reply), interim) => (Some(reply), interim),
     };
     if let Some(reply) = first {
@@ -166,15 +169,17 @@ fn judge(row: &Row, outcome: &Outcome) -> Result<bool, String> {
         }
     }
     if row.after == After::Kept {
-        for status in BEHIND_STATUS {
+        for status in FOLLOWING_STATUSES {
             match take_final(&mut rest, false)? {
                 (Some(reply), false) if reply.status == status => {}
-                (reply, _) => return Err(format!("behind it: {:?}", reply.map(|r| r.status))),
+                (reply, _) => {
+                    return Err(format!("following request: {:?}", reply.map(|r| r.status)));
+                }
             }
         }
     }
     if !rest.is_empty() {
-        return Err(format!("more came: {}", rest.escape_ascii()));
+        return Err(format!("unexpected output: {}", rest.escape_ascii()));
     }
     match outcome.is_closed == (row.after != After::Kept) {
         true => Ok(interim),
@@ -182,7 +187,7 @@ fn judge(row: &Row, outcome: &Outcome) -> Result<bool, String> {
     }
 }
 
-/// Takes the next final answer, and says whether an interim one came first.
+/// Takes the next final response, and returns whether an interim response came first.
 pub fn take_final(rest: &mut &[u8], is_head: bool) -> Result<(Option<Reply>, bool), String> {
     let mut interim = false;
     loop {
@@ -190,11 +195,11 @@ pub fn take_final(rest: &mut &[u8], is_head: bool) -> Result<(Option<Reply>, boo
         let Some(head) = parse_head(rest, kind)? else {
             return match rest.is_empty() {
                 true => Ok((None, interim)),
-                false => Err(format!("no whole head: {}", rest.escape_ascii())),
+                false => Err(format!("incomplete head: {}", rest.escape_ascii())),
             };
         };
         let end = head.head_bytes + head.body_bytes;
-        let body = rest.get(head.head_bytes..end).ok_or("a body cut short")?;
+        let body = rest.get(head.head_bytes..end).ok_or("truncated body")?;
         let mut reply = head.reply;
         reply.body = body.to_vec();
         *rest = &rest[end..];

@@ -1,4 +1,4 @@
-//! The first way: the rows as values, through the parser and the decoders.
+//! The first way to test a row: with the parser and the body decoders.
 
 use std::mem::MaybeUninit;
 
@@ -14,22 +14,22 @@ use stdhttpd::{
 
 use crate::row::{After, Row};
 
-/// What a request comes to before any file is looked at.
+/// The result for a request, before any file is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Malformed, or refused: this status, and the connection closes.
+    /// Malformed or rejected: the status; the connection is closed.
     Refused(u16),
-    /// Well-formed: this status (`None`: a file decides) and whether the
-    /// connection is kept.
+    /// Well-formed: the status (`None` if it depends on a file), and whether the connection stays
+    /// open.
     Whole(Option<u16>, bool),
-    /// More has to come.
+    /// Incomplete.
     Partial,
 }
 
-/// The bound of a body at its default.
+/// The default limit for a body.
 const BODY_BYTES_MAX: u64 = 1 << 20;
 
-/// Judges the request at the start of `bytes`, and says how long it is.
+/// Judges the request at the start of `bytes`, and returns its length.
 pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
     let mut room = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
     let request = match request::parse(bytes, &mut room, &HeadLimits::DEFAULT) {
@@ -38,10 +38,10 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
         Err(error) => return (Verdict::Refused(error.status().code()), 0),
     };
     let mut length = request.head_bytes;
-    assert!(length <= bytes.len(), "a head longer than its bytes");
+    assert!(length <= bytes.len(), "the head is longer than the input");
     let status = status_of(&request);
     if let Some(mut body) = Body::begin(request.framing) {
-        if request.expectation == Expectation::Continue && announces_too_much(&request) {
+        if request.expectation == Expectation::Continue && announces_too_many_bytes(&request) {
             return (Verdict::Refused(413), 0);
         }
         match body.take(&bytes[length..], BODY_BYTES_MAX) {
@@ -59,12 +59,12 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
     (Verdict::Whole(status, is_kept), length)
 }
 
-fn announces_too_much(request: &Request<'_>) -> bool {
+fn announces_too_many_bytes(request: &Request<'_>) -> bool {
     use stdhttpd::http::framing::BodyFraming;
     matches!(request.framing, BodyFraming::Length(bytes) if bytes > BODY_BYTES_MAX)
 }
 
-/// The status of a well-formed request, as far as no file decides it.
+/// The status of a well-formed request, unless it depends on a file.
 fn status_of(request: &Request<'_>) -> Option<u16> {
     if request.expectation == Expectation::Unknown {
         return Some(417);
@@ -83,12 +83,11 @@ fn status_of(request: &Request<'_>) -> Option<u16> {
     }
 }
 
-/// Rows longer than this are parsed only as a whole: to cut a long one at every
-/// byte takes too long.
+/// Longer rows are parsed only as a whole, because parsing every prefix would take too long.
 const CUT_BYTES_MAX: usize = 2_000;
 
-/// Whether a row's bytes come to what it expects, and are wholly consumed
-/// where the connection is kept.
+/// Checks that a row has the expected result, and that the connection, if it stays open, does not
+/// consume more than the row.
 pub fn check(row: &Row) -> Result<(), String> {
     let (verdict, length) = judge(&row.sent);
     let is_right = match (verdict, row.after) {
@@ -106,19 +105,19 @@ pub fn check(row: &Row) -> Result<(), String> {
         _ => false,
     };
     if !is_right {
-        return Err(format!("as values: {verdict:?}"));
+        return Err(format!("parser: {verdict:?}"));
     }
-    // A prefix is incomplete, or has the same result as the whole.
+    // A prefix is incomplete or has the same result as the whole input.
     let cuts = 0..row.sent.len();
     for end in cuts.filter(|_| row.sent.len() <= CUT_BYTES_MAX) {
         let (early, _) = judge(&row.sent[..end]);
         if early != Verdict::Partial && early != verdict {
-            return Err(format!("as values, cut at {end}: {early:?}"));
+            return Err(format!("parser, first {end} bytes: {early:?}"));
         }
     }
-    // What follows a body that ended early is the next request's.
+    // The bytes after the end of the body belong to the next request.
     match row.after == After::Kept && length > row.sent.len() {
-        true => Err(format!("as values: {length} bytes consumed")),
+        true => Err(format!("parser: {length} bytes consumed")),
         false => Ok(()),
     }
 }

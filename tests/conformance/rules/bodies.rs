@@ -1,8 +1,8 @@
-//! Bodies: read and discarded, or refused; and what a client may expect.
+//! Bodies, discarded or rejected, and the Expect field.
 
 use crate::row::*;
 
-/// The default bound of a body.
+/// The default limit for a body.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 const CONTINUE: &str = "Expect: 100-continue\r\n";
@@ -37,8 +37,8 @@ fn bounds() -> Vec<Rule> {
     };
     vec![
         rule(
-            "Any method's body is framed alike, and discarded before the answer.",
-            "RFC 9110 9.3.1",
+            "A body is framed in the same way for every method and discarded before the response.",
+            "RFC 9112 6",
             vec![
                 fine(counted("GET /a.txt HTTP/1.1")),
                 fine(counted("HEAD /a.txt HTTP/1.1")),
@@ -60,7 +60,7 @@ fn bounds() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An unfinished body is waited for, unanswered.",
+            "An incomplete body of known length is answered with 408 at the time-out, not before.",
             "RFC 9112 8",
             vec![
                 waits(post("Content-Length: 3\r\n", "")),
@@ -71,7 +71,7 @@ fn bounds() -> Vec<Rule> {
         )
         .also(&["tests/timeouts.rs"]),
         rule(
-            "Once more than 1 MiB of body has arrived it is 413; the announced length alone is no reason.",
+            "Without Expect, a body is rejected with 413 only after more than 1 MiB has arrived.",
             "RFC 9110 15.5.14",
             vec![
                 kept(405, announced(BODY_BYTES_MAX, &body(BODY_BYTES_MAX))),
@@ -92,7 +92,7 @@ fn expectations() -> Vec<Rule> {
     let expecting = |fields: &str, body: &str| post(format!("{CONTINUE}{fields}"), body);
     vec![
         rule(
-            "100 (Continue) comes when the body will be read and has not begun to come.",
+            "100 (Continue) is sent if the body will be read and none of it has arrived.",
             "RFC 9110 10.1.1",
             vec![
                 kept(405, expecting("Content-Length: 3\r\n", "abc")).continues(),
@@ -112,7 +112,7 @@ fn expectations() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Without a body there is nothing to continue.",
+            "Without a body, 100 (Continue) is not sent.",
             "RFC 9110 10.1.1",
             vec![
                 kept(405, expecting("Content-Length: 0\r\n", "")),
@@ -122,7 +122,7 @@ fn expectations() -> Vec<Rule> {
             ],
         ),
         rule(
-            "The final status comes at once when the body will not be read.",
+            "With 100-continue, the final status is sent at once if the body will not be read.",
             "RFC 9110 10.1.1",
             vec![
                 closed(
@@ -139,7 +139,7 @@ fn expectations() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Another expectation is 417; the body that was to come with it is not waited for.",
+            "Any other expectation is rejected with 417 without waiting for the body.",
             "RFC 9110 15.5.18",
             vec![
                 kept(417, get("Expect: 200-ok\r\n")),
@@ -156,7 +156,7 @@ fn expectations() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A client of HTTP/1.0 gets neither 100 nor 417.",
+            "Expect in an HTTP/1.0 request is ignored: neither 100 nor 417 is sent.",
             "RFC 9110 10.1.1",
             vec![
                 closed(

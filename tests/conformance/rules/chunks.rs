@@ -20,17 +20,17 @@ fn refused(body: impl AsRef<[u8]>) -> Row {
     bad(chunked(body))
 }
 
-/// One chunk of three bytes whose size is written so.
+/// A chunk of three bytes with this text as its size; it must be rejected.
 fn size(text: &str) -> Row {
     refused(format!("{text}\r\nabc\r\n{END}"))
 }
 
-/// One chunk with this behind its size.
+/// A chunk with this text after its size.
 fn extension(text: &str) -> Vec<u8> {
     chunked(format!("3{text}\r\nabc\r\n{END}"))
 }
 
-/// A body with this between its last chunk and its end.
+/// A chunked body with this trailer section.
 fn trailer(text: impl AsRef<[u8]>) -> Vec<u8> {
     chunked([b"3\r\nabc\r\n0\r\n", text.as_ref(), b"\r\n"].concat())
 }
@@ -38,7 +38,7 @@ fn trailer(text: impl AsRef<[u8]>) -> Vec<u8> {
 fn sizes() -> Vec<Rule> {
     vec![
         rule(
-            "A size is digits of hex, in any case.",
+            "A chunk size consists of hexadecimal digits in upper or lower case.",
             "RFC 9112 7.1",
             vec![
                 whole(END),
@@ -70,7 +70,7 @@ fn sizes() -> Vec<Rule> {
             ],
         ),
         rule(
-            "No blank stands before or behind a size.",
+            "Whitespace before a chunk size, or after one without an extension, is rejected.",
             "RFC 9112 7.1",
             vec![
                 size(" 3"),
@@ -84,7 +84,7 @@ fn sizes() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A size is there, and does not overflow.",
+            "A chunk size has at least 1 and at most 16 digits, so that it cannot overflow.",
             "RFC 9112 7.1",
             vec![
                 size(""),
@@ -100,7 +100,7 @@ fn sizes() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Data is as long as its size says.",
+            "Chunk data has exactly the length that the chunk size states.",
             "RFC 9112 7.1",
             vec![
                 refused("3\r\nabcd\r\n0\r\n\r\n"),
@@ -114,7 +114,7 @@ fn sizes() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An unfinished body is waited for.",
+            "An incomplete chunked body is answered with 408 at the time-out, not before.",
             "RFC 9112 8",
             vec![
                 waits(chunked("")),
@@ -133,7 +133,7 @@ fn sizes() -> Vec<Rule> {
 
 fn lines() -> Vec<Rule> {
     vec![rule(
-        "Every line of a chunked body ends in CRLF and nothing else.",
+        "Every line of a chunked body, and all chunk data, ends with CRLF.",
         "RFC 9112 7.1",
         vec![
             refused("3\nabc\r\n0\r\n\r\n"),
@@ -164,7 +164,7 @@ fn extensions() -> Vec<Rule> {
     let wrong = |text: &str| bad(extension(text));
     vec![
         rule(
-            "Extensions follow their grammar: names, tokens and quoted strings.",
+            "A chunk extension is a name and an optional value: a token or a quoted string.",
             "RFC 9112 7.1.1",
             vec![
                 valid(";a"),
@@ -206,7 +206,7 @@ fn extensions() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Extensions are bounded: 256 bytes a chunk, 16 KiB a body.",
+            "Chunk extensions are limited to 256 bytes per chunk and 16 KiB per body.",
             "RFC 9112 7.1.1",
             vec![
                 valid(&format!(";{}", "a".repeat(255))),
@@ -220,7 +220,7 @@ fn extensions() -> Vec<Rule> {
     ]
 }
 
-/// So many chunks with 250 bytes of extensions each.
+/// This many chunks, each with 250 bytes of extensions.
 fn many(chunks: usize) -> String {
     format!("1;{}\r\nx\r\n", "a".repeat(249)).repeat(chunks)
 }
@@ -228,7 +228,7 @@ fn many(chunks: usize) -> String {
 fn trailers() -> Vec<Rule> {
     vec![
         rule(
-            "Trailers obey the rules of field lines.",
+            "Trailer fields follow the syntax of field lines.",
             "RFC 9112 7.1.2",
             vec![
                 kept(405, trailer("A: b\r\n")),
@@ -250,7 +250,7 @@ fn trailers() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A trailer never frames, routes or authenticates; it is never merged.",
+            "Trailer fields that must be known before the content are rejected; others are ignored.",
             "RFC 9110 6.5.1",
             vec![
                 bad(trailer("Content-Length: 5\r\n")),
@@ -267,7 +267,7 @@ fn trailers() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Trailers are bounded: 8 KiB and 32 fields.",
+            "The trailer section is limited to 8 KiB and 32 fields.",
             "RFC 6585 5",
             vec![
                 kept(405, trailer("A: b\r\n".repeat(32))),

@@ -2,7 +2,7 @@
 
 use crate::row::*;
 
-/// What a smuggler would have taken for a request of its own.
+/// A body that is itself a complete request, as in request smuggling.
 const INNER: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 pub fn rules() -> Vec<Rule> {
@@ -19,7 +19,7 @@ fn length(value: &str) -> Row {
 fn content_length() -> Vec<Rule> {
     vec![
         rule(
-            "Content-Length is digits and nothing else.",
+            "The value of Content-Length consists only of decimal digits.",
             "RFC 9110 8.6",
             vec![
                 kept(405, post("Content-Length: 3\r\n", "abc")),
@@ -57,7 +57,7 @@ fn content_length() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A length that overflows is malformed.",
+            "A Content-Length that does not fit in 64 bits is rejected.",
             "RFC 9112 6.3",
             vec![
                 length(" 18446744073709551616"),
@@ -69,7 +69,7 @@ fn content_length() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Content-Length stands once, whether or not the values are equal.",
+            "More than one Content-Length value is rejected, even if the values are equal.",
             "RFC 9112 6.3",
             vec![
                 length(" 3\r\nContent-Length: 3"),
@@ -86,7 +86,7 @@ fn content_length() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A request without framing fields has no body.",
+            "A request with neither Content-Length nor Transfer-Encoding has no body.",
             "RFC 9112 6.3",
             vec![
                 fine(get("")),
@@ -97,7 +97,7 @@ fn content_length() -> Vec<Rule> {
             ],
         ),
         rule(
-            "What lies within a body is never taken for a request.",
+            "The bytes of a body are never parsed as a request.",
             "RFC 9112 6",
             vec![
                 kept(
@@ -128,7 +128,7 @@ fn coding(value: &str) -> Vec<u8> {
 fn transfer_encoding() -> Vec<Rule> {
     vec![
         rule(
-            "The one transfer coding is chunked, in any case.",
+            "The only supported transfer coding is chunked; its name is case-insensitive.",
             "RFC 9112 6.1",
             vec![
                 kept(405, coding(" chunked")),
@@ -138,7 +138,7 @@ fn transfer_encoding() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A coding that is not known is answered with 501.",
+            "An unknown transfer coding is answered with 501.",
             "RFC 9112 6.1",
             vec![
                 closed(501, coding(" gzip")),
@@ -154,8 +154,8 @@ fn transfer_encoding() -> Vec<Rule> {
             ],
         ),
         rule(
-            "chunked stands once, and last.",
-            "RFC 9112 7.1",
+            "The chunked coding is applied only once, and as the final coding.",
+            "RFC 9112 6.1",
             vec![
                 bad(coding(" chunked, chunked")),
                 bad(coding(" chunked\r\nTransfer-Encoding: chunked")),
@@ -168,7 +168,7 @@ fn transfer_encoding() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An empty value, an empty element and parameters are malformed.",
+            "An empty Transfer-Encoding, an empty list element or a parameter is rejected.",
             "RFC 9112 6.1",
             vec![
                 bad(coding("")),
@@ -190,7 +190,7 @@ fn transfer_encoding() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Nothing but spaces stands around a coding.",
+            "Only spaces are allowed around a transfer coding; tabs and all else are rejected.",
             "RFC 9112 6.1",
             vec![
                 bad(coding("\tchunked")),
@@ -221,7 +221,7 @@ fn both() -> Vec<Rule> {
     let (te, cl) = ("Transfer-Encoding: chunked", "Content-Length: 5");
     vec![
         rule(
-            "Transfer-Encoding and Content-Length never stand together.",
+            "A request with both Transfer-Encoding and Content-Length is rejected.",
             "RFC 9112 6.1",
             vec![
                 two(te, cl, "0\r\n\r\n"),
@@ -246,7 +246,7 @@ fn both() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Transfer-Encoding in HTTP/1.0 is malformed.",
+            "Transfer-Encoding in an HTTP/1.0 request is rejected.",
             "RFC 9112 6.1",
             vec![
                 bad([
@@ -277,7 +277,7 @@ fn both() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Disguised framing fields frame nothing, or are malformed.",
+            "A disguised framing field is rejected or does not affect the framing.",
             "RFC 9112 11.2",
             vec![
                 two(cl, "Transfer-Encoding : chunked", "0\r\n\r\n"),
@@ -319,7 +319,7 @@ fn both() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A body that is shorter than what follows the head leaves the rest for the next request.",
+            "Bytes after the end of a body belong to the next request.",
             "RFC 9112 6.3",
             vec![
                 kept(405, post("Content-Length: 5\r\n", "ab\r\nc")),

@@ -5,7 +5,7 @@ use crate::row::*;
 pub fn rules() -> Vec<Rule> {
     vec![
         rule(
-            "A request of HTTP/1.1 has exactly one Host; one of 1.0 at most one.",
+            "An HTTP/1.1 request has exactly one Host field; an HTTP/1.0 request has at most one.",
             "RFC 9112 3.2",
             vec![
                 bad("GET /a.txt HTTP/1.1\r\n\r\n"),
@@ -25,7 +25,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Its value is a host and an optional port.",
+            "The value of Host is a host and an optional port.",
             "RFC 9110 7.2",
             vec![
                 fine(host("example.org")),
@@ -60,7 +60,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Userinfo, a path, a list and blanks make it malformed.",
+            "A Host with userinfo, a path, a list or inner whitespace is rejected.",
             "RFC 9112 3.2",
             vec![
                 bad(host("u@a")),
@@ -88,7 +88,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An empty value is valid.",
+            "An empty Host is valid.",
             "RFC 9112 3.2",
             vec![fine(host("")), fine("GET /a.txt HTTP/1.1\r\nHost:\r\n\r\n")],
         ),

@@ -1,4 +1,4 @@
-//! The bounds of a head, at their defaults.
+//! The limits for the request line and the header section, at their default values.
 
 use crate::row::*;
 
@@ -6,19 +6,19 @@ const LINE_BYTES_MAX: usize = 8 << 10;
 const FIELDS_BYTES_MAX: usize = 32 << 10;
 const FIELDS_MAX: usize = 100;
 
-/// A request whose line has so many bytes.
+/// A request whose request line has this many bytes, without CRLF.
 fn line_of(bytes: usize) -> Vec<u8> {
     let rest = "GET /a.txt? HTTP/1.1".len();
     line(format!("GET /a.txt?{} HTTP/1.1", "q".repeat(bytes - rest)))
 }
 
-/// A request whose field lines and empty line have so many bytes.
+/// A request whose field lines and final empty line have this many bytes.
 fn block_of(bytes: usize) -> Vec<u8> {
     let rest = "Host: a\r\nA: \r\n\r\n".len();
     get(format!("A: {}\r\n", "b".repeat(bytes - rest)))
 }
 
-/// A request with so many fields, `Host` among them.
+/// A request with this many fields, including `Host`.
 fn fields_of(count: usize) -> Vec<u8> {
     get((1..count)
         .map(|n| format!("F{n}: a\r\n"))
@@ -28,7 +28,7 @@ fn fields_of(count: usize) -> Vec<u8> {
 pub fn rules() -> Vec<Rule> {
     vec![
         rule(
-            "A request line of more than 8 KiB is 414.",
+            "A request line longer than 8 KiB is rejected with 414.",
             "RFC 9112 3",
             vec![
                 fine(line_of(LINE_BYTES_MAX - 1)),
@@ -40,7 +40,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A field block of more than 32 KiB is 431, be it one line or many.",
+            "A header section larger than 32 KiB is rejected with 431, in one field line or many.",
             "RFC 6585 5",
             vec![
                 fine(block_of(FIELDS_BYTES_MAX - 2)),
@@ -56,7 +56,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "More than 100 fields are 431.",
+            "A header section with more than 100 fields is rejected with 431.",
             "RFC 6585 5",
             vec![
                 fine(fields_of(FIELDS_MAX)),
@@ -65,7 +65,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A limit is judged before its line or block has ended.",
+            "A limit is enforced before the request line or the header section is complete.",
             "RFC 9112 3",
             vec![
                 closed(414, format!("GET /{}", "a".repeat(20_000))),

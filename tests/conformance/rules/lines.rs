@@ -1,4 +1,4 @@
-//! Line ends, field lines and what may stand around them.
+//! Line endings, field lines and whitespace around them.
 
 use crate::row::*;
 
@@ -13,7 +13,7 @@ pub fn rules() -> Vec<Rule> {
 fn line_ends() -> Vec<Rule> {
     vec![
         rule(
-            "A line of a head ends in CRLF; a bare LF is refused anywhere.",
+            "Every line of a head ends with CRLF; a bare LF anywhere in the head is rejected.",
             "RFC 9112 2.2",
             vec![
                 bad("GET /a.txt HTTP/1.1\nHost: a\r\n\r\n"),
@@ -36,7 +36,7 @@ fn line_ends() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A bare CR is refused anywhere in a head.",
+            "A bare CR anywhere in a head is rejected.",
             "RFC 9112 2.2",
             vec![
                 bad("GET /a.txt HTTP/1.1\rHost: a\r\n\r\n"),
@@ -59,7 +59,7 @@ fn line_ends() -> Vec<Rule> {
             ],
         ),
         rule(
-            "One empty line may stand before a request, no more and nothing else.",
+            "At most one empty line, and nothing else, may precede the request line.",
             "RFC 9112 2.2",
             vec![
                 fine([b"\r\n", &get("")[..]].concat()),
@@ -79,7 +79,7 @@ fn line_ends() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An empty line alone is no request: it is not answered, not even in time-out.",
+            "If no more than an empty line arrives, the connection times out without a response.",
             "RFC 9112 2.2",
             vec![
                 waits_silently("\r\n"),
@@ -88,7 +88,7 @@ fn line_ends() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A head is judged when its empty line has come; before, it is waited for.",
+            "An incomplete head is answered with 408 at the time-out, not before.",
             "RFC 9112 2.1",
             vec![
                 waits("GET"),
@@ -107,7 +107,7 @@ fn field_lines() -> Vec<Rule> {
     let first = |field: &str| format!("{LINE}{field}Host: a\r\n\r\n");
     vec![
         rule(
-            "No whitespace stands between the request line and the first field.",
+            "Whitespace between the request line and the first field line is rejected.",
             "RFC 9112 2.2",
             vec![
                 bad(first(" ")),
@@ -120,7 +120,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A value is not folded over several lines.",
+            "Line folding (obs-fold) in a field value is rejected.",
             "RFC 9112 5.2",
             vec![
                 bad(get("A: b\r\n c\r\n")),
@@ -133,7 +133,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "No whitespace stands between a name and its colon.",
+            "Whitespace between a field name and the colon is rejected.",
             "RFC 9112 5.1",
             vec![
                 bad(get("A : b\r\n")),
@@ -145,7 +145,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A name is a token, and a line without a colon is no field.",
+            "A field name is a token, and a field line contains a colon.",
             "RFC 9110 5.1",
             vec![
                 fine(get("!#$%&'*+-.^_`|~09azAZ: b\r\n")),
@@ -171,7 +171,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A value has no control character but the tab; obs-text is tolerated.",
+            "A field value contains no control character except HTAB; obs-text is accepted.",
             "RFC 9110 5.5",
             vec![
                 fine(get("A: b\tc\r\n")),
@@ -191,7 +191,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Names are compared without regard to case.",
+            "Field names are case-insensitive.",
             "RFC 9110 5.1",
             vec![
                 fine("GET /a.txt HTTP/1.1\r\nhOsT: a\r\n\r\n"),
@@ -201,7 +201,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A field whose grammar is not a list stands once.",
+            "A singleton field of RFC 9110 occurs at most once; other fields may be repeated.",
             "RFC 9110 5.3",
             vec![
                 bad(get("Content-Type: a/b\r\nContent-Type: a/b\r\n")),
@@ -223,7 +223,7 @@ fn field_lines() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Connection is a list of tokens, over one line or several.",
+            "Connection is a comma-separated list of tokens, in one or more field lines.",
             "RFC 9110 7.6.1",
             vec![
                 closed(200, get("Connection: close\r\n")).says("connection", "close"),

@@ -1,4 +1,4 @@
-//! What each method gets.
+//! The response to each method.
 
 use crate::row::*;
 
@@ -11,7 +11,7 @@ fn of(method: &str) -> Vec<u8> {
 pub fn rules() -> Vec<Rule> {
     vec![
         rule(
-            "GET and HEAD are served.",
+            "GET and HEAD are supported.",
             "RFC 9110 9.1",
             vec![
                 fine(of("GET")).says("content-length", "6"),
@@ -21,7 +21,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "OPTIONS is answered with 204 and Allow, for a path and for the server.",
+            "OPTIONS is answered with 204 and Allow, for a path and for the server as a whole.",
             "RFC 9110 9.3.7",
             vec![
                 kept(204, of("OPTIONS"))
@@ -37,7 +37,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A method without meaning for files is 405 with Allow.",
+            "A known method that does not apply to files is answered with 405 and Allow.",
             "RFC 9110 15.5.6",
             vec![
                 kept(405, of("POST")).says("allow", ALLOW),
@@ -49,7 +49,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "TRACE is not allowed, and echoes nothing.",
+            "TRACE is answered with 405, and nothing of the request is echoed.",
             "RFC 9110 9.3.8",
             vec![
                 kept(405, of("TRACE")).says("allow", ALLOW),
@@ -57,7 +57,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "CONNECT is refused and its connection closed: what follows may be meant for a tunnel.",
+            "CONNECT is rejected and the connection closed: what follows may be tunnel data.",
             "RFC 9110 9.3.6",
             vec![
                 closed(405, line("CONNECT a:443 HTTP/1.1")).says("connection", "close"),
@@ -65,7 +65,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "An unknown method is 501, and the connection lives on.",
+            "An unknown method is answered with 501, and the connection stays open.",
             "RFC 9110 15.6.2",
             vec![
                 kept(501, of("BREW")),

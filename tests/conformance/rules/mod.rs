@@ -1,4 +1,4 @@
-//! The table: every rule with its rows, by subject.
+//! The table: all rules with their rows, by subject.
 
 mod bodies;
 mod chunks;
@@ -13,15 +13,15 @@ mod targets;
 
 use crate::row::Rule;
 
-/// All of it, in the order of the document.
+/// All subjects and rules, in the order of the document.
 pub fn subjects() -> Vec<(&'static str, Vec<Rule>)> {
     vec![
-        ("Lines", lines::rules()),
-        ("The request line", request_line::rules()),
-        ("Targets", targets::rules()),
+        ("Lines and fields", lines::rules()),
+        ("Request line", request_line::rules()),
+        ("Request targets", targets::rules()),
         ("Host", host::rules()),
         ("Framing", framing::rules()),
-        ("Chunks", chunks::rules()),
+        ("Chunked coding", chunks::rules()),
         ("Bodies", bodies::rules()),
         ("Limits", limits::rules()),
         ("Methods", methods::rules()),

@@ -1,11 +1,11 @@
-//! Method, blanks and version.
+//! The request line: method, whitespace and version.
 
 use crate::row::*;
 
 pub fn rules() -> Vec<Rule> {
     vec![
         rule(
-            "Exactly one space stands between the three parts, none before or behind.",
+            "Exactly one space separates the three parts; nothing precedes or follows them.",
             "RFC 9112 3",
             vec![
                 bad(line("GET  /a.txt HTTP/1.1")),
@@ -41,7 +41,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A method is a token, and its case counts.",
+            "A method is a case-sensitive token.",
             "RFC 9110 9.1",
             vec![
                 kept(501, line("get /a.txt HTTP/1.1")),
@@ -63,7 +63,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A method longer than 32 bytes is refused.",
+            "A method longer than 32 bytes is rejected with 400.",
             "RFC 9112 3",
             vec![
                 kept(501, line(format!("{} /a.txt HTTP/1.1", "M".repeat(32)))),
@@ -74,7 +74,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A version is HTTP/ and two digits around a dot, in upper case.",
+            "A version is `HTTP/` in upper case, a digit, a dot and a digit.",
             "RFC 9112 2.3",
             vec![
                 bad(line("GET /a.txt http/1.1")),
@@ -111,7 +111,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A line without a version is one of HTTP/0.9, which is not spoken.",
+            "A request line without a version (HTTP/0.9) is rejected.",
             "RFC 9112 2.3",
             vec![
                 bad("GET /a.txt\r\n"),
@@ -125,7 +125,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "1.0 and 1.1 are served, a later minor version is served as 1.1.",
+            "HTTP/1.0 and HTTP/1.1 are supported; a higher minor version is treated as HTTP/1.1.",
             "RFC 9110 2.5",
             vec![
                 fine(line("GET /a.txt HTTP/1.1")),
@@ -150,7 +150,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Another major version is refused with 505.",
+            "A major version other than 1 is rejected with 505.",
             "RFC 9110 15.6.6",
             vec![
                 closed(505, line("GET /a.txt HTTP/0.9")),
@@ -165,7 +165,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "The preface of HTTP/2 is refused cleanly.",
+            "The HTTP/2 connection preface is rejected with an HTTP/1.1 response.",
             "RFC 9113 3.4",
             vec![
                 closed(505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -177,7 +177,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A TLS handshake on the plain port is answered with a plain 400.",
+            "A TLS handshake on a cleartext connection is answered with 400 in cleartext.",
             "RFC 9112 3",
             vec![
                 bad(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
@@ -188,7 +188,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "What no request can begin with is refused before a line has ended.",
+            "Bytes that cannot begin a request are rejected before the line is complete.",
             "RFC 9112 3",
             vec![
                 bad("\0"),

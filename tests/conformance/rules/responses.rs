@@ -1,20 +1,20 @@
-//! What every answer is like.
+//! Properties of all responses.
 
 use crate::row::*;
 
 pub fn rules() -> Vec<Rule> {
     vec![
         rule(
-            "HEAD gets exactly the head that GET gets.",
+            "The response to HEAD has the same status and header section as the response to GET.",
             "RFC 9110 9.3.2",
             vec![
                 fine(line("HEAD /a.txt HTTP/1.1")),
                 kept(301, line("HEAD /folder HTTP/1.1")),
             ],
         )
-        .also(&["tests/conformance/answers.rs: head_is_get_without_content"]),
+        .also(&["tests/conformance/answers.rs: head_equals_get_without_content"]),
         rule(
-            "204 and 304 have no content and no Content-Length.",
+            "A 204 or 304 response has no content and no Content-Length.",
             "RFC 9110 8.6",
             vec![
                 kept(204, line("OPTIONS / HTTP/1.1")).lacks("content-length"),
@@ -22,13 +22,13 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Every answer has a Date in IMF-fixdate, and one Content-Length where it has content.",
+            "A final response has a Date in IMF-fixdate, and one Content-Length if it has content.",
             "RFC 9110 6.6.1",
             vec![fine(get("")), kept(404, target("/none")), bad(target("/%"))],
         )
         .also(&["tests/response_headers.rs"]),
         rule(
-            "The last answer of a connection says so.",
+            "The last response on a connection has `Connection: close`.",
             "RFC 9112 9.6",
             vec![
                 closed(200, get("Connection: close\r\n")).says("connection", "close"),
@@ -43,7 +43,7 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A client that is still sending gets to read its last answer, whole.",
+            "A client that is still sending can read the last response completely.",
             "RFC 9112 9.6",
             vec![closed(
                 417,
@@ -54,9 +54,7 @@ pub fn rules() -> Vec<Rule> {
                 .concat(),
             )],
         )
-        .also(&[
-            "tests/conformance/answers.rs: a_client_that_still_sends_reads_its_whole_last_answer",
-        ]),
+        .also(&["tests/conformance/answers.rs: a_sending_client_reads_the_complete_last_response"]),
         rule(
             "Upgrade is ignored.",
             "RFC 9110 7.8",
@@ -72,8 +70,8 @@ pub fn rules() -> Vec<Rule> {
             ],
         ),
         rule(
-            "No byte of a request becomes a field of the answer; a redirect hands its query on, and nothing else of it.",
-            "RFC 9110 17.1",
+            "Only the Location field repeats request data: the percent-encoded path and the query.",
+            "RFC 9112 11.1",
             vec![
                 kept(301, target("/folder?a=%0d%0aX:%20y"))
                     .says("location", "/folder/?a=%0d%0aX:%20y")
@@ -86,6 +84,6 @@ pub fn rules() -> Vec<Rule> {
                 bad(target("/folder\r\nLocation: b")).lacks("location"),
             ],
         )
-        .also(&["tests/conformance/answers.rs: nothing_of_a_request_is_echoed"]),
+        .also(&["tests/conformance/answers.rs: request_data_is_not_echoed"]),
     ]
 }

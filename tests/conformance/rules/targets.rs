@@ -1,4 +1,4 @@
-//! The four forms of a target, and the path in it.
+//! The four forms of a request target, and its path.
 
 use crate::row::*;
 
@@ -11,7 +11,7 @@ pub fn rules() -> Vec<Rule> {
 fn forms() -> Vec<Rule> {
     vec![
         rule(
-            "Origin-form begins with a slash.",
+            "The origin-form begins with a slash.",
             "RFC 9112 3.2.1",
             vec![
                 fine(target("/a.txt")),
@@ -25,7 +25,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Absolute-form is accepted from any client.",
+            "The absolute-form is accepted from any client.",
             "RFC 9112 3.2.2",
             vec![
                 fine(target("http://b/a.txt")),
@@ -39,7 +39,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Its authority is a host that is not empty and a port, without userinfo.",
+            "The absolute-form has a non-empty host, an optional port and no userinfo.",
             "RFC 9110 4.2.1",
             vec![
                 bad(target("http://")),
@@ -57,7 +57,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Other schemes are not served over a plain connection.",
+            "A request target with a scheme other than http is rejected.",
             "RFC 9110 7.4",
             vec![
                 bad(target("https://b/a.txt")),
@@ -68,7 +68,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Authority-form is for CONNECT alone, and CONNECT for it.",
+            "The authority-form is only for CONNECT, and CONNECT allows no other form.",
             "RFC 9112 3.2.3",
             vec![
                 closed(405, line("CONNECT b:443 HTTP/1.1")),
@@ -85,7 +85,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Asterisk-form is for OPTIONS alone.",
+            "The asterisk-form is only for OPTIONS.",
             "RFC 9112 3.2.4",
             vec![
                 kept(204, line("OPTIONS * HTTP/1.1")),
@@ -98,7 +98,7 @@ fn forms() -> Vec<Rule> {
             ],
         ),
         rule(
-            "A target is visible ASCII, without fragment, quotes or backslash.",
+            "A target is visible ASCII without fragment, double quote, angle bracket or backslash.",
             "RFC 3986 2",
             vec![
                 bad(target("/a.txt#b")),
@@ -128,7 +128,7 @@ fn forms() -> Vec<Rule> {
 fn paths() -> Vec<Rule> {
     vec![
         rule(
-            "A percent sign is followed by two digits of hex.",
+            "A percent sign in the path is followed by two hexadecimal digits.",
             "RFC 3986 2.1",
             vec![
                 fine(target("/%61.txt")),
@@ -143,7 +143,7 @@ fn paths() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Neither NUL nor a slash hides in a percent-encoding.",
+            "A percent-encoded NUL or slash in the path is rejected; others are decoded once.",
             "RFC 3986 2.2",
             vec![
                 bad(target("/a.txt%00")),
@@ -158,7 +158,7 @@ fn paths() -> Vec<Rule> {
             ],
         ),
         rule(
-            "Dot segments are resolved and never lead above the root.",
+            "Dot segments are removed; a path that leads above the root is rejected.",
             "RFC 3986 5.2.4",
             vec![
                 fine(target("/folder/../a.txt")),

@@ -1,9 +1,8 @@
-//! A browser without a window.
+//! A headless browser.
 
 use std::{path::Path, process::Command};
 
-/// Chromium without a window, a profile of its own and nothing that talks to
-/// others than us.
+/// Headless Chromium with a profile of its own, without network services in the background.
 pub fn chromium(profile: &Path) -> Command {
     let mut command = Command::new("chromium");
     command.args([
@@ -42,7 +41,7 @@ pub fn bounded(browser: Command) -> (String, String) {
     (out, err)
 }
 
-/// Fails where the console holds a complaint.
+/// Fails if the console contains an error.
 #[track_caller]
 pub fn assert_no_console_error(log: &str) {
     let console: Vec<&str> = log

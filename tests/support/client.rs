@@ -1,4 +1,4 @@
-//! A client on a raw socket that does exactly as it is told.
+//! A client on a raw socket that sends exactly the bytes it is given.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -32,21 +32,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects; every wait of it is bounded.
+    /// Connects; every wait of the client is bounded.
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("a connection");
         Client::over(stream)
     }
 
-    /// A client over a socket that was made elsewhere.
+    /// A client on an existing stream.
     pub fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         Client::bounded(stream)
     }
 
-    /// Connects to a Unix domain socket. What is done with its stream here a
-    /// `TcpStream` does with any.
+    /// Connects to a Unix domain socket. Its stream is treated as a `TcpStream`: the operations
+    /// used here work on both.
     #[track_caller]
     pub fn connect_unix(path: &Path) -> Client {
         let stream = UnixStream::connect(path).expect("a connection");
@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    /// Our end of the connection.
+    /// The local address of the connection.
     pub fn local_address(&self) -> SocketAddr {
         self.stream.local_addr().expect("a bound socket")
     }
@@ -77,45 +77,47 @@ impl Client {
         &self.stream
     }
 
-    /// How many reads brought something so far.
+    /// The number of reads so far that returned data.
     pub fn reads(&self) -> usize {
         self.reads
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         self.stream
             .write_all(bytes.as_ref())
-            .expect("the server takes our bytes");
+            .expect("the server accepts the bytes");
         self
     }
 
-    /// Sends bytes; `Err` where the server has had enough.
+    /// Sends bytes; `Err` if the server has already closed the connection.
     pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Shuts our side.
+    /// Shuts down the sending side.
     #[track_caller]
     pub fn shutdown_write(&mut self) -> &mut Client {
-        self.stream.shutdown(Shutdown::Write).expect("an open side");
+        self.stream
+            .shutdown(Shutdown::Write)
+            .expect("the sending side is open");
         self
     }
 
-    /// GET of `target` on HTTP/1.1, and its reply.
+    /// Sends an HTTP/1.1 GET request for `target` and reads the response.
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Reply {
         self.get_with(target, "")
     }
 
-    /// The same with further field lines, each ended by CRLF.
+    /// The same with additional field lines, each with its CRLF.
     #[track_caller]
     pub fn get_with(&mut self, target: &str, fields: &str) -> Reply {
         self.request("GET", target, fields)
     }
 
-    /// A request of `method` without a body, and its reply.
+    /// Sends a request of `method` without a body and reads the response.
     #[track_caller]
     pub fn request(&mut self, method: &str, target: &str, fields: &str) -> Reply {
         self.send(format!(
@@ -128,23 +130,23 @@ impl Client {
         })
     }
 
-    /// The next reply.
+    /// Reads the next response.
     #[track_caller]
     pub fn reply(&mut self) -> Reply {
         self.reply_to(Kind::Get)
     }
 
-    /// The next reply, framed as that of `kind`.
+    /// Reads the next response, framed as one to a request of `kind`.
     #[track_caller]
     pub fn reply_to(&mut self, kind: Kind) -> Reply {
         match self.try_reply(kind) {
             Ok(Some(reply)) => reply,
-            Ok(None) => panic!("closed where a reply was due; got {}", shown(&self.buffer)),
+            Ok(None) => panic!("closed without a response; got {}", shown(&self.buffer)),
             Err(why) => panic!("{why}; got {}", shown(&self.buffer)),
         }
     }
 
-    /// The next reply; `None` where the connection ends without one.
+    /// Reads the next response; `None` if the connection ends without one.
     pub fn try_reply(&mut self, kind: Kind) -> Result<Option<Reply>, String> {
         loop {
             if let Some(head) = parse_head(&self.buffer, kind)? {
@@ -163,7 +165,7 @@ impl Client {
             if self.fill()? == 0 {
                 return match self.buffer.is_empty() {
                     true => Ok(None),
-                    false => Err("closed within a head".into()),
+                    false => Err("closed in the middle of a head".into()),
                 };
             }
         }
@@ -185,17 +187,17 @@ impl Client {
         }
     }
 
-    /// Reads at least `bytes` bytes more than are buffered already.
+    /// Reads at least `bytes` bytes more than are already buffered.
     #[track_caller]
     pub fn read_some(&mut self, bytes: usize) {
         let wanted = self.buffer.len() + bytes;
         while self.buffer.len() < wanted {
-            assert_ne!(self.fill().expect("more bytes"), 0, "closed too early");
+            assert_ne!(self.fill().expect("a read succeeds"), 0, "closed too early");
         }
     }
 
-    /// Whether nothing comes for so long. It can only ever miss a fault, never
-    /// see one that is not there.
+    /// Whether nothing arrives for this long. The check can miss a fault, but never report one that
+    /// does not exist.
     #[track_caller]
     pub fn is_silent_for(&mut self, time: Duration) -> bool {
         if !self.buffer.is_empty() {
@@ -204,13 +206,13 @@ impl Client {
         self.wait_event(PollFlags::IN, time).is_empty()
     }
 
-    /// Whether the server's FIN comes within so long, and nothing before it.
+    /// Whether the server's FIN arrives within this time, with nothing before it.
     #[track_caller]
     pub fn is_at_end(&mut self, time: Duration) -> bool {
         !self.is_silent_for(time) && self.buffer.is_empty() && matches!(self.fill(), Ok(0))
     }
 
-    /// All that is left until the server's FIN.
+    /// Everything until the server's FIN.
     #[track_caller]
     pub fn read_to_end(&mut self) -> Vec<u8> {
         while self
@@ -221,7 +223,7 @@ impl Client {
         std::mem::take(&mut self.buffer)
     }
 
-    /// All that is left until the end, whichever it is.
+    /// Everything until the end of the connection, with FIN or RST.
     #[track_caller]
     pub fn read_to_any_end(&mut self) -> (Vec<u8>, End) {
         let end = loop {
@@ -235,14 +237,18 @@ impl Client {
         (std::mem::take(&mut self.buffer), end)
     }
 
-    /// Asserts that nothing more comes but the server's FIN.
+    /// Asserts that nothing more arrives before the server's FIN.
     #[track_caller]
     pub fn assert_closed(&mut self) {
         let rest = self.read_to_end();
-        assert!(rest.is_empty(), "more before the end: {}", shown(&rest));
+        assert!(
+            rest.is_empty(),
+            "unexpected bytes before the end: {}",
+            shown(&rest)
+        );
     }
 
-    /// Asserts that the connection lives, by using it.
+    /// Asserts that the connection is still open, by using it.
     #[track_caller]
     pub fn assert_open(&mut self) {
         assert!(self.buffer.is_empty(), "unread: {}", shown(&self.buffer));
@@ -250,8 +256,8 @@ impl Client {
         assert_eq!(reply.status, 204);
     }
 
-    /// Waits until the connection is gone for the kernel, without reading.
-    /// Gives the time since `start`; `None` at the deadline.
+    /// Waits, without reading, until the kernel reports that the connection was reset or closed in
+    /// both directions. Returns the time since `start`, or `None` at the deadline.
     pub fn wait_for_reset(&self, start: Instant) -> Option<Duration> {
         let events = self.wait_event(PollFlags::empty(), DEADLINE);
         events

@@ -6,8 +6,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::DEADLINE;
 
-/// A connection from the loopback address of the given number, so that a
-/// crowd does not run out of ports.
+/// A connection from the loopback address with this last byte, so that many connections do not run
+/// out of ports.
 pub fn connect_from(host: u8, server: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0));

@@ -1,4 +1,4 @@
-//! HTTP dates, read strictly and independently of the server.
+//! HTTP dates, parsed strictly and independently of the server.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,10 +7,10 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The moment an IMF-fixdate names (RFC 9110 section 5.6.7), its day of the
-/// week checked too.
+/// The time that an IMF-fixdate denotes (RFC 9110 section 5.6.7). The day of the week is checked
+/// too.
 pub fn imf_fixdate(text: &str) -> Result<SystemTime, String> {
-    let fault = |why: &str| format!("{text:?} is no IMF-fixdate: {why}");
+    let fault = |why: &str| format!("{text:?} is not an IMF-fixdate: {why}");
     let shape = "Aaa, 00 Aaa 0000 00:00:00 GMT";
     let fits = text.len() == shape.len()
         && text
@@ -24,7 +24,7 @@ pub fn imf_fixdate(text: &str) -> Result<SystemTime, String> {
                 _ => got == wanted,
             });
     if !fits {
-        return Err(fault("its shape"));
+        return Err(fault("wrong format"));
     }
     let number = |at: std::ops::Range<usize>| text[at].parse::<u64>().expect("digits");
     let (day, year) = (number(5..7), number(12..16));
@@ -32,20 +32,20 @@ pub fn imf_fixdate(text: &str) -> Result<SystemTime, String> {
     let month = MONTHS
         .iter()
         .position(|name| *name == &text[8..11])
-        .ok_or_else(|| fault("its month"))?;
+        .ok_or_else(|| fault("wrong month"))?;
     if year < 1970 || hour > 23 || minute > 59 || second > 60 {
-        return Err(fault("out of span"));
+        return Err(fault("out of range"));
     }
     let days_before = (1970..year)
         .map(|y| if leap(y) { 366 } else { 365 })
         .sum::<u64>()
         + (0..month).map(|m| month_days(year, m)).sum::<u64>();
     if day == 0 || day > month_days(year, month) {
-        return Err(fault("its day"));
+        return Err(fault("wrong day"));
     }
     let days = days_before + day - 1;
     if DAYS[(days % 7) as usize] != &text[0..3] {
-        return Err(fault("its day of the week"));
+        return Err(fault("wrong day of the week"));
     }
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
     Ok(UNIX_EPOCH + Duration::from_secs(seconds))

@@ -1,8 +1,7 @@
-//! The harness of the black-box tests: the real binary over a root of its own,
-//! a client on a raw socket, and a parser of replies that shares no code with
-//! the server.
+//! The harness of the black-box tests: the real binary with its own root, a client on a raw socket,
+//! and a parser of responses that shares no code with the server.
 
-// Every test file compiles the harness for itself and uses a part of it.
+// Every test file compiles the harness separately and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
 pub mod browser;
@@ -27,12 +26,11 @@ pub use reply::{Kind, Reply};
 pub use server::{Server, binary, run};
 pub use strace::Strace;
 
-/// The upper bound of every wait. Nothing is expected to take so long: it ends
-/// a test that would otherwise hang.
+/// The upper bound of every wait. Nothing should take this long: it ends a test that would
+/// otherwise hang.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs `claim` for each row and names all rows that failed, not the first
-/// one alone.
+/// Runs `claim` for each row and reports all rows that failed, not only the first.
 pub fn check<R: std::fmt::Debug>(rows: &[R], mut claim: impl FnMut(&R) -> Result<(), String>) {
     let failures: Vec<String> = rows
         .iter()
@@ -42,17 +40,17 @@ pub fn check<R: std::fmt::Debug>(rows: &[R], mut claim: impl FnMut(&R) -> Result
     assert!(count == 0, "{count} rows failed:\n{}", failures.join("\n"));
 }
 
-/// `Ok` where the two are equal, else a line that shows both.
+/// `Ok` if the two values are equal, otherwise a message with both.
 pub fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<(), String> {
     if got == wanted {
         Ok(())
     } else {
-        Err(format!("{what} is {got:?}, not {wanted:?}"))
+        Err(format!("{what} is {got:?}, expected {wanted:?}"))
     }
 }
 
-/// Waits until `condition` holds, asking it again every few milliseconds, and
-/// panics at the deadline. For what has no descriptor to wait for.
+/// Waits until `condition` holds, checking it every few milliseconds, and panics at the deadline.
+/// For conditions without a descriptor to wait for.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -61,14 +59,17 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Sets the time at which a file was modified.
+/// Sets the modification time of a file.
 #[track_caller]
 pub fn touch(path: impl AsRef<Path>, time: SystemTime) {
-    let file = File::options().write(true).open(path).expect("opened");
-    file.set_modified(time).expect("a time");
+    let file = File::options()
+        .write(true)
+        .open(path)
+        .expect("the file opens");
+    file.set_modified(time).expect("the time is set");
 }
 
-/// Bytes without a pattern that a misplaced piece could hide in.
+/// Bytes without a repeating pattern, so that a misplaced part is detected.
 pub fn content(bytes: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut out = Vec::with_capacity(bytes + 8);

@@ -1,4 +1,4 @@
-//! What the kernel says of a server's process.
+//! What the kernel reports about a server process.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use rustix::io::FdFlags;
 
 use super::{Server, binary};
 
-/// A process, seen through /proc.
+/// A process, read from /proc.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
 
@@ -28,7 +28,7 @@ impl From<&Server> for Process {
 
 impl Process {
     fn read(self, name: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{name}", self.0)).expect("a process of ours")
+        fs::read_to_string(format!("/proc/{}/{name}", self.0)).expect("a running process")
     }
 
     fn status_kib(self, field: &str) -> usize {
@@ -40,36 +40,36 @@ impl Process {
         digits.parse().expect("a number")
     }
 
-    /// Bytes of memory that are its own: what it did not map from a file.
+    /// Bytes of private memory: everything that is not mapped from a file.
     pub fn memory_bytes(self) -> usize {
         self.status_kib("RssAnon:") << 10
     }
 
-    /// All bytes of memory it has in use, its program included.
+    /// Bytes of resident memory, including the program itself.
     pub fn resident_bytes(self) -> usize {
         self.status_kib("VmRSS:") << 10
     }
 
-    /// Open descriptors.
+    /// The number of open descriptors.
     pub fn descriptors(self) -> usize {
         let folder = format!("/proc/{}/fd", self.0);
-        fs::read_dir(folder).expect("a process of ours").count()
+        fs::read_dir(folder).expect("a running process").count()
     }
 
-    /// How many it may open: by the soft limit and by the hard one.
+    /// The soft and the hard limit on open descriptors.
     pub fn descriptors_max(self) -> (u64, u64) {
         let limits = self.read("limits");
         let line = limits
             .lines()
             .find_map(|line| line.strip_prefix("Max open files"));
-        let mut numbers = line.expect("the limit").split_whitespace();
+        let mut numbers = line.expect("the limit on open files").split_whitespace();
         let mut next = || numbers.next().and_then(|number| number.parse().ok());
         (next().expect("a number"), next().expect("a number"))
     }
 
-    /// The lowest number that no descriptor has, and the highest of a socket.
+    /// The lowest unused descriptor number, and the highest number of a socket.
     pub fn descriptor_numbers(self) -> (u64, u64) {
-        let folder = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a process of ours");
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a running process");
         let numbers: std::collections::BTreeMap<u64, bool> = folder
             .filter_map(|entry| {
                 let path = entry.ok()?.path();
@@ -81,21 +81,21 @@ impl Process {
         let free = (0..).find(|number| !numbers.contains_key(number));
         let mut sockets = numbers.iter().filter(|(_, is_socket)| **is_socket);
         (
-            free.expect("a free one"),
+            free.expect("an unused number"),
             *sockets.next_back().expect("a listener").0,
         )
     }
 
-    /// Threads.
+    /// The number of threads.
     pub fn threads(self) -> usize {
         let folder = format!("/proc/{}/task", self.0);
-        fs::read_dir(folder).expect("a process of ours").count()
+        fs::read_dir(folder).expect("a running process").count()
     }
 
     /// Processor time used so far, in steps of 10 ms.
     pub fn cpu(self) -> Duration {
         let stat = self.read("stat");
-        let (_, rest) = stat.rsplit_once(')').expect("a name");
+        let (_, rest) = stat.rsplit_once(')').expect("a process name");
         let ticks: u64 = rest
             .split_whitespace()
             .skip(11)
@@ -106,12 +106,12 @@ impl Process {
     }
 }
 
-/// The lines of the kernel's table that are of a server's port.
+/// The lines of the kernel's TCP table for a server's port.
 fn sockets_of(server: SocketAddr) -> Vec<String> {
-    // With its address: a client of another loopback address may have the
-    // same port. The kernel shows the four bytes in the machine's own order.
+    // With the address, because a client on another loopback address may have the same port. The
+    // kernel prints the four bytes of an address in native byte order.
     let port = format!("0100007F:{:04X}", server.port());
-    let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's TCP table");
     table
         .lines()
         .filter(|line| {
@@ -122,8 +122,8 @@ fn sockets_of(server: SocketAddr) -> Vec<String> {
         .collect()
 }
 
-/// Connections of a server's port that its kernel has in CLOSE_WAIT: those
-/// whose peer has closed and the server has not.
+/// The number of connections on a server's port that are in CLOSE_WAIT on the server's side: the
+/// peer has closed and the server has not.
 pub fn close_wait(server: SocketAddr) -> usize {
     const CLOSE_WAIT: &str = "08";
     let sockets = sockets_of(server);
@@ -131,7 +131,7 @@ pub fn close_wait(server: SocketAddr) -> usize {
     sockets.iter().filter(state).count()
 }
 
-/// Whether the server has read all that it was sent.
+/// Whether the server has read everything that was sent to it.
 pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
     const ESTABLISHED: &str = "01";
     sockets_of(server).iter().all(|line| {
@@ -140,8 +140,8 @@ pub fn receive_queues_are_empty(server: SocketAddr) -> bool {
     })
 }
 
-/// Whether the kernel has received everything that the client at this address
-/// sent: its connection is then in the listener's queue, after earlier ones.
+/// Whether the kernel has received everything that the client at this address sent. Its connection
+/// is then in the listener's queue, after earlier ones.
 pub fn is_received(client: SocketAddr) -> bool {
     sockets_of(client).iter().all(|line| {
         let queues = line.split_whitespace().nth(4);
@@ -155,15 +155,16 @@ pub fn free_address() -> std::net::SocketAddr {
     listener.local_addr().expect("an address")
 }
 
-/// A server over `root` that shares `listener`, as a service manager starts it:
-/// its descriptor is number 3.
+/// A server for `root` with socket activation: it inherits `listener` as descriptor 3, as from a
+/// service manager.
 pub fn activated(listener: &(impl AsFd + AsRawFd), root: &Path) -> Command {
     let descriptor = listener.as_raw_fd();
-    // A shell moves it: nothing but exec is left of it afterwards.
+    // A shell moves the descriptor and is then replaced by the server (`exec`).
     let script =
         format!("exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" --threads 2 \"$1\"");
-    let flags = rustix::io::fcntl_getfd(listener).expect("its flags");
-    rustix::io::fcntl_setfd(listener, flags - FdFlags::CLOEXEC).expect("inherited");
+    let flags = rustix::io::fcntl_getfd(listener).expect("descriptor flags");
+    rustix::io::fcntl_setfd(listener, flags - FdFlags::CLOEXEC)
+        .expect("the descriptor is inherited");
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", &script])
@@ -173,7 +174,7 @@ pub fn activated(listener: &(impl AsFd + AsRawFd), root: &Path) -> Command {
     shell
 }
 
-/// A child that is killed when dropped.
+/// A child process that is killed when this is dropped.
 pub struct Guard(pub std::process::Child);
 
 impl Drop for Guard {

@@ -1,32 +1,32 @@
-//! A reply, parsed strictly and independently of the server.
+//! A response, parsed strictly and independently of the server.
 
 use std::time::{Duration, SystemTime};
 
 use super::date::imf_fixdate;
 
-/// What was asked, where it decides how the reply is framed.
+/// The kind of request, as far as it determines how the response is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Answered with a body where the status has one.
+    /// The response has a body if its status allows one.
     Get,
-    /// Answered without a body.
+    /// The response has no body.
     Head,
 }
 
-/// One reply.
+/// One response.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// The three digits.
+    /// The status code.
     pub status: u16,
     /// The reason phrase.
     pub reason: String,
-    /// The fields, in order, names as they came.
+    /// The fields in order, with their names as received.
     pub fields: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// Fields that may stand in a reply once.
+/// Fields that may occur at most once in a response.
 const SINGLE: &[&str] = &[
     "accept-ranges",
     "age",
@@ -47,12 +47,12 @@ const SINGLE: &[&str] = &[
     "x-content-type-options",
 ];
 
-/// How far the server's clock may seem from ours: one second for its whole
-/// seconds, the rest for a test that was made to wait.
+/// The accepted difference between the server's clock and ours: one second because the server's
+/// date has whole seconds, the rest for a delayed test.
 const CLOCK_SLACK: Duration = Duration::from_secs(120);
 
 impl Reply {
-    /// The value of a field; its name compared without case.
+    /// The value of a field; its name is case-insensitive.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields
             .iter()
@@ -60,7 +60,7 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a field that has to be there.
+    /// The value of a field that must be present.
     #[track_caller]
     pub fn must(&self, name: &str) -> &str {
         self.field(name)
@@ -70,16 +70,16 @@ impl Reply {
     /// The body as text.
     #[track_caller]
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("a body in UTF-8")
+        std::str::from_utf8(&self.body).expect("the body is UTF-8")
     }
 
-    /// Whether the reply says that it is the last one.
+    /// Whether the response announces that the connection closes.
     pub fn is_last(&self) -> bool {
         self.field("connection")
             .is_some_and(|v| v.eq_ignore_ascii_case("close"))
     }
 
-    /// The reply but for what tells the moment of its making.
+    /// The response without the fields that depend on the current time.
     pub fn timeless(&self) -> (u16, Vec<(String, String)>, Vec<u8>) {
         let fields = self
             .fields
@@ -89,17 +89,17 @@ impl Reply {
     }
 }
 
-/// The head of a reply and how its body ends.
+/// The head of a response, and the length of its body.
 pub struct Head {
-    /// The reply so far, without its body.
+    /// The response so far, without its body.
     pub reply: Reply,
-    /// The bytes of the head, empty line included.
+    /// The bytes of the head, including the empty line.
     pub head_bytes: usize,
     /// The bytes of the body.
     pub body_bytes: usize,
 }
 
-/// Parses the head at the start of `bytes`; `None` while it is incomplete.
+/// Parses the head at the start of `bytes`; `None` if it is incomplete.
 pub fn parse_head(bytes: &[u8], kind: Kind) -> Result<Option<Head>, String> {
     let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") else {
         return Ok(None);
@@ -142,16 +142,16 @@ fn field_line(line: &str) -> Result<(String, String), String> {
     let (name, value) = line.split_once(':').ok_or_else(|| fault("no colon"))?;
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
-        return Err(fault("its name is not a token"));
+        return Err(fault("the name is not a token"));
     }
     if value.bytes().any(|b| b < b' ' || b == 0x7f) {
         return Err(fault("a control character"));
     }
     let value = value
         .strip_prefix(' ')
-        .ok_or_else(|| fault("no blank after the colon"))?;
+        .ok_or_else(|| fault("no space after the colon"))?;
     if value.trim() != value {
-        return Err(fault("blanks around its value"));
+        return Err(fault("more whitespace around the value"));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -164,7 +164,7 @@ fn judge_fields(reply: &Reply) -> Result<(), String> {
             .filter(|(n, _)| n.eq_ignore_ascii_case(single))
             .count();
         if count > 1 {
-            return Err(format!("{single} stands {count} times"));
+            return Err(format!("{single} occurs {count} times"));
         }
     }
     if let Some(connection) = reply.field("connection")
@@ -178,7 +178,7 @@ fn judge_fields(reply: &Reply) -> Result<(), String> {
     let date = imf_fixdate(reply.field("date").ok_or("Date is missing")?)?;
     let now = SystemTime::now();
     if date > now + CLOCK_SLACK || date + CLOCK_SLACK < now {
-        return Err("Date is not now".into());
+        return Err("Date is not the current time".into());
     }
     match reply.field("last-modified").map(imf_fixdate) {
         Some(Err(why)) => Err(why),
@@ -187,11 +187,11 @@ fn judge_fields(reply: &Reply) -> Result<(), String> {
     }
 }
 
-/// How long the body is (RFC 9112 section 6.3), which here is always given by
+/// The length of the body (RFC 9112 section 6.3), which this server always determines by
 /// `Content-Length` or by the status.
 fn body_bytes(reply: &Reply, kind: Kind) -> Result<usize, String> {
     if reply.field("transfer-encoding").is_some() {
-        return Err("Transfer-Encoding where the length is known".into());
+        return Err("Transfer-Encoding although the length is known".into());
     }
     let length = match reply.field("content-length") {
         None => None,
@@ -202,7 +202,9 @@ fn body_bytes(reply: &Reply, kind: Kind) -> Result<usize, String> {
     };
     match (reply.status, length) {
         (..200 | 204 | 304, None) => Ok(0),
-        (..200 | 204 | 304, Some(_)) => Err(format!("Content-Length on a {}", reply.status)),
+        (..200 | 204 | 304, Some(_)) => {
+            Err(format!("Content-Length in a {} response", reply.status))
+        }
         (_, None) => Err("Content-Length is missing".into()),
         (_, Some(length)) => Ok(if kind == Kind::Head { 0 } else { length }),
     }

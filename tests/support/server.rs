@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{Client, DEADLINE};
 
-/// A command that runs the binary with no option taken from the environment.
+/// A command that runs the binary without options from the environment.
 pub fn binary() -> Command {
     without_options(Command::new(BINARY))
 }
@@ -34,7 +34,7 @@ fn without_options(mut command: Command) -> Command {
     command
 }
 
-/// Runs a command that is to end by itself, to its end.
+/// Runs a command that ends by itself and returns its output.
 #[track_caller]
 pub fn run(command: &mut Command) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -43,15 +43,15 @@ pub fn run(command: &mut Command) -> Output {
     let (output_in, output) = mpsc::channel();
     std::thread::spawn(move || output_in.send(child.wait_with_output()));
     match output.recv_timeout(DEADLINE) {
-        Ok(output) => output.expect("its output"),
+        Ok(output) => output.expect("the output of the command"),
         Err(_) => {
             let _ = kill_process(pid, Signal::KILL);
-            panic!("it does not end: {command:?}");
+            panic!("the command does not end: {command:?}");
         }
     }
 }
 
-/// What a server is started with.
+/// The options that a server is started with.
 pub struct Builder {
     root: TempDir,
     served: Option<PathBuf>,
@@ -62,32 +62,32 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Puts a file beneath the root, with the folders on its way.
+    /// Writes a file below the root and creates its parent directories.
     pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Builder {
         let path = self.root.path().join(path);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).expect("a folder beneath the root");
+            std::fs::create_dir_all(folder).expect("a directory below the root");
         }
-        std::fs::write(path, bytes).expect("a file beneath the root");
+        std::fs::write(path, bytes).expect("a file below the root");
         self
     }
 
-    /// Puts a file of zeros beneath the root, which takes no room on the disk.
+    /// Creates a sparse file of zeros below the root, which takes no disk space.
     pub fn sparse_file(self, path: &str, bytes: u64) -> Builder {
         let file = std::fs::File::create(self.root.path().join(path));
         let sized = file.and_then(|file| file.set_len(bytes));
-        sized.expect("a file beneath the root");
+        sized.expect("a file below the root");
         self
     }
 
-    /// Adds arguments, separated by blanks.
+    /// Adds arguments, separated by spaces.
     pub fn args(mut self, args: &str) -> Builder {
         self.args
             .extend(args.split_whitespace().map(OsString::from));
         self
     }
 
-    /// Adds one argument as it is.
+    /// Adds one argument unchanged.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Builder {
         self.args.push(arg.into());
         self
@@ -99,15 +99,15 @@ impl Builder {
         self
     }
 
-    /// Listens there instead of on a free port of 127.0.0.1; repeatable. With
-    /// none (see [`Builder::listen_unset`]) the option is not given at all.
+    /// Listens on these addresses instead of on a free port of 127.0.0.1. If the list is empty, the
+    /// option is not given at all.
     pub fn listen(mut self, addresses: &[&str]) -> Builder {
         self.listen = addresses.iter().map(|a| a.to_string()).collect();
         self
     }
 
-    /// Starts it from a shell in which `ulimit -n` allows so many descriptors:
-    /// the hard limit as well as the soft one.
+    /// Starts the server from a shell in which `ulimit -n` sets both the soft and the hard limit to
+    /// this many descriptors.
     pub fn descriptors_max(self, count: u32) -> Builder {
         self.shell(&format!("ulimit -n {count}"))
     }
@@ -118,12 +118,12 @@ impl Builder {
         self
     }
 
-    /// Tells the story of each connection on standard error.
+    /// Logs every connection to standard error at level debug.
     pub fn debug(self) -> Builder {
         self.env("RUST_LOG", "debug")
     }
 
-    /// Serves a folder that is there already.
+    /// Serves an existing directory.
     pub fn serve(mut self, folder: impl Into<PathBuf>) -> Builder {
         self.served = Some(folder.into());
         self
@@ -134,13 +134,13 @@ impl Builder {
         self.root.path()
     }
 
-    /// Starts the binary and waits for the lines that tell its addresses.
+    /// Starts the binary and waits for the lines with its addresses.
     pub fn start(self) -> Server {
         let lines_wanted = self.listen.len().max(1);
         self.start_expecting(lines_wanted)
     }
 
-    /// The same where the addresses come from elsewhere than `--listen`.
+    /// The same if the addresses do not come from `--listen`.
     pub fn start_expecting(self, lines_wanted: usize) -> Server {
         let mut command = binary();
         for address in &self.listen {
@@ -185,7 +185,7 @@ impl Builder {
     }
 }
 
-/// The same command, run by a shell after `first`, of which nothing is left.
+/// The same command, executed by a shell (`exec`) after the command `first`.
 fn from_shell(first: &str, command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("{first} && exec \"$0\" \"$@\"")]);
@@ -208,7 +208,7 @@ fn address_of(line: &str) -> SocketAddr {
         .unwrap_or_else(|| panic!("not a `listening on http://ADDR:PORT/` line: {line:?}"))
 }
 
-/// Standard error, line by line, as it comes.
+/// The lines of standard error as they arrive.
 #[derive(Default)]
 struct Log {
     lines: Mutex<(Vec<String>, bool)>,
@@ -230,7 +230,7 @@ impl Log {
     }
 }
 
-/// A running server; killed when dropped.
+/// A running server, which is killed when this is dropped.
 pub struct Server {
     child: Child,
     root: TempDir,
@@ -240,10 +240,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on a free port of 127.0.0.1 over an empty root.
+    /// A server on a free port of 127.0.0.1 with an empty root.
     pub fn build() -> Builder {
         Builder {
-            root: tempfile::tempdir().expect("a temporary folder"),
+            root: tempfile::tempdir().expect("a temporary directory"),
             served: None,
             listen: vec!["127.0.0.1:0".into()],
             args: Vec::new(),
@@ -265,7 +265,7 @@ impl Server {
         self.addresses[0]
     }
 
-    /// The addresses of all listeners, in the order announced.
+    /// The addresses of all listeners, in the order in which they were announced.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -280,23 +280,23 @@ impl Server {
         self.root.path()
     }
 
-    /// Writes a file beneath the root while the server runs.
+    /// Writes a file below the root while the server runs.
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.root.path().join(path), bytes).expect("a file beneath the root");
+        std::fs::write(self.root.path().join(path), bytes).expect("a file below the root");
     }
 
-    /// The process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to it.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
-        kill_process(pid, signal).expect("the process takes signals");
+        kill_process(pid, signal).expect("a signal is sent");
     }
 
-    /// Stops it until SIGCONT, and waits until all of its threads stand still.
+    /// Stops it until SIGCONT, and waits until all its threads are stopped.
     pub fn halt(&self) {
         self.signal(Signal::STOP);
         super::wait_until("each thread to stand still", || {
@@ -311,7 +311,8 @@ impl Server {
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
-        // Standard output is the server's alone: its end is the server's end.
+        // Only the server has the other end of its standard output, so end of file means that it
+        // ended.
         loop {
             match self
                 .lines
@@ -324,10 +325,10 @@ impl Server {
                 }
             }
         }
-        self.child.wait().expect("a child of ours")
+        self.child.wait().expect("a child process")
     }
 
-    /// Waits for its end and gives the exit code.
+    /// Waits for its end and returns the exit code.
     pub fn exit_code(&mut self) -> i32 {
         let status = self.wait();
         status
@@ -340,7 +341,7 @@ impl Server {
     pub fn next_output(&self) -> String {
         self.lines
             .recv_timeout(DEADLINE)
-            .unwrap_or_else(|_| panic!("no further line; {}", self.log.text()))
+            .unwrap_or_else(|_| panic!("no other line; {}", self.log.text()))
     }
 
     /// Lines of standard output that have not been read yet.
@@ -353,7 +354,7 @@ impl Server {
         self.log.lines.lock().expect("not poisoned").0.clone()
     }
 
-    /// Waits for the first line of standard error that `wanted` takes.
+    /// Waits for the first line of standard error that `wanted` accepts.
     pub fn wait_for_log(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         let mut lines = self.log.lines.lock().expect("not poisoned");
@@ -364,8 +365,8 @@ impl Server {
             let left = DEADLINE.saturating_sub(start.elapsed());
             if left.is_zero() || lines.1 {
                 let log = lines.0.join("\n");
-                // Unlocked: the server is dropped while this unwinds, and its
-                // log read once more.
+                // Unlock before the panic: the server is dropped while unwinding, and its log is
+                // read again.
                 drop(lines);
                 panic!("no line about {what} in:\n{log}");
             }
@@ -378,7 +379,7 @@ impl Server {
         }
     }
 
-    /// Standard error, whole, of a server that has ended.
+    /// The complete standard error of a server that has ended.
     pub fn final_log(&self) -> Vec<String> {
         super::wait_until("the end of standard error", || {
             self.log.lines.lock().expect("not poisoned").1

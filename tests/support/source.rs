@@ -1,5 +1,4 @@
-//! Rust sources and what they import, read well enough for the rules of the
-//! architecture.
+//! Rust sources and their imports, parsed as far as the architecture rules need it.
 
 use std::{
     fs,
@@ -10,12 +9,12 @@ use std::{
 pub struct Source {
     /// Relative to the project, with slashes.
     pub path: String,
-    /// Its text, unchanged.
+    /// Its unchanged text.
     pub text: String,
 }
 
 impl Source {
-    /// The room the file belongs to; `lib.rs` belongs to none.
+    /// The module directly below `src/` that the file belongs to; `lib.rs` belongs to none.
     pub fn room(&self) -> Option<&str> {
         let rest = self.path.strip_prefix("src/")?;
         let name = rest.split('/').next().unwrap_or(rest);
@@ -23,14 +22,13 @@ impl Source {
         (room != "lib").then_some(room)
     }
 
-    /// The code: comments and the insides of string literals left out, line
-    /// ends kept.
+    /// The code without comments and without the content of string literals; line breaks are kept.
     pub fn code(&self) -> String {
         strip(&self.text)
     }
 }
 
-/// All Rust files beneath the given folders of the project.
+/// All Rust files below the given directories of the project.
 #[track_caller]
 pub fn sources(folders: &[&str]) -> Vec<Source> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -38,25 +36,25 @@ pub fn sources(folders: &[&str]) -> Vec<Source> {
     let mut found = Vec::new();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
-            let entries = fs::read_dir(&path).expect("a readable folder");
+            let entries = fs::read_dir(&path).expect("a readable directory");
             waiting.extend(entries.map(|entry| entry.expect("an entry").path()));
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let relative = path.strip_prefix(project).expect("beneath the project");
+            let relative = path.strip_prefix(project).expect("a path in the project");
             found.push(Source {
                 path: relative.to_string_lossy().into_owned(),
-                text: fs::read_to_string(&path).expect("a source in UTF-8"),
+                text: fs::read_to_string(&path).expect("the source is UTF-8"),
             });
         }
     }
     assert!(
         folders.is_empty() || !found.is_empty(),
-        "no source beneath {folders:?}"
+        "no source below {folders:?}"
     );
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-/// Rust without comments and without the content of literals.
+/// Rust code without comments and without the content of literals.
 pub fn strip(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
@@ -98,8 +96,8 @@ fn quoted_end(bytes: &[u8], mut at: usize) -> usize {
     at + 1
 }
 
-/// The end of a raw string whose hashes begin at `at`; a raw identifier
-/// (`r#type`) ends where it begins.
+/// The end of a raw string whose hashes begin at `at`; for a raw identifier (`r#type`), the end is
+/// at its beginning.
 fn raw_end(text: &str, at: usize) -> usize {
     let hashes = text[at..].bytes().take_while(|b| *b == b'#').count();
     let Some(inside) = text[at + hashes..].strip_prefix('"') else {
@@ -112,8 +110,7 @@ fn raw_end(text: &str, at: usize) -> usize {
         .map_or(text.len(), |n| start + n + close.len())
 }
 
-/// The paths named after `prefix`, such as `crate::` or `std::`: groups in
-/// braces are spelt out.
+/// The paths after `prefix`, such as `crate::` or `std::`; groups in braces are expanded.
 pub fn paths_after(code: &str, prefix: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(prefix) {
@@ -126,7 +123,7 @@ pub fn paths_after(code: &str, prefix: &str) -> Vec<String> {
     found
 }
 
-/// Follows one path: `a::{b, c::d}` gives `a::b` and `a::c::d`.
+/// Expands one path: `a::{b, c::d}` gives `a::b` and `a::c::d`.
 fn spell_out(mut path: String, mut rest: &str, found: &mut Vec<String>) {
     loop {
         rest = rest.trim_start();
@@ -153,7 +150,7 @@ fn spell_out(mut path: String, mut rest: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The members of a group whose opening brace is already taken.
+/// The members of a group whose opening brace has already been consumed.
 fn members(group: &str) -> Vec<&str> {
     let (mut depth, mut start, mut found) = (0, 0, Vec::new());
     for (at, c) in group.char_indices() {

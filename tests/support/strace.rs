@@ -1,4 +1,4 @@
-//! A server whose system calls are watched, or tampered with.
+//! A server whose system calls are traced or tampered with.
 
 use std::{
     fs,
@@ -9,11 +9,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Server, wait_until};
 
-/// strace at work on a running server, until this is dropped.
+/// strace attached to a running server, until this is dropped.
 pub struct Strace(Child);
 
 impl Strace {
-    /// Tampers with the calls that `faults` name, as strace's `inject` has it:
+    /// Tampers with the system calls in `faults`, in the syntax of strace's `inject`:
     /// `NAME:error=EIO:when=2+`.
     pub fn inject(server: &Server, faults: &[&str]) -> Strace {
         let names = faults.iter().map(|fault| fault.split(':').next());
@@ -23,13 +23,16 @@ impl Strace {
         Strace::attach(server, &arguments)
     }
 
-    /// Has strace work with these arguments, and waits until it watches all.
+    /// Runs strace with these arguments, and waits until it has attached to all threads.
     pub fn attach(server: &Server, arguments: &[String]) -> Strace {
         let pid = server.pid().to_string();
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-p", &pid]).args(arguments);
-        let strace = command.stderr(Stdio::null()).spawn().expect("strace");
-        wait_until("strace to watch each thread", || {
+        let strace = command
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("strace starts");
+        wait_until("strace to attach to each thread", || {
             let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
             tasks.into_iter().all(|task| {
                 let status = fs::read_to_string(task.expect("a thread").path().join("status"));
@@ -42,7 +45,7 @@ impl Strace {
 
 impl Drop for Strace {
     fn drop(&mut self) {
-        // On SIGINT it detaches from the server.
+        // On SIGINT, strace detaches from the server.
         let pid = Pid::from_raw(self.0.id().cast_signed()).expect("a process");
         let _ = kill_process(pid, Signal::INT);
         let _ = self.0.wait();

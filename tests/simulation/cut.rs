@@ -1,4 +1,5 @@
-//! Every stream of the catalogue has the same outcome, whole or split.
+//! Every stream of the catalogue has the same outcome whether its input and output arrive whole or
+//! split.
 
 use std::rc::Rc;
 
@@ -15,7 +16,7 @@ use crate::{
     streams::{self, Stream},
 };
 
-/// After this many requests a worker has cached a head and its response.
+/// After this many requests, a worker has cached a head and its response.
 const KNOWN_TIMES: u32 = 12;
 
 #[track_caller]
@@ -24,7 +25,7 @@ fn compare(name: &str, how: &str, outcome: &Outcome, expected: &Outcome) {
     if let Err(difference) = reader.take(&outcome.written) {
         panic!("{name}, {how}: {difference}");
     }
-    assert!(reader.is_done(), "{name}, {how}: the output is short");
+    assert!(reader.is_done(), "{name}, {how}: the output is incomplete");
     let bare = |outcome: &Outcome| Outcome {
         written: Vec::new().into(),
         ..outcome.clone()
@@ -37,7 +38,7 @@ fn each(mut check: impl FnMut(&mut Context, &Stream, &Outcome)) {
     let mut cx = ground.context();
     for stream in streams::all() {
         let expected = whole(&mut cx, &stream);
-        // Until its heads and their responses are cached.
+        // Repeat until the heads and their responses are cached.
         for time in 0..if stream.is_long { 1 } else { KNOWN_TIMES } {
             let again = whole(&mut cx, &stream);
             compare(stream.name, &format!("time {time}"), &again, &expected);
@@ -46,7 +47,7 @@ fn each(mut check: impl FnMut(&mut Context, &Stream, &Outcome)) {
     }
 }
 
-/// Positions to split at: all, or a sample in a long stream.
+/// Positions to split at: all of them, or a sample in a long stream.
 fn places(stream: &Stream) -> impl Iterator<Item = usize> {
     let step = match (stream.bytes.len(), stream.is_long) {
         (100_000.., _) => 50_021,
@@ -58,9 +59,9 @@ fn places(stream: &Stream) -> impl Iterator<Item = usize> {
 }
 
 #[test]
-fn the_uncut_runs_are_as_expected() {
-    // Their outcome is tested elsewhere. Here only that the catalogue covers what
-    // it should, so that comparing runs means something.
+fn the_catalogue_covers_the_expected_outcomes() {
+    // The outcomes themselves are tested elsewhere. This only checks that the catalogue covers what
+    // it should, so that comparing the runs is meaningful.
     let mut seen = std::collections::BTreeMap::new();
     each(|_, _, outcome| {
         let text = String::from_utf8_lossy(&outcome.written);
@@ -104,7 +105,7 @@ fn the_uncut_runs_are_as_expected() {
 fn only_a_client_that_waits_gets_100_continue() {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
-    let mut check = |pieces: &[&str], is_told: bool| {
+    let mut check = |pieces: &[&str], is_expected: bool| {
         let mut run = Run::new(&mut cx, all());
         for piece in pieces {
             run.wire.borrow_mut().arrive(piece.as_bytes());
@@ -112,7 +113,7 @@ fn only_a_client_that_waits_gets_100_continue() {
         }
         let text = String::from_utf8_lossy(&run.written);
         let interim = text.matches("HTTP/1.1 100 Continue\r\n\r\n").count();
-        assert_eq!(interim, usize::from(is_told), "{pieces:?}: {text}");
+        assert_eq!(interim, usize::from(is_expected), "{pieces:?}: {text}");
         assert_eq!(
             text.matches("HTTP/1.1 405").count(),
             1,
@@ -159,7 +160,12 @@ fn input_split_at_every_byte() {
         for place in places(stream) {
             let (first, second) = stream.bytes.split_at(place);
             let outcome = run(cx, [first, second].into_iter(), &mut all);
-            compare(stream.name, &format!("cut at {place}"), &outcome, expected);
+            compare(
+                stream.name,
+                &format!("split at {place}"),
+                &outcome,
+                expected,
+            );
         }
     });
 }
@@ -204,7 +210,7 @@ fn short_writes_and_stalls() {
     }
 }
 
-/// `bytes` in up to eight pieces.
+/// Splits `bytes` into up to eight pieces.
 fn pieces<'b>(bytes: &'b [u8], random: &mut Random) -> Vec<&'b [u8]> {
     let mut rest = bytes;
     let mut pieces = Vec::new();
@@ -236,7 +242,7 @@ fn a_reset_closes_a_connection_in_every_state() {
                 }
                 _ => run.rest(&mut little),
             };
-            // More arrives and is read; the response to it cannot be sent.
+            // More input arrives and is read; the response to it cannot be sent.
             if place % 3 == 0 {
                 run.wire.borrow_mut().arrive(&stream.bytes[place..]);
             }

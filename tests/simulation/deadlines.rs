@@ -1,4 +1,4 @@
-//! The time-outs, with a clock that is stepped.
+//! The time-outs, with a simulated clock.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ const SECOND: Duration = Duration::from_secs(1);
 enum Event {
     /// The client sends this.
     Send(&'static str),
-    /// The client takes this many bytes, but no event reports it: the poll waits
-    /// until more of the buffer is free.
+    /// The client takes this many bytes, but the poll does not report it until more of the buffer
+    /// is free.
     TakeUnreported(usize),
     /// The client takes this many bytes.
     Take(usize),
@@ -29,9 +29,9 @@ enum Event {
 }
 use Event::*;
 
-/// Plays `events` for a client that takes `room` bytes at first. `statuses` are
-/// those it reads; `end` is the second in which the connection closes (the client
-/// never ends its side), and the reason.
+/// Plays `events` for a client that takes `room` bytes at first. `statuses` are those of the
+/// responses the client reads; `end` is the second in which the connection closes, and the reason.
+/// The client never ends its side.
 #[track_caller]
 fn check(room: usize, events: &[Event], statuses: &str, end: (u64, CloseReason)) {
     let ground = Ground::new(|_| {});
@@ -97,7 +97,7 @@ fn a_head_has_one_deadline() {
         Send(" HTTP/1.1\r\n"),
     ];
     check(ALL, &dribble, "408", (11, HeaderTimeout));
-    // The next head has its own deadline, from its first byte on.
+    // The next head has its own deadline, counted from its first byte.
     check(
         ALL,
         &[Send(GET), Wait(40), Send("GET"), Wait(5), Send(" /")],
@@ -111,7 +111,7 @@ fn a_head_has_one_deadline() {
         "200 408",
         (14, HeaderTimeout),
     );
-    // A client that does not read its 408 is closed too.
+    // A client that does not read its 408 response is closed too.
     check(5, &[Send("G")], "", (40, WriteTimeout));
 }
 
@@ -160,7 +160,7 @@ fn a_response_may_take_long_while_the_client_reads_fast_enough() {
     check(500, &slow, "200", (40, TooSlow));
     let fast = [Send(LARGE), Wait(20), Take(5_000), Wait(20), Take(500)];
     check(500, &fast, "200", (70, WriteTimeout));
-    // The poll has not reported that the buffer has space.
+    // The poll does not report that the buffer has free space.
     let unreported = [Send(LARGE), Wait(20), TakeUnreported(9_000)];
     check(500, &unreported, "200", (60, WriteTimeout));
     let all_unreported = [Send(GET), TakeUnreported(9_000)];
@@ -171,9 +171,9 @@ fn a_response_may_take_long_while_the_client_reads_fast_enough() {
 fn a_lingering_close_ends() {
     use CloseReason::*;
     let close = "GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    // Nothing can follow: closed at once.
+    // No further request can follow: the connection is closed immediately.
     check(ALL, &[Send(close), Wait(1)], "200", (0, ClientAsked));
-    // More input followed, and further input may.
+    // More input has followed, and still more may follow.
     let close_and_more = "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n";
     check(ALL, &[Send(close_and_more)], "200", (1, ClientAsked));
     check(ALL, &[Send("GET\r\n\r\n")], "400", (1, BadRequest));
@@ -202,7 +202,7 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
         if let State::Writing(_) = run.connection.state() {
             run.wire.borrow_mut().make_room(ALL);
             let Next::Readable = run.settle(Next::Writable) else {
-                panic!("{text}: not at rest");
+                panic!("{text}: still busy");
             };
             // The head did not announce the close, so another request may arrive.
             if run.connection.state().name() == "idle" {
@@ -212,7 +212,7 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
             assert!(run.wire.borrow().shut, "{text}: kept by a draining server");
         }
     };
-    // A client that sends one request after another is likely to send the next.
+    // A client that sends one request after another is likely to send the next one too.
     check_after(9, ALL, &GET.repeat(9), true);
     check_after(10, ALL, &GET.repeat(9), false);
     check_after(0, ALL, &GET.repeat(10), true);
@@ -228,7 +228,7 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
     check(100, LARGE, true);
     check(100, &LARGE.repeat(2), true);
     check(ALL, "GET\r\n\r\n", true);
-    // Complete requests that wait for the next turn are kept too.
+    // Complete requests that wait for the next turn are also kept.
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
     let mut run = Run::new(&mut cx, ALL);

@@ -1,13 +1,13 @@
-//! The protocol over a scripted transport: no socket, no real clock, and the same run
-//! for the same seed.
+//! The protocol over a scripted transport: without sockets and without a real clock, so that every
+//! run with the same seed is identical.
 //!
-//! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces
-//!   of every size, must have the same outcome as the uncut run.
+//! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces of every
+//!   size, must have the same outcome as when it is not split.
 //! - [`deadlines`]: the time-outs.
-//! - [`turn`]: what one connection may do in one turn.
-//! - [`world`]: seeded runs of many connections through the scheduler that serves
-//!   them, with splits, stalls, resets, clock steps, spurious events, evictions, files
-//!   that cannot be opened, and a shutdown; the invariants are checked at every step.
+//! - [`turn`]: the limits on the work of one connection in one turn.
+//! - [`world`]: seeded runs of many connections through the real scheduler, with splits, stalls,
+//!   resets, clock steps, spurious events, evictions, files that cannot be opened, and a shutdown;
+//!   the invariants are checked at every step.
 
 mod cut;
 mod deadlines;

@@ -1,6 +1,6 @@
 //! Reproducible pseudo-random numbers.
 
-/// A splitmix64 generator: the same numbers for the same seed, everywhere.
+/// A splitmix64 generator: the same seed gives the same numbers on every platform.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -22,7 +22,7 @@ impl Random {
         self.next() % bound.max(1)
     }
 
-    /// True once in `times`.
+    /// True with a probability of one in `times`.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

@@ -1,17 +1,17 @@
 //! A client that compares the response with the expected bytes as it reads.
 
-/// The interim response, which may come before any final one.
+/// The interim response, which may precede a final response.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What every response begins with, and the interim one too.
+/// The beginning of every response, including the interim one.
 const VERSION: &[u8] = b"HTTP/1.1 ";
 
-/// What the boundary of a multipart body begins with; 16 digits follow.
+/// The beginning of the boundary of a multipart body; 16 digits follow.
 const BOUNDARY: &[u8] = b"stdhttpd-";
 
 const BOUNDARY_DIGITS: usize = 16;
 
-/// Stands for a digit of a boundary, which differs from run to run.
+/// Replaces a digit of a boundary, which differs from run to run.
 const ANY_DIGIT: u8 = 0;
 
 /// A reader that knows the expected responses.
@@ -19,12 +19,12 @@ const ANY_DIGIT: u8 = 0;
 pub struct Reader {
     expected: std::rc::Rc<[u8]>,
     at: usize,
-    /// How far an interim response has come, once it is known to be one.
+    /// How many bytes of an interim response have arrived, once it is recognised as one.
     interim: usize,
 }
 
-/// `bytes` with the digits of boundaries replaced and without interim
-/// responses: what a [`Reader`] expects.
+/// `bytes` with the digits of boundaries replaced and without interim responses, as a [`Reader`]
+/// expects them.
 pub fn normalised(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -46,7 +46,7 @@ pub fn normalised(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Reader {
-    /// A reader of `expected`, which is normalised.
+    /// A reader that expects `expected`, which must be normalised.
     pub fn new(expected: std::rc::Rc<[u8]>) -> Reader {
         Reader {
             expected,
@@ -82,7 +82,7 @@ impl Reader {
                 self.at -= VERSION.len();
                 self.interim = VERSION.len() + 1;
             } else if byte == CONTINUE[0] && known.is_empty() {
-                // Only an interim response may come where no answer does.
+                // Where no final response is expected, only an interim response may come.
                 self.interim = 1;
             } else {
                 return Err(self.difference(rest));

@@ -14,27 +14,27 @@ use crate::{
     streams::Stream,
 };
 
-/// Turns in which a connection must come to rest.
+/// The maximum number of turns until a connection waits for an event.
 const TURNS_MAX: usize = 10_000_000;
 
 /// The outcome of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What was written, [`normalised`].
+    /// What was written, after [`normalised`].
     pub written: Rc<[u8]>,
-    /// Requests counted.
+    /// The number of requests counted.
     pub requests: u64,
-    /// Why it closed; the client closes its side once nothing more happens.
+    /// Why it closed. The client closes its side once nothing more happens.
     pub reason: CloseReason,
-    /// What it waited for before that, unless it was at its end.
+    /// The state it was in before that, unless it had already ended.
     pub waited_in: Option<&'static str>,
 }
 
-/// How much the client accepts at a time: the space to be made once nothing more
-/// can be written; 0 is a stall.
+/// How much the client accepts at a time: the space that is freed when nothing more can be written;
+/// 0 means a stall.
 pub type Appetite<'a> = dyn FnMut() -> usize + 'a;
 
-/// A connection being served, and its poll.
+/// A connection with its poll.
 pub struct Run<'d> {
     pub connection: Connection<Script>,
     pub wire: Rc<RefCell<Wire>>,
@@ -45,7 +45,7 @@ pub struct Run<'d> {
 }
 
 impl Run<'_> {
-    /// A connection just accepted, whose client takes `room` bytes at first.
+    /// A newly accepted connection whose client takes `room` bytes at first.
     pub fn new(cx: &mut Context, room: usize) -> Run<'_> {
         let wire = Wire::new(room);
         Run {
@@ -68,11 +68,11 @@ impl Run<'_> {
             }
             self.wire.borrow_mut().make_room(appetite());
         }
-        panic!("no rest after {TURNS_MAX} turns");
+        panic!("still busy after {TURNS_MAX} turns");
     }
 
-    /// Serves until nothing more happens by itself. `next` is the result of the
-    /// last step.
+    /// Serves until nothing more happens without a new event. `next` is the result of the last
+    /// step.
     pub fn settle(&mut self, mut next: Next) -> Next {
         loop {
             self.written.extend(self.wire.borrow_mut().take_written());
@@ -91,22 +91,22 @@ impl Run<'_> {
             };
             let wire = self.wire.borrow();
             match (readiness, next) {
-                (None, Next::Readable) => assert!(wire.wakes_reader(), "input forgotten"),
-                (None, Next::Writable) => assert!(wire.wakes_writer(), "room forgotten"),
+                (None, Next::Readable) => assert!(wire.wakes_reader(), "input not noticed"),
+                (None, Next::Writable) => assert!(wire.wakes_writer(), "free space not noticed"),
                 _ => {}
             }
             drop(wire);
             let Some(readiness) = readiness else {
                 return next;
             };
-            // Every turn may make one piece of a listing.
+            // Every turn may generate one piece of a listing.
             self.cx.listing_pieces = 1;
             next = self.connection.advance(readiness, &mut self.input, self.cx);
         }
     }
 }
 
-/// Runs `pieces` of a stream through a connection of its own.
+/// Sends `pieces` of a stream on a new connection.
 pub fn run<'p>(
     cx: &mut Context,
     pieces: impl Iterator<Item = &'p [u8]>,
@@ -129,7 +129,7 @@ pub fn run<'p>(
         next = run.rest(appetite);
     }
     let Next::Closed(reason) = next else {
-        panic!("still open after the client's end: {next:?}");
+        panic!("still open after the client closed: {next:?}");
     };
     let requests = run.connection.identity().requests;
     run.connection.closed(reason, run.cx);
@@ -143,12 +143,12 @@ pub fn run<'p>(
     }
 }
 
-/// A client that takes everything.
+/// A client that accepts everything.
 pub fn all() -> usize {
     usize::MAX / 2
 }
 
-/// The uncut run.
+/// The run without splits.
 pub fn whole(cx: &mut Context, stream: &Stream) -> Outcome {
     run(cx, std::iter::once(&stream.bytes[..]), &mut all)
 }

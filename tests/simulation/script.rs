@@ -1,9 +1,9 @@
-//! A transport that follows a script: what arrives, in which pieces, and how much the
-//! peer accepts.
+//! A transport that follows a script: which bytes arrive, in which pieces, and how many the peer
+//! accepts.
 //!
-//! It behaves as a socket does under an edge-triggered poll: an edge for reading when
-//! something arrives, and one for writing only when space is made after a write that
-//! fell short. A connection that forgets either waits forever, and the tests see it.
+//! It behaves like a socket with an edge-triggered poll: there is an edge for reading when
+//! something arrives, and an edge for writing only when space becomes free after a short write. A
+//! connection that misses either waits forever, and the tests detect that.
 
 use std::{
     cell::RefCell,
@@ -21,27 +21,27 @@ use stdhttpd::connection::{Readiness, transport::Transport};
 /// The wire between a scripted client and a connection, as seen from the test.
 #[derive(Debug, Default)]
 pub struct Wire {
-    /// Bytes that have arrived and are not read.
+    /// Bytes that have arrived and have not been read.
     inbox: VecDeque<u8>,
-    /// The client has shut its side, after what has arrived.
+    /// The client has shut down its sending side, after the bytes that have arrived.
     ended: bool,
     /// The client has reset the connection.
     reset: bool,
-    /// Bytes the client's side takes before a write falls short.
+    /// The number of bytes the client still accepts before a write is short.
     room: usize,
-    /// The most that one call of `send_file` sends, as with a slow disk.
+    /// The maximum that one call of `send_file` sends, as with a slow disk.
     pub file_piece_max: usize,
-    /// The last write fell short: room made afterwards is an edge.
+    /// The last write was short: when space becomes free, there is an edge.
     wants_room: bool,
-    /// Something arrived since the last event.
+    /// Something has arrived since the last event.
     read_edge: bool,
-    /// Space was made since the last event, after a write fell short.
+    /// Space has become free since the last event, after a short write.
     write_edge: bool,
-    /// What was written and not taken by the test.
+    /// What was written and has not been taken by the test.
     pub written: Vec<u8>,
-    /// Our side was ended.
+    /// The server has shut down its sending side.
     pub shut: bool,
-    /// The close would be a reset.
+    /// Closing would reset the connection.
     pub reset_on_close: bool,
     /// The transport was dropped.
     pub closed: bool,
@@ -51,16 +51,16 @@ pub struct Wire {
     pub after_write: Option<AfterWrite>,
     /// The next read or write is interrupted by a signal.
     pub interrupt: bool,
-    /// The connection has done something since the test last looked.
+    /// The connection has done something since the last check of the test.
     pub is_touched: bool,
 }
 
-/// A change of a file, and then bytes from another client.
+/// A change of a file, followed by bytes from another client.
 #[derive(Debug)]
 pub struct AfterWrite {
     /// The file and its new content.
     pub file: (PathBuf, &'static str),
-    /// The other client's wire, and what arrives there.
+    /// The other client's wire, and the bytes that arrive on it.
     pub arrival: (Rc<RefCell<Wire>>, Vec<u8>),
 }
 
@@ -84,21 +84,21 @@ impl Wire {
         self.read_edge = true;
     }
 
-    /// The client ends its side.
+    /// The client shuts down its sending side.
     pub fn end(&mut self) {
         self.ended = true;
         self.read_edge = true;
     }
 
-    /// The client resets the connection. What had arrived before can still be
-    /// read, and nothing can be written.
+    /// The client resets the connection. Bytes that arrived before can still be read, but nothing
+    /// can be written.
     pub fn reset(&mut self) {
         self.reset = true;
         self.read_edge = true;
         self.write_edge = true;
     }
 
-    /// The client takes `bytes` more.
+    /// The client accepts `bytes` more bytes.
     pub fn make_room(&mut self, bytes: usize) {
         if bytes == 0 {
             return;
@@ -108,22 +108,22 @@ impl Wire {
         self.wants_room = false;
     }
 
-    /// The client takes nothing more for now.
+    /// The client accepts nothing more for now.
     pub fn take_room(&mut self) {
         self.room = 0;
     }
 
-    /// The client takes `bytes` more, too few for the poll to report it.
+    /// The client accepts `bytes` more bytes, too few for the poll to report it.
     pub fn make_room_unreported(&mut self, bytes: usize) {
         self.room = self.room.saturating_add(bytes);
     }
 
-    /// What was written since the last call.
+    /// What has been written since the last call.
     pub fn take_written(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.written)
     }
 
-    /// What the poll reports now, if it reports an event.
+    /// What the poll reports now, if anything.
     pub fn event(&mut self, watches_writes: bool) -> Option<Readiness> {
         let is_event = self.read_edge || (self.write_edge && watches_writes);
         self.read_edge = false;
@@ -131,14 +131,14 @@ impl Wire {
         is_event.then(|| self.level(watches_writes))
     }
 
-    /// Registers interest in reading, and perhaps in writing: the poll then
-    /// reports what is ready.
+    /// Registers interest in reading, and optionally in writing: the poll then reports what is
+    /// ready.
     pub fn watch(&mut self, writes: bool) {
         self.read_edge |= self.has_input();
         self.write_edge |= writes && (self.reset || self.room > 0);
     }
 
-    /// The current readiness, edge or no edge: what a new registration reports.
+    /// The current readiness regardless of edges, as a new registration reports it.
     pub fn level(&self, watches_writes: bool) -> Readiness {
         Readiness {
             readable: self.has_input(),
@@ -147,27 +147,27 @@ impl Wire {
         }
     }
 
-    /// Whether a read would bring something.
+    /// Whether a read would return something.
     pub fn has_input(&self) -> bool {
         !self.inbox.is_empty() || self.ended || self.reset
     }
 
-    /// Bytes that have arrived and are not read.
+    /// The number of bytes that have arrived and have not been read.
     pub fn unread(&self) -> usize {
         self.inbox.len()
     }
 
-    /// Whether a connection that waits to read will be woken for what is there.
+    /// Whether a connection that waits to read is woken up for the input that exists.
     pub fn wakes_reader(&self) -> bool {
         self.read_edge || !self.has_input()
     }
 
-    /// Whether a connection that waits to write will be woken when it can.
+    /// Whether a connection that waits to write is woken up once it can write.
     pub fn wakes_writer(&self) -> bool {
         self.write_edge || self.reset || self.wants_room
     }
 
-    /// Whether the client has ended its side.
+    /// Whether the client has shut down its sending side.
     pub fn is_ended(&self) -> bool {
         self.ended
     }
@@ -177,10 +177,10 @@ impl Wire {
         self.reset
     }
 
-    /// The bytes of `offered` that the client takes now.
+    /// How many of the `offered` bytes the client accepts now.
     fn accept(&mut self, offered: usize) -> io::Result<usize> {
         self.is_touched = true;
-        assert!(!self.shut, "a write after our side was shut");
+        assert!(!self.shut, "a write after the sending side was shut down");
         if std::mem::take(&mut self.interrupt) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -233,16 +233,16 @@ impl Drop for Script {
 
 impl Transport for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        assert!(!buffer.is_empty(), "a read without room");
+        assert!(!buffer.is_empty(), "a read into an empty buffer");
         self.0.borrow_mut().receive(buffer)
     }
 
     fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         let wire = &mut *self.0.borrow_mut();
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
-        // Asks whether the peer is still there, and nothing else.
+        // An empty write only checks whether the peer is still there.
         let asks = matches!(buffers, [nothing] if nothing.is_empty());
-        assert!(offered > 0 || asks, "a write of nothing");
+        assert!(offered > 0 || asks, "an empty write");
         let mut left = wire.accept(offered)?;
         let taken = left;
         for buffer in buffers {
@@ -270,7 +270,7 @@ impl Transport for Script {
     fn shutdown_write(&mut self) -> io::Result<()> {
         let wire = &mut *self.0.borrow_mut();
         wire.is_touched = true;
-        assert!(!wire.shut, "our side is shut twice");
+        assert!(!wire.shut, "the sending side is shut down twice");
         if wire.reset {
             return Err(io::ErrorKind::NotConnected.into());
         }

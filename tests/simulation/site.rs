@@ -24,23 +24,23 @@ pub const CACHED_BYTES: usize = 30_000;
 /// A file sent from its descriptor.
 pub const LARGE_BYTES: usize = (1 << 20) + 70_001;
 
-/// Entries of a folder that is listed in pieces.
+/// Entries of a directory that is listed in pieces.
 const MANY: usize = 300;
 
-/// After this long without a change a file may be cached.
+/// A file may be cached if it has not changed for this long.
 const SETTLED: Duration = Duration::from_millis(50);
 
-/// A folder of files and what serves it.
+/// A directory with files, and the configuration to serve it.
 pub struct Ground {
     pub root: tempfile::TempDir,
     site: Arc<Site>,
     config: Config,
-    /// The instant from which the test counts.
+    /// The start time of the test's clock.
     pub started: Instant,
 }
 
 impl Ground {
-    /// The folder, with `change` made to the default configuration.
+    /// Creates the directory, and applies `change` to the default configuration.
     pub fn new(change: impl FnOnce(&mut Config)) -> Ground {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str, bytes: &[u8]| {
@@ -62,7 +62,7 @@ impl Ground {
         for n in 0..MANY {
             write(&format!("many/{n}"), b"");
         }
-        // What was written just now is not kept: its next change might not show.
+        // A file that was just written is not kept, because another change might not be detectable.
         let written = std::fs::metadata(root.path().join("many").join((MANY - 1).to_string()))
             .and_then(|m| m.modified());
         while written.as_ref().unwrap().elapsed().unwrap_or_default() < SETTLED {
@@ -80,7 +80,7 @@ impl Ground {
         }
     }
 
-    /// A context whose clock stands still.
+    /// A context whose clock does not advance by itself.
     pub fn context(&self) -> Context {
         let counters = Arc::new(Counters::new(true));
         let view = self.site.view();
@@ -91,8 +91,8 @@ impl Ground {
         cx
     }
 
-    /// Open descriptors of files below the root, except one for each file that may
-    /// be kept open for the next request.
+    /// Open descriptors of files below the root, not counting one for each file that may be kept
+    /// open for the next request.
     pub fn descriptors(&self) -> usize {
         let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
             return 0;
@@ -116,7 +116,7 @@ pub fn set_clock(cx: &mut Context, now: Instant) {
     cx.listing_pieces = 1;
 }
 
-/// A connection over a wire, accepted now.
+/// A connection over a wire, accepted at the current time.
 pub fn connect(
     wire: &std::rc::Rc<std::cell::RefCell<Wire>>,
     id: u64,

@@ -11,10 +11,10 @@ pub struct Stream {
     pub is_long: bool,
 }
 
-/// What follows a request that ends the connection: it is never answered.
+/// Sent after a request that ends the connection; it is never answered.
 const AFTER: &str = "GET /a.txt HTTP/1.1\r\nHost: after\r\n\r\n";
 
-/// All of them.
+/// The whole catalogue.
 pub fn all() -> Vec<Stream> {
     let valid = valid().into_iter().map(|(name, text)| stream(name, &text));
     let malformed = MALFORMED
@@ -45,14 +45,14 @@ fn valid() -> Vec<(&'static str, String)> {
         ("an empty line before it", format!("\r\n{next}")),
         ("pipelined", format!("{next}{}{next}", get("/b.html", ""))),
         ("many pipelined", next.repeat(40)),
-        ("more than one turn's", next.repeat(700)),
+        ("more than one turn", next.repeat(700)),
         ("the last is incomplete", format!("{next}{}", &next[..20])),
         (
             "head",
             format!("HEAD /b.html HTTP/1.1\r\nHost: h\r\n\r\n{next}"),
         ),
         (
-            "head of what is not there",
+            "head not found",
             "HEAD /none HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2),
         ),
         (
@@ -65,15 +65,15 @@ fn valid() -> Vec<(&'static str, String)> {
         ),
         ("empty file", get("/empty.txt", "") + &next),
         (
-            "folder without a slash",
+            "directory without a slash",
             get("/folder?q", "") + &get("/folder/", ""),
         ),
         (
-            "a folder in pieces",
+            "a listing in pieces",
             get("/many/", "") + &next + &get("/many/?sort=size", ""),
         ),
         (
-            "a folder in pieces, last",
+            "a listing in pieces and close",
             format!("{next}HEAD /many/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
         ),
         ("not found", get("/none", "") + &next),
@@ -85,24 +85,27 @@ fn valid() -> Vec<(&'static str, String)> {
             get("/b.html", "Range: bytes=5-9,100-199\r\n") + &next,
         ),
         (
-            "no such range",
+            "unsatisfiable range",
             get("/a.txt", "Range: bytes=100-\r\n") + &next,
         ),
         (
-            "a range of memory",
+            "a range of a cached file",
             get("/cached.bin", "Range: bytes=100-5099\r\n") + &next,
         ),
         (
-            "ranges of memory",
+            "ranges of a cached file",
             get("/cached.bin", "Range: bytes=0-4999,9000-9009\r\n") + &next,
         ),
         (
             "a range of a large file",
             get("/large.bin", "Range: bytes=70000-70999\r\n") + &next,
         ),
-        ("its end", get("/large.bin", &last_of_large) + &next),
         (
-            "two ranges of it",
+            "the end of a large file",
+            get("/large.bin", &last_of_large) + &next,
+        ),
+        (
+            "two ranges of a large file",
             get("/large.bin", "Range: bytes=5-99,1000-1099\r\n") + &next,
         ),
         (
@@ -164,11 +167,11 @@ fn valid() -> Vec<(&'static str, String)> {
         ),
         ("1.0", "GET /b.html HTTP/1.0\r\n\r\n".into()),
         (
-            "1.0 kept",
+            "1.0 kept alive",
             "GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".repeat(3),
         ),
         (
-            "1.0 kept, with a body",
+            "1.0 kept alive, with a body",
             "POST /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nab".repeat(2),
         ),
         (
@@ -206,7 +209,10 @@ const MALFORMED: &[(&str, &str)] = &[
         "space before the colon",
         "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
     ),
-    ("folded", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n"),
+    (
+        "folded field",
+        "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n",
+    ),
     (
         "space before the first field",
         "GET / HTTP/1.1\r\n Host: h\r\n\r\n",
@@ -280,7 +286,7 @@ fn over_limits() -> Vec<Stream> {
             "line over its limit",
             format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"),
         ),
-        ("no line at all", long.clone()),
+        ("no line end", long.clone()),
         (
             "fields over their limit",
             format!(
@@ -293,7 +299,7 @@ fn over_limits() -> Vec<Stream> {
             format!("GET / HTTP/1.1\r\nA: {}", long.repeat(4)),
         ),
         (
-            "just within",
+            "fields just within the limit",
             format!(
                 "GET / HTTP/1.1\r\nHost: h\r\n{}\r\n",
                 format!("A: {}\r\n", &long[..8_000]).repeat(4)

@@ -1,4 +1,4 @@
-//! What one connection may do in one turn, whatever its client sends.
+//! The limits on the work of one connection in one turn, regardless of its client.
 
 use std::{
     cell::RefCell,
@@ -20,8 +20,7 @@ use crate::{
     world::driver::ScriptedDriver,
 };
 
-/// The responses that one turn brings to a client that has sent `count` requests
-/// at once.
+/// The number of responses in one turn to a client that has sent `count` requests at once.
 fn responses_of_a_turn(request: &str, count: usize) -> usize {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
@@ -42,25 +41,25 @@ fn the_share_of_one_turn_is_bounded() {
         let request = format!("HEAD {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         assert_eq!(responses_of_a_turn(&request, 200), expected, "{target}");
     };
-    // Responses.
+    // The limit on responses.
     check("", "/a.txt", 128);
-    // Bytes of requests: these are a little longer than 4 KiB.
+    // The limit on request bytes: these requests are slightly longer than 4 KiB.
     let tags = "\"a\",".repeat(1 << 10);
     check(&format!("If-None-Match: {tags}\r\n"), "/a.txt", 16);
-    // Parts, each of which may have to be read, count as responses.
+    // Parts count as responses, because each may have to be read.
     let ranges: Vec<_> = (0..32).map(|n| format!("{}-{0}", 2 * n)).collect();
     let ranges = ranges.join(",");
     let get = format!("GET /cached.bin HTTP/1.1\r\nHost: h\r\nRange: bytes={ranges}\r\n\r\n");
     assert_eq!(responses_of_a_turn(&get, 200), 4);
-    // Pieces of listings: one.
+    // The limit on pieces of listings: one.
     check("", "/few/", 1);
-    // One that is made in two.
+    // A listing of two pieces.
     check("", "/many/", 0);
 }
 
 const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// A worker, and connections with many requests.
+/// A worker, and connections with many requests each.
 struct Crowd {
     _ground: Ground,
     scheduler: Scheduler<Script, ScriptedDriver>,
@@ -93,11 +92,11 @@ impl Crowd {
             scheduler,
             wires,
         };
-        // As with events: served until there are more than 256 extra responses.
+        // As with events: serve until there are more than 256 extra responses.
         let share = requests.min(128);
         let served = if share < 100 { count } else { count.min(3) };
         let first = [vec![share; served], vec![0; count - served]].concat();
-        assert_eq!(crowd.responses(), first, "of the first turn");
+        assert_eq!(crowd.responses(), first, "responses of the first turn");
         crowd
     }
 
@@ -136,8 +135,8 @@ fn continued_work_of_a_crowd_is_spread_over_turns() {
         let of_this_turn: Vec<_> = (0..CROWD).filter(is_new).collect();
         served.extend(of_this_turn);
         // Ninety thousand responses take more than a few milliseconds.
-        assert!(served.len() - before < CROWD, "all in one turn");
-        assert!(served.is_sorted(), "not in their order");
+        assert!(served.len() - before < CROWD, "all were served in one turn");
+        assert!(served.is_sorted(), "not served in order");
     }
 }
 
@@ -153,7 +152,7 @@ fn extra_responses_per_turn_are_bounded_for_all_connections_together() {
         crowd.scheduler.take_event(token, Readiness::READABLE);
     }
     crowd.scheduler.serve_received();
-    // 99 beyond one each, and the one that goes beyond 256.
+    // Each of these has 99 extra responses; the third connection exceeds the total of 256.
     let responses = crowd.responses();
     assert_eq!(responses[..3], [100; 3]);
     assert_eq!(responses[3..], [0; 17]);
@@ -199,8 +198,8 @@ fn expired_connections_are_spread_over_turns() {
         if stops {
             crowd.scheduler.drain();
         }
-        // Until the next sweep.
-        std::thread::sleep(crowd.scheduler.poll_timeout().expect("a sweep"));
+        // Wait until the next sweep.
+        std::thread::sleep(crowd.scheduler.poll_timeout().expect("a sweep is due"));
         crowd.scheduler.cx.clock = Clock::System;
         let mut before = 0;
         while before < COUNT {
@@ -232,7 +231,7 @@ fn an_evicted_connection_with_a_request_gets_its_last_response() {
         assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
         assert!(crowd.wires[0].borrow().shut);
-        // One eviction closes one connection; the next gets no response.
+        // An eviction closes one connection; the next one gets no response yet.
         assert!(!crowd.wires[1].borrow().closed);
         assert!(crowd.scheduler.evict());
         assert!(crowd.wires[1].borrow().closed);
@@ -260,7 +259,11 @@ fn a_reset_cancels_the_listing() {
     run.wire.borrow_mut().reset();
     let readiness = run.wire.borrow().level(false);
     assert_eq!(step(&mut run, readiness), Next::Closed(CloseReason::Reset));
-    assert_eq!(run.connection.identity().requests, 0, "it was not answered");
+    assert_eq!(
+        run.connection.identity().requests,
+        0,
+        "the request was not answered"
+    );
 }
 
 /// A deleted file occupies disk space until it is closed.
@@ -272,7 +275,7 @@ fn a_worker_rechecks_all_kept_files_before_it_waits() {
         fs::write(ground.root.path().join(format!("large-{n}")), [0; 40_000]).expect("written");
         heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
     }
-    // A file that was changed just now is not kept open.
+    // A file that was just changed is not kept open.
     let written = Instant::now();
     while written.elapsed() < Duration::from_millis(100) {
         std::thread::yield_now();
@@ -292,7 +295,7 @@ fn a_worker_rechecks_all_kept_files_before_it_waits() {
     let mut timeout_after_turn = || {
         scheduler.cx.begin_turn();
         scheduler.finish_turn();
-        scheduler.poll_timeout().expect("one is open")
+        scheduler.poll_timeout().expect("a connection is open")
     };
     assert!(timeout_after_turn().is_zero());
     assert!(!timeout_after_turn().is_zero());

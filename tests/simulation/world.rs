@@ -1,8 +1,8 @@
-//! Seeded runs of many connections through the scheduler that serves them, over
-//! a scripted poll and a clock that the run steps.
+//! Seeded runs of many connections through the real scheduler, over a scripted poll and a simulated
+//! clock.
 //!
-//! `STDHTTPD_SIMULATION_STEPS` sets how many steps are run in all;
-//! `STDHTTPD_SIMULATION_SEED` replays one seed.
+//! `STDHTTPD_SIMULATION_STEPS` sets the total number of steps; `STDHTTPD_SIMULATION_SEED` repeats
+//! the run with one seed.
 
 mod client;
 mod drained;
@@ -29,14 +29,14 @@ use crate::{
     streams::{self, Stream},
 };
 
-/// Steps by default.
+/// The default number of steps.
 const STEPS: u64 = 2_000_000;
 
-/// Set in the child process of a run, which has the process to itself: at times
-/// it lowers the limit on open files.
+/// Set in the child process in which the runs take place. They need their own process, because they
+/// lower the limit on open files from time to time.
 const ALONE: &str = "STDHTTPD_SIMULATION_ALONE";
 
-/// A site with its configuration, and the outcome of each stream there.
+/// A site with its configuration, and the outcome of each stream on it.
 struct Land {
     ground: Ground,
     catalogue: Vec<(Rc<Stream>, Rc<Outcome>)>,
@@ -83,7 +83,7 @@ fn thousands_of_connections() {
         .expect("this program runs");
     print!("{}", String::from_utf8_lossy(&output.stdout));
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "reported above");
+    assert!(output.status.success(), "the failure is reported above");
 }
 
 fn run_alone() {
@@ -112,7 +112,7 @@ fn run_alone() {
         seed += 1;
     }
     println!("{seed} seeds: {sum:?}");
-    // A run that never reaches these tests nothing of them.
+    // A run in which these never occur does not test them.
     assert!(
         sum.evicted > 0 && sum.starved > 0 && sum.drained > 0,
         "{sum:?}"

@@ -19,15 +19,15 @@ use crate::{
 /// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
-    /// Sends in pieces, reads all at once.
+    /// Sends in pieces, reads everything at once.
     Quick,
     /// Reads a little at a time.
     Slow,
-    /// Stops sending somewhere.
+    /// Stops sending at some point.
     Silent,
-    /// Shuts its side after what it sent, perhaps too early.
+    /// Shuts down its sending side after what it sent, perhaps too early.
     Ends,
-    /// Resets the connection at some time.
+    /// Resets the connection at some point.
     Resets,
 }
 
@@ -38,12 +38,12 @@ pub struct Client {
     stream: Rc<Stream>,
     sent: usize,
     manner: Manner,
-    /// Bytes after which a `Silent` or `Ends` client sends no more.
+    /// The number of bytes after which a `Silent` or `Ends` client stops sending.
     stops_at: usize,
     wire: Rc<RefCell<Wire>>,
     reader: Reader,
     outcome: Rc<Outcome>,
-    /// From here on the responses differ from those of the uncut run.
+    /// From now on, the responses may differ from those of the run without splits.
     is_disturbed: bool,
     before: Option<Standing>,
 }
@@ -58,7 +58,7 @@ struct Standing {
 }
 
 impl Client {
-    /// A client that will send `stream`, whose uncut run had `outcome`.
+    /// A client that will send `stream`, which has `outcome` when it is not split.
     pub fn new(id: u64, stream: &Rc<Stream>, outcome: &Rc<Outcome>, random: &mut Random) -> Client {
         use Manner::*;
         let manner =
@@ -96,12 +96,12 @@ impl Client {
         &self.wire
     }
 
-    /// What it sends.
+    /// The name of its stream.
     pub fn name(&self) -> &'static str {
         self.stream.name
     }
 
-    /// Does one random thing.
+    /// Performs one random action.
     pub fn act(&mut self, random: &mut Random) {
         let mut wire = self.wire.borrow_mut();
         let left = self.stops_at - self.sent;
@@ -129,8 +129,8 @@ impl Client {
         wire.interrupt = random.once_in(20);
     }
 
-    /// No descriptor is free: a request whose body arrived in pieces, and cannot
-    /// be parsed again, may be answered with 503.
+    /// If no descriptor is free, a request may be answered with 503 if its body arrived in pieces,
+    /// so that it cannot be parsed again.
     pub fn may_be_refused(&mut self) {
         let written = &self.wire.borrow().written;
         let refusal = b"HTTP/1.1 503 ";
@@ -139,7 +139,7 @@ impl Client {
             .any(|window| window == refusal);
     }
 
-    /// Reads what was written, and compares it.
+    /// Reads and compares what was written.
     pub fn read(&mut self) {
         let written = self.wire.borrow_mut().take_written();
         if self.is_disturbed {
@@ -150,8 +150,7 @@ impl Client {
         }
     }
 
-    /// The deadline may have passed: from here on the client gets 408 or 503, or
-    /// nothing.
+    /// The deadline may have passed: from now on, the client may get 408 or 503, or nothing.
     pub fn may_expire(&mut self, connection: &Connection<Script>, cx: &Context) {
         let state = connection.state();
         if state.deadline(&cx.timeouts) > cx.now {
@@ -164,44 +163,49 @@ impl Client {
         };
     }
 
-    /// The server drains, or the connection is evicted: its responses will soon
-    /// announce the close.
+    /// The server drains, or the connection is evicted: its responses will soon announce the close.
     pub fn leaves(&mut self) {
         self.is_disturbed = true;
         self.before = None;
     }
 
-    /// Checks the invariants of a connection at rest.
+    /// Checks the invariants of a connection that waits for an event.
     pub fn check(&mut self, slot: &Slot<Connection<Script>>, cx: &Context) {
         let name = self.name();
         let wire = self.wire.borrow();
         let connection = &slot.connection;
         let state = connection.state();
         let is_first = matches!(state, State::ReadingHead(reading) if reading.input.is_empty());
-        let is_to_come = is_first && slot.is_queued;
+        let is_queued_first = is_first && slot.is_queued;
         let is_watched = slot.interest >= Interest::Readable;
-        assert!(is_watched || is_to_come, "{name}: unwatched");
+        assert!(
+            is_watched || is_queued_first,
+            "{name}: not registered for reading"
+        );
         match state {
             _ if slot.is_queued => {}
             State::Writing(writing) => {
                 let asks = slot.interest == Interest::ReadableAndWritable;
-                assert!(asks, "{name}: room unasked for");
-                assert!(wire.wakes_writer(), "{name}: room forgotten");
+                assert!(asks, "{name}: not registered for writing");
+                assert!(wire.wakes_writer(), "{name}: free space not noticed");
                 assert!(!writing.output.is_empty(), "{name}: nothing to write");
             }
             State::ReadingHead(reading) if reading.deferred => {
-                assert!(slot.is_starved, "{name}: a request forgotten");
+                assert!(slot.is_starved, "{name}: a request is not answered");
             }
-            State::ReadingDirectory(_) => panic!("{name}: a folder forgotten"),
-            _ => assert!(wire.wakes_reader(), "{name}: input forgotten"),
+            State::ReadingDirectory(_) => panic!("{name}: a listing is not continued"),
+            _ => assert!(wire.wakes_reader(), "{name}: input not noticed"),
         }
         let has_request = matches!(state, State::ReadingHead(reading) if reading.deferred);
         assert!(
             has_request || !slot.is_starved,
-            "{name}: starved of nothing"
+            "{name}: starved without a request"
         );
         let is_shut = matches!(state, State::Lingering(_));
-        assert_eq!(wire.shut, is_shut, "{name}: half open");
+        assert_eq!(
+            wire.shut, is_shut,
+            "{name}: sending side open or shut in the wrong state"
+        );
         let deadline = state.deadline(&cx.timeouts);
         let longest = match state {
             State::ReadingHead(_) => cx.timeouts.header,
@@ -211,14 +215,14 @@ impl Client {
             State::Idle { .. } => cx.timeouts.keep_alive,
             State::Lingering(_) => cx.timeouts.linger,
         };
-        assert!(deadline <= cx.now + longest, "{name}: deadline too far");
+        assert!(deadline <= cx.now + longest, "{name}: deadline too late");
         let now = Standing {
             state: state.name(),
             requests: connection.identity().requests,
             deadline,
             is_first,
         };
-        // A head, a body and a close have one deadline, whatever arrives.
+        // A head, a body and a close each have a fixed deadline, regardless of what arrives.
         if let Some(before) = self.before
             && !before.is_first
             && !matches!(state, State::Writing(_) | State::Idle { .. })
@@ -229,8 +233,8 @@ impl Client {
         self.before = Some(now);
     }
 
-    /// Checks how the connection ended. `by_force`: the close may have destroyed
-    /// what was sent.
+    /// Checks how the connection ended. `by_force` means that the close may have destroyed data
+    /// that was sent.
     pub fn check_end(&mut self, reason: CloseReason, by_force: bool) {
         self.read();
         let name = self.name();
@@ -239,7 +243,7 @@ impl Client {
         assert!(wire.closed, "{name}: the transport leaked");
         let holders = Rc::strong_count(&self.wire);
         assert_eq!(holders, 1, "{name}: the transport leaked");
-        // A close over unread input is a reset, which destroys the last response. It
+        // Closing a connection with unread input resets it, which destroys the last response. This
         // is intended only if the client does not read.
         use CloseReason::{TooSlow, WriteTimeout};
         let is_unread = wire.unread() > 0 && !wire.is_reset();
@@ -251,17 +255,17 @@ impl Client {
         );
         let is_whole = self.reader.is_done();
         match reason {
-            CloseReason::Panicked => panic!("{name}: a panic, reported above"),
-            CloseReason::Reset => assert!(wire.is_reset(), "{name}: reset by nobody"),
+            CloseReason::Panicked => panic!("{name}: panicked, as reported above"),
+            CloseReason::Reset => assert!(wire.is_reset(), "{name}: not reset by the client"),
             CloseReason::ClientClosed | CloseReason::ClientGaveUp => {
-                assert!(wire.is_ended(), "{name}: ended by nobody");
+                assert!(wire.is_ended(), "{name}: not ended by the client");
                 if self.sent == self.stream.bytes.len() && !self.is_disturbed {
-                    assert!(is_whole, "{name}: unanswered");
+                    assert!(is_whole, "{name}: no response");
                     assert_eq!(reason, outcome.reason, "{name}");
                 }
             }
             CloseReason::WriteTimeout | CloseReason::TooSlow => {
-                assert!(wire.reset_on_close, "{name}: orphaned");
+                assert!(wire.reset_on_close, "{name}: closed without a reset");
             }
             CloseReason::IdleTimeout
             | CloseReason::HeaderTimeout
@@ -271,7 +275,7 @@ impl Client {
             _ if self.is_disturbed => {}
             _ => {
                 assert_eq!(reason, outcome.reason, "{name} ({:?})", self.manner);
-                assert!(is_whole || wire.is_reset(), "{name}: cut short");
+                assert!(is_whole || wire.is_reset(), "{name}: incomplete responses");
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::{
     site::Ground,
 };
 
-/// Its last response may still be in flight: an immediate close would answer a
-/// crossing request with a reset, which can destroy that response.
+/// Its last response may still be in transit. If a request arrived after an immediate close, the
+/// reset would destroy that response.
 #[test]
 fn an_idle_connection_is_shut_and_lingers() {
     const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -1,5 +1,5 @@
-//! The driver of a scripted worker: an acceptor's inbox, a poll, the other workers; and
-//! a record of what reached them.
+//! The driver of a scripted worker: the inbox of the acceptor, a poll and the other workers. It
+//! records the events that they received.
 
 use std::{
     cell::RefCell,
@@ -25,27 +25,27 @@ use crate::{
     script::{Script, Wire},
 };
 
-/// Addresses of clients.
+/// The number of client addresses.
 const ADDRESSES: u64 = 8;
 
-/// The most connections of one address.
+/// The maximum number of connections per address.
 const PER_ADDRESS_MAX: usize = 90;
 
 /// The driver.
 pub struct ScriptedDriver {
     /// Connections that the worker has not taken yet.
     pub inbox: Vec<Accepted<Script>>,
-    /// The worker has been woken for them.
+    /// The worker has been woken up for them.
     is_woken: bool,
-    /// By token, what is registered with the poll.
+    /// What is registered with the poll, by token.
     watched: Vec<Option<Seen>>,
     /// Tokens that may have events.
     active: Vec<usize>,
-    /// Connections that ended since the world last looked, in order.
+    /// Connections that have ended since the last check, in order.
     pub ends: Vec<End>,
-    /// Another worker asks for a descriptor.
+    /// Another worker requests a descriptor.
     pub asked: bool,
-    /// Descriptors this worker asked the others for.
+    /// The number of descriptors that this worker requested from the others.
     pub starved: u64,
     clients: Clients,
 }
@@ -58,17 +58,17 @@ struct Seen {
 /// The end of a connection.
 #[derive(Debug)]
 pub struct End {
-    /// Its number.
+    /// The number of the connection.
     pub id: u64,
-    /// Why.
+    /// The reason.
     pub reason: CloseReason,
-    /// A complete request was waiting.
+    /// A complete request was waiting for its response.
     pub was_owed: bool,
-    /// It was idle, or its client silent.
+    /// The connection was idle, or its client was silent.
     pub was_unused: bool,
-    /// Since when its client was silent.
+    /// The time since which its client was silent.
     pub silent_since: Option<Instant>,
-    /// It was marked for eviction.
+    /// The connection was marked for eviction.
     pub was_evicted: bool,
 }
 
@@ -91,7 +91,7 @@ impl ScriptedDriver {
         }
     }
 
-    /// Hands a connection over, unless its client has too many.
+    /// Hands a connection over, unless its client has too many connections.
     pub fn hand_over(&mut self, mut accepted: Accepted<Script>, wire: &Rc<RefCell<Wire>>) -> bool {
         let peer = address(accepted.identity.id);
         if !self.clients.admit(peer) {
@@ -111,8 +111,8 @@ impl ScriptedDriver {
         true
     }
 
-    /// Something happened to the client with this token.
-    pub fn stir(&mut self, token: usize) {
+    /// Marks the client with this token as active: it may have an event.
+    pub fn activate(&mut self, token: usize) {
         self.active.push(token);
     }
 
@@ -126,7 +126,7 @@ impl ScriptedDriver {
         std::mem::take(&mut self.is_woken)
     }
 
-    /// Whether the worker will look at its inbox.
+    /// Whether the worker will check its inbox.
     pub fn wakes_for_inbox(&self) -> bool {
         self.is_woken || self.inbox.is_empty()
     }
@@ -149,12 +149,15 @@ impl ScriptedDriver {
         events.collect()
     }
 
-    /// All connections are closed: each address can have its maximum again, and
-    /// no more.
+    /// All connections are closed: each address may have its maximum again, but no more.
     pub fn check_end(&self) {
         for number in 0..ADDRESSES {
             let admitted = (0..=PER_ADDRESS_MAX).filter(|_| self.clients.admit(address(number)));
-            assert_eq!(admitted.count(), PER_ADDRESS_MAX, "clients counted");
+            assert_eq!(
+                admitted.count(),
+                PER_ADDRESS_MAX,
+                "wrong number of clients per address"
+            );
         }
     }
 }
@@ -166,10 +169,10 @@ impl Driver<Script> for ScriptedDriver {
 
     fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
         let Some(seen) = &mut self.watched[token] else {
-            panic!("watches what is closed");
+            panic!("a closed descriptor is registered");
         };
-        assert_eq!(seen.interest, before, "registered otherwise");
-        assert!(wanted > before, "asked twice");
+        assert_eq!(seen.interest, before, "different interest registered");
+        assert!(wanted > before, "same interest registered twice");
         seen.interest = wanted;
         seen.wire
             .borrow_mut()
@@ -209,7 +212,7 @@ impl Driver<Script> for ScriptedDriver {
     }
 }
 
-/// No file can be opened in this process while it lives.
+/// While this exists, the process cannot open any file.
 pub struct NoDescriptors(Rlimit);
 
 impl NoDescriptors {
@@ -219,13 +222,13 @@ impl NoDescriptors {
             current: Some(0),
             maximum: limit.maximum,
         };
-        setrlimit(Resource::Nofile, none).expect("a lower limit");
+        setrlimit(Resource::Nofile, none).expect("the limit is lowered");
         NoDescriptors(limit)
     }
 }
 
 impl Drop for NoDescriptors {
     fn drop(&mut self) {
-        setrlimit(Resource::Nofile, self.0).expect("the former limit");
+        setrlimit(Resource::Nofile, self.0).expect("the limit is restored");
     }
 }

@@ -1,6 +1,6 @@
-//! Invariants of the idle order: it holds exactly the idle connections, in the order in
-//! which they became idle, and its first is evicted first unless another client has
-//! been silent for longer.
+//! Invariants of the idle order: it contains exactly the idle connections, in the order in which
+//! they became idle. Its first connection is evicted first, unless another client has been silent
+//! for longer.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use stdhttpd::{
 use super::driver::End;
 use crate::script::Script;
 
-/// The idle connections when the world last looked, the longest idle first.
+/// The idle connections at the last check, the longest idle first.
 #[derive(Default)]
 pub struct IdleOrder(Vec<Idle>);
 
@@ -24,31 +24,34 @@ struct Idle {
 }
 
 impl IdleOrder {
-    /// The longest idle connection, and since when.
+    /// The longest idle connection, and the time since when it is idle.
     pub fn longest(&self) -> Option<(Instant, u64)> {
         self.0.first().map(|idle| (idle.since, idle.id))
     }
 
-    /// Checks what changed since the last call, `ends` included: the idle
-    /// connections are still in their order, and new ones come after them.
+    /// Checks the changes since the last call, including `ends`: connections that are still idle
+    /// keep their order, and new ones come after them.
     pub fn check(&mut self, table: &Table<Connection<Script>>, ends: &[End]) {
         let now: Vec<Idle> = table
             .idle_keys()
             .take(table.open() + 1)
             .map(|key| idle(table, key))
             .collect();
-        assert_eq!(now.len(), table.idle(), "the idle are counted");
+        assert_eq!(now.len(), table.idle(), "wrong number of idle connections");
         let mut before = self.0.iter();
         let still = now
             .iter()
             .take_while(|idle| before.any(|other| other == *idle))
             .count();
         for fallen in &now[still..] {
-            assert!(!self.0.contains(fallen), "{fallen:?}: has lost its place");
+            assert!(
+                !self.0.contains(fallen),
+                "{fallen:?}: idle, but not in its place"
+            );
         }
         assert!(
             now.is_sorted_by_key(|idle| idle.since),
-            "not in the order in which they fell idle"
+            "not in the order in which they became idle"
         );
         let first_still = now[..still].first();
         let first_still = first_still.and_then(|first| self.0.iter().position(|i| i == first));
@@ -63,7 +66,10 @@ impl IdleOrder {
                     end.silent_since.is_some_and(before)
                 }
             };
-            assert!(is_longest, "evicted before one idle for longer: {end:?}");
+            assert!(
+                is_longest,
+                "evicted before a connection that was idle for longer: {end:?}"
+            );
         }
         self.0 = now;
     }
@@ -76,6 +82,6 @@ fn idle(table: &Table<Connection<Script>>, key: u32) -> Idle {
             id: connection.identity().id,
             since: *since,
         },
-        busy => panic!("{}, among the idle", busy.name()),
+        busy => panic!("{} in the idle order", busy.name()),
     }
 }

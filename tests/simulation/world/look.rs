@@ -8,12 +8,11 @@ use stdhttpd::{
 
 use super::{driver::End, play::World};
 
-/// How long a client with steady requests may be idle during a drain.
+/// How long a client with regular requests may be idle during a drain.
 const IDLE_MAX: Duration = Duration::from_millis(100);
 
 impl World<'_> {
-    /// Checks what must hold after every event: each end is an expected one, and
-    /// the idle order is right.
+    /// Checks the invariants after an event: each end was expected, and the idle order is correct.
     pub(super) fn look(&mut self) {
         let cx = &self.scheduler.cx;
         assert!(cx.output.is_empty(), "output left in the context");
@@ -25,7 +24,7 @@ impl World<'_> {
     }
 
     fn bury(&mut self, end: &End) {
-        let token = self.tokens.remove(&end.id).expect("an end of its own");
+        let token = self.tokens.remove(&end.id).expect("a connection ends once");
         self.scheduler.driver.forget(token);
         let mut client = self.clients[token].take().expect("a client");
         let shutdown = self.scheduler.cx.timeouts.shutdown;
@@ -39,7 +38,7 @@ impl World<'_> {
         let by_force = self.drained_at.is_some_and(|at| now >= at + shutdown);
         assert!(
             !end.was_owed || by_force || end.reason != CloseReason::Draining,
-            "{}: left without an answer",
+            "{}: closed without a response",
             client.name()
         );
         client.check_end(end.reason, by_force);
@@ -47,7 +46,7 @@ impl World<'_> {
         self.sum.evicted += u64::from(end.reason == CloseReason::Evicted);
     }
 
-    /// Checks what must hold for the connection with this token, if there is one.
+    /// Checks the invariants of the connection with this token, if there is one.
     pub(super) fn look_at(&mut self, token: usize) {
         let table = self.scheduler.table();
         let Some(Some(client)) = self.clients.get_mut(token) else {
@@ -57,11 +56,11 @@ impl World<'_> {
         let Some(slot) = table.find(token).and_then(|key| table.get(key)) else {
             let inbox = &self.scheduler.driver.inbox;
             let waits = inbox.iter().any(|accepted| accepted.token == token);
-            assert!(waits, "{}: a connection lost", client.name());
+            assert!(waits, "{}: connection lost", client.name());
             return;
         };
         let id = slot.connection.identity().id;
-        assert_eq!((slot.token, id), (token, client.id), "mistaken");
+        assert_eq!((slot.token, id), (token, client.id), "wrong connection");
         if std::mem::take(&mut client.wire().borrow_mut().is_touched) {
             if self.no_descriptors.is_some() {
                 client.may_be_refused();
@@ -74,7 +73,7 @@ impl World<'_> {
         client.check(slot, &self.scheduler.cx);
     }
 
-    /// Checks what must hold for all of them after a sweep.
+    /// Checks the invariants of all connections after a sweep.
     pub(super) fn look_at_all(&mut self) {
         let (mut idle, mut starved) = (0, 0);
         for token in 0..self.clients.len() {
@@ -84,7 +83,7 @@ impl World<'_> {
         let cx = &self.scheduler.cx;
         let mut ready = vec![false; table.end() as usize];
         for key in self.scheduler.ready() {
-            // The table may have been freed since, and the key with it.
+            // The table may have shrunk since, so that the key no longer exists.
             if let Some(is_ready) = ready.get_mut(key as usize) {
                 *is_ready = true;
             }
@@ -99,32 +98,35 @@ impl World<'_> {
             idle += usize::from(matches!(state, State::Idle { .. }));
             starved += u64::from(slot.is_starved);
             let is_retried = slot.is_queued || self.drained_at.is_some();
-            assert!(is_retried || !slot.is_starved, "starved and forgotten");
-            assert!(!slot.is_queued || ready[key as usize], "queued for nothing");
+            assert!(is_retried || !slot.is_starved, "starved and not retried");
+            assert!(
+                !slot.is_queued || ready[key as usize],
+                "queued, but not in the ready queue"
+            );
             let deadline = state.deadline(&cx.timeouts).max(
-                // Draining has shortened them.
+                // Draining has shortened the deadlines.
                 self.drained_at.unwrap_or(cx.now - SWEEP_INTERVAL * 2),
             );
             let is_late = deadline + SWEEP_INTERVAL <= cx.now;
-            assert!(!is_late, "{} beyond its deadline", state.name());
+            assert!(!is_late, "{} after its deadline", state.name());
         }
         let waiting = self.scheduler.driver.inbox.len();
-        assert_eq!(table.open(), open, "the open are counted");
-        assert_eq!(table.idle(), idle, "the idle are all known");
-        assert_eq!(self.tokens.len(), open + waiting, "as many as are alive");
+        assert_eq!(table.open(), open, "wrong number of open connections");
+        assert_eq!(table.idle(), idle, "wrong number of idle connections");
+        assert_eq!(self.tokens.len(), open + waiting, "wrong number of clients");
         let is_woken = self.scheduler.driver.wakes_for_inbox();
-        assert!(is_woken, "the inbox is forgotten");
+        assert!(is_woken, "not woken up for the inbox");
         match self.scheduler.poll_timeout() {
-            Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "sleeps for {timeout:?}"),
-            None => assert_eq!(open, 0, "sleeps forever"),
+            Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "waits for {timeout:?}"),
+            None => assert_eq!(open, 0, "waits forever"),
         }
         if let Some(drained_at) = self.drained_at {
             let stops_at = drained_at + cx.timeouts.shutdown + SWEEP_INTERVAL;
-            assert!(open == 0 || cx.now < stops_at, "still not stopped");
+            assert!(open == 0 || cx.now < stops_at, "not stopped in time");
             let longest = self.scheduler.longest_idle().map(|(since, _)| since);
-            let is_let_go = longest
+            let is_closed_in_time = longest
                 .is_none_or(|since| cx.now < since.max(drained_at) + IDLE_MAX + SWEEP_INTERVAL);
-            assert!(is_let_go, "idle, and not let go");
+            assert!(is_closed_in_time, "an idle connection is not closed");
         }
         self.sum.starved += starved;
         self.sum.open_max = self.sum.open_max.max(open);

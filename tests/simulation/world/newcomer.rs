@@ -1,5 +1,4 @@
-//! A request that arrives in the middle of a turn, or at its end, sees files as they are
-//! then.
+//! A request that arrives in the middle or at the end of a turn sees files as they are then.
 
 use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
@@ -32,7 +31,7 @@ impl Stage {
         }
     }
 
-    /// Steps the clock; no turn begins.
+    /// Sets the clock without beginning a turn.
     fn set_clock(&mut self, microseconds: u64) {
         let now = self.ground.started + Duration::from_micros(microseconds);
         self.scheduler.cx.clock = Clock::Stepped(now);
@@ -79,9 +78,9 @@ fn a_new_connection_sees_a_change_made_earlier_in_the_turn() {
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
 }
 
-/// In one turn the poll reports a request on the first connection and the
-/// `beginning` of one on the second. While the first is answered, the file changes
-/// and the `rest` of the second arrives. Returns the response to the second.
+/// In one turn, the poll reports a request on the first connection and the `beginning` of a request
+/// on the second. While the first is answered, the file changes and the `rest` of the second
+/// request arrives. Returns the response to the second request.
 fn while_another_is_answered(beginning: &str, rest: &str) -> String {
     let mut stage = Stage::new();
     let wires = [0, 1].map(|token| {
@@ -89,7 +88,7 @@ fn while_another_is_answered(beginning: &str, rest: &str) -> String {
         stage.connect(token, &wire);
         wire
     });
-    // From here on the file is cached.
+    // From now on, the file is cached.
     wires[0].borrow_mut().arrive(GET.as_bytes());
     stage.scheduler.take_event(0, Readiness::READABLE);
     stage.scheduler.finish_turn();
@@ -122,7 +121,7 @@ fn requests_received_together_share_a_check_of_their_file() {
     assert!(reply.ends_with("\r\n\r\nalpha\n"), "{reply}");
 }
 
-/// The poll reported its beginning; its end is later than any check.
+/// The poll reported the beginning of the request; its end arrives after any check of the file.
 #[test]
 fn a_check_of_a_file_does_not_hold_for_a_request_that_ends_later() {
     let head = "GET /a.txt HTTP/1.1\r\nHost: h\r\n";
@@ -133,8 +132,8 @@ fn a_check_of_a_file_does_not_hold_for_a_request_that_ends_later() {
     }
 }
 
-/// The server reads, without an event, what an idle client sent `waited` after
-/// its response, just before it closes the connection.
+/// The server reads, without an event, what an idle client sent `waited` after its response, just
+/// before the server closes the connection.
 #[track_caller]
 fn check_unreported(
     stops: bool,
@@ -154,7 +153,7 @@ fn check_unreported(
     if stops {
         stage.scheduler.drain();
     }
-    let waited = u64::try_from(waited.as_micros()).expect("a while");
+    let waited = u64::try_from(waited.as_micros()).expect("the time fits in 64 bits");
     stage.set_clock(waited);
     stage.scheduler.cx.begin_turn();
     wires[1].borrow_mut().arrive(GET.as_bytes());

@@ -19,17 +19,17 @@ use super::{
 };
 use crate::{random::Random, script::Script, site};
 
-/// Events in one world before its end.
-const HAPPENINGS: u64 = 6_000;
+/// The number of events in one world before its end.
+const WORLD_EVENTS: u64 = 6_000;
 
 /// A world and its worker.
 pub struct World<'l> {
     land: &'l Land,
     random: Random,
     pub(super) scheduler: Scheduler<Script, ScriptedDriver>,
-    /// By token.
+    /// Indexed by token.
     pub(super) clients: Vec<Option<Client>>,
-    /// By the connection's number.
+    /// The token for each connection number.
     pub(super) tokens: HashMap<u64, usize>,
     pub(super) idle_order: IdleOrder,
     open_max: usize,
@@ -39,12 +39,12 @@ pub struct World<'l> {
     /// When the next sweep is due.
     sweep_at: Instant,
     pub(super) drained_at: Option<Instant>,
-    /// Tokens of connections that were read from and may not be answered yet.
+    /// Tokens of connections whose input was read but may not have been answered yet.
     received: Vec<usize>,
     pub(super) sum: Sum,
 }
 
-/// What happened, counted.
+/// Counts of what happened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum {
     pub steps: u64,
@@ -90,13 +90,13 @@ impl<'l> World<'l> {
         }
     }
 
-    /// Runs to the end of the world.
+    /// Runs until the world ends.
     pub fn run(mut self) -> Sum {
         let descriptors = self.land.ground.descriptors();
         let ends_twice = self.random.once_in(3);
-        for happening in 0..HAPPENINGS {
-            self.happen();
-            if ends_twice && happening == HAPPENINGS / 2 {
+        for event in 0..WORLD_EVENTS {
+            self.random_event();
+            if ends_twice && event == WORLD_EVENTS / 2 {
                 self.outlast();
             }
         }
@@ -115,15 +115,15 @@ impl<'l> World<'l> {
         let counted = CloseReason::ALL
             .iter()
             .map(|&reason| counters.closed_by(reason));
-        assert_eq!(counted.sum::<u64>(), closed, "closes counted");
+        assert_eq!(counted.sum::<u64>(), closed, "wrong number of closes");
         self.scheduler.driver.check_end();
         let left = self.land.ground.descriptors();
         assert!(left <= descriptors, "files leaked");
         self.sum
     }
 
-    /// One random event.
-    fn happen(&mut self) {
+    /// Performs one random event.
+    fn random_event(&mut self) {
         self.sum.steps += 1;
         let chance = self.random.below(100);
         if self.random.below(100) < self.crowding {
@@ -158,16 +158,16 @@ impl<'l> World<'l> {
         }
     }
 
-    /// A client does something.
+    /// A client performs an action.
     fn act(&mut self) {
         let token = self.random.below(self.clients.len() as u64) as usize;
         if let Some(Some(client)) = self.clients.get_mut(token) {
             client.act(&mut self.random);
-            self.scheduler.driver.stir(token);
+            self.scheduler.driver.activate(token);
         }
     }
 
-    /// A client connects. It gets the lowest descriptor that is free.
+    /// A client connects. It gets the lowest free descriptor.
     fn open(&mut self) {
         if self.drained_at.is_some() {
             return;
@@ -175,7 +175,7 @@ impl<'l> World<'l> {
         let free = self.clients.iter().position(Option::is_none);
         let token = match free {
             Some(token) => token,
-            // At the limit, as the acceptor does.
+            // At the limit, evict a connection as the acceptor does.
             None if self.clients.len() == self.open_max => return self.evict(),
             None => {
                 self.clients.push(None);
@@ -185,7 +185,7 @@ impl<'l> World<'l> {
         let catalogue = &self.land.catalogue;
         let (stream, outcome) = loop {
             let chosen = &catalogue[self.random.below(catalogue.len() as u64) as usize];
-            // Large responses make slow tests.
+            // Large responses make the test slow.
             if !chosen.0.is_long || self.random.once_in(10) {
                 break chosen;
             }
@@ -208,11 +208,11 @@ impl<'l> World<'l> {
         }
     }
 
-    /// A turn of the poll, `later`.
+    /// A turn of the poll, after the time `later`.
     fn turn(&mut self, later: Duration) {
         let now = self.scheduler.cx.now + later;
         site::set_clock(&mut self.scheduler.cx, now);
-        // The poll is about to take the events of these, too.
+        // The poll is about to take the events of these connections too.
         self.answer();
         let events = self.scheduler.driver.poll(&mut self.random);
         let count = events.len();
@@ -225,8 +225,8 @@ impl<'l> World<'l> {
                 self.take_arrivals();
             }
             self.event(token, readiness);
-            // The acceptor does not wait for the worker: an event may refer to an
-            // earlier connection with the same descriptor.
+            // The acceptor does not wait for the worker, so an event may refer to an earlier
+            // connection with the same descriptor.
             if self.random.once_in(50) {
                 self.open();
             }
@@ -256,7 +256,7 @@ impl<'l> World<'l> {
         }
     }
 
-    /// Has everything answered that was received.
+    /// Answers everything that has been received.
     fn answer(&mut self) {
         self.scheduler.serve_received();
         self.look();
@@ -306,7 +306,7 @@ impl<'l> World<'l> {
         self.answer();
         let idle = self.idle_order.longest();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
-        // If one is idle, silent ones count as of the last sweep.
+        // If a connection is idle, silent ones count as they were at the last sweep.
         let swept = self.scheduler.longest_silent_since();
         let may_be_silent = idle.is_none() || swept.is_some_and(is_before_idle);
         let silent = self.longest_silent();
@@ -327,15 +327,19 @@ impl<'l> World<'l> {
             let key = token.and_then(|token| self.scheduler.table().find(token));
             let slot = key.and_then(|key| self.scheduler.table().get(key));
             let is_unused = slot.is_some_and(|slot| slot.connection.is_unused());
-            assert!(!is_unused, "not evicted");
+            assert!(!is_unused, "an unused connection was not evicted");
         } else {
             let expected = longest.map(|id| (id, CloseReason::Evicted));
-            assert_eq!(evicted, Vec::from_iter(expected), "evicted");
+            assert_eq!(
+                evicted,
+                Vec::from_iter(expected),
+                "wrong connection evicted"
+            );
         }
         self.look();
     }
 
-    /// The client that has been silent the longest, if for at least a second.
+    /// The client that has been silent for the longest time, if for at least one second.
     fn longest_silent(&self) -> Option<(Instant, u64)> {
         let table = self.scheduler.table();
         let silent = |key| {
@@ -367,7 +371,7 @@ impl<'l> World<'l> {
         }
     }
 
-    /// The clients stop acting, and the clock advances: all connections must end.
+    /// The clients stop acting while the clock advances: all connections must end.
     fn outlast(&mut self) {
         self.no_descriptors = None;
         // A head, its body, a response and its close each have a deadline.
@@ -381,14 +385,14 @@ impl<'l> World<'l> {
         let table = self.scheduler.table();
         let left = (0..table.end()).filter_map(|key| table.get(key));
         let left: Vec<_> = left.map(|slot| slot.connection.state().name()).collect();
-        assert!(left.is_empty(), "still there: {left:?}");
+        assert!(left.is_empty(), "still open: {left:?}");
         assert_eq!(self.scheduler.is_done(), self.drained_at.is_some());
     }
 }
 
 impl Drop for World<'_> {
     fn drop(&mut self) {
-        // Before reporting a failure has to open files.
+        // Must happen before a failure is reported, because the report opens files.
         self.no_descriptors = None;
     }
 }

@@ -1,5 +1,5 @@
-//! How long a head, a path and a chunked body take to parse, as usual and under
-//! attack. Each measurement asserts its result.
+//! How long parsing of a head, a path and a chunked body takes, for usual and for hostile input.
+//! Each measurement asserts its result.
 
 use std::{hint::black_box, mem::MaybeUninit};
 
@@ -11,11 +11,11 @@ use stdhttpd::http::{
     target::RequestPath,
 };
 
-/// What a load generator sends.
+/// A request of a load generator.
 const SHORT: &str =
     "GET /index.html HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n\r\n";
 
-/// What a browser sends.
+/// A request of a browser.
 const BROWSER: &str = "GET /assets/app.js?v=3 HTTP/1.1\r\n\
     Host: localhost:8080\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
@@ -28,7 +28,7 @@ const BROWSER: &str = "GET /assets/app.js?v=3 HTTP/1.1\r\n\
     If-None-Match: \"5f2c-18a3b7d0c1e2f3a4\"\r\n\
     Sec-Fetch-Mode: navigate\r\n\r\n";
 
-/// Whether `bytes` are a whole head, or incomplete, or refused.
+/// `Ok(true)` for a complete head, `Ok(false)` for an incomplete one, otherwise the error.
 fn parse(bytes: &[u8]) -> Result<bool, RequestError> {
     let mut room: FieldBuffer<'_> = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
     request::parse(bytes, &mut room, &HeadLimits::DEFAULT).map(|request| request.is_some())

@@ -1,6 +1,5 @@
-//! What is decided between a request's head and its answer: path, coding,
-//! preconditions, range, date. Each measurement asserts its own result, and
-//! hostile inputs are measured too.
+//! The decisions between the head of a request and its response: path, coding, preconditions,
+//! range, date. Each measurement asserts its own result, and hostile input is measured too.
 
 use std::hint::black_box;
 
@@ -15,7 +14,7 @@ use stdhttpd::http::{
     target::RequestPath,
 };
 
-/// About the longest value that fits the limits of a head.
+/// Approximately the longest value that fits the limits of a head.
 const HOSTILE_BYTES: usize = 30 << 10;
 
 fn paths(c: &mut Criterion) {

@@ -1,13 +1,14 @@
-//! The textbook's question, measured: what a page costs over short and over kept-alive connections.
+//! What a page costs over short and over persistent connections.
 //!
-//! A page is one document and the objects it names: a client can ask for the objects only after it has the document.
-//! It is loaded in five ways ([`page::Strategy`]), on loopback and over a link with a round trip of 1, 10 and 50
-//! milliseconds ([`relay`]). Beside the time stand the handshakes, the connections left in TIME_WAIT and on which side
-//! ([`tcp_table`]), and the fewest round trips theory allows. Bandwidth and slow start are left out: objects are small,
-//! and the link only delays.
+//! A page consists of one document and the objects it refers to: a client can request the objects
+//! only after it has received the document. The page is loaded in five ways ([`page::Strategy`]),
+//! on loopback and over a link with a round-trip time of 1, 10 and 50 milliseconds ([`relay`]). In
+//! addition to the time, the report shows the handshakes, the connections left in TIME_WAIT and on
+//! which side ([`tcp_table`]), and the theoretical minimum of round trips. Bandwidth and slow start
+//! are not modelled: the objects are small, and the link only adds a delay.
 //!
-//! `cargo bench --bench connections -- --help` shows the options. The result goes to the terminal and, as figures and
-//! as a picture, to `target/bench/connections.tsv`, `.svg` and `.png`.
+//! `cargo bench --bench connections -- --help` shows the options. The results are printed, and
+//! written as figures and as a picture to `target/bench/connections.tsv`, `.svg` and `.png`.
 
 mod page;
 mod picture;
@@ -31,28 +32,28 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const HELP: &str = "cargo bench --bench connections -- [OPTIONS]
-  --quick           pages of 1, 10 and 100 objects, once each over a link: under a minute
+  --quick           pages of 1, 10 and 100 objects, each loaded once over a link: less than a minute
   --rounds <N>      how often each page is loaded over a link [3]; on loopback ten times as often
-  --objects <LIST>  sizes of the page, the document counted [1,2,5,10,20,50,100]
-  --delays <LIST>   round trips of the link in milliseconds; 0 is loopback itself [0,1,10,50]
+  --objects <LIST>  sizes of the page, including the document [1,2,5,10,20,50,100]
+  --delays <LIST>   round-trip times of the link in milliseconds; 0 is loopback itself [0,1,10,50]
   --only <NAME>     the server [stdhttpd]";
 
-/// Bytes of the document and of each object.
+/// The size in bytes of the document and of each object.
 const OBJECT_BYTES: usize = 1024;
 
-/// One cell: a page of so many objects, loaded in one way over one link.
+/// One cell: a page with this many objects, loaded in one way over one link.
 pub struct Cell {
-    /// The round trip of the link.
+    /// The round-trip time of the link.
     pub round_trip: Duration,
     /// How it was loaded.
     pub strategy: Strategy,
-    /// Objects, the document counted.
+    /// The number of objects, including the document.
     pub objects: usize,
-    /// Milliseconds until the last object was there.
+    /// Milliseconds until the last object has arrived.
     pub milliseconds: Spread,
     /// Connections opened for one page.
     pub handshakes: usize,
-    /// Connections one page left in TIME_WAIT at the server and at the client.
+    /// Connections in TIME_WAIT after one page, at the server and at the client.
     pub time_waits: [usize; 2],
 }
 
@@ -99,7 +100,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         let rounds = if delay == 0 { rounds * 10 } else { rounds };
         for strategy in Strategy::ALL {
             for &count in &objects {
-                // A server of its own, so that no TIME_WAIT of an earlier cell is in the way.
+                // Each cell starts a new server, so that no TIME_WAIT of an earlier cell affects
+                // it.
                 let running = start(*server, &site, &page)?;
                 cells.push(measure(
                     &page, strategy, count, &running, round_trip, rounds,
@@ -155,7 +157,7 @@ fn measure(
         count(tcp_table::Side::Server),
         count(tcp_table::Side::Client),
     ];
-    let milliseconds = Spread::of(times).ok_or_else(|| io::Error::other("no round"))?;
+    let milliseconds = Spread::of(times).ok_or_else(|| io::Error::other("no rounds"))?;
     Ok(Cell {
         round_trip,
         strategy,
@@ -166,7 +168,7 @@ fn measure(
     })
 }
 
-/// Starts the server and has it send the page once, which is compared with the files.
+/// Starts the server and requests every object of the page once, to compare it with its file.
 fn start(server: Server, site: &Site, page: &Page) -> io::Result<Running> {
     let setting = Setting {
         root: site.root(),

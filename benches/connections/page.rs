@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// The document: what the client knows the objects from.
+/// The document, from which the client learns the names of the objects.
 pub const DOCUMENT: &str = "/page/0.bin";
 
-/// Connections a browser opens to one server.
+/// The number of connections that a browser opens to one server.
 const PARALLEL: usize = 6;
 
-/// The field that makes a connection a short one.
+/// The field that makes a connection short.
 const SHORT: &[&str] = &["Connection: close"];
 
 /// A way to load a page.
@@ -26,14 +26,14 @@ pub enum Strategy {
     ShortParallel,
     /// One connection, one request after another.
     KeptSerial,
-    /// One connection, all requests for objects at once.
+    /// One connection, the requests for all objects at once.
     KeptPipelined,
-    /// Six connections, on each one request after another.
+    /// Six connections, with one request after another on each.
     KeptParallel,
 }
 
 impl Strategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [Strategy; 5] = [
         Self::ShortSerial,
         Self::ShortParallel,
@@ -42,7 +42,7 @@ impl Strategy {
         Self::KeptPipelined,
     ];
 
-    /// What people call it.
+    /// The usual name.
     pub fn name(self) -> &'static str {
         match self {
             Self::ShortSerial => "short, one after another",
@@ -53,8 +53,8 @@ impl Strategy {
         }
     }
 
-    /// The fewest round trips in which a page of `objects` can be there, the document counted. A handshake takes one, a
-    /// request and its answer take one.
+    /// The minimum number of round trips to load a page of `objects`, including the document. A
+    /// handshake takes one round trip, and so does a request with its response.
     pub fn round_trips_min(self, objects: usize) -> usize {
         let named = objects - 1;
         match self {
@@ -62,8 +62,8 @@ impl Strategy {
             Self::ShortParallel => 2 + 2 * named.div_ceil(PARALLEL),
             Self::KeptSerial => 1 + objects,
             Self::KeptPipelined => 2 + named.min(1),
-            // In k round trips after the document the first connection brings k objects; the five others spend one of
-            // them on their handshake.
+            // In k round trips after the document, the first connection loads k objects; the five
+            // others spend one of these round trips on their handshake.
             Self::KeptParallel if named == 0 => 2,
             Self::KeptParallel => 2 + (named + PARALLEL - 1).div_ceil(PARALLEL),
         }
@@ -72,7 +72,7 @@ impl Strategy {
 
 /// A page that was loaded.
 pub struct Loaded {
-    /// When its last object was there.
+    /// When its last object had arrived.
     pub finished: Instant,
     /// Connections that were opened for it.
     pub handshakes: usize,
@@ -84,7 +84,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// One of `objects`, the document counted.
+    /// A page of `objects`, including the document.
     pub fn new(objects: usize) -> Self {
         Self {
             paths: (0..objects.max(1))
@@ -93,26 +93,24 @@ impl Page {
         }
     }
 
-    /// The paths of all, the document first.
+    /// The paths of all objects, the document first.
     pub fn paths(&self) -> &[String] {
         &self.paths
     }
 
-    /// Compares each object as the server sends it, over one connection, with its file.
+    /// Compares each object, as the server sends it over one connection, with its file.
     pub fn check(&self, address: SocketAddr, site: &Site) -> io::Result<()> {
         let mut connection = Connection::open(address)?;
         for path in &self.paths {
             let reply = connection.get(path, &[])?;
             if reply.status != 200 || reply.body != site.read(path)? {
-                return Err(io::Error::other(format!(
-                    "{path} is not what its file holds"
-                )));
+                return Err(io::Error::other(format!("{path} differs from its file")));
             }
         }
         Ok(())
     }
 
-    /// Loads the first `objects` of it from `address`.
+    /// Loads the first `objects` objects of the page from `address`.
     pub fn load(
         &self,
         strategy: Strategy,
@@ -173,7 +171,8 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Runs `work` in `count` threads, the first of them this one, and returns when the last was done.
+/// Runs `work` in `count` threads, of which this thread is the first, and returns when all are
+/// done.
 fn in_parallel(
     count: usize,
     work: impl Fn(usize) -> io::Result<Instant> + Sync,
@@ -195,7 +194,7 @@ fn in_parallel(
     })
 }
 
-/// One object over a connection of its own. The server closes first.
+/// Loads one object over a connection of its own. The server closes first.
 fn short(address: SocketAddr, path: &str) -> io::Result<Instant> {
     let mut connection = Connection::open(address)?;
     expect(connection.get(path, SHORT)?)?;
@@ -212,7 +211,8 @@ fn short_ones(address: SocketAddr, queue: &Queue<'_>) -> io::Result<Instant> {
     Ok(finished)
 }
 
-/// The document over one connection, the objects over it and as many more as make `count`.
+/// Loads the document over one connection, and the objects over `count` connections including that
+/// one.
 fn kept(
     address: SocketAddr,
     document: &str,

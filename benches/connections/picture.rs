@@ -1,4 +1,5 @@
-//! The result as a picture: a chart for each link, time against objects, and what the connections cost.
+//! The result as a picture: for each link, a chart of the time against the number of objects, and
+//! the cost in connections.
 
 use crate::Cell;
 use crate::page::Strategy;
@@ -13,7 +14,7 @@ const CHART_WIDTH: f64 = 500.0;
 const CHART_HEIGHT: f64 = 260.0;
 const TOP: f64 = 96.0;
 
-/// Draws `connections.svg`, and `connections.png` if a browser is installed that can.
+/// Draws `connections.svg`, and `connections.png` if a suitable browser is installed.
 pub fn draw(head: &str, cells: &[Cell]) -> io::Result<()> {
     let mut links: Vec<Duration> = cells.iter().map(|cell| cell.round_trip).collect();
     links.dedup();
@@ -26,9 +27,9 @@ pub fn draw(head: &str, cells: &[Cell]) -> io::Result<()> {
     drawing.heading(
         24.0,
         34.0,
-        "One page over short and over kept-alive connections",
+        "One page over short and over persistent connections",
     );
-    let line = "Milliseconds until the last object is there. Dotted: the fewest round trips theory allows.";
+    let line = "Milliseconds until the last object has arrived. Dotted: theoretical minimum of round trips.";
     drawing.text(24.0, 56.0, 13.0, MUTED, Anchor::Start, line);
     for (place, &link) in links.iter().enumerate() {
         let left = 84.0 + (place % 2) as f64 * (CHART_WIDTH + 84.0);
@@ -66,7 +67,7 @@ fn chart(
         title: title.replace("Over a round", "Over a link with a round"),
         steps: objects.iter().map(usize::to_string).collect(),
         scale: Scale::logarithmic(&of_link),
-        axis: "objects on the page, the document counted".to_owned(),
+        axis: "objects on the page, including the document".to_owned(),
     };
     chart.frame(drawing);
     for strategy in Strategy::ALL {
@@ -91,7 +92,7 @@ fn chart(
     }
 }
 
-/// The colours, and beside them what a page costs in connections.
+/// The legend of colours, with the cost of a page in connections.
 fn legend(drawing: &mut Drawing, top: f64, link: Duration, objects: usize, cells: &[Cell]) {
     for (place, strategy) in Strategy::ALL.into_iter().enumerate() {
         let y = top + place as f64 * 22.0;

@@ -1,9 +1,11 @@
-//! A link with a delay: a relay that carries each byte half a round trip later than it came.
+//! A link with a delay: a relay that forwards each byte half a round trip after it arrived.
 //!
-//! The client's connect to the relay returns at once, so the relay adds what the handshake would have taken: it connects
-//! to the server half a round trip later, when the SYN would arrive there, and treats bytes the client sent meanwhile as
-//! sent one round trip after the connect. Ends of stream travel like bytes, so the side that closes first is the same as
-//! without the relay. Nothing is lost, nothing limits the rate, and the kernel's slow start sees loopback.
+//! The client's connect to the relay returns immediately, so the relay adds the time that the
+//! handshake would have taken: it connects to the server half a round trip later, when the SYN
+//! would arrive there, and treats bytes that the client has sent in the meantime as sent one round
+//! trip after the connect. The end of a stream is forwarded like bytes, so the same side closes
+//! first as without the relay. Nothing is lost, the rate is not limited, and the kernel's slow
+//! start sees the loopback interface.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,20 +15,20 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long [`Relay::wait_until_idle`] waits at most.
+/// The maximum time that [`Relay::wait_until_idle`] waits.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A relay that runs; its threads end with the process.
+/// A running relay; its threads end with the process.
 pub struct Relay {
     address: SocketAddr,
     open: Arc<AtomicUsize>,
 }
 
-/// Bytes on their way, with the time of their arrival; none at all is the end of the stream.
+/// Bytes in transit, with the time of their arrival; an empty parcel is the end of the stream.
 type Parcel = (Instant, Vec<u8>);
 
 impl Relay {
-    /// Starts one to `server`, over a link with this `round_trip`.
+    /// Starts a relay to `server`, over a link with this `round_trip`.
     pub fn start(server: SocketAddr, round_trip: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let relay = Self {
@@ -40,7 +42,8 @@ impl Relay {
                 let open = Arc::clone(&open);
                 open.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
-                    // An error ends the connection; the page's loader then reports what it misses.
+                    // An error ends the connection; the loader of the page then reports what is
+                    // missing.
                     let _ = carry(&client, server, begin, round_trip);
                     open.fetch_sub(1, Ordering::SeqCst);
                 });
@@ -49,7 +52,7 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Where clients connect to.
+    /// The address that clients connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -59,7 +62,7 @@ impl Relay {
         let begin = Instant::now();
         while self.open.load(Ordering::SeqCst) > 0 {
             if begin.elapsed() > IDLE_TIMEOUT {
-                return Err(io::Error::other("a connection through the link stays open"));
+                return Err(io::Error::other("a connection over the link stays open"));
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -67,7 +70,7 @@ impl Relay {
     }
 }
 
-/// Carries one connection, accepted at `begin`, until both directions have ended.
+/// Relays one connection, accepted at `begin`, until both directions have ended.
 fn carry(
     client: &TcpStream,
     server: SocketAddr,
@@ -87,7 +90,7 @@ fn carry(
         };
         let server = &server;
         let (downward, returns) = channel();
-        // A thread scope ends when its threads have: both directions.
+        // The thread scope ends when both directions have ended.
         thread::scope(|inner| {
             inner.spawn(move || collect(server, &downward, one_way, begin));
             inner.spawn(move || deliver(&returns, client));
@@ -97,7 +100,7 @@ fn carry(
     })
 }
 
-/// Reads from `source` to its end; what comes before `earliest` counts as sent then.
+/// Reads from `source` until its end; bytes that arrive before `earliest` count as sent then.
 fn collect(mut source: &TcpStream, link: &Sender<Parcel>, one_way: Duration, earliest: Instant) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -109,7 +112,7 @@ fn collect(mut source: &TcpStream, link: &Sender<Parcel>, one_way: Duration, ear
     }
 }
 
-/// Writes each parcel when it is due, and the end of the stream as one.
+/// Writes each parcel, and the end of the stream, when it is due.
 fn deliver(link: &Receiver<Parcel>, mut target: &TcpStream) {
     for (due, bytes) in link {
         sleep_until(due);

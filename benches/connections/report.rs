@@ -8,18 +8,18 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
-/// What a link is called.
+/// The name of a link.
 pub fn link_name(round_trip: Duration) -> String {
     match round_trip.as_millis() {
         0 => "loopback".to_owned(),
-        milliseconds => format!("a round trip of {milliseconds} ms"),
+        milliseconds => format!("a round-trip time of {milliseconds} ms"),
     }
 }
 
-/// Prints the cells of one link: the time beside its lower bound, then what the connections cost.
+/// Prints the cells of one link: the time with its lower bound, then the cost in connections.
 pub fn print_link(round_trip: Duration, objects: &[usize], cells: &[Cell]) {
     println!(
-        "\n{}: milliseconds until the last object is there (fewest by theory)",
+        "\n{}: milliseconds until the last object has arrived (theoretical minimum)",
         link_name(round_trip)
     );
     print_table(objects, |strategy, count| {
@@ -54,7 +54,7 @@ fn print_table(objects: &[usize], text: impl Fn(Strategy, usize) -> Option<Strin
     }
 }
 
-/// The cell of a link, a strategy and a size.
+/// The cell for a link, a strategy and a number of objects.
 pub fn find(
     cells: &[Cell],
     round_trip: Duration,

@@ -1,23 +1,24 @@
-//! The kernel's table of TCP connections: which of a server's connections are in TIME_WAIT, and on which side.
+//! The kernel's table of TCP connections: which of a server's connections are in TIME_WAIT, and on
+//! which side.
 
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// `TIME_WAIT` in the table's numbering.
+/// `TIME_WAIT` as a number of the table.
 const TIME_WAIT: &str = "06";
-/// `LISTEN` in the table's numbering.
+/// `LISTEN` as a number of the table.
 const LISTEN: &str = "0A";
 
-/// How long [`time_waits`] waits at most.
+/// The maximum time that [`time_waits`] waits.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A side of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The one with the server's port as its own.
+    /// The side whose local port is the server's port.
     Server,
-    /// The other.
+    /// The other side.
     Client,
 }
 
@@ -26,11 +27,12 @@ pub enum Side {
 pub struct Entry {
     /// Which side it is.
     pub side: Side,
-    /// Both addresses, as the table writes them.
+    /// Both addresses, as in the table.
     addresses: String,
 }
 
-/// The sides in TIME_WAIT of connections to the server at `port`, once none is open or half-way through its close.
+/// The sides in TIME_WAIT of connections to the server at `port`, once no connection is open or
+/// still closing.
 pub fn time_waits(port: u16) -> io::Result<Vec<Entry>> {
     let begin = Instant::now();
     loop {
@@ -42,7 +44,7 @@ pub fn time_waits(port: u16) -> io::Result<Vec<Entry>> {
     }
 }
 
-/// The sides in TIME_WAIT, and how many are in any other state but LISTEN.
+/// The sides in TIME_WAIT, and the number of sides in any other state except LISTEN.
 fn read(port: u16) -> io::Result<(Vec<Entry>, usize)> {
     let ending = format!(":{port:04X}");
     let mut entries = Vec::new();

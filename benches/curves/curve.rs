@@ -1,20 +1,20 @@
-//! The curves: what changes from point to point.
+//! The curves, and what changes from point to point.
 
 use crate::rig::load::Requests;
 use crate::rig::summary::{bytes, figure};
 
-/// Active connections wherever nothing else is said.
+/// The number of active connections, unless a curve changes it.
 const ACTIVE: usize = 64;
 
 /// A curve.
 pub struct Curve {
-    /// The name `--curve` takes.
+    /// The name for `--curve`.
     pub name: &'static str,
     /// What it shows.
     pub title: &'static str,
     /// What changes from point to point.
     pub axis: &'static str,
-    /// Whether its figures span powers of ten.
+    /// Whether its figures span several powers of ten.
     pub logarithmic: bool,
     /// Its points.
     pub points: Vec<Point>,
@@ -22,21 +22,21 @@ pub struct Curve {
 
 /// A point of a curve.
 pub struct Point {
-    /// The step on the axis.
+    /// The label of the point on the axis.
     pub step: String,
-    /// The file asked for, or the folder of the files.
+    /// The requested file, or the directory of the files.
     pub path: String,
-    /// Bytes of a file.
+    /// The size of a file in bytes.
     pub size: usize,
     /// Active connections.
     pub active: usize,
-    /// Idle kept-alive connections beside them.
+    /// Additional idle persistent connections.
     pub idle: usize,
     /// How requests are made.
     pub requests: Requests,
 }
 
-/// All curves; only the `quick` points of them if asked for.
+/// All curves; only their `quick` points if requested.
 pub fn all(quick: bool) -> Vec<Curve> {
     vec![connections(), size(), files(quick), depth()]
 }
@@ -101,7 +101,8 @@ fn size() -> Curve {
 }
 
 fn files(quick: bool) -> Curve {
-    // To have 100,000 files made, and each sent once by each server, takes longer than all the rest.
+    // Creating 100,000 files and having each server send each of them once takes longer than
+    // everything else.
     let counts: &[usize] = if quick {
         &[1, 10, 100, 1_000, 10_000]
     } else {

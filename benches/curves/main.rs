@@ -1,13 +1,13 @@
-//! How cost grows with the work: requests for each second of processor time, and memory, against open connections,
-//! size of the file, number of files and depth of pipelining.
+//! How the cost grows with the work: requests per second of processor time, and memory, against
+//! open connections, file size, number of files and pipelining depth.
 //!
-//! Each curve should be flat where nothing about a request changes: a connection that is open and silent, a file that
-//! is not asked for, cost memory at most. As in the bench `peers`, the server is bound to one processor and wrk to another,
-//! and the servers of a point are measured in turn. Ours runs once more without its cache, which shows what that brings and
-//! costs.
+//! A curve should be flat where the requests themselves do not change: an open but silent
+//! connection, or a file that is not requested, costs memory at most. As in the bench `peers`, the
+//! server is bound to one processor and wrk to another, and the servers of a point are measured in
+//! turn. stdhttpd also runs once without its cache, to show the benefit and the cost of the cache.
 //!
-//! `cargo bench --bench curves -- --help` shows the options. The result goes to the terminal and, as figures and as a
-//! picture, to `target/bench/curves.tsv`, `.svg` and `.png`.
+//! `cargo bench --bench curves -- --help` shows the options. The results are printed, and written
+//! as figures and as a picture to `target/bench/curves.tsv`, `.svg` and `.png`.
 
 mod curve;
 mod measure;
@@ -26,13 +26,13 @@ use std::time::Duration;
 use stdhttpd::server::descriptors;
 
 const HELP: &str = "cargo bench --bench curves -- [OPTIONS]
-  --quick           one short round: under a minute, and only a hint
+  --quick           one short round: less than a minute, rough results
   --rounds <N>      rounds of a point [3]
   --seconds <S>     length of one measurement [1]
   --curve <NAMES>   only these: connections, size, files, depth
   --only <NAMES>    these servers [stdhttpd,stdhttpd-uncached,nginx-tuned,h2o]";
 
-/// The servers that are shown unless others are asked for.
+/// The servers that are measured by default.
 const SHOWN: [Server; 4] = [
     Server::Stdhttpd,
     Server::StdhttpdUncached,

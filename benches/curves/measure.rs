@@ -1,4 +1,4 @@
-//! The points of a curve measured, all servers side by side.
+//! Measures the points of a curve, with all servers in turn.
 
 use crate::curve::{Curve, Point};
 use crate::rig::arguments::Effort;
@@ -13,24 +13,25 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-/// A file from this size on may be cut by the end of a run: its bytes are counted, not its answers.
+/// For files of at least this size, bytes are counted instead of responses, because the end of a
+/// run may cut a response off.
 const COUNTED_IN_BYTES: usize = 100 << 10;
 
-/// What a server reached at a point.
+/// The result of a server at a point.
 pub struct Value {
     /// Which server.
     pub server: Server,
-    /// Requests for each second of processor time.
+    /// Requests per second of processor time.
     pub per_cpu_second: Spread,
-    /// Bytes of memory half-way through a run.
+    /// Bytes of memory in the middle of a run.
     pub memory: f64,
 }
 
-/// A curve with the values of each of its points.
+/// A curve with the values at each of its points.
 pub struct Measured {
     /// The curve.
     pub curve: Curve,
-    /// One list for each of its points.
+    /// One list for each point.
     pub values: Vec<Vec<Value>>,
 }
 
@@ -107,7 +108,7 @@ fn measure_point(
     Ok(contenders.into_iter().filter_map(value).collect())
 }
 
-/// Makes the files of `point` and returns the path of one.
+/// Creates the files of `point` and returns the path of one.
 fn make_files(point: &Point, site: &Site) -> io::Result<String> {
     let Requests::Random(count) = point.requests else {
         site.make(&point.path, point.size)?;
@@ -136,7 +137,8 @@ fn setting(point: &Point, content: &[u8], site: &Site) -> Setting {
     }
 }
 
-/// One measurement: requests a second of processor time, and bytes of memory half-way.
+/// One measurement: requests per second of processor time, and bytes of memory in the middle of the
+/// run.
 fn sample(
     point: &Point,
     running: &Running,

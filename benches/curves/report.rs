@@ -14,7 +14,7 @@ const TOP: f64 = 120.0;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 impl Measured {
-    /// The servers that have a value somewhere.
+    /// The servers that have at least one value.
     fn servers(&self) -> Vec<Server> {
         let has = |server: &Server| {
             self.values
@@ -41,7 +41,7 @@ impl Measured {
 pub fn print(measured: &Measured) {
     let curve = &measured.curve;
     println!(
-        "\n{}: requests a CPU-second (memory) against {}",
+        "\n{}: requests per CPU second (memory) against {}",
         curve.title, curve.axis
     );
     let steps: String = curve
@@ -85,11 +85,11 @@ pub fn write_figures(head: &str, results: &[Measured]) -> io::Result<()> {
     picture::save("curves.tsv", &text)
 }
 
-/// Draws `curves.svg`, and `curves.png` if a browser is installed that can.
+/// Draws `curves.svg`, and `curves.png` if a suitable browser is installed.
 pub fn draw(head: &str, results: &[Measured]) -> io::Result<()> {
     let height = TOP + results.len() as f64 * ROW;
     let mut drawing = Drawing::new(1200.0, height);
-    drawing.heading(24.0, 34.0, "How cost grows with the work");
+    drawing.heading(24.0, 34.0, "How the cost grows with the work");
     let line = "Left: requests per second of processor time, more is better. Right: MiB of memory, less is better.";
     drawing.text(24.0, 56.0, 13.0, MUTED, Anchor::Start, line);
     let servers = results.first().map(Measured::servers).unwrap_or_default();

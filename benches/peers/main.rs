@@ -1,12 +1,13 @@
-//! The server beside its peers: nginx, lighttpd, h2o, Caddy, and the bare loop that is the limit.
+//! A comparison with other servers: nginx, lighttpd, h2o, Caddy, and a bare event loop as the upper
+//! limit.
 //!
-//! Each server is bound to one processor, wrk to another; the figure is requests for each second of processor time the
-//! server used, which other work on the machine disturbs less than requests a second. All servers of a row run at the
-//! same time and are measured in turn, round after round, and each ratio is taken within a round. A server that is not
-//! installed is left out.
+//! Each server is bound to one processor and wrk to another. The figure is requests per second of
+//! the server's processor time, which other work on the machine disturbs less than requests per
+//! second. All servers of a row run at the same time and are measured in turn, round after round,
+//! and each ratio is computed within a round. A server that is not installed is omitted.
 //!
-//! `cargo bench --bench peers -- --help` shows the options. The result goes to the terminal and, as figures and as a
-//! picture, to `target/bench/peers.tsv`, `.svg` and `.png`.
+//! `cargo bench --bench peers -- --help` shows the options. The results are printed, and written as
+//! figures and as a picture to `target/bench/peers.tsv`, `.svg` and `.png`.
 
 mod measure;
 mod picture;
@@ -26,10 +27,10 @@ use std::time::Duration;
 use stdhttpd::server::descriptors;
 
 const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
-  --quick           one short round: under a minute, and only a hint
+  --quick           one short round: less than a minute, rough results
   --rounds <N>      rounds of a row [5]
   --seconds <S>     length of one measurement [2]
-  --row <NAMES>     only these rows, by name or a part of it, separated by commas
+  --row <NAMES>     only these rows, by name or part of it, separated by commas
   --only <NAMES>    only these servers: stdhttpd, nginx-tuned, nginx, lighttpd, h2o, caddy, limit
   --list            show the rows";
 
@@ -66,7 +67,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let names: Vec<Server> = found.iter().map(|(server, _)| *server).collect();
     let processors = Processors::available();
     if processors.count() < 2 {
-        println!("!! one processor only: server and load share it");
+        println!("!! only one processor: the server and the load share it");
     }
     let site = Site::new()?;
     let mut results = Vec::new();

@@ -1,4 +1,4 @@
-//! One row measured: all its servers side by side, in alternating rounds.
+//! Measures one row: all its servers, in alternating rounds.
 
 use crate::rig::arguments::Effort;
 use crate::rig::client::{self, Reply};
@@ -13,18 +13,19 @@ use std::io::{self, IsTerminal, Write};
 /// One measurement of one server.
 #[derive(Clone, Copy)]
 pub struct Sample {
-    /// Requests for each second of processor time the server used.
+    /// Requests per second of the server's processor time.
     pub per_cpu_second: f64,
-    /// Requests a second.
+    /// Requests per second.
     pub per_second: f64,
-    /// Seconds the server waited for a processor for each second it ran: what others took.
+    /// Seconds that the server waited for a processor, per second that it ran: time taken by other
+    /// processes.
     pub waited: f64,
-    /// 99th percentile of the latency, milliseconds.
+    /// The 99th percentile of the latency in milliseconds.
     pub latency_p99: f64,
 }
 
 impl Sample {
-    /// In place of one that could not be taken, so that the rounds still match.
+    /// Replaces a failed measurement, so that the rounds of all servers still correspond.
     const FAILED: Self = Self {
         per_cpu_second: f64::NAN,
         per_second: f64::NAN,
@@ -33,19 +34,19 @@ impl Sample {
     };
 }
 
-/// A server's samples in a row, one a round, and what went wrong.
+/// The samples of a server in a row, one per round, and what went wrong.
 pub struct Series {
     /// Which server.
     pub server: Server,
-    /// One a round.
+    /// One per round.
     pub samples: Vec<Sample>,
-    /// What went wrong; empty when all is well.
+    /// What went wrong; empty if nothing did.
     pub complaints: Vec<String>,
     /// What differs for this server.
     pub notes: Vec<String>,
 }
 
-/// A row with what was measured.
+/// A row with its measurements.
 pub struct Measured {
     /// The row.
     pub row: &'static Row,
@@ -53,7 +54,7 @@ pub struct Measured {
     pub series: Vec<Series>,
 }
 
-/// A server that runs, with the load it gets.
+/// A running server and its load.
 struct Contender {
     row: &'static Row,
     running: Running,
@@ -83,7 +84,7 @@ pub fn measure(
     for round in 0..effort.rounds {
         let count = contenders.len();
         for turn in 0..count {
-            // Back and forth, so that no server always follows the same one.
+            // In alternating order, so that no server always follows the same one.
             let at = if round % 2 == 0 {
                 turn
             } else {
@@ -110,7 +111,7 @@ pub fn measure(
     })
 }
 
-/// Shows `text` in place of the last one; on a terminal only.
+/// Shows `text` in place of the previous text, on a terminal only.
 fn show_progress(text: &str) {
     let mut terminal = io::stderr();
     if terminal.is_terminal() {
@@ -118,7 +119,7 @@ fn show_progress(text: &str) {
     }
 }
 
-/// The files the row asks for.
+/// Creates the files that the row requests.
 fn make_files(row: &Row, site: &Site) -> io::Result<()> {
     match row.requests {
         Requests::Random(count) => {
@@ -128,7 +129,7 @@ fn make_files(row: &Row, site: &Site) -> io::Result<()> {
     }
 }
 
-/// One file the row asks for.
+/// One of the files that the row requests.
 fn one_path(row: &Row) -> String {
     match row.requests {
         Requests::Random(count) => format!("{}/{}", row.path, count / 2),
@@ -136,7 +137,7 @@ fn one_path(row: &Row) -> String {
     }
 }
 
-/// Starts the servers, all at once, and checks that each answers as it should.
+/// Starts all servers at once, and checks that each responds correctly.
 fn start(
     row: &'static Row,
     servers: &[Server],
@@ -194,7 +195,7 @@ fn start(
     Ok(contenders)
 }
 
-/// What the limit sends: a head like that of the others and the body.
+/// The response of the limit: a head like those of the other servers, and the body.
 fn prepared_response(content: &[u8], short: bool) -> Vec<u8> {
     let connection = if short { "Connection: close\r\n" } else { "" };
     let mut response = format!(
@@ -207,7 +208,7 @@ fn prepared_response(content: &[u8], short: bool) -> Vec<u8> {
     response
 }
 
-/// The load for one server, after it has given the right answer to just such a request.
+/// The load for one server, once it has responded correctly to such a request.
 fn checked_load(row: &Row, running: &Running, path: &str, content: &[u8]) -> io::Result<Load> {
     let plain = client::fetch(running.address, path, &[])?;
     check(&plain, 200, content)?;
@@ -215,7 +216,7 @@ fn checked_load(row: &Row, running: &Running, path: &str, content: &[u8]) -> io:
     if row.expected == Expected::NotModified {
         let etag = plain
             .field("etag")
-            .ok_or_else(|| io::Error::other("it sends no ETag"))?;
+            .ok_or_else(|| io::Error::other("the server sends no ETag"))?;
         lines.push(format!("If-None-Match: {etag}"));
     }
     let reply = client::fetch(
@@ -301,7 +302,7 @@ fn run_once(
     }
     if idle_count < row.idle {
         series.notes.push(format!(
-            "{idle_count} idle connections only: it can hold no more with these descriptors"
+            "only {idle_count} idle connections: it supports no more with these descriptors"
         ));
     }
     let requests = answers(row, &outcome);
@@ -318,7 +319,7 @@ fn run_once(
     Ok(())
 }
 
-/// Answers received, parts of one too where bytes are counted.
+/// Responses received; if bytes are counted, with fractions for partial responses.
 fn answers(row: &Row, outcome: &Outcome) -> f64 {
     if row.by_bytes {
         outcome.bytes / row.size as f64

@@ -1,4 +1,4 @@
-//! The result as a picture: for each row the servers as bars, the best peer at 1.
+//! The result as a picture: a bar for each server in each row, relative to the best peer.
 
 use crate::measure::{Measured, Series};
 use crate::report::Head;
@@ -13,7 +13,7 @@ const TOP: f64 = 84.0;
 const NAME_WIDTH: f64 = 96.0;
 const BAR_WIDTH: f64 = 380.0;
 
-/// Draws `peers.svg`, and `peers.png` if a browser is installed that can.
+/// Draws `peers.svg`, and `peers.png` if a suitable browser is installed.
 pub fn draw(head: &Head, results: &[Measured]) -> io::Result<()> {
     let half = results.len().div_ceil(2);
     let columns = [&results[..half], &results[half..]];
@@ -27,9 +27,9 @@ pub fn draw(head: &Head, results: &[Measured]) -> io::Result<()> {
     drawing.heading(
         24.0,
         34.0,
-        "stdhttpd beside its peers: requests per second of processor time",
+        "stdhttpd compared with its peers: requests per second of processor time",
     );
-    let line = "The bars compare within a row, the best peer is the dotted line. More is better. Server on one processor, wrk on another.";
+    let line = "Bars are comparable within a row; the dotted line is the best peer. More is better. Server on one processor, wrk on another.";
     drawing.text(24.0, 56.0, 13.0, MUTED, Anchor::Start, line);
     for (number, column) in columns.iter().enumerate() {
         let mut y = TOP;

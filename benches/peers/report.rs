@@ -8,17 +8,17 @@ use crate::rig::summary::{Spread, figure};
 use std::fmt::Write as _;
 use std::io;
 
-/// What the figures were measured with.
+/// The conditions of the measurement.
 pub struct Head {
     /// Processor and kernel.
     pub machine: String,
     /// The servers and their versions.
     pub versions: Vec<(Server, String)>,
-    /// Rounds and their length.
+    /// The rounds and their length.
     pub effort: Effort,
 }
 
-/// A share of waiting above which a figure is marked as disturbed.
+/// A figure is marked as disturbed if the share of waiting is above this.
 const WAITED_MAX: f64 = 0.05;
 
 impl Measured {
@@ -45,12 +45,12 @@ impl Series {
         self.samples.iter().map(property).collect()
     }
 
-    /// Its figure: requests a second of processor time.
+    /// Its figure: requests per second of processor time.
     pub fn spread(&self) -> Option<Spread> {
         Spread::of(self.all(|sample| sample.per_cpu_second))
     }
 
-    /// The median of it; 0 without samples.
+    /// The median of its figure; 0 without samples.
     pub fn median(&self) -> f64 {
         self.spread().map_or(0.0, |spread| spread.median)
     }
@@ -61,7 +61,7 @@ impl Series {
     }
 }
 
-/// Prints what was measured in a row.
+/// Prints the measurements of a row.
 pub fn print_row(measured: &Measured) {
     let row = measured.row;
     println!("\n{} ({})", row.title, row.name);
@@ -75,7 +75,7 @@ pub fn print_row(measured: &Measured) {
         let Some(spread) = one.spread() else { continue };
         let median = |property| Spread::of(one.all(property)).map_or(0.0, |spread| spread.median);
         let waited = median(|sample| sample.waited);
-        // wrk keeps no latency of a run too short or too deeply pipelined for it.
+        // wrk records no latency if a run is too short or too deeply pipelined.
         let latency = Some(median(|sample| sample.latency_p99)).filter(|&value| value > 0.0);
         println!(
             "  {:12}{:>12}  {:>25}{:>14}{:>10}{:>8.1}%{}",
@@ -105,7 +105,7 @@ pub fn print_row(measured: &Measured) {
     }
 }
 
-/// Prints the table of ratios, each beside what is to be reached.
+/// Prints the table of ratios, each with its goal.
 pub fn print_ratios(results: &[Measured]) {
     println!(
         "\nstdhttpd against          the best peer                            the limit                     itself"
@@ -143,7 +143,7 @@ pub fn print_ratios(results: &[Measured]) {
     }
 }
 
-/// A ratio with its spread, what is to be reached, and whether it is.
+/// A ratio with its spread, its goal, and whether the goal is met.
 fn judged(ratio: Spread, goal: Option<f64>) -> String {
     let mut text = format!("{:.2} ", ratio.median);
     if ratio.min < ratio.max {

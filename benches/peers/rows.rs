@@ -1,8 +1,8 @@
-//! The rows of the table: what is asked for, by how many, and what is to be reached.
+//! The rows of the table: what is requested, over how many connections, and the goals.
 
 use crate::rig::load::Requests;
 
-/// The header lines a browser sends with a request for a style sheet, beside Host.
+/// The header lines, in addition to Host, that a browser sends with a request for a style sheet.
 const BROWSER: &[&str] = &[
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
     "Accept: text/css,*/*;q=0.1",
@@ -16,27 +16,27 @@ const BROWSER: &[&str] = &[
     "Cookie: theme=light; session=2f6a7c0b9d1e4835",
 ];
 
-/// What a right answer is.
+/// What a correct response is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// 200 and the file.
+    /// 200 with the file.
     Whole,
-    /// 304 and nothing, to the validator the server itself gave.
+    /// 304 without content, for the validator that the server itself sent.
     NotModified,
-    /// 206 and these bytes, the last one included.
+    /// 206 with the bytes from the first to the last position, inclusive.
     Part(usize, usize),
 }
 
 /// One row.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// The name `--row` takes.
+    /// The name for `--row`.
     pub name: &'static str,
-    /// What it is, for people.
+    /// A readable description.
     pub title: &'static str,
-    /// The file asked for (a folder where [`Requests::Random`]).
+    /// The requested file (a directory for [`Requests::Random`]).
     pub path: &'static str,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: usize,
     /// Active connections.
     pub connections: usize,
@@ -44,29 +44,32 @@ pub struct Row {
     pub lines: &'static [&'static str],
     /// How requests are made.
     pub requests: Requests,
-    /// What is a right answer.
+    /// The correct response.
     pub expected: Expected,
-    /// Idle connections beside the active ones.
+    /// Idle connections in addition to the active ones.
     pub idle: usize,
-    /// Whether a log of requests is written.
+    /// Whether an access log is written.
     pub access_log: bool,
-    /// Threads of the server; with more than one nothing is bound to a processor, and the row is only shown.
+    /// The number of threads of the server. With more than one, nothing is bound to a processor,
+    /// and the row has no goals.
     pub threads: usize,
-    /// How the limit answers here; `None` where it has no meaning.
+    /// How the limit responds in this row; `None` if it does not apply.
     pub limit: Option<&'static str>,
-    /// Whether bytes are counted rather than whole answers: a large file may be cut by the end of a run.
+    /// Whether bytes are counted instead of complete responses: the end of a run may cut off a
+    /// large file.
     pub by_bytes: bool,
-    /// The row without what this one is about: ours is measured in it, too, in the same rounds.
+    /// The same row without the feature that this one measures: stdhttpd is measured in both, in
+    /// the same rounds.
     pub baseline: Option<&'static Row>,
-    /// To reach: against the best peer.
+    /// The goal relative to the best peer.
     pub goal_peer: Option<f64>,
-    /// To reach: against the limit.
+    /// The goal relative to the limit.
     pub goal_limit: Option<f64>,
-    /// To reach: against the baseline.
+    /// The goal relative to the baseline.
     pub goal_itself: Option<f64>,
 }
 
-/// 1 KiB over 64 kept-alive connections; every other row says in what it differs.
+/// 1 KiB over 64 persistent connections; every other row lists only its differences.
 const KEPT_ALIVE: Row = Row {
     name: "kept-alive-64",
     title: "1 KiB kept alive, 64 connections",
@@ -222,7 +225,7 @@ pub const ROWS: &[Row] = &[
     },
 ];
 
-/// What the rows of large files share.
+/// What the rows of large files have in common.
 const LARGE: Row = Row {
     path: "/1m.bin",
     size: 1 << 20,
@@ -231,7 +234,7 @@ const LARGE: Row = Row {
     ..KEPT_ALIVE
 };
 
-/// The rows `--row` asks for by name or by a part of it, all without one.
+/// The rows selected with `--row`, by name or by part of it; all rows without the option.
 pub fn chosen(names: Option<&[String]>) -> Vec<&'static Row> {
     let Some(names) = names else {
         return ROWS.iter().collect();
@@ -242,13 +245,13 @@ pub fn chosen(names: Option<&[String]>) -> Vec<&'static Row> {
     };
     let asked: Vec<&'static Row> = ROWS.iter().filter(matches).collect();
     if asked.is_empty() {
-        eprintln!("--row: there is no such row; --list shows all");
+        eprintln!("--row: no such row; --list shows all rows");
         std::process::exit(2);
     }
     asked
 }
 
-/// Whether `part` is no whole name but occurs in `name`.
+/// Whether `part` is not a complete name but occurs in `name`.
 fn only_part(part: &str, name: &str) -> bool {
     ROWS.iter().all(|row| row.name != part) && name.contains(part)
 }

@@ -5,21 +5,21 @@ use crate::rig::summary::figure;
 
 /// How figures map to heights.
 pub enum Scale {
-    /// From 0 to this, evenly.
+    /// Linear from 0 to this value.
     Linear(f64),
-    /// From the first to the second, both powers of ten.
+    /// Logarithmic from the first to the second value, both powers of ten.
     Logarithmic(f64, f64),
 }
 
 impl Scale {
-    /// One from 0 with room for all of `values`.
+    /// A scale from 0 that fits all of `values`.
     pub fn linear(values: &[f64]) -> Self {
         let largest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let power = 10f64.powf(largest.log10().floor());
         Self::Linear((largest / power * 2.0).ceil() / 2.0 * power)
     }
 
-    /// One of powers of ten with room for all of `values` above 0.
+    /// A scale of powers of ten that fits all of `values` above 0.
     pub fn logarithmic(values: &[f64]) -> Self {
         let positive = || values.iter().copied().filter(|&value| value > 0.0);
         let low = positive().fold(f64::INFINITY, f64::min).min(1e12);
@@ -50,19 +50,19 @@ impl Scale {
     }
 }
 
-/// A chart and its place in a drawing.
+/// A chart and its position in a drawing.
 pub struct Chart {
-    /// Its upper left corner, without the title and the figures at its left.
+    /// The upper left corner, without the title and the figures on the left.
     pub corner: (f64, f64),
-    /// Its width and height, likewise.
+    /// The width and the height, without them too.
     pub size: (f64, f64),
-    /// What stands above it.
+    /// The title above it.
     pub title: String,
-    /// The steps along it.
+    /// The labels of the steps.
     pub steps: Vec<String>,
-    /// The heights.
+    /// The scale of the heights.
     pub scale: Scale,
-    /// What the steps are.
+    /// The label of the axis.
     pub axis: String,
 }
 
@@ -115,12 +115,12 @@ impl Chart {
         );
     }
 
-    /// Draws a curve with one value a step; a step may have none.
+    /// Draws a curve with one value per step; a step may have none.
     pub fn curve(&self, drawing: &mut Drawing, values: &[Option<f64>], colour: &str) {
         drawing.curve(&self.points(values), colour);
     }
 
-    /// The same, dotted.
+    /// The same with a dotted line.
     pub fn dotted(&self, drawing: &mut Drawing, values: &[Option<f64>], colour: &str) {
         for pair in self.points(values).windows(2) {
             drawing.dotted(pair[0], pair[1], colour);

@@ -1,17 +1,18 @@
-//! A small HTTP/1.1 client over a blocking socket. It shares no code with the server, so that it can judge it.
+//! A small HTTP/1.1 client on a blocking socket. It shares no code with the server, so that it can
+//! verify the server's responses.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long the client waits for a byte before it gives up.
+/// How long the client waits for a byte.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One response, read whole.
+/// One complete response.
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The header lines, names in lower case.
+    /// The header lines, with their names in lower case.
     pub fields: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -26,14 +27,14 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether the server said that it closes.
+    /// Whether the server announced that it closes the connection.
     pub fn closes(&self) -> bool {
         self.field("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 }
 
-/// A connection, kept between requests.
+/// A persistent connection.
 pub struct Connection {
     stream: BufReader<TcpStream>,
     host: SocketAddr,
@@ -52,13 +53,13 @@ impl Connection {
         })
     }
 
-    /// Sends one GET with the extra header `lines` and reads its answer.
+    /// Sends one GET request with the additional header `lines` and reads its response.
     pub fn get(&mut self, path: &str, lines: &[&str]) -> io::Result<Reply> {
         self.send(&[path], lines)?;
         self.receive()
     }
 
-    /// Sends one GET for each of `paths`, all in one write.
+    /// Sends one GET request for each of `paths`, all in one write.
     pub fn send(&mut self, paths: &[&str], lines: &[&str]) -> io::Result<()> {
         let mut text = String::new();
         for path in paths {
@@ -71,7 +72,7 @@ impl Connection {
         self.stream.get_mut().write_all(text.as_bytes())
     }
 
-    /// Reads the next answer.
+    /// Reads the next response.
     pub fn receive(&mut self) -> io::Result<Reply> {
         let first = self.line()?;
         let status = first
@@ -105,17 +106,17 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Waits for the server's close, sends ours after it.
+    /// Waits until the server closes the connection, then closes it too.
     pub fn finish(mut self) -> io::Result<()> {
         let rest = self.stream.read_to_end(&mut Vec::new())?;
         if rest == 0 {
             Ok(())
         } else {
-            Err(broken("end: bytes after the last answer"))
+            Err(broken("end: bytes after the last response"))
         }
     }
 
-    /// The socket itself, for uses that need no buffer.
+    /// The socket, for uses that need no buffer.
     pub fn into_stream(self) -> TcpStream {
         self.stream.into_inner()
     }
@@ -129,12 +130,13 @@ impl Connection {
     }
 }
 
-/// One GET on a connection of its own.
+/// One GET request on a connection of its own.
 pub fn fetch(address: SocketAddr, path: &str, lines: &[&str]) -> io::Result<Reply> {
     Connection::open(address)?.get(path, lines)
 }
 
-/// Has the server send each of the files `FOLDER/0` to `FOLDER/COUNT-1` once, so that its caches have seen them all.
+/// Requests each of the files `FOLDER/0` to `FOLDER/COUNT-1` once, to fill the caches of the
+/// server.
 pub fn fetch_all(address: SocketAddr, folder: &str, count: usize) -> io::Result<()> {
     let mut connection = Connection::open(address)?;
     for number in 0..count {
@@ -155,6 +157,6 @@ pub fn fetch_all(address: SocketAddr, folder: &str, count: usize) -> io::Result<
 fn broken(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("the answer has no proper {what}"),
+        format!("the response has no valid {what}"),
     )
 }

@@ -1,7 +1,7 @@
-//! What each peer is told: its configuration file and its command line.
+//! The configuration file and the command line of each peer.
 //!
-//! All serve the same folder on 127.0.0.1 with as many workers as asked, keep an idle connection for 75 seconds, and
-//! write a log of requests only where a row says so.
+//! All peers serve the same directory on 127.0.0.1 with the requested number of workers, keep an
+//! idle connection for 75 seconds, and write an access log only in the rows that ask for it.
 
 use crate::rig::servers::{Server, Setting};
 use std::fs;
@@ -9,10 +9,11 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// Open connections each server must be able to hold: 10,000 idle ones and some more.
+/// The number of open connections that each server must support: 10,000 idle ones and some more.
 const CONNECTIONS_MAX: usize = 16_384;
 
-/// Writes the configuration of `server` into `folder` and returns the command that starts it in the foreground.
+/// Writes the configuration of `server` to `folder` and returns the command that starts it in the
+/// foreground.
 pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> io::Result<Command> {
     let at = |name: &str| folder.join(name).display().to_string();
     let root = setting.root.display().to_string();
@@ -86,7 +87,7 @@ pub fn command(server: Server, setting: &Setting, folder: &Path, port: u16) -> i
     Ok(command)
 }
 
-/// The folders nginx wants to write to, which Debian puts under /var.
+/// The directories that nginx writes to, which Debian puts under /var.
 fn nginx_folders(at: &dyn Fn(&str) -> String) -> String {
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     kinds
@@ -111,8 +112,8 @@ fn nginx_log(setting: &Setting, at: &dyn Fn(&str) -> String, options: &str) -> S
     }
 }
 
-/// nginx as Debian ships it: its nginx.conf and its default site, with the number of workers and the log as asked, and
-/// with room for more than 768 connections.
+/// nginx as configured by Debian: its nginx.conf and its default site, with the requested number of
+/// workers and log, and with more than 768 connections.
 fn nginx(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u16) -> String {
     format!(
         "daemon off;\nworker_processes {workers};\npid {pid};\n\
@@ -129,7 +130,7 @@ fn nginx(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u16) 
     )
 }
 
-/// nginx tuned for speed with static files.
+/// nginx tuned for static files.
 fn nginx_tuned(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u16) -> String {
     format!(
         "daemon off;\nworker_processes {workers};\npid {pid};\n\
@@ -172,7 +173,8 @@ fn lighttpd(setting: &Setting, root: &str, at: &dyn Fn(&str) -> String, port: u1
             String::new()
         },
         errors = at("error.log"),
-        // It takes half as many connections as descriptors; beyond the hard limit only root gets them.
+        // It supports half as many connections as it has descriptors; only root can exceed the hard
+        // limit.
         descriptors = 2 * CONNECTIONS_MAX,
         pid = at("lighttpd.pid"),
         folder = at(""),

@@ -1,19 +1,20 @@
-//! What a server costs: the processor time of all its threads and child processes, and its memory.
+//! The cost of a server: the processor time of all its threads and child processes, and its memory.
 //!
-//! Read from `/proc`; the processors are those this process may use, the first for the server, the second for the load.
+//! Both are read from `/proc`. Of the processors that this process may use, the first is for the
+//! server and the second for the load.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-/// The time each thread of a process tree has run, and has waited for a processor, up to now.
+/// The time that each thread of a process tree has run, and has waited for a processor, so far.
 pub struct Usage {
     threads: HashMap<u32, [Duration; 2]>,
 }
 
 impl Usage {
-    /// That of `pid`, its children and their children.
+    /// The usage of `pid` and all its descendants.
     pub fn of(pid: u32) -> Self {
         let mut threads = HashMap::new();
         for process in tree(pid) {
@@ -30,8 +31,8 @@ impl Usage {
         Self { threads }
     }
 
-    /// Seconds run, and seconds waited for a processor that others used, since `earlier`. A thread that was not
-    /// there then counts whole; one that has ended since does not count.
+    /// Seconds of running and of waiting for a busy processor since `earlier`. The time of a thread
+    /// that did not exist then counts completely; a thread that has ended since does not count.
     pub fn since(&self, earlier: &Usage) -> (f64, f64) {
         let mut sum = [0.0; 2];
         for (thread, times) in &self.threads {
@@ -44,7 +45,7 @@ impl Usage {
     }
 }
 
-/// Bytes of memory that belong to `pid` and its children alone (shared ones by their share).
+/// Bytes of memory of `pid` and its descendants, with shared memory counted proportionally.
 pub fn memory(pid: u32) -> u64 {
     let of_one = |process: u32| {
         let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
@@ -60,7 +61,7 @@ pub fn memory(pid: u32) -> u64 {
     tree(pid).into_iter().map(of_one).sum()
 }
 
-/// `pid`, its children, theirs, and so on.
+/// `pid` and all its descendants.
 pub fn tree(pid: u32) -> Vec<u32> {
     let mut found = vec![pid];
     let mut at = 0;
@@ -81,22 +82,22 @@ pub fn tree(pid: u32) -> Vec<u32> {
 /// Where a process may run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The processor kept for the server.
+    /// The processor reserved for the server.
     Server,
-    /// The processor kept for the load.
+    /// The processor reserved for the load.
     Load,
-    /// All of them.
+    /// All processors.
     Anywhere,
 }
 
-/// The processors this process was given when it started.
+/// The processors that this process had when it started.
 pub struct Processors {
     allowed: CpuSet,
     numbers: Vec<usize>,
 }
 
 impl Processors {
-    /// Those of this process. Call it before the first [`Processors::within`].
+    /// The processors of this process. Must be called before the first [`Processors::within`].
     pub fn available() -> Self {
         let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
         let numbers = (0..CpuSet::MAX_CPU)
@@ -105,12 +106,13 @@ impl Processors {
         Self { allowed, numbers }
     }
 
-    /// How many there are.
+    /// The number of processors.
     pub fn count(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Runs `spawn` while this thread is bound to `place`: what it starts inherits that.
+    /// Runs `spawn` while this thread is bound to `place`: processes that it starts inherit the
+    /// binding.
     pub fn within<T>(&self, place: Place, spawn: impl FnOnce() -> T) -> T {
         let wanted = match place {
             Place::Server => self.numbers.first(),

@@ -1,17 +1,17 @@
-//! Connections that are open, answered once, and silent since.
+//! Open connections that have had one response and are idle since.
 
 use crate::rig::client::Connection;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Idle kept-alive connections. Dropping them resets them, so that they leave no TIME_WAIT behind.
+/// Idle persistent connections. Dropping them resets them, so that none remains in TIME_WAIT.
 pub struct Idle {
     streams: Vec<TcpStream>,
 }
 
 impl Idle {
-    /// Opens `count` connections, each kept alive after one answered request for `path`.
+    /// Opens `count` connections, each kept open after one request for `path` and its response.
     pub fn open(address: SocketAddr, path: &str, count: usize) -> io::Result<Self> {
         let mut idle = Self {
             streams: Vec::with_capacity(count),
@@ -20,14 +20,14 @@ impl Idle {
             let mut connection = Connection::open(address)?;
             let reply = connection.get(path, &[])?;
             if reply.closes() {
-                return Err(io::Error::other("the server does not keep the connection"));
+                return Err(io::Error::other("the server closes the connection"));
             }
             idle.streams.push(connection.into_stream());
         }
         Ok(idle)
     }
 
-    /// How many of them the server has closed meanwhile.
+    /// How many of them the server has closed in the meantime.
     pub fn lost(&self) -> usize {
         let is_lost = |stream: &&TcpStream| {
             let _ = stream.set_nonblocking(true);

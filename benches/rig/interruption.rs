@@ -1,4 +1,5 @@
-//! The end of a bench by a signal: through its errors, so that the servers it started end with it.
+//! A signal ends a bench through its normal error path, so that the servers that it started are
+//! ended too.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
@@ -8,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 /// Set by SIGINT and SIGTERM.
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Has SIGINT and SIGTERM noticed from now on.
+/// Handles SIGINT and SIGTERM from now on.
 pub fn end_on_signal() -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
@@ -16,7 +17,7 @@ pub fn end_on_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// An error once a signal came.
+/// Returns an error once a signal has arrived.
 pub fn unless_interrupted() -> io::Result<()> {
     if INTERRUPTED.load(Ordering::Relaxed) {
         Err(io::Error::other("interrupted"))

@@ -1,9 +1,10 @@
-//! The limit: a bare epoll loop that answers one prepared response without looking at what was asked.
+//! The limit: a bare epoll loop that sends one prepared response without parsing the request.
 //!
-//! One thread, every socket edge-triggered, no allocation and no system call that the work does not need: for a
-//! kept-alive request one read and one write, for a short connection accept, read, write and close. Whatever reads a
-//! request, looks up a file or checks that it is fresh costs something on top; what this loop reaches is what the kernel
-//! allows. A bench starts itself again with `--serve-limit` to run it in a process of its own.
+//! One thread, edge-triggered sockets, no allocation and no unnecessary system calls: for a request
+//! on a persistent connection one read and one write, for a short connection accept, read, write
+//! and close. Parsing a request, looking up a file or checking whether it is still fresh only adds
+//! to this cost, so the result of this loop is what the kernel allows. A bench starts itself again
+//! with `--serve-limit` to run the loop in a separate process.
 
 use crate::rig::arguments::Arguments;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -13,7 +14,8 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-/// The flag that makes a bench run the loop: `--serve-limit ADDR:PORT --response FILE [--answer short|counted]`.
+/// The flag that makes a bench run the loop:
+/// `--serve-limit ADDR:PORT --response FILE [--answer short|counted]`.
 pub const FLAG: &str = "--serve-limit";
 
 /// The listen backlog.
@@ -22,18 +24,19 @@ const BACKLOG: i32 = 4096;
 /// The token of the listener; no descriptor has this number.
 const LISTENER: u64 = u64::MAX;
 
-/// How the loop answers a read.
+/// How the loop responds to a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
-    /// One response to each read; the connection stays.
+    /// One response to each read; the connection stays open.
     Each,
     /// One response, then close.
     Short,
-    /// One response, in one write, to each empty line among the bytes read: what pipelining needs.
+    /// One response for each empty line in the bytes read, all in one write, as pipelining
+    /// requires.
     Counted,
 }
 
-/// Runs the loop for ever if the arguments ask for it.
+/// Runs the loop forever if the arguments ask for it.
 pub fn serve_if_asked(arguments: &Arguments) {
     let Some(address) = arguments.value(FLAG) else {
         return;
@@ -53,11 +56,11 @@ pub fn serve_if_asked(arguments: &Arguments) {
     std::process::exit(1);
 }
 
-/// A connection: its socket, and what of the last response is still to be sent.
+/// A connection: its socket, and the part of the last response that has not been sent.
 struct Connection {
     socket: OwnedFd,
     unsent: usize,
-    /// How much of the empty line that ends a request the last read brought.
+    /// How many bytes of the empty line that ends a request were at the end of the last read.
     matched: usize,
 }
 
@@ -82,7 +85,8 @@ impl Loop {
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         defer_accept(&socket);
-        // As the server has it on a loopback address; without it this is slower, where the system's paces.
+        // As in stdhttpd on a loopback address; a system default that paces its output would be
+        // slower.
         let _ = rustix::net::sockopt::set_tcp_congestion(&socket, "reno");
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -127,7 +131,8 @@ impl Loop {
         }
     }
 
-    /// Accepts until the backlog is empty, and answers at once: the kernel hands a connection over when its request is there.
+    /// Accepts until the backlog is empty, and responds immediately: the kernel delivers a
+    /// connection only when its request has arrived.
     fn accept(&mut self) {
         while let Ok(socket) = accept_with(&self.listener, SocketFlags::NONBLOCK) {
             let mut connection = Connection {
@@ -173,7 +178,7 @@ impl Loop {
         }
     }
 
-    /// Asks for writability, and for reading again, once a response was cut short.
+    /// Registers for writing, and again for reading, after a short write.
     fn wait_for_room(&self, connection: &Connection) {
         if connection.unsent > 0 {
             let data = EventData::new_u64(connection.socket.as_raw_fd() as u64);
@@ -216,7 +221,7 @@ impl Loop {
         Step::Wait
     }
 
-    /// Writes what is unsent, until all is gone or the socket is full.
+    /// Writes until everything is sent or the socket buffer is full.
     fn write(&self, connection: &mut Connection) -> Step {
         while connection.unsent > 0 {
             let part = match connection.unsent % self.response.len() {
@@ -237,14 +242,14 @@ impl Loop {
     }
 }
 
-/// What becomes of a connection after it was looked at.
+/// What to do with a connection after it was served.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Wait,
     Close,
 }
 
-/// The empty lines in `input`, where `matched` bytes of one came with the read before.
+/// The number of empty lines in `input`, where the previous read ended with `matched` bytes of one.
 fn count_requests(input: &[u8], matched: &mut usize) -> usize {
     let mut count = 0;
     for &byte in input {
@@ -263,7 +268,8 @@ fn count_requests(input: &[u8], matched: &mut usize) -> usize {
     count
 }
 
-/// Has the kernel hold a new connection back until its first bytes are there; without that the loop is only slower.
+/// Makes the kernel hold a new connection back until its first bytes have arrived. If this fails,
+/// the loop is only slower.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn defer_accept(socket: &socket2::Socket) {
@@ -273,8 +279,8 @@ fn defer_accept(socket: &socket2::Socket) {
         fn setsockopt(socket: i32, level: i32, name: i32, value: *const i32, length: u32) -> i32;
     }
     let seconds: i32 = 5;
-    // SAFETY: the prototype is that of POSIX setsockopt; the socket is open, and `seconds` outlives the call, which only
-    // reads the four bytes announced.
+    // SAFETY: the prototype is that of POSIX setsockopt; the socket is open, and `seconds` outlives
+    // the call, which only reads the four bytes announced.
     unsafe {
         setsockopt(
             socket.as_raw_fd(),

@@ -1,4 +1,4 @@
-//! The load: `wrk`, its scripts, and what it says in the end.
+//! The load: `wrk`, its scripts and its results.
 
 use crate::rig::cpu::{Place, Processors};
 use crate::rig::interruption;
@@ -10,19 +10,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// How long one request may take before wrk counts it as an error.
+/// The time after which wrk counts a request as an error.
 const REQUEST_TIMEOUT: &str = "10s";
 
-/// What wrk asks for, and how.
+/// What wrk requests, and how.
 #[derive(Clone)]
 pub struct Load {
     /// Open connections.
     pub connections: usize,
-    /// Threads of wrk; more than one leaves it unbound.
+    /// The number of threads of wrk; with more than one, it is not bound to a processor.
     pub threads: usize,
-    /// The path of the one file, for the requests that need no script.
+    /// The path of the file, for requests that need no script.
     pub path: String,
-    /// Extra header lines.
+    /// Additional header lines.
     pub lines: Vec<String>,
     /// How the requests are made.
     pub requests: Requests,
@@ -31,33 +31,33 @@ pub struct Load {
 /// How wrk makes its requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Requests {
-    /// The same one again and again.
+    /// The same request repeatedly.
     Same,
-    /// The same one, so many in one write.
+    /// The same request, this many in one write.
     Pipelined(usize),
-    /// One of so many files `PATH/0`, `PATH/1`, ... at random.
+    /// One of this many files `PATH/0`, `PATH/1`, ... at random.
     Random(usize),
 }
 
-/// What wrk saw.
+/// The results of wrk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
-    /// Answers received whole.
+    /// Complete responses received.
     pub requests: f64,
-    /// Bytes received, heads and cut answers too.
+    /// Bytes received, including heads and incomplete responses.
     pub bytes: f64,
-    /// Seconds it took.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// Connections refused or broken, and requests that took too long.
+    /// Refused or broken connections, and requests that took too long.
     pub socket_errors: f64,
-    /// Answers with a status above 399.
+    /// Responses with a status above 399.
     pub status_errors: f64,
     /// The 99th percentile of the latency, in microseconds.
     pub latency_p99: f64,
 }
 
 impl Outcome {
-    /// What went wrong, in words; `None` if nothing did.
+    /// A description of what went wrong; `None` if nothing did.
     pub fn complaint(&self) -> Option<String> {
         let mut parts = Vec::new();
         if self.requests < 1.0 && self.bytes < 1.0 {
@@ -77,7 +77,7 @@ impl Outcome {
     }
 }
 
-/// Runs wrk against `address` for `duration`. Its script goes to the folder `state`.
+/// Runs wrk against `address` for `duration`. Its script is written to the directory `state`.
 pub fn run(
     load: &Load,
     address: SocketAddr,
@@ -88,7 +88,7 @@ pub fn run(
     let script = state.join("load.lua");
     fs::write(&script, script_for(load))?;
     let mut command = Command::new("wrk");
-    // wrk counts whole seconds; a shorter run is ended by the signal it takes for that.
+    // wrk accepts only whole seconds; a shorter run is ended by a signal.
     let seconds = format!("{}s", duration.as_secs_f64().ceil() + 1.0);
     command
         .args(["-t", &load.threads.to_string()])
@@ -119,7 +119,7 @@ pub fn run(
     read_outcome(&said).ok_or_else(|| io::Error::other(format!("wrk failed: {complained}{said}")))
 }
 
-/// Whether wrk is installed, and its version.
+/// The version of wrk; `None` if it is not installed.
 pub fn version() -> Option<String> {
     let output = Command::new("wrk").arg("-v").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
@@ -127,7 +127,8 @@ pub fn version() -> Option<String> {
     Some(text.split_whitespace().nth(1).unwrap_or("wrk").to_owned())
 }
 
-/// The script: how to make a request unless it is always the same one, and one line of exact figures in the end.
+/// The script: how to make a request, unless it is always the same one, and one line with the exact
+/// results at the end.
 fn script_for(load: &Load) -> String {
     let request = match load.requests {
         Requests::Same => String::new(),

@@ -1,8 +1,8 @@
-//! What the figures were measured on.
+//! The machine on which the figures were measured.
 
 use std::fs;
 
-/// One line: processor, how many, kernel and its congestion control.
+/// One line: the processor, the number of processors, the kernel and its congestion control.
 pub fn description() -> String {
     let cpu =
         line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
@@ -18,7 +18,7 @@ pub fn description() -> String {
     )
 }
 
-/// The load averages over 1, 5 and 15 minutes: on a quiet machine the first begins near 0.
+/// The load averages over 1, 5 and 15 minutes: on a quiet machine, the first is close to 0.
 pub fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")

@@ -1,11 +1,12 @@
-//! The rig: what the benches that start servers share.
+//! The rig: code shared by the benches that start servers.
 //!
-//! It makes the files that are served ([`site`]), starts the server and its peers ([`servers`], [`configs`], [`limit`]),
-//! drives them ([`load`], [`client`], [`idle`]), reads what they cost ([`cpu`]) and shows it ([`summary`], [`machine`],
-//! [`picture`]). Everything listens on 127.0.0.1, on ports the rig found free, with configurations in a folder of its
-//! own, and ends with the bench.
+//! It creates the files that are served ([`site`]), starts stdhttpd and its peers ([`servers`],
+//! [`configs`], [`limit`]), puts load on them ([`load`], [`client`], [`idle`]), measures their cost
+//! ([`cpu`]) and shows the results ([`summary`], [`machine`], [`picture`]). Every server listens on
+//! 127.0.0.1 on a free port, has its configuration in a temporary directory, and ends with the
+//! bench.
 
-// Each bench is a crate of its own and uses a part of the rig.
+// Each bench is a separate crate and uses a part of the rig.
 #![allow(dead_code)]
 
 pub mod arguments;
@@ -27,8 +28,8 @@ use std::{io, process::ExitCode, time::Instant};
 
 use arguments::Arguments;
 
-/// Runs the bench of this name, if the arguments of the process ask for that, and
-/// says how long it took.
+/// Runs the bench of this name if the arguments of the process ask for it, and prints how long it
+/// took.
 pub fn run(name: &str, help: &str, bench: fn(&Arguments) -> io::Result<()>) -> ExitCode {
     let arguments = Arguments::of_this_process();
     limit::serve_if_asked(&arguments);

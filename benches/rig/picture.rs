@@ -1,4 +1,4 @@
-//! Pictures of results: a few shapes written as SVG, and a PNG of it where a browser is installed.
+//! Pictures of results: simple shapes written as SVG, and a PNG of them if a browser is installed.
 
 use crate::rig::servers::Server;
 use std::fmt::Write as _;
@@ -9,17 +9,17 @@ use std::process::{Command, Stdio};
 
 /// The colour of text and of marks.
 pub const INK: &str = "#1f2933";
-/// The colour of what stays behind: axes, notes.
+/// The colour of the background elements: axes and notes.
 pub const MUTED: &str = "#64717f";
 /// The colour of a grid.
 pub const FAINT: &str = "#e3e8ed";
 
-/// Where a text stands with regard to its point.
+/// The position of a text relative to its point.
 #[derive(Clone, Copy)]
 pub enum Anchor {
     /// To the right of it.
     Start,
-    /// On both sides.
+    /// Centred on it.
     Middle,
     /// To the left of it.
     End,
@@ -39,7 +39,7 @@ pub fn colour(server: Server) -> &'static str {
     }
 }
 
-/// A picture under way.
+/// A picture that is being drawn.
 pub struct Drawing {
     width: f64,
     height: f64,
@@ -47,7 +47,7 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// An empty one of this size in pixels.
+    /// An empty picture of this size in pixels.
     pub fn new(width: f64, height: f64) -> Self {
         Self {
             width,
@@ -65,7 +65,7 @@ impl Drawing {
         );
     }
 
-    /// A line of text, its baseline at `y`.
+    /// A line of text with its baseline at `y`.
     pub fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, anchor: Anchor, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -113,7 +113,7 @@ impl Drawing {
         );
     }
 
-    /// A line through `points`, with a dot on each.
+    /// A line through `points`, with a dot at each of them.
     pub fn curve(&mut self, points: &[(f64, f64)], colour: &str) {
         let path: Vec<String> = points
             .iter()
@@ -132,7 +132,7 @@ impl Drawing {
         }
     }
 
-    /// Writes `NAME.svg`, and `NAME.png` with the help of a browser, and says where they are.
+    /// Writes `NAME.svg`, and `NAME.png` with a browser, and prints their paths.
     pub fn save(self, name: &str) -> io::Result<()> {
         let Self {
             width,
@@ -151,7 +151,7 @@ impl Drawing {
     }
 }
 
-/// The colours of the pictures, and what they are where the reader wants it dark.
+/// The colours of the pictures, each with its replacement in dark mode.
 const DARK: [(&str, &str); 9] = [
     ("#ffffff", "#121d1a"),
     ("#1f2933", "#eaf1ed"),
@@ -164,7 +164,7 @@ const DARK: [(&str, &str); 9] = [
     ("#e8890c", "#ffc078"),
 ];
 
-/// A style that exchanges them, as far as it concerns this picture.
+/// A style that replaces the colours which this picture uses.
 fn dark_style() -> String {
     let rules = DARK.iter().map(|(light, dark)| {
         format!(
@@ -175,7 +175,7 @@ fn dark_style() -> String {
     format!("<style>\n@media (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n")
 }
 
-/// Writes a result to `target/bench` and says so.
+/// Writes a result to `target/bench` and prints its path.
 pub fn save(name: &str, text: &str) -> io::Result<()> {
     let file = folder().join(name);
     fs::create_dir_all(folder())?;
@@ -190,7 +190,7 @@ fn folder() -> PathBuf {
     scratch.parent().unwrap_or(scratch).join("bench")
 }
 
-/// Has a browser draw the SVG as PNG; without one there is none.
+/// Converts the SVG to PNG with a browser; without one, no PNG is written.
 fn screenshot(folder: &Path, name: &str, width: f64, height: f64) {
     let picture = folder.join(format!("{name}.png"));
     let page = format!("file://{}", folder.join(format!("{name}.svg")).display());
@@ -216,7 +216,7 @@ fn screenshot(folder: &Path, name: &str, width: f64, height: f64) {
             return;
         }
     }
-    println!("no browser to draw {name}.png with: see {name}.svg");
+    println!("no browser to draw {name}.png: see {name}.svg");
 }
 
 fn escape(text: &str) -> String {

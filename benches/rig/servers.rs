@@ -1,4 +1,5 @@
-//! The servers that are compared: which are installed, how one is started, and that it ends.
+//! The servers that are compared: which ones are installed, how each is started, and how it is
+//! ended.
 
 use crate::rig::client;
 use crate::rig::configs;
@@ -13,22 +14,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start.
+/// The maximum time for a server to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a server may take to end after it was asked to.
+/// The maximum time for a server to end after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One of the servers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
-    /// Ours.
+    /// stdhttpd.
     Stdhttpd,
-    /// Ours with `--cache-size 0`: what its cache brings, and what it costs, is the difference.
+    /// stdhttpd with `--cache-size 0`: the difference shows the benefit and the cost of its cache.
     StdhttpdUncached,
-    /// Ours without what a row of the table is about: what that costs is the difference.
+    /// stdhttpd without the feature that a row measures: the difference is the cost of the feature.
     StdhttpdPlain,
-    /// nginx with the configuration Debian ships.
+    /// nginx with the configuration of Debian.
     Nginx,
     /// nginx tuned for static files.
     NginxTuned,
@@ -43,7 +44,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// All that can be asked for, in the order they are shown.
+    /// All servers that can be selected, in the order in which they are shown.
     pub const ALL: [Server; 8] = [
         Self::Stdhttpd,
         Self::StdhttpdUncached,
@@ -55,7 +56,7 @@ impl Server {
         Self::Limit,
     ];
 
-    /// The name `--only` takes.
+    /// The name for `--only`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stdhttpd => "stdhttpd",
@@ -70,7 +71,7 @@ impl Server {
         }
     }
 
-    /// Whether it is a server written by others.
+    /// Whether it is a third-party server.
     pub fn is_peer(self) -> bool {
         !matches!(
             self,
@@ -78,13 +79,14 @@ impl Server {
         )
     }
 
-    /// Connections it can hold with the descriptors a process may have here.
+    /// The number of connections that it supports with the descriptors that a process may have
+    /// here.
     pub fn connections_max(self) -> usize {
         let descriptors = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
         let available = usize::try_from(descriptors)
             .unwrap_or(usize::MAX)
             .saturating_sub(64);
-        // lighttpd keeps one more in hand for each connection.
+        // lighttpd reserves one more descriptor for each connection.
         if self == Self::Lighttpd {
             available / 2
         } else {
@@ -106,7 +108,7 @@ impl Server {
         }
     }
 
-    /// The version it states; `None` if it is not installed.
+    /// Its version; `None` if it is not installed.
     pub fn version(self) -> Option<String> {
         let argument = match self {
             Self::Limit => return Some("of this bench".to_owned()),
@@ -133,34 +135,35 @@ impl Server {
     }
 }
 
-/// What a server is to do.
+/// The settings of a server.
 pub struct Setting {
-    /// The folder it serves.
+    /// The directory it serves.
     pub root: PathBuf,
-    /// Threads, or worker processes.
+    /// The number of threads or worker processes.
     pub threads: usize,
-    /// Whether it writes a line for each request.
+    /// Whether it writes an access log.
     pub access_log: bool,
-    /// Where it runs.
+    /// The processors it runs on.
     pub place: Place,
-    /// What the limit answers, head and body.
+    /// The response of the limit, head and body.
     pub response: Vec<u8>,
-    /// How the limit answers: see [`super::limit`].
+    /// How the limit responds: see [`super::limit`].
     pub limit_answer: &'static str,
 }
 
-/// A server that runs; dropping it ends it.
+/// A running server, which is ended when this is dropped.
 pub struct Running {
-    /// Which one.
+    /// Which server it is.
     pub server: Server,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     folder: PathBuf,
     child: Child,
 }
 
 impl Running {
-    /// Starts `server` with its files in a folder beneath `state`; use [`Running::wait_until_ready`] after it.
+    /// Starts `server` with its files in a directory below `state`; call
+    /// [`Running::wait_until_ready`] afterwards.
     pub fn start(
         server: Server,
         setting: &Setting,
@@ -181,7 +184,7 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said);
-        // A group of its own: lighttpd, when it ends, ends its whole group.
+        // A process group of its own, because lighttpd ends its whole group when it ends.
         command.process_group(0);
         let child = processors.within(setting.place, || command.spawn())?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -193,7 +196,7 @@ impl Running {
         })
     }
 
-    /// Waits until it answers a request for `path`; an error carries what it said.
+    /// Waits until it responds to a request for `path`; an error contains the server's output.
     pub fn wait_until_ready(&mut self, path: &str) -> io::Result<()> {
         let begin = Instant::now();
         loop {
@@ -213,7 +216,7 @@ impl Running {
         }
     }
 
-    /// The process to measure, with its children.
+    /// The process to measure, together with its children.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -231,7 +234,7 @@ impl Drop for Running {
         let begin = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
             if begin.elapsed() > STOP_TIMEOUT {
-                eprintln!("{} does not end, killed", self.server.name());
+                eprintln!("{} does not end: killed", self.server.name());
                 for pid in super::cpu::tree(self.child.id()) {
                     let _ = Pid::from_raw(pid as i32).map(|pid| kill_process(pid, Signal::KILL));
                 }
@@ -243,12 +246,13 @@ impl Drop for Running {
     }
 }
 
-/// Those of [`Server::ALL`] that were asked for and are installed, with their versions. Reports which are not. Ours
-/// without its cache is included only if it is asked for by name.
+/// Those of [`Server::ALL`] that were selected and are installed, with their versions. Reports
+/// those that are not installed. stdhttpd without its cache is included only if it is selected by
+/// name.
 pub fn present(only: Option<&[String]>) -> Vec<(Server, String)> {
     for name in only.unwrap_or_default() {
         if !Server::ALL.iter().any(|server| server.name() == name) {
-            eprintln!("--only: there is no server '{name}'");
+            eprintln!("--only: unknown server '{name}'");
             std::process::exit(2);
         }
     }
@@ -266,7 +270,7 @@ pub fn present(only: Option<&[String]>) -> Vec<(Server, String)> {
     found
 }
 
-/// The program `name` on the search path, or where Debian keeps daemons.
+/// The program `name` on the search path, or where Debian installs daemons.
 fn installed(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
@@ -277,7 +281,7 @@ fn installed(name: &str) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// A port without a listener, below those the kernel hands to clients.
+/// A port without a listener, below the range that the kernel assigns to clients.
 fn free_port() -> io::Result<u16> {
     const FIRST: u16 = 18_000;
     const COUNT: u16 = 14_000;

@@ -1,17 +1,18 @@
-//! The files that are served, made afresh in a folder that goes away with the bench.
+//! The files that are served, created in a temporary directory.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A folder for the files, the configurations and the logs of one run.
+/// A directory for the files, the configurations and the logs of one run.
 pub struct Site {
     folder: tempfile::TempDir,
 }
 
 impl Site {
-    /// An empty one. Peers that give up root after their start must be able to read it, so it is open to all.
+    /// An empty site. It is readable by all users, because some peers drop root privileges after
+    /// they start.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("stdhttpd-bench-")
@@ -25,17 +26,17 @@ impl Site {
         Ok(site)
     }
 
-    /// The root that is served.
+    /// The root directory that is served.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("www")
     }
 
-    /// Where configurations, logs and scripts go.
+    /// The directory for configurations, logs and scripts.
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
-    /// Writes the file `path` (with its leading slash) of `size` bytes unless it is there.
+    /// Writes the file `path` (with its leading slash) of `size` bytes unless it exists.
     pub fn make(&self, path: &str, size: usize) -> io::Result<()> {
         let file = self.root().join(path.trim_start_matches('/'));
         if file.exists() {
@@ -45,13 +46,14 @@ impl Site {
         fs::write(file, content(path, size))
     }
 
-    /// What the file `path` holds.
+    /// The content of the file `path`.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         fs::read(self.root().join(path.trim_start_matches('/')))
     }
 }
 
-/// Text that differs from file to file and does not repeat soon, so that a wrong file or a shifted range shows.
+/// Text that differs from file to file and does not repeat soon, so that a wrong file or a shifted
+/// range is detected.
 fn content(path: &str, size: usize) -> Vec<u8> {
     let seed = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

@@ -1,9 +1,9 @@
-//! A handful of measurements as one figure with its spread.
+//! A few measurements as one figure with its spread.
 
-/// The median and the extremes of some rounds.
+/// The median and the extremes of several rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The middle one (the mean of the two middle ones).
+    /// The median (the mean of the two middle values if their number is even).
     pub median: f64,
     /// The smallest.
     pub min: f64,
@@ -12,7 +12,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// That of `values`; `None` without any.
+    /// The spread of `values`; `None` if there are none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values
             .into_iter()
@@ -33,7 +33,7 @@ impl Spread {
         })
     }
 
-    /// That of `values` over `others`, round by round: what disturbed both cancels out.
+    /// The spread of `values` divided by `others`, round by round: disturbances of both cancel out.
     pub fn of_ratios(values: &[f64], others: &[f64]) -> Option<Self> {
         Self::of(
             values
@@ -44,7 +44,7 @@ impl Spread {
     }
 }
 
-/// A figure as people read it: 1234567 as `1,234,567`, 12.345 as `12.3`.
+/// A readable figure: 1234567 as `1,234,567`, 12.345 as `12.3`.
 pub fn figure(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.1}");

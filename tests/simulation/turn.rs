@@ -243,6 +243,30 @@ fn an_evicted_connection_with_a_request_gets_its_last_response() {
     check(0);
 }
 
+/// A request is read first and answered later in the turn.
+#[test]
+fn a_received_request_is_answered_before_an_eviction() {
+    let mut crowd = Crowd::new(2, 1, None);
+    crowd.wires[0].borrow_mut().arrive(HEAD.as_bytes());
+    crowd.scheduler.take_event(0, Readiness::READABLE);
+    assert!(crowd.scheduler.evict());
+    assert_eq!(crowd.responses(), [1, 0]);
+}
+
+/// It may refer to an earlier connection with the same descriptor.
+#[test]
+fn a_second_event_of_a_turn_loses_nothing() {
+    for (first, second) in [HEAD.split_at(10), ("", HEAD)] {
+        let mut crowd = Crowd::new(1, 1, None);
+        for part in [first, second] {
+            crowd.wires[0].borrow_mut().arrive(part.as_bytes());
+            crowd.scheduler.take_event(0, Readiness::READABLE);
+        }
+        crowd.scheduler.finish_turn();
+        assert_eq!(crowd.responses(), [1], "{first:?}");
+    }
+}
+
 #[test]
 fn a_reset_cancels_the_listing() {
     let ground = Ground::new(|_| {});

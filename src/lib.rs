@@ -42,8 +42,9 @@
 //! |---|---|
 //! | a connection is accepted and handed to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
 //! | the worker takes it, in the next iteration of its event loop | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
-//! | the connection advances until it would have to wait | [`Connection::advance`](connection::Connection::advance) |
-//! | bytes are read into the worker's buffer | `read` in `connection/read.rs` |
+//! | it is read from, as are others that wait for a request, before any is answered | [`Connection::receive_first`](connection::Connection::receive_first) |
+//! | the connection advances until it would have to wait | [`Connection::advance_received`](connection::Connection::advance_received), in other states [`Connection::advance`](connection::Connection::advance) |
+//! | more bytes, if there are any, are read into the worker's buffer | `read` in `connection/read.rs` |
 //! | the requests among them are handled one by one | `serve` and `answer` in `connection/serve.rs` |
 //! | a head is parsed, strictly | [`http::request::parse`] |
 //! | the response to it is chosen | [`handler::answer`] |

@@ -195,7 +195,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.extra_responses = 0;
     }
 
-    /// Takes new connections and serves them at once: an HTTP client speaks
+    /// Takes new connections and reads from them at once: an HTTP client speaks
     /// first, so they usually arrive with their request.
     pub fn take_arrivals(&mut self) {
         let mut arrivals = std::mem::take(&mut self.arrivals);

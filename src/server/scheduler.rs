@@ -177,6 +177,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             slot.is_queued = true;
             self.ready.push_back(key);
         } else {
+            // It may send a part of a large file, for which these should not wait.
+            self.serve_received();
             self.step(key, readiness);
             self.extra_responses += self.cx.extra_responses();
         }

@@ -187,6 +187,23 @@ fn responses_are_counted_for_the_connection_that_got_them() {
 }
 
 #[test]
+fn a_received_request_does_not_wait_for_a_download() {
+    let mut crowd = Crowd::new(2, 1, None);
+    let download = "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n";
+    crowd.wires[1].borrow_mut().take_room();
+    crowd.wires[1].borrow_mut().arrive(download.as_bytes());
+    crowd.scheduler.take_event(1, Readiness::READABLE);
+    crowd.scheduler.finish_turn();
+    crowd.scheduler.cx.begin_turn();
+    crowd.wires[0].borrow_mut().arrive(HEAD.as_bytes());
+    crowd.wires[1].borrow_mut().make_room(1 << 20);
+    crowd.scheduler.take_event(0, Readiness::READABLE);
+    assert_eq!(crowd.responses(), [0, 0]);
+    crowd.scheduler.take_event(1, Readiness::WRITABLE);
+    assert_eq!(crowd.responses(), [1, 1]);
+}
+
+#[test]
 fn expired_connections_are_spread_over_turns() {
     const COUNT: usize = 20;
     for stops in [false, true] {

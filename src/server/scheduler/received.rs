@@ -13,8 +13,7 @@ use crate::connection::{
 };
 
 /// Connections that are read from before the first of them is answered, which waits
-/// as long as the others take to read, about 50 us, and as long as connections in
-/// other states take that have events in between.
+/// as long as the others take to read: about 50 us.
 const RECEIVED_CONNECTIONS_MAX: usize = 64;
 
 /// The size of the buffer that they share. Requests are answered once it has no room

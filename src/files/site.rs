@@ -162,6 +162,7 @@ impl Site {
         new.generation = tree.generation + 1;
         self.generation.store(new.generation, Relaxed);
         *tree = Arc::new(new);
+        drop(tree);
         log::info!(
             "{}: root was replaced; serving the new one",
             self.path.display()

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 tools=(curl:curl wrk:wrk chromium:chromium slowhttptest:slowhttptest strace:strace cc:gcc
   goaccess:goaccess promtool:prometheus haproxy:haproxy logrotate:logrotate
   systemd-analyze:systemd systemd-socket-activate:systemd zsh:zsh fish:fish man:man-db ip:iproute2
-  chrt:util-linux)
+  chrt:util-linux taskset:util-linux)
 
 # Where Debian puts what it does not put on everybody's path.
 PATH="$PATH:/usr/sbin:/sbin"
@@ -72,7 +72,7 @@ require() {
 
 install_missing
 require cargo cc curl wrk chromium strace goaccess promtool haproxy logrotate systemd-analyze \
-  systemd-socket-activate zsh fish man chrt
+  systemd-socket-activate zsh fish man chrt taskset
 
 # Without this it takes ten minutes.
 export SOAK_SECONDS="${SOAK_SECONDS:-15}"

@@ -59,10 +59,18 @@ fn every_worker_of_the_pool_serves() {
     }
 }
 
-/// Checks the scheduling policy of the acceptor and of two workers
-/// (proc_pid_stat(5)).
 #[cfg(target_os = "linux")]
-fn check_policies(server: &Server, expected: &str) {
+const SCHED_OTHER: &str = "0";
+#[cfg(target_os = "linux")]
+const SCHED_BATCH: &str = "3";
+#[cfg(target_os = "linux")]
+const SCHED_IDLE: &str = "5";
+
+/// The scheduling policies of the acceptor and of two workers (proc_pid_stat(5)), of a
+/// server that starts after the shell command `first`.
+#[cfg(target_os = "linux")]
+fn policies(first: &str) -> Vec<String> {
+    let server = Server::build().args("--threads 2").shell(first).start();
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("a process");
     let policies = tasks.map(|task| {
         let stat = fs::read_to_string(task.expect("a thread").path().join("stat"));
@@ -71,25 +79,32 @@ fn check_policies(server: &Server, expected: &str) {
         let (_, fields) = stat.rsplit_once(") ").expect("a name");
         fields.split(' ').nth(41 - 3).expect("a policy").to_owned()
     });
-    assert_eq!(policies.collect::<Vec<_>>(), [expected; 3]);
+    let mut policies: Vec<_> = policies.collect();
+    policies.sort();
+    policies
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn no_thread_preempts_a_client() {
-    const SCHED_BATCH: &str = "3";
-    check_policies(&Server::with_page("--threads 2"), SCHED_BATCH);
+    let worker = match std::thread::available_parallelism().map(usize::from) {
+        Ok(1) | Err(_) => SCHED_OTHER,
+        Ok(_) => SCHED_BATCH,
+    };
+    assert_eq!(policies("true"), [worker, worker, SCHED_BATCH]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs taskset"]
+fn on_a_single_cpu_a_worker_preempts_the_acceptor() {
+    let first_cpu = "taskset -pc $(taskset -pc $$ | sed 's/.*: //; s/[,-].*//') $$ >&2";
+    assert_eq!(policies(first_cpu), [SCHED_OTHER, SCHED_OTHER, SCHED_BATCH]);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "needs chrt"]
 fn a_policy_that_was_chosen_is_kept() {
-    const SCHED_IDLE: &str = "5";
-    let server = Server::build()
-        .file("index.html", "home")
-        .args("--threads 2")
-        .shell("chrt --idle --pid 0 $$")
-        .start();
-    check_policies(&server, SCHED_IDLE);
+    assert_eq!(policies("chrt --idle --pid 0 $$"), [SCHED_IDLE; 3]);
 }

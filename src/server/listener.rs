@@ -310,7 +310,7 @@ fn defer_accept(_: &TcpListener) -> bool {
 }
 
 /// Sets `SCHED_BATCH` for the calling thread, and so for those it starts from here
-/// on: the workers. None of them then preempts another thread on the same CPU, such
+/// on. None of them then preempts another thread on the same CPU, such
 /// as a client or a proxy: it runs when that one waits or has used up its time
 /// slice, and finds more requests, or connections to accept, at once. Another policy
 /// than the default is left as it is. If this fails, or each thread has a CPU of its

@@ -122,8 +122,8 @@
 //!   of the worker's [`connection::context::Context`].
 //! - No path is an unchecked string: a file can only be named by an
 //!   [`http::target::RequestPath`], and there is one way to make one.
-//! - No unsafe code except two system calls, for a socket option and for
-//!   scheduling, that no safe crate offers, in [`server::listener`].
+//! - No unsafe code except for a socket option and for the scheduling policy, which
+//!   no safe crate offers, in [`server::listener`].
 //! - No system error message reaches a peer: failures become a status in
 //!   [`http::error`] and [`handler`], and their text goes to the log.
 //! - No TLS, no HTTP/2, no rewriting, no configuration file: use a proxy in front

@@ -43,7 +43,8 @@
 //! | a connection is accepted and handed to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
 //! | the worker takes it, in the next iteration of its event loop | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
 //! | it is read from, as are others that wait for a request, before any is answered | [`Connection::receive_first`](connection::Connection::receive_first) |
-//! | the connection advances until it would have to wait | [`Connection::advance_received`](connection::Connection::advance_received), in other states [`Connection::advance`](connection::Connection::advance) |
+//! | a request whose response is cached is answered with it | [`Connection::advance_hit`](connection::Connection::advance_hit) |
+//! | any other connection advances until it would have to wait | [`Connection::advance_received`](connection::Connection::advance_received), in other states [`Connection::advance`](connection::Connection::advance) |
 //! | more bytes, if there are any, are read into the worker's buffer | `read` in `connection/read.rs` |
 //! | the requests among them are handled one by one | `serve` and `answer` in `connection/serve.rs` |
 //! | a head is parsed, strictly | [`http::request::parse`] |

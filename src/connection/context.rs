@@ -210,14 +210,21 @@ impl Context {
         respond::queue(answer, frame, &mut self.output)
     }
 
+    /// Looks up `input` in the response cache, if it is one request and nothing
+    /// else.
+    pub fn look_up_alone(&mut self, input: &[u8]) -> Option<Hit> {
+        let hit = (self.response_cache).look_up(input, &self.view, self.turn)?;
+        (hit.summary.head_bytes == input.len()).then_some(hit)
+    }
+
     /// Queues the cached response of `hit`, or builds it and caches it. `None` if
     /// its file is not cached any more.
     pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Option<Queued> {
         let is_usual = persistence == Persistence::Keep;
-        if is_usual
-            && let Some(queued) =
-                (self.response_cache).push_cached(hit, &self.common, &mut self.output)
+        if is_usual && let Some((response, queued)) = self.response_cache.stored(hit, &self.common)
         {
+            self.output.push_response(response);
+            self.view.count_hit();
             return Some(queued);
         }
         let answer = self.response_cache.answer(hit, &self.view, self.turn)?;
@@ -228,6 +235,7 @@ impl Context {
             self.response_cache
                 .store_response(hit, &self.output, queued, date);
         }
+        self.view.count_hit();
         Some(queued)
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`state`] (the diagram), this file (a turn), `read` (transport
 //! to input), `serve` (input to responses), [`response_cache`] (heads seen
-//! before), `listing` (a response that takes several turns to make),
+//! before) and `hit` (their responses), `listing` (a response that takes several turns to make),
 //! `error_response` (malformed and incomplete requests), [`respond`] (responses to
 //! output), [`output`] and `write` (output to transport), `drain` (which
 //! connections may be closed early), `close` (the end), [`accounting`] (counters
@@ -14,6 +14,7 @@
 //!
 //! ```text
 //! receive_first              all connections that are ready, before the first is answered
+//! advance_hit                one request, whose response is cached; else
 //! read -> take_input         is the head complete?
 //!         serve              for each request in the input:
 //!           answer             in the response cache? else
@@ -30,6 +31,7 @@ mod close;
 pub mod context;
 mod drain;
 mod error_response;
+mod hit;
 pub mod identity;
 mod listing;
 pub mod output;

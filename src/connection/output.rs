@@ -327,7 +327,7 @@ impl Output {
     }
 
     /// Drops the first `sent` bytes.
-    fn advance(&mut self, mut sent: usize) {
+    pub fn advance(&mut self, mut sent: usize) {
         while let Some(segment) = self.segments.front_mut() {
             let range = &mut segment.range;
             let step = (sent as u64).min(range.end - range.start);

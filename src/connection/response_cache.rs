@@ -56,6 +56,8 @@ struct Slot {
     /// reused too, unless it is being sent.
     response: Arc<Vec<u8>>,
     misses: u8,
+    /// How many heads have been cached here: tells a [`Hit`] on an earlier one.
+    replacements: u32,
 }
 
 /// What a head was answered with.
@@ -87,12 +89,13 @@ pub struct HeadSummary {
 /// Part of a head: offset and length.
 type Span = (u32, u32);
 
-/// A cached head whose answer is still valid.
+/// A cached head whose answer was valid when it was looked up.
 #[derive(Debug)]
 pub struct Hit {
     /// What the head requests.
     pub summary: HeadSummary,
-    slot: usize,
+    slot: u32,
+    replacements: u32,
 }
 
 impl Default for ResponseCache {
@@ -120,41 +123,39 @@ impl ResponseCache {
         slot.misses = 0;
         Some(Hit {
             summary: entry.summary,
-            slot: index,
+            slot: index as u32,
+            replacements: slot.replacements,
         })
     }
 
     /// The answer to a hit; `None` if the file cache has just evicted the file.
     pub fn answer(&self, hit: &Hit, view: &View, turn: Turn) -> Option<Answer> {
-        let entry = self.slots[hit.slot].entry.as_ref()?;
+        let entry = self.slots[hit.slot as usize].entry.as_ref()?;
         let selected = view.recall(&entry.remembered, turn)?;
         Some(Chosen::answer(selected, entry.part.clone()))
     }
 
-    /// Queues the stored response of a hit, if there is one, with the `Date` of
-    /// `common`.
-    pub fn push_cached(
-        &mut self,
-        hit: &Hit,
-        common: &CommonFields,
-        output: &mut Output,
-    ) -> Option<Queued> {
-        let slot = &mut self.slots[hit.slot];
+    /// The stored response to a hit, if there is one, with the `Date` of `common`.
+    /// Other heads may have been looked up and cached since.
+    pub fn stored(&mut self, hit: &Hit, common: &CommonFields) -> Option<(&Arc<Vec<u8>>, Queued)> {
+        let slot = &mut self.slots[hit.slot as usize];
+        if slot.replacements != hit.replacements {
+            return None;
+        }
         let (queued, date) = slot.entry.as_mut()?.stored.as_mut()?;
         if *date != common.date() {
             *date = common.date();
             let response = Arc::make_mut(&mut slot.response);
             common.put_date(response);
         }
-        output.push_response(&slot.response);
-        Some(*queued)
+        Some((&slot.response, *queued))
     }
 
     /// Stores the response to a hit, which must be all of `output`, if it is
     /// short enough and lies in memory. It must be one that keeps the connection,
     /// as HTTP/1.1 does by default: it has no `Connection` field.
     pub fn store_response(&mut self, hit: &Hit, output: &Output, queued: Queued, date: HttpDate) {
-        let slot = &mut self.slots[hit.slot];
+        let slot = &mut self.slots[hit.slot as usize];
         let response = Arc::make_mut(&mut slot.response);
         response.clear();
         let is_kept = output.copy_to(response, CACHED_RESPONSE_BYTES_MAX);
@@ -178,6 +179,7 @@ impl ResponseCache {
             return;
         }
         slot.misses = 0;
+        slot.replacements = slot.replacements.wrapping_add(1);
         slot.entry = Entry::new(head, request, answer, view);
         if slot.entry.is_some() {
             slot.head.clear();

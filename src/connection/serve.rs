@@ -191,7 +191,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Whether the connection persists after the response to the next request.
-    fn persistence(
+    pub(super) fn persistence(
         &self,
         version: Version,
         connection: ConnectionOptions,
@@ -212,7 +212,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Counts a request that is being answered.
-    fn count_request(&mut self, cx: &mut Context) {
+    pub(super) fn count_request(&mut self, cx: &mut Context) {
         self.identity.requests += 1;
         cx.budget.responses = cx.budget.responses.saturating_sub(1);
     }

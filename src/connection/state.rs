@@ -238,13 +238,18 @@ impl State {
                 listing,
                 unparsed: rest,
             })),
-            Then::Request if rest.is_empty() => State::Idle { since: now },
+            Then::Request if rest.is_empty() => State::answered(now),
             Then::Request => State::ReadingHead(ReadingHead {
                 since,
                 input: rest,
                 deferred,
             }),
         })
+    }
+
+    /// After all requests are answered, and all responses sent.
+    pub fn answered(now: Instant) -> State {
+        State::Idle { since: now }
     }
 
     /// After our side was shut, to close for `reason`.
@@ -254,7 +259,7 @@ impl State {
 
     /// Takes the state, to build the next one from its data; leaves `Idle`.
     pub fn take(&mut self, now: Instant) -> State {
-        std::mem::replace(self, State::Idle { since: now })
+        std::mem::replace(self, State::answered(now))
     }
 
     /// The reason to close if the peer ends its side in this state.

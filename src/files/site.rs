@@ -217,7 +217,7 @@ impl View {
         if let Some(resource) = &kept
             && resource.is_fresh(&self.tree.root, accept, turn)
         {
-            self.hits.update(|hits| hits + 1);
+            self.count_hit();
             return Arc::clone(resource).select(accept).map(Found::File);
         }
         if let Some(absence) = self.negative_cache.borrow().find(key, turn) {

@@ -266,6 +266,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         };
         slot.is_starved = false;
         slot.is_received = false;
+        let interest = slot.interest;
         let connection = &mut slot.connection;
         let before = connection.state().idle_since();
         let input = &mut self.input;
@@ -282,7 +283,12 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             Next::Writable => Interest::ReadableAndWritable,
             _ => Interest::Readable,
         };
-        self.register(key, wanted);
+        if interest < wanted {
+            self.register(key, wanted);
+        }
+        if next == Next::Readable {
+            return;
+        }
         let Some(slot) = self.table.get_mut(key) else {
             return;
         };
@@ -302,11 +308,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let Some(slot) = self.table.get_mut(key) else {
             return;
         };
-        let before = slot.interest;
-        if before >= wanted {
-            return;
-        }
-        slot.interest = wanted;
+        let before = std::mem::replace(&mut slot.interest, wanted);
         if let Err(error) = self.driver.register(slot.token, before, wanted) {
             error!("cannot register a connection with the poll: {error}");
             self.close(key, CloseReason::OutOfResources);

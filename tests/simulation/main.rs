@@ -4,6 +4,7 @@
 //! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces of every
 //!   size, must have the same outcome as when it is not split.
 //! - [`deadlines`]: the time-outs.
+//! - [`hit`]: requests that are answered from the response cache.
 //! - [`turn`]: the limits on the work of one connection in one turn.
 //! - [`world`]: seeded runs of many connections through the real scheduler, with splits, stalls,
 //!   resets, clock steps, spurious events, evictions, files that cannot be opened, and a shutdown;
@@ -11,6 +12,7 @@
 
 mod cut;
 mod deadlines;
+mod hit;
 mod random;
 mod reader;
 mod run;

@@ -184,6 +184,14 @@ fn responses_are_counted_for_the_connection_that_got_them() {
         assert_eq!(ask(&mut crowd, token, HEAD), 0);
     }
     assert_eq!(ask(&mut crowd, 5, HEAD), 1);
+    // From the response cache, after another connection.
+    let mut crowd = Crowd::new(8, 1, None);
+    for requests in [128, 1, 64] {
+        assert_eq!(ask(&mut crowd, 0, &HEAD.repeat(requests)), requests);
+    }
+    for token in 1..8 {
+        assert_eq!(ask(&mut crowd, token, HEAD), 1);
+    }
 }
 
 #[test]

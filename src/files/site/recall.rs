@@ -45,8 +45,12 @@ impl View {
             }
             remembered.held = Some(turn);
         }
-        self.hits.update(|hits| hits + 1);
         true
+    }
+
+    /// Counts a response from a remembered representation.
+    pub fn count_hit(&self) {
+        self.hits.update(|hits| hits + 1);
     }
 
     /// Returns the remembered representation if [`View::find`] would select it again. Does not

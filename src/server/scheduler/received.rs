@@ -1,15 +1,16 @@
 //! Requests that are read before any of them is answered.
 //!
-//! A turn first reads from all connections that are ready, and then answers. So a
-//! file is checked once for all of them, and never before one of them was sent; and
-//! the processor runs the same code several times in a row, which it then finds in
-//! its caches.
+//! A turn first reads from all connections that are ready, then looks up in the
+//! response cache what it has read, and then answers. So a file is checked once for
+//! all of them, and never before one of them was sent; and the processor runs the
+//! same code several times in a row, which it then finds in its caches: the system
+//! calls of a response leave little of it there.
 
 use std::ops::Range;
 
 use super::{Driver, EXTRA_RESPONSES_MAX, Key, Scheduler};
 use crate::connection::{
-    Connection, Readiness, Received, context::READ_BYTES, transport::Transport,
+    Connection, Readiness, Received, context::READ_BYTES, response_cache::Hit, transport::Transport,
 };
 
 /// Connections that are read from before the first of them is answered, which waits
@@ -35,6 +36,8 @@ struct Read {
     /// Its place in the buffer.
     range: Range<usize>,
     received: Received,
+    /// Set if it is one request, whose response is cached.
+    hit: Option<Hit>,
 }
 
 impl Default for ReceivedRequests {
@@ -66,6 +69,7 @@ impl ReceivedRequests {
             key,
             range: at..self.filled,
             received,
+            hit: None,
         });
         true
     }
@@ -87,10 +91,14 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.cx.refresh_clock();
         let mut reads = std::mem::take(&mut self.received.reads);
         let buffer = std::mem::take(&mut self.received.buffer);
+        for read in &mut reads {
+            read.hit = self.cx.look_up_alone(&buffer[read.range.clone()]);
+        }
         for Read {
             key,
             range,
             received,
+            hit,
         } in reads.drain(..)
         {
             let data = &buffer[range];
@@ -99,8 +107,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
                 self.act(key, |connection, _, cx| connection.defer_received(data, cx));
                 continue;
             }
-            self.act(key, |connection, input, cx| {
-                connection.advance_received(received, data, input, cx)
+            self.act(key, |connection, input, cx| match hit {
+                Some(hit) => connection.advance_hit(&hit, data, input, cx),
+                None => connection.advance_received(received, data, input, cx),
             });
             self.extra_responses += self.cx.extra_responses();
         }

@@ -3,8 +3,9 @@
 //!
 //! Each server is bound to one processor and wrk to another. The figure is requests per second of
 //! the server's processor time, which other work on the machine disturbs less than requests per
-//! second. All servers of a row run at the same time and are measured in turn, round after round,
-//! and each ratio is computed within a round. A server that is not installed is omitted.
+//! second. All servers of a row run at the same time and are measured in alternating slices of time,
+//! round after round, and each ratio is computed within a round. A server that is not installed is
+//! omitted.
 //!
 //! `cargo bench --bench peers -- --help` shows the options. The results are printed, and written as
 //! figures and as a picture to `target/bench/peers.tsv`, `.svg` and `.png`.
@@ -29,7 +30,7 @@ use stdhttpd::server::descriptors;
 const HELP: &str = "cargo bench --bench peers -- [OPTIONS]
   --quick           one short round: less than a minute, rough results
   --rounds <N>      rounds of a row [5]
-  --seconds <S>     length of one measurement [2]
+  --seconds <S>     how long each server is measured in a round [2]
   --row <NAMES>     only these rows, by name or part of it, separated by commas
   --only <NAMES>    only these servers: stdhttpd, nginx-tuned, nginx, lighttpd, h2o, caddy, limit
   --list            show the rows";

@@ -1,14 +1,22 @@
-//! Measures one row: all its servers, in alternating rounds.
+//! Measures one row: all its servers, in rounds of alternating slices of time.
+//!
+//! The speed of a shared machine can change by a tenth within a second, which is more than the
+//! differences that are measured. So each server has its own wrk, and all but one are paused.
 
 use crate::rig::arguments::Effort;
 use crate::rig::client::{self, Reply};
 use crate::rig::cpu::{Place, Processors, Usage};
 use crate::rig::idle::Idle;
-use crate::rig::load::{self, Load, Outcome, Requests};
+use crate::rig::load::{Load, Outcome, Requests, Wrk};
 use crate::rig::servers::{Running, Server, Setting};
 use crate::rig::site::Site;
 use crate::rows::{Expected, Row};
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// A slice of time: short against the changes of the machine's speed, and long against the time in
+/// which a server and its load come to their usual pace, some milliseconds.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// One measurement of one server.
 #[derive(Clone, Copy)]
@@ -20,8 +28,6 @@ pub struct Sample {
     /// Seconds that the server waited for a processor, per second that it ran: time taken by other
     /// processes.
     pub waited: f64,
-    /// The 99th percentile of the latency in milliseconds.
-    pub latency_p99: f64,
 }
 
 impl Sample {
@@ -30,7 +36,6 @@ impl Sample {
         per_cpu_second: f64::NAN,
         per_second: f64::NAN,
         waited: f64::NAN,
-        latency_p99: f64::NAN,
     };
 }
 
@@ -81,24 +86,17 @@ pub fn measure(
             client::fetch_all(contender.running.address, row.path, count)?;
         }
     }
+    // Idle connections to all servers at once would take too many descriptors.
+    let together = if row.idle > 0 { 1 } else { contenders.len() };
     for round in 0..effort.rounds {
-        let count = contenders.len();
-        for turn in 0..count {
-            // In alternating order, so that no server always follows the same one.
-            let at = if round % 2 == 0 {
-                turn
-            } else {
-                count - 1 - turn
-            };
-            let contender = &mut contenders[at];
-            show_progress(&format!(
-                "  {}: round {} of {}, {}",
-                row.name,
-                round + 1,
-                effort.rounds,
-                contender.running.server.name()
-            ));
-            run_once(contender, effort, site, processors)?;
+        show_progress(&format!(
+            "  {}: round {} of {}",
+            row.name,
+            round + 1,
+            effort.rounds
+        ));
+        for group in contenders.chunks_mut(together.max(1)) {
+            measure_together(group, effort, site, processors)?;
         }
     }
     show_progress("");
@@ -257,66 +255,95 @@ fn check(reply: &Reply, status: u16, body: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// One measurement of one server.
-fn run_once(
-    contender: &mut Contender,
+/// One measurement of each of `contenders`, in alternating slices of time.
+fn measure_together(
+    contenders: &mut [Contender],
     effort: &Effort,
     site: &Site,
     processors: &Processors,
 ) -> io::Result<()> {
-    let Contender {
-        row,
-        running,
-        load,
-        series,
-    } = contender;
-    let idle_count = row.idle.min(
-        running
-            .server
-            .connections_max()
-            .saturating_sub(row.connections + 16),
-    );
-    let idle = match Idle::open(running.address, row.path, idle_count) {
-        Ok(idle) => idle,
-        Err(error) => {
-            series.complaints.push(format!("idle connections: {error}"));
-            series.samples.push(Sample::FAILED);
-            return Ok(());
+    let count = contenders.len();
+    let mut runs = Vec::with_capacity(count);
+    for contender in &mut *contenders {
+        runs.push(Run::start(contender, site, processors)?);
+    }
+    let passes = (effort.duration.as_secs_f64() / SLICE.as_secs_f64()).ceil() as usize;
+    for pass in 0..passes {
+        for turn in 0..count {
+            // In another order each time, so that no server always follows the same one.
+            let at = (pass + turn) % count;
+            let at = if pass % 2 == 0 { at } else { count - 1 - at };
+            if let Some(run) = &mut runs[at] {
+                run.wrk.resume_for(SLICE)?;
+            }
         }
-    };
-    let before = Usage::of(running.pid());
-    let outcome = load::run(
-        load,
-        running.address,
-        effort.duration,
-        &site.state(),
-        processors,
-    )?;
-    let (ran, waited) = Usage::of(running.pid()).since(&before);
-    series.complaints.extend(outcome.complaint());
-    let lost = idle.lost();
-    if lost > 0 {
-        series.complaints.push(format!(
-            "{lost} of {idle_count} idle connections closed by the server"
-        ));
     }
-    if idle_count < row.idle {
-        series.notes.push(format!(
-            "only {idle_count} idle connections: it supports no more with these descriptors"
-        ));
+    for (run, contender) in runs.into_iter().zip(contenders) {
+        let sample = run.map(|run| run.finish(contender)).transpose()?.flatten();
+        let series = &mut contender.series;
+        series.samples.push(sample.unwrap_or(Sample::FAILED));
     }
-    let requests = answers(row, &outcome);
-    if requests <= 0.0 {
-        series.samples.push(Sample::FAILED);
-        return Ok(());
-    }
-    series.samples.push(Sample {
-        per_cpu_second: requests / ran,
-        per_second: requests / outcome.seconds,
-        waited: waited / ran,
-        latency_p99: outcome.latency_p99 / 1000.0,
-    });
     Ok(())
+}
+
+/// A measurement of one server that is under way.
+struct Run {
+    idle: Idle,
+    before: Usage,
+    wrk: Wrk,
+}
+
+impl Run {
+    /// Starts the load, paused; `None` if the idle connections cannot be opened.
+    fn start(
+        contender: &mut Contender,
+        site: &Site,
+        processors: &Processors,
+    ) -> io::Result<Option<Run>> {
+        let Contender {
+            row,
+            running,
+            load,
+            series,
+        } = contender;
+        let room = running.server.connections_max();
+        let idle_count = row.idle.min(room.saturating_sub(row.connections + 16));
+        if idle_count < row.idle {
+            series.notes.push(format!(
+                "only {idle_count} idle connections: it supports no more with these descriptors"
+            ));
+        }
+        let idle = match Idle::open(running.address, row.path, idle_count) {
+            Ok(idle) => idle,
+            Err(error) => {
+                series.complaints.push(format!("idle connections: {error}"));
+                return Ok(None);
+            }
+        };
+        Ok(Some(Run {
+            idle,
+            before: Usage::of(running.pid()),
+            wrk: Wrk::start(load, running.address, &site.state(), processors)?,
+        }))
+    }
+
+    /// Ends the load; `None` if there was no response.
+    fn finish(self, contender: &mut Contender) -> io::Result<Option<Sample>> {
+        let outcome = self.wrk.finish()?;
+        let (ran, waited) = Usage::of(contender.running.pid()).since(&self.before);
+        let complaints = &mut contender.series.complaints;
+        complaints.extend(outcome.complaint());
+        let lost = self.idle.lost();
+        if lost > 0 {
+            complaints.push(format!("{lost} idle connections closed by the server"));
+        }
+        let requests = answers(contender.row, &outcome);
+        Ok((requests > 0.0).then_some(Sample {
+            per_cpu_second: requests / ran,
+            per_second: requests / outcome.seconds,
+            waited: waited / ran,
+        }))
+    }
 }
 
 /// Responses received; if bytes are counted, with fractions for partial responses.

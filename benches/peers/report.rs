@@ -66,8 +66,8 @@ pub fn print_row(measured: &Measured) {
     let row = measured.row;
     println!("\n{} ({})", row.title, row.name);
     println!(
-        "  {:12}{:>12}  {:>25}{:>14}{:>10}{:>9}",
-        "server", "req/CPU-s", "min..max", "req/s", "p99 ms", "waited"
+        "  {:12}{:>12}  {:>25}{:>14}{:>9}",
+        "server", "req/CPU-s", "min..max", "req/s", "waited"
     );
     let mut series: Vec<&Series> = measured.series.iter().collect();
     series.sort_by(|one, other| other.median().total_cmp(&one.median()));
@@ -75,15 +75,12 @@ pub fn print_row(measured: &Measured) {
         let Some(spread) = one.spread() else { continue };
         let median = |property| Spread::of(one.all(property)).map_or(0.0, |spread| spread.median);
         let waited = median(|sample| sample.waited);
-        // wrk records no latency if a run is too short or too deeply pipelined.
-        let latency = Some(median(|sample| sample.latency_p99)).filter(|&value| value > 0.0);
         println!(
-            "  {:12}{:>12}  {:>25}{:>14}{:>10}{:>8.1}%{}",
+            "  {:12}{:>12}  {:>25}{:>14}{:>8.1}%{}",
             one.server.name(),
             figure(spread.median),
             format!("{}..{}", figure(spread.min), figure(spread.max)),
             figure(median(|sample| sample.per_second)),
-            latency.map_or("-".to_owned(), |value| format!("{value:.2}")),
             waited * 100.0,
             if waited > WAITED_MAX && row.threads == 1 {
                 " (disturbed)"
@@ -165,19 +162,20 @@ pub fn write_figures(head: &Head, results: &[Measured]) -> io::Result<()> {
     for (server, version) in &head.versions {
         let _ = writeln!(text, "# {}: {version}", server.name());
     }
-    text.push_str("row\tserver\tround\trequests_per_cpu_second\trequests_per_second\tlatency_p99_ms\twaited_share\n");
+    text.push_str(
+        "row\tserver\tround\trequests_per_cpu_second\trequests_per_second\twaited_share\n",
+    );
     for measured in results {
         for one in &measured.series {
             for (round, sample) in one.samples.iter().enumerate() {
                 let _ = writeln!(
                     text,
-                    "{}\t{}\t{}\t{:.1}\t{:.1}\t{:.3}\t{:.3}",
+                    "{}\t{}\t{}\t{:.1}\t{:.1}\t{:.3}",
                     measured.row.name,
                     one.server.name(),
                     round + 1,
                     sample.per_cpu_second,
                     sample.per_second,
-                    sample.latency_p99,
                     sample.waited
                 );
             }

@@ -4,11 +4,11 @@ use crate::rig::cpu::{Place, Processors};
 use crate::rig::interruption;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The time after which wrk counts a request as an error.
 const REQUEST_TIMEOUT: &str = "10s";
@@ -46,14 +46,26 @@ pub struct Outcome {
     pub requests: f64,
     /// Bytes received, including heads and incomplete responses.
     pub bytes: f64,
-    /// The duration in seconds.
+    /// The seconds during which it was not paused.
     pub seconds: f64,
     /// Refused or broken connections, and requests that took too long.
     pub socket_errors: f64,
     /// Responses with a status above 399.
     pub status_errors: f64,
-    /// The 99th percentile of the latency, in microseconds.
-    pub latency_p99: f64,
+}
+
+/// The time after which a wrk ends that nothing has ended before, in seconds.
+const RUN_SECONDS_MAX: &str = "600s";
+
+/// The time between two attempts to end a wrk, which needs a tenth of a second to notice one.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(75);
+
+/// A running wrk, which is paused between its slices of time.
+pub struct Wrk {
+    child: Child,
+    pid: Pid,
+    /// How long it was not paused.
+    active: Duration,
 }
 
 impl Outcome {
@@ -85,18 +97,96 @@ pub fn run(
     state: &Path,
     processors: &Processors,
 ) -> io::Result<Outcome> {
-    let script = state.join("load.lua");
-    fs::write(&script, script_for(load))?;
+    let mut wrk = Wrk::start(load, address, state, processors)?;
+    wrk.resume_for(duration)?;
+    wrk.finish()
+}
+
+impl Wrk {
+    /// Starts wrk against `address` and pauses it at once.
+    pub fn start(
+        load: &Load,
+        address: SocketAddr,
+        state: &Path,
+        processors: &Processors,
+    ) -> io::Result<Wrk> {
+        // wrk reads it while it starts, so each has its own.
+        let script = state.join(format!("load-{}.lua", address.port()));
+        fs::write(&script, script_for(load))?;
+        let child = spawn(load, address, &script, processors)?;
+        let pid = Pid::from_child(&child);
+        let wrk = Wrk {
+            child,
+            pid,
+            active: Duration::ZERO,
+        };
+        wrk.send(Signal::STOP)?;
+        Ok(wrk)
+    }
+
+    /// Lets it run for `duration`, then pauses it.
+    pub fn resume_for(&mut self, duration: Duration) -> io::Result<()> {
+        let begun = Instant::now();
+        self.send(Signal::CONT)?;
+        std::thread::sleep(duration);
+        self.send(Signal::STOP)?;
+        self.active += begun.elapsed();
+        interruption::unless_interrupted()
+    }
+
+    /// Ends it and returns its results.
+    pub fn finish(mut self) -> io::Result<Outcome> {
+        let begun = Instant::now();
+        self.send(Signal::CONT)?;
+        while self.child.try_wait()?.is_none() {
+            // Its main thread, which the signal is to wake, may have slept on, because
+            // another thread that left the pause took the signal.
+            std::thread::sleep(SIGNAL_INTERVAL);
+            self.send(Signal::INT)?;
+            std::thread::sleep(SIGNAL_INTERVAL);
+        }
+        self.active += begun.elapsed();
+        let (mut said, mut complained) = (String::new(), String::new());
+        if let Some(mut output) = self.child.stdout.take() {
+            output.read_to_string(&mut said)?;
+        }
+        if let Some(mut output) = self.child.stderr.take() {
+            output.read_to_string(&mut complained)?;
+        }
+        interruption::unless_interrupted()?;
+        let failed = || io::Error::other(format!("wrk failed: {complained}{said}"));
+        let mut outcome = read_outcome(&said).ok_or_else(failed)?;
+        outcome.seconds = self.active.as_secs_f64();
+        Ok(outcome)
+    }
+
+    fn send(&self, signal: Signal) -> io::Result<()> {
+        Ok(kill_process(self.pid, signal)?)
+    }
+}
+
+impl Drop for Wrk {
+    fn drop(&mut self) {
+        // Fails if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(
+    load: &Load,
+    address: SocketAddr,
+    script: &Path,
+    processors: &Processors,
+) -> io::Result<Child> {
     let mut command = Command::new("wrk");
-    // wrk accepts only whole seconds; a shorter run is ended by a signal.
-    let seconds = format!("{}s", duration.as_secs_f64().ceil() + 1.0);
     command
         .args(["-t", &load.threads.to_string()])
         .args(["-c", &load.connections.to_string()])
-        .args(["-d", &seconds, "--timeout", REQUEST_TIMEOUT])
+        .args(["-d", RUN_SECONDS_MAX, "--timeout", REQUEST_TIMEOUT])
         .args(load.lines.iter().flat_map(|line| ["-H", line]))
         .arg("-s")
-        .arg(&script)
+        .arg(script)
         .arg(format!("http://{address}{}", load.path));
     command
         .stdin(Stdio::null())
@@ -107,16 +197,7 @@ pub fn run(
     } else {
         Place::Anywhere
     };
-    let child = processors.within(place, || command.spawn())?;
-    std::thread::sleep(duration);
-    if let Some(pid) = Pid::from_raw(child.id() as i32) {
-        let _ = kill_process(pid, Signal::INT);
-    }
-    let output = child.wait_with_output()?;
-    interruption::unless_interrupted()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    read_outcome(&said).ok_or_else(|| io::Error::other(format!("wrk failed: {complained}{said}")))
+    processors.within(place, || command.spawn())
 }
 
 /// The version of wrk; `None` if it is not installed.
@@ -146,11 +227,11 @@ fn script_for(load: &Load) -> String {
         ),
     };
     request
-        + "done = function(summary, latency)\n\
+        + "done = function(summary)\n\
            local errors = summary.errors\n\
            local sockets = errors.connect + errors.read + errors.write + errors.timeout\n\
-           io.write(string.format('figures %.0f %.0f %.6f %.0f %.0f %.0f\\n', summary.requests, summary.bytes,\n\
-           summary.duration / 1000000, sockets, errors.status, latency:percentile(99)))\n\
+           io.write(string.format('figures %.0f %.0f %.0f %.0f\\n', summary.requests, summary.bytes,\n\
+           sockets, errors.status))\n\
            end\n"
 }
 
@@ -162,20 +243,12 @@ fn read_outcome(said: &str) -> Option<Outcome> {
         .split(' ')
         .filter_map(|word| word.parse().ok())
         .collect();
-    let [
-        requests,
-        bytes,
-        seconds,
-        socket_errors,
-        status_errors,
-        latency_p99,
-    ] = figures.try_into().ok()?;
+    let [requests, bytes, socket_errors, status_errors] = figures.try_into().ok()?;
     Some(Outcome {
         requests,
         bytes,
-        seconds,
+        seconds: 0.0,
         socket_errors,
         status_errors,
-        latency_p99,
     })
 }

@@ -224,8 +224,10 @@ impl View {
             return absence;
         }
         let mut found = self.find_on_disk(path, accept, turn, kept.as_ref());
-        // It may be missing because the root was replaced and the old one removed.
-        if found.is_err() && !path.is_hidden() && self.is_outdated(turn) {
+        // It, or the index instead of which its folder would be listed, may be missing because the
+        // root was replaced and the old one removed.
+        let is_missing = matches!(found, Err(_) | Ok(Found::Folder(_)));
+        if is_missing && !path.is_hidden() && self.is_outdated(turn) {
             let other = self.site.view();
             found = other.find(path, accept, turn);
             self.hits.update(|hits| hits + other.hits.get());

@@ -338,3 +338,16 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
     let missing = bench.find_again("/y", "");
     assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
 }
+
+#[test]
+fn a_removed_root_is_not_listed() {
+    let mut bench = bench(|options| options.listing = true);
+    bench.write("index.html", "1");
+    assert_eq!(bench.text("/", ""), "1");
+
+    // The open folder is empty now, and could still be listed.
+    fs::remove_dir_all(bench.at("")).unwrap();
+    fs::create_dir(bench.at("")).unwrap();
+    bench.write("index.html", "2");
+    assert_eq!(bench.text("/", ""), "2");
+}

@@ -238,6 +238,32 @@ fn a_variant_older_than_its_original_is_not_used() {
     }
 }
 
+/// As left by a compressor that could not write its output, or has just begun to.
+#[test]
+fn an_empty_variant_is_not_used() {
+    for (original, args) in [("original", ""), ("original", "--cache-size 0"), ("", "")] {
+        let server = Server::build()
+            .file("a.txt", original)
+            .file("a.txt.gz", "")
+            .args(args)
+            .start();
+        let mut client = server.connect();
+        let mut check = |expected: &str, coding| {
+            let reply = client.get_with("/a.txt", "Accept-Encoding: gzip\r\n");
+            assert_eq!(reply.field("content-encoding"), coding, "{args}");
+            assert_eq!(reply.text(), expected, "{args}");
+        };
+        for _ in 0..2 {
+            check(original, None);
+            settle(server.root());
+            check(original, None);
+            server.write("a.txt.gz", "GZIP");
+            check("GZIP", Some("gzip"));
+            server.write("a.txt.gz", "");
+        }
+    }
+}
+
 /// Waits until everything in a folder is old enough to be kept in memory.
 fn settle(folder: &std::path::Path) {
     let changed = |entry: std::io::Result<fs::DirEntry>| entry?.metadata()?.modified();

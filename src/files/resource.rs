@@ -234,8 +234,9 @@ impl Loader<'_> {
         codings.any(|coding| !matches!(self.open_variant(loading, coding), Ok(None)))
     }
 
-    /// Opens the variant in `coding`: a regular file under the root, not older than its original.
-    /// An unreadable variant is treated as absent; only lack of descriptors or memory is an error.
+    /// Opens the variant in `coding`: a regular file under the root that
+    /// [can be one](FileIdentity::is_variant_of). An unreadable variant is treated as absent; only
+    /// lack of descriptors or memory is an error.
     fn open_variant(
         &self,
         loading: &Loading,
@@ -248,7 +249,7 @@ impl Loader<'_> {
         let opened =
             paths.with_variant_path(coding, |path| self.root.open_beneath(path.to_bytes()));
         match opened {
-            Ok(Opened::File(file, identity)) if identity.is_as_new_as(&loading.identity) => {
+            Ok(Opened::File(file, identity)) if identity.is_variant_of(&loading.identity) => {
                 Ok(Some((file, identity)))
             }
             Ok(_) => Ok(None),
@@ -277,10 +278,10 @@ impl Loader<'_> {
 }
 
 impl Loading {
-    /// Whether a variant in `coding` exists that is not older than the original.
+    /// Whether a variant in `coding` exists.
     fn has(&self, coding: ContentCoding) -> bool {
         self.variants.found[coding as usize]
-            .is_some_and(|variant| variant.is_as_new_as(&self.identity))
+            .is_some_and(|variant| variant.is_variant_of(&self.identity))
     }
 
     fn freshness(self, turn: Turn) -> Freshness {

@@ -53,9 +53,13 @@ impl FileIdentity {
         }
     }
 
-    /// Whether this variant is not older than `original`. If its mtime has no sub-second part,
-    /// mtimes are compared in whole seconds, because some programs, such as brotli(1), truncate it.
-    pub(super) fn is_as_new_as(&self, original: &FileIdentity) -> bool {
+    /// Whether this can be a variant of `original`: it is not older, and not empty, which the
+    /// output of no coding is. If its mtime has no sub-second part, mtimes are compared in whole
+    /// seconds, because some programs, such as brotli(1), truncate it.
+    pub(super) fn is_variant_of(&self, original: &FileIdentity) -> bool {
+        if self.size == 0 {
+            return false;
+        }
         match self.mtime.rem_euclid(NANOSECONDS) {
             0 => self.mtime >= original.mtime - original.mtime.rem_euclid(NANOSECONDS),
             _ => self.mtime >= original.mtime,

@@ -11,7 +11,7 @@ use crate::{
         forwarded,
         headers::LoggedFields,
         persistence::{CloseCause, Persistence},
-        request::{RequestSummary, Version},
+        request::{Request, Version},
     },
     observe::{
         close_reason::CloseReason,
@@ -42,10 +42,12 @@ pub struct ResponseRecord {
 /// What is logged about a request.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedRequest<'a> {
-    line: &'a [u8],
+    /// [`Request::line`].
+    pub line: &'a [u8],
     /// `None` for a malformed request, whose line can be anything.
-    version: Option<Version>,
-    fields: LoggedFields<'a>,
+    pub version: Option<Version>,
+    /// [`Fields::logged`](crate::http::headers::Fields::logged).
+    pub fields: LoggedFields<'a>,
 }
 
 /// The close reason for a [`Persistence::Close`].
@@ -63,12 +65,12 @@ pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
     })
 }
 
-impl<'a> From<&RequestSummary<'a>> for LoggedRequest<'a> {
-    fn from(asked: &RequestSummary<'a>) -> LoggedRequest<'a> {
+impl<'a> From<&Request<'a>> for LoggedRequest<'a> {
+    fn from(request: &Request<'a>) -> LoggedRequest<'a> {
         LoggedRequest {
-            line: asked.line,
-            version: Some(asked.version),
-            fields: asked.logged,
+            line: request.line,
+            version: Some(request.version),
+            fields: request.fields.logged,
         }
     }
 }

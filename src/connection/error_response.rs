@@ -19,7 +19,7 @@ use crate::{
         error::RequestError,
         framing::BodyFraming,
         persistence::{CloseCause, Persistence},
-        request::{self, Expectation, Request, RequestSummary, Version},
+        request::{self, Expectation, Request, Version},
         response,
         status::Status,
     },
@@ -82,13 +82,10 @@ impl<T: Transport> Connection<T> {
         // The head itself may be valid, and the error in the body.
         let mut fields = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
         let request = request::parse(bytes, &mut fields, &cx.limits.head);
-        let asked = request
-            .ok()
-            .flatten()
-            .map(|request| RequestSummary::from(&request));
-        let logged = asked
-            .as_ref()
-            .map_or_else(|| LoggedRequest::raw(bytes), LoggedRequest::from);
+        let logged = match &request {
+            Ok(Some(request)) => LoggedRequest::from(request),
+            _ => LoggedRequest::raw(bytes),
+        };
         self.finish_response(|| logged, queued, Some(reason), batch, cx)
     }
 

@@ -4,7 +4,7 @@ use std::{io::IoSlice, ops::ControlFlow::Continue};
 
 use super::{
     Budget, Connection, Next,
-    accounting::{self, LoggedRequest, ResponseRecord},
+    accounting::{self, ResponseRecord},
     context::Context,
     response_cache::Hit,
     state::{State, Then},
@@ -35,8 +35,8 @@ impl<T: Transport> Connection<T> {
     /// Sends the stored response from where it lies. `None` if there is none that
     /// may be sent, or the transport accepts nothing: nothing has happened then.
     fn answer_hit(&mut self, hit: &Hit, head: &[u8], cx: &mut Context) -> Option<()> {
-        let asked = &hit.summary;
-        if self.persistence(asked.version, asked.connection, false, cx) != Persistence::Keep {
+        let summary = &hit.summary;
+        if self.persistence(summary.version, summary.connection, false, cx) != Persistence::Keep {
             return None;
         }
         let (response, queued) = cx.response_cache.stored(hit, &cx.common)?;
@@ -57,7 +57,7 @@ impl<T: Transport> Connection<T> {
             close: None,
             received: cx.now,
         };
-        let logged = || LoggedRequest::from(&asked.asked(head));
+        let logged = || summary.logged(head);
         self.state = if cx.output.is_empty() {
             accounting::response_sent(&mut self.identity, cx, logged, record);
             State::answered(cx.now)

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{output::Output, respond::Queued};
+use super::{accounting::LoggedRequest, output::Output, respond::Queued};
 use crate::{
     files::{Remembered, Turn, View},
     handler::{Answer, Chosen, Part},
@@ -16,7 +16,8 @@ use crate::{
         date::HttpDate,
         framing::BodyFraming,
         headers::LoggedFields,
-        request::{ConnectionOptions, Expectation, Request, RequestSummary, Version},
+        method::Method,
+        request::{ConnectionOptions, Expectation, Request, Version},
         response::CommonFields,
     },
 };
@@ -70,7 +71,7 @@ struct Entry {
     stored: Option<(Queued, HttpDate)>,
 }
 
-/// What [`RequestSummary`] says about a head, with positions in place of its bytes.
+/// What is needed of a head to respond to it, and to log that.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSummary {
     /// The length of the head.
@@ -204,7 +205,7 @@ impl Entry {
         }
         let accept = AcceptEncoding::parse(request.fields.accept_encoding);
         Some(Entry {
-            summary: HeadSummary::new(head, &RequestSummary::from(request))?,
+            summary: HeadSummary::new(head, request),
             part: chosen.part.clone(),
             remembered: view.remember(&chosen.selected, accept)?,
             stored: None,
@@ -213,48 +214,39 @@ impl Entry {
 }
 
 impl HeadSummary {
-    fn new(head: &[u8], asked: &RequestSummary<'_>) -> Option<HeadSummary> {
+    /// The parts of `request` are slices of `head`.
+    fn new(head: &[u8], request: &Request<'_>) -> HeadSummary {
         let span = |part: &[u8]| {
-            let at = (part.as_ptr().addr()).checked_sub(head.as_ptr().addr())?;
-            let span = (u32::try_from(at).ok()?, u32::try_from(part.len()).ok()?);
-            (bytes_at(head, span) == part).then_some(span)
+            let at = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+            (at as u32, part.len() as u32)
         };
-        let optional = |part: Option<&[u8]>| match part {
-            Some(part) => span(part).map(Some),
-            None => Some(None),
-        };
-        Some(HeadSummary {
+        HeadSummary {
             head_bytes: head.len(),
-            line: span(asked.line)?,
-            referer: optional(asked.logged.referer)?,
-            user_agent: optional(asked.logged.user_agent)?,
-            version: asked.version,
-            connection: asked.connection,
-            head_only: asked.head_only,
-        })
+            line: span(request.line),
+            referer: request.fields.logged.referer.map(span),
+            user_agent: request.fields.logged.user_agent.map(span),
+            version: request.version,
+            connection: request.connection,
+            head_only: request.method == Method::Head,
+        }
     }
 
-    /// What the head at the start of `input` requests. Only the logged fields are
-    /// set.
-    pub fn asked<'h>(&self, input: &'h [u8]) -> RequestSummary<'h> {
-        let bytes = |span: Span| bytes_at(input, span);
-        RequestSummary {
+    /// What is logged about `head`, without the fields of proxies: none is trusted.
+    pub fn logged<'h>(&self, head: &'h [u8]) -> LoggedRequest<'h> {
+        let bytes = |(at, length): Span| {
+            let (at, length) = (at as usize, length as usize);
+            head.get(at..at + length).unwrap_or_default()
+        };
+        LoggedRequest {
             line: bytes(self.line),
-            version: self.version,
-            connection: self.connection,
-            head_only: self.head_only,
-            logged: LoggedFields {
+            version: Some(self.version),
+            fields: LoggedFields {
                 referer: self.referer.map(bytes),
                 user_agent: self.user_agent.map(bytes),
                 ..LoggedFields::default()
             },
         }
     }
-}
-
-fn bytes_at(head: &[u8], (at, length): Span) -> &[u8] {
-    let (at, length) = (at as usize, length as usize);
-    head.get(at..at + length).unwrap_or_default()
 }
 
 /// A hash of the request line at the start of `head`. It need not be strong:

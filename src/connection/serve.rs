@@ -22,8 +22,9 @@ use crate::{
     files::Refusal,
     handler::{self, Answer, page::Page},
     http::{
+        method::Method,
         persistence::{self, Persistence, ServerState},
-        request::{self, ConnectionOptions, RequestSummary, Version},
+        request::{self, ConnectionOptions, Request, Version},
     },
     observe::{close_reason::CloseReason, counters::Count},
 };
@@ -120,7 +121,7 @@ impl<T: Transport> Connection<T> {
         batch.rest = behind;
         self.count_request(cx);
         let close = accounting::close_reason(persistence);
-        let logged = || LoggedRequest::from(&hit.summary.asked(head));
+        let logged = || hit.summary.logged(head);
         self.finish_response(logged, queued, close, batch, cx)?;
         Continue(Outcome::Done)
     }
@@ -168,7 +169,7 @@ impl<T: Transport> Connection<T> {
             cx.response_cache
                 .record_miss(head, &request, &answer, &cx.view);
         }
-        self.respond(&RequestSummary::from(&request), &answer, batch, cx)?;
+        self.respond(&request, &answer, batch, cx)?;
         Continue(Outcome::Done)
     }
 
@@ -176,18 +177,18 @@ impl<T: Transport> Connection<T> {
     /// coalesced with it.
     pub(super) fn respond(
         &mut self,
-        asked: &RequestSummary<'_>,
+        request: &Request<'_>,
         answer: &Answer,
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.persistence(asked.version, asked.connection, refused, cx);
+        let persistence = self.persistence(request.version, request.connection, refused, cx);
         self.count_request(cx);
-        let queued = cx.queue(answer, persistence, asked.head_only);
+        let queued = cx.queue(answer, persistence, request.method == Method::Head);
         cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
         let close = accounting::close_reason(persistence);
-        self.finish_response(|| LoggedRequest::from(asked), queued, close, batch, cx)
+        self.finish_response(|| LoggedRequest::from(request), queued, close, batch, cx)
     }
 
     /// Whether the connection persists after the response to the next request.
@@ -274,7 +275,6 @@ impl<T: Transport> Connection<T> {
         let Ok(Some(request)) = request::parse(&head, &mut fields, &cx.limits.head) else {
             return Continue(());
         };
-        let asked = RequestSummary::from(&request);
         let answer = match listed {
             Some(listed) => handler::answer_listed(&request, listed, cx.basis()),
             None => handler::answer(&request, cx.basis()),
@@ -283,7 +283,7 @@ impl<T: Transport> Connection<T> {
             batch.then = Then::Listing(head, listing);
             return Continue(());
         }
-        self.respond(&asked, &answer, batch, cx)
+        self.respond(&request, &answer, batch, cx)
     }
 
     /// Sends the queued output, unless the transport is known to be full.

@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 use super::{
     error::RequestError,
     framing::BodyFraming,
-    headers::{Field, Fields, LoggedFields},
+    headers::{Field, Fields},
     method::Method,
     target::Target,
 };
@@ -74,34 +74,6 @@ pub struct Request<'h> {
     pub expectation: Expectation,
     /// The size of the head in bytes, including the empty line.
     pub head_bytes: usize,
-}
-
-/// The parts of a [`Request`] that are still needed once its answer is known: to write and to log
-/// the response.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestSummary<'h> {
-    /// [`Request::line`].
-    pub line: &'h [u8],
-    /// The version.
-    pub version: Version,
-    /// The options of `Connection`.
-    pub connection: ConnectionOptions,
-    /// Whether the method is HEAD, so that the response has no content.
-    pub head_only: bool,
-    /// [`Fields::logged`].
-    pub logged: LoggedFields<'h>,
-}
-
-impl<'h> From<&Request<'h>> for RequestSummary<'h> {
-    fn from(request: &Request<'h>) -> RequestSummary<'h> {
-        RequestSummary {
-            line: request.line,
-            version: request.version,
-            connection: request.connection,
-            head_only: request.method == Method::Head,
-            logged: request.fields.logged,
-        }
-    }
 }
 
 /// The limits of a request head.

@@ -89,7 +89,8 @@ impl Bench {
         let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
         let answer = handler::answer(&request, self.basis());
-        let shown = show(&answer, &RequestSummary::from(&request));
+        let head = (request.connection, request.method == Method::Head);
+        let shown = show(&answer, LoggedRequest::from(&request), head);
         (answer, shown)
     }
 
@@ -107,7 +108,8 @@ impl Bench {
         self.turn.0 += 1;
         if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
             let answer = self.response_cache.answer(&hit, &self.view, self.turn)?;
-            return Some(show(&answer, &hit.summary.asked(input)));
+            let head = (hit.summary.connection, hit.summary.head_only);
+            return Some(show(&answer, hit.summary.logged(input), head));
         }
         let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
         let request = request::parse(input, &mut room, &HeadLimits::DEFAULT);
@@ -129,16 +131,14 @@ impl Bench {
     }
 }
 
-fn show(answer: &Answer, asked: &RequestSummary<'_>) -> Shown {
+fn show(answer: &Answer, logged: LoggedRequest<'_>, head: (ConnectionOptions, bool)) -> Shown {
     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.escape_ascii().to_string());
     let noted = format!(
-        "{} {:?} {:?} {} {:?} {:?}",
-        asked.line.escape_ascii(),
-        asked.version,
-        asked.connection,
-        asked.head_only,
-        text(asked.logged.referer),
-        text(asked.logged.user_agent),
+        "{} {:?} {head:?} {:?} {:?}",
+        logged.line.escape_ascii(),
+        logged.version,
+        text(logged.fields.referer),
+        text(logged.fields.user_agent),
     );
     match answer {
         Answer::Representation(chosen) => {

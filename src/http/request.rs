@@ -214,19 +214,19 @@ fn interpret<'h>(
 ) -> Result<Request<'h>, RequestError> {
     let line_bytes = parts.method.len() + 1 + parts.target.len();
     let method = Method::from_token(parts.method);
-    let target = Target::parse(method, parts.target)?;
-    let validated = fields::validate(&head[..parts.head_bytes], parts.fields, parts.version)?;
-    Ok(Request {
+    let mut request = Request {
         method,
         line: &head[..line_bytes],
-        target,
+        target: Target::parse(method, parts.target)?,
         version: parts.version,
-        fields: validated.fields,
-        framing: validated.framing,
-        connection: validated.connection,
-        expectation: validated.expectation,
+        fields: Fields::default(),
+        framing: BodyFraming::None,
+        connection: ConnectionOptions::default(),
+        expectation: Expectation::None,
         head_bytes: start + parts.head_bytes,
-    })
+    };
+    fields::interpret(&mut request, &head[..parts.head_bytes], parts.fields)?;
+    Ok(request)
 }
 
 #[cfg(test)]

@@ -1,21 +1,13 @@
 //! The single fields of a head: which may occur only once, and the meaning of those that control
 //! the message.
 
-use super::{ConnectionOptions, Expectation, Version};
+use super::{ConnectionOptions, Expectation, Request, Version};
 use crate::http::{
     error::RequestError,
     framing::BodyFraming,
     headers::{Field, FieldValues, Fields, is_token},
     target::is_host,
 };
-
-/// The interpreted fields of a well-formed head.
-pub(super) struct ValidatedFields<'h> {
-    pub fields: Fields<'h>,
-    pub framing: BodyFraming,
-    pub connection: ConnectionOptions,
-    pub expectation: Expectation,
-}
 
 /// The fields this server knows. Those up to `UserAgent` may occur only once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,15 +84,12 @@ impl FieldName {
     }
 }
 
-/// Validates and interprets the fields of `head`.
-pub(super) fn validate<'h>(
+/// Validates the fields of `head`, and sets those of `request` that follow from them.
+pub(super) fn interpret<'h>(
+    request: &mut Request<'h>,
     head: &[u8],
     all: &'h [Field<'h>],
-    version: Version,
-) -> Result<ValidatedFields<'h>, RequestError> {
-    let mut fields = Fields::default();
-    let mut connection = ConnectionOptions::default();
-    let mut expectation = Expectation::None;
+) -> Result<(), RequestError> {
     let mut content_length = None;
     let mut seen = 0u32;
 
@@ -117,36 +106,30 @@ pub(super) fn validate<'h>(
             FieldName::Host if !is_host(value) => {
                 return Err(RequestError::Malformed("malformed Host"));
             }
-            FieldName::Connection => connection.add(value)?,
-            FieldName::Expect => expectation = expectation.and(value),
+            FieldName::Connection => request.connection.add(value)?,
+            FieldName::Expect => request.expectation = request.expectation.and(value),
             FieldName::ContentLength => content_length = Some(value),
-            _ if is_first => keep(&mut fields, known, all, at),
+            _ if is_first => keep(&mut request.fields, known, all, at),
             _ => {}
         }
     }
 
     let has = |name: FieldName| seen & (1 << name as u32) != 0;
     // RFC 9112 section 3.2: HTTP/1.1 without Host is 400, also with a target in absolute-form.
-    if version == Version::Http11 && !has(FieldName::Host) {
+    if request.version == Version::Http11 && !has(FieldName::Host) {
         return Err(RequestError::Malformed("no Host"));
     }
-    let codings =
-        has(FieldName::TransferEncoding).then(|| raw_values(head, all, "transfer-encoding"));
-    let framing = BodyFraming::decide(version, content_length, codings)?;
+    let codings = has(FieldName::TransferEncoding).then(|| transfer_encodings(head, all));
+    request.framing = BodyFraming::decide(request.version, content_length, codings)?;
     // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
-    if version == Version::Http10 {
-        expectation = Expectation::None;
+    if request.version == Version::Http10 {
+        request.expectation = Expectation::None;
     }
     // The client may or may not send the body, so nothing after the head can be parsed.
-    if expectation == Expectation::Unknown && framing != BodyFraming::None {
+    if request.expectation == Expectation::Unknown && request.framing != BodyFraming::None {
         return Err(RequestError::UnknownExpectation);
     }
-    Ok(ValidatedFields {
-        fields,
-        framing,
-        connection,
-        expectation,
-    })
+    Ok(())
 }
 
 /// Stores the first line of a field, `all[at]`; [`FieldValues`] finds further lines from there.
@@ -182,28 +165,18 @@ fn keep<'h>(fields: &mut Fields<'h>, known: FieldName, all: &'h [Field<'h>], at:
     }
 }
 
-/// The raw values of the lines named `name`, with the surrounding whitespace that the parser
-/// strips.
-fn raw_values<'v>(
+/// The raw values of `Transfer-Encoding`, with the surrounding whitespace that the parser strips.
+fn transfer_encodings<'v>(
     head: &'v [u8],
     fields: &'v [Field<'_>],
-    name: &'static str,
 ) -> impl Iterator<Item = &'v [u8]> {
-    let named = fields
-        .iter()
-        .filter(move |field| field.name.eq_ignore_ascii_case(name));
-    named.map(|field| {
-        let name_at = field
-            .name
-            .as_ptr()
-            .addr()
-            .wrapping_sub(head.as_ptr().addr());
-        let value_at = name_at.saturating_add(field.name.len() + 1);
+    let is_named = |field: &&Field<'_>| field.name.eq_ignore_ascii_case("transfer-encoding");
+    fields.iter().filter(is_named).map(|field| {
+        let colon_at = field.name.as_bytes().as_ptr_range().end.addr();
+        let value_at = colon_at + 1 - head.as_ptr().addr();
         let value = head.get(value_at..).unwrap_or_default();
-        value
-            .split(|&byte| byte == b'\r')
-            .next()
-            .unwrap_or_default()
+        let line_end = value.iter().position(|&byte| byte == b'\r');
+        &value[..line_end.unwrap_or(value.len())]
     })
 }
 

@@ -55,23 +55,21 @@ pub enum RangeOutcome {
 /// malformed, the field is ignored. Unsatisfiable ranges are dropped if others are satisfiable;
 /// overlapping and adjacent ones are merged (section 15.3.7.2) at the position of the first.
 pub fn resolve(value: &[u8], length: u64) -> RangeOutcome {
-    match satisfiable(value, length) {
-        None => RangeOutcome::Whole,
-        Some(set) => match set.ranges() {
-            [] => RangeOutcome::Unsatisfiable,
-            &[range] => RangeOutcome::Single(range),
-            several => RangeOutcome::Multiple(several.to_vec()),
-        },
-    }
+    resolve_valid(value, length).unwrap_or(RangeOutcome::Whole)
 }
 
-/// The satisfiable ranges, merged; `None` if the field is to be ignored.
-fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
+/// The same; `None` if the field is to be ignored.
+fn resolve_valid(value: &[u8], length: u64) -> Option<RangeOutcome> {
     let (unit, set) = value.split_at_checked(b"bytes=".len())?;
     if !unit.eq_ignore_ascii_case(b"bytes=") {
         return None;
     }
-    let mut merged = Merged::NONE;
+    if !set.contains(&b',') {
+        // The usual case, without a list to allocate.
+        let range = select(set.trim_ascii(), length)?;
+        return Some(range.map_or(RangeOutcome::Unsatisfiable, RangeOutcome::Single));
+    }
+    let mut ranges = Vec::new();
     let mut specs = 0;
     for element in set.split(|&byte| byte == b',') {
         let spec = element.trim_ascii();
@@ -84,10 +82,24 @@ fn satisfiable(value: &[u8], length: u64) -> Option<Merged> {
             return None;
         }
         if let Some(range) = select(spec, length)? {
-            merged.add(range);
+            merge(&mut ranges, range);
         }
     }
-    (specs > 0).then_some(merged)
+    match *ranges {
+        _ if specs == 0 => None,
+        [] => Some(RangeOutcome::Unsatisfiable),
+        [range] => Some(RangeOutcome::Single(range)),
+        _ => Some(RangeOutcome::Multiple(ranges)),
+    }
+}
+
+/// Adds `range`, joined with all that it touches at the place of the first of them.
+fn merge(ranges: &mut Vec<ByteRange>, range: ByteRange) {
+    let first = ranges.iter().position(|other| other.touches(range));
+    let place = first.unwrap_or(ranges.len());
+    let touched = ranges.extract_if(place.., |other| other.touches(range));
+    let joined = touched.fold(range, ByteRange::union);
+    ranges.insert(place, joined);
 }
 
 /// The range that one `range-spec` selects from `length` bytes: `Some(None)` if it is
@@ -123,51 +135,6 @@ fn magnitude(digits: &[u8]) -> (usize, &[u8]) {
 /// `1*DIGIT`, saturating.
 fn number(text: &[u8]) -> Option<u64> {
     Some(digits(text)?.parse().unwrap_or(u64::MAX))
-}
-
-/// Ranges that are neither overlapping nor adjacent.
-struct Merged {
-    ranges: [ByteRange; RANGES_MAX],
-    count: usize,
-}
-
-impl Merged {
-    const NONE: Merged = Merged {
-        ranges: [ByteRange { first: 0, last: 0 }; RANGES_MAX],
-        count: 0,
-    };
-
-    fn ranges(&self) -> &[ByteRange] {
-        &self.ranges[..self.count]
-    }
-
-    /// Adds `range`, merged into the first one that it touches. Ranges beyond [`RANGES_MAX`] are
-    /// not added.
-    fn add(&mut self, range: ByteRange) {
-        let mut joined = range;
-        let mut place = None;
-        let mut kept = 0;
-        for index in 0..self.count {
-            let other = self.ranges[index];
-            if other.touches(range) {
-                joined = joined.union(other);
-                if place.is_some() {
-                    continue;
-                }
-                place = Some(kept);
-            }
-            self.ranges[kept] = other;
-            kept += 1;
-        }
-        self.count = kept;
-        let place = place.unwrap_or_else(|| {
-            self.count += 1;
-            kept
-        });
-        if let Some(slot) = self.ranges.get_mut(place) {
-            *slot = joined;
-        }
-    }
 }
 
 #[cfg(test)]

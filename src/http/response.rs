@@ -188,27 +188,15 @@ impl<'a> Head<'a> {
         out.extend_from_slice(status.line().as_bytes());
         out.extend_from_slice(&common.lines);
         out.extend_from_slice(representation);
-        if let Some(location) = location {
-            write_line(out, "Location", location);
-        }
-        if let Some(methods) = allow {
-            write_line(out, "Allow", methods.as_bytes());
-        }
+        write_optional(out, "Location", location);
+        write_optional(out, "Allow", allow);
         if let Some(seconds) = retry_after {
             write_number_line(out, "Retry-After", seconds);
         }
-        if let Some(value) = cache_control {
-            write_line(out, "Cache-Control", value.as_bytes());
-        }
-        if let Some(value) = content_security_policy {
-            write_line(out, "Content-Security-Policy", value.as_bytes());
-        }
-        if let Some(value) = vary {
-            write_line(out, "Vary", value.as_bytes());
-        }
-        if let Some(value) = content_type {
-            write_line(out, "Content-Type", value.as_bytes());
-        }
+        write_optional(out, "Cache-Control", cache_control);
+        write_optional(out, "Content-Security-Policy", content_security_policy);
+        write_optional(out, "Vary", vary);
+        write_optional(out, "Content-Type", content_type);
         if let Some(range) = content_range {
             write_content_range(out, range);
         }
@@ -283,6 +271,12 @@ impl CommonFields {
     /// The value of `Date`.
     pub fn date(&self) -> HttpDate {
         self.date
+    }
+}
+
+fn write_optional(out: &mut Vec<u8>, name: &str, value: Option<impl AsRef<[u8]>>) {
+    if let Some(value) = value {
+        write_line(out, name, value.as_ref());
     }
 }
 

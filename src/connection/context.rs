@@ -135,7 +135,7 @@ impl Context {
     /// Begins a turn: refreshes the clock and the view of the files.
     pub fn begin_turn(&mut self) {
         self.refresh_clock();
-        self.read_wall_clock(self.now);
+        self.read_wall_clock();
         self.listing_pieces = TURN_LISTING_PIECES_MAX;
         match self.status {
             None => self.view.begin_turn(self.turn),
@@ -144,17 +144,17 @@ impl Context {
         }
     }
 
-    /// Reads the wall clock if its current second is over at `now`, so that a
-    /// step of it is noticed within a second.
-    fn read_wall_clock(&mut self, now: Instant) {
-        if now < self.next_second {
+    /// Reads the wall clock if its current second is over, so that a step of it is
+    /// noticed within a second.
+    fn read_wall_clock(&mut self) {
+        if self.now < self.next_second {
             return;
         }
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
-        self.next_second = now + Duration::from_nanos(rest);
+        self.next_second = self.now + Duration::from_nanos(rest);
         let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
         self.common.set_date(date);
         self.log_time = LogTime::new(date);
@@ -165,12 +165,8 @@ impl Context {
     /// request was sent, a file that was checked earlier may have changed.
     pub fn refresh_clock(&mut self) {
         self.now = self.clock.now();
-        self.turn = self.turn_at(self.now);
-    }
-
-    fn turn_at(&self, now: Instant) -> Turn {
-        let nanoseconds = now.saturating_duration_since(self.started).as_nanos();
-        Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
+        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
     /// What the connection served last used beyond one usual request, in
@@ -198,7 +194,7 @@ impl Context {
         if self.view.misses.get() > 0 {
             self.now = self.clock.now();
             if matches!(self.clock, Clock::System) {
-                self.read_wall_clock(self.now);
+                self.read_wall_clock();
             }
         }
         let frame = Frame {

@@ -120,20 +120,16 @@ pub fn parse<'h>(
     let Some(line_bytes) = line::validate_bytes(head, limits.request_line_bytes_max)? else {
         return Ok(None);
     };
-    let scanned = if line::is_common_version(&head[..line_bytes]) {
-        scan(head, line_bytes, buffer)
-    } else {
-        scan_later_version(head, line_bytes, buffer)
+    let split = match line::is_common_version(&head[..line_bytes]) {
+        true => split(head, line_bytes, buffer, limits),
+        false => split_later_version(head, line_bytes, buffer, limits),
     };
-    match scanned? {
-        Scan::Complete(parts) => {
-            let block = &head[line_bytes..parts.head_bytes];
-            block::validate(block, parts.fields.len(), limits)?;
-            interpret(head, start, parts).map(Some)
-        }
-        Scan::Partial => block::validate_partial(&head[line_bytes..], limits).map(|()| None),
-        Scan::Rejected => Err(block::first_error(&head[line_bytes..], limits)),
-    }
+    let Some(parts) = split? else {
+        return block::validate_partial(&head[line_bytes..], limits).map(|()| None);
+    };
+    let block = &head[line_bytes..parts.head_bytes];
+    block::validate(block, parts.fields.len(), limits)?;
+    interpret(head, start, parts).map(Some)
 }
 
 /// A head as split by `httparse`.
@@ -145,31 +141,24 @@ struct ParsedHead<'h> {
     head_bytes: usize,
 }
 
-/// The result of `httparse` for a head.
-enum Scan<'h> {
-    Complete(ParsedHead<'h>),
-    Partial,
-    /// The header section contains an invalid byte.
-    Rejected,
-}
-
-/// Parses a head whose version is 1.0 or 1.1.
-fn scan<'h>(
+/// Splits a head whose version is 1.0 or 1.1.
+fn split<'h>(
     head: &'h [u8],
     line_bytes: usize,
     buffer: &'h mut FieldBuffer<'h>,
-) -> Result<Scan<'h>, RequestError> {
+    limits: &HeadLimits,
+) -> Result<Option<ParsedHead<'h>>, RequestError> {
     let mut request = httparse::Request::new(&mut []);
-    let status = match request.parse_with_uninit_headers(head, buffer) {
-        Ok(status) => status,
-        Err(_) => return line::validate_common(&head[..line_bytes]).map(|()| Scan::Rejected),
+    let Ok(status) = request.parse_with_uninit_headers(head, buffer) else {
+        line::validate_common(&head[..line_bytes])?;
+        return Err(block::first_error(&head[line_bytes..], limits));
     };
     let (httparse::Status::Complete(head_bytes), Some(method), Some(target)) =
         (status, request.method, request.path)
     else {
-        return Ok(Scan::Partial);
+        return Ok(None);
     };
-    Ok(Scan::Complete(ParsedHead {
+    Ok(Some(ParsedHead {
         method,
         target,
         version: match request.version {
@@ -181,23 +170,24 @@ fn scan<'h>(
     }))
 }
 
-/// Parses a head with another version. HTTP/1.2 and later are treated as 1.1 (RFC 9110 section
+/// Splits a head with another version. HTTP/1.2 and later are treated as 1.1 (RFC 9110 section
 /// 2.5); `httparse` rejects them, so the line and the fields are parsed separately. Rare, so not
 /// optimized.
 #[cold]
-fn scan_later_version<'h>(
+fn split_later_version<'h>(
     head: &'h [u8],
     line_bytes: usize,
     buffer: &'h mut FieldBuffer<'h>,
-) -> Result<Scan<'h>, RequestError> {
+    limits: &HeadLimits,
+) -> Result<Option<ParsedHead<'h>>, RequestError> {
     let (method, target) = line::parse_later_version(&head[..line_bytes])?;
     let mut fields = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
     let (block_bytes, fields) = match httparse::parse_headers(&head[line_bytes..], &mut fields) {
         Ok(httparse::Status::Complete(parsed)) => parsed,
-        Ok(httparse::Status::Partial) => return Ok(Scan::Partial),
-        Err(_) => return Ok(Scan::Rejected),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(block::first_error(&head[line_bytes..], limits)),
     };
-    Ok(Scan::Complete(ParsedHead {
+    Ok(Some(ParsedHead {
         method,
         target,
         version: Version::Http11,

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
-use super::transport::Transport;
+use super::transport::{Transport, copy_file};
 
 /// A non-blocking stream socket.
 #[derive(Debug)]
@@ -53,22 +53,18 @@ impl Transport for Stream {
         })
     }
 
-    #[cfg(target_os = "linux")]
     fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
-        let mut position = offset;
-        match rustix::fs::sendfile(&*self, file, Some(&mut position), count) {
-            // The file system does not support it: sendfile(2) suggests a copy.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                super::transport::copy_file(self, file, offset, count)
+        #[cfg(target_os = "linux")]
+        {
+            let mut position = offset;
+            match rustix::fs::sendfile(&*self, file, Some(&mut position), count) {
+                // The file system does not support it: sendfile(2) suggests a copy.
+                Err(Errno::INVAL | Errno::NOSYS) => {}
+                sent => return Ok(sent?),
             }
-            sent => Ok(sent?),
         }
-    }
-
-    /// There is no portable sendfile: a bounded copy through the stack.
-    #[cfg(not(target_os = "linux"))]
-    fn send_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
-        super::transport::copy_file(self, file, offset, count)
+        // There is no portable sendfile: a bounded copy through the stack.
+        copy_file(self, file, offset, count)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {

@@ -31,9 +31,9 @@ impl Body {
         }
     }
 
-    /// Consumes input. Errors are final. Exceeding `bytes_max` takes precedence
-    /// over a later syntax error, so the result does not depend on how the input
-    /// was split.
+    /// Consumes input; not to be called again after an error. Exceeding `bytes_max`
+    /// takes precedence over a later syntax error, so the result does not depend on
+    /// how the input was split.
     pub fn take(&mut self, input: &[u8], bytes_max: u64) -> Result<Decoded, RequestError> {
         let (decoded, content_bytes) = match self {
             Body::Length { left, arrived } => {

@@ -40,8 +40,6 @@ pub const TRAILERS_MAX: u32 = 32;
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
     state: DecoderState,
-    /// The error, once one occurred.
-    refused: Option<RequestError>,
     /// Bytes left in the chunk, or its size while that is being parsed.
     chunk_bytes: u64,
     size_digits: u8,
@@ -99,21 +97,16 @@ enum Extension {
 }
 
 impl ChunkedDecoder {
-    /// Decodes the next piece. An error is final: later calls return it again. The result does not
-    /// depend on how the body was split.
+    /// Decodes the next piece; not to be called again after an error. The result does not depend
+    /// on how the body was split.
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {
-        if let Some(error) = self.refused {
-            return Err(error);
-        }
         let mut consumed = 0;
         while let Some(&byte) = input.get(consumed) {
             match self.state {
                 DecoderState::Complete => break,
                 DecoderState::Data => consumed += self.skip_data(&input[consumed..]),
                 _ => {
-                    self.state = self
-                        .step(byte)
-                        .inspect_err(|&error| self.refused = Some(error))?;
+                    self.state = self.step(byte)?;
                     consumed += 1;
                 }
             }

@@ -337,6 +337,9 @@ proptest! {
                 consumed += decoded.consumed;
                 decoded.complete
             });
+            if verdict.is_err() {
+                break;
+            }
         }
         prop_assert_eq!(verdict, expected.map(|decoded| decoded.complete));
         prop_assert_eq!(pieces.content_bytes(), whole.content_bytes());

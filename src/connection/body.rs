@@ -37,9 +37,7 @@ impl Body {
     pub fn take(&mut self, input: &[u8], bytes_max: u64) -> Result<Decoded, RequestError> {
         let (decoded, content_bytes) = match self {
             Body::Length { left, arrived } => {
-                let consumed = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(input.len());
+                let consumed = (*left).min(input.len() as u64) as usize;
                 *left -= consumed as u64;
                 *arrived += consumed as u64;
                 let decoded = Decoded {

@@ -369,7 +369,7 @@ fn send_piece<T: Transport>(
     if range.start == 0 {
         piece = first_piece_bytes(piece);
     }
-    let offered = usize::try_from(piece).unwrap_or(usize::MAX).min(allowance);
+    let offered = piece.min(allowance as u64) as usize;
     match uninterrupted(|| transport.send_file(file, range.start, offered)) {
         Ok(0) => Err(WriteError::FileChanged),
         Ok(sent) => Ok(sent),

@@ -124,15 +124,13 @@ impl ChunkedDecoder {
 
     /// Skips the chunk data in `rest` and returns its length.
     fn skip_data(&mut self, rest: &[u8]) -> usize {
-        let bytes = rest
-            .len()
-            .min(usize::try_from(self.chunk_bytes).unwrap_or(usize::MAX));
-        self.chunk_bytes -= bytes as u64;
-        self.content_bytes = self.content_bytes.saturating_add(bytes as u64);
+        let bytes = self.chunk_bytes.min(rest.len() as u64);
+        self.chunk_bytes -= bytes;
+        self.content_bytes += bytes;
         if self.chunk_bytes == 0 {
             self.state = DecoderState::DataReturn;
         }
-        bytes
+        bytes as usize
     }
 
     /// The state after one byte that is not content.

@@ -151,7 +151,7 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
         // A malformed path is 400 whatever the method.
         _ if !is_valid(request.target) => Answer::Page(Page::refused(Status::BadRequest)),
         Method::Options => Answer::Options,
-        Method::Other | Method::Trace => Answer::Page(Page::of(Status::MethodNotAllowed)),
+        Method::Other => Answer::Page(Page::of(Status::MethodNotAllowed)),
         Method::Connect => Answer::Page(Page::refused(Status::MethodNotAllowed)),
         Method::Unknown => Answer::Page(Page::of(Status::NotImplemented)),
     }

@@ -9,10 +9,8 @@ pub enum Method {
     Head,
     /// The communication options of the target (section 9.3.7).
     Options,
-    /// POST, PUT, PATCH and DELETE: known, with no meaning for files: 405.
+    /// POST, PUT, PATCH, DELETE and TRACE: known, with no meaning for files: 405.
     Other,
-    /// TRACE (section 9.3.8): known but not supported: 405.
-    Trace,
     /// CONNECT (section 9.3.6): known but not supported: 405, and the connection closes.
     Connect,
     /// Any other well-formed token: 501.
@@ -32,8 +30,7 @@ impl Method {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
             "OPTIONS" => Method::Options,
-            "POST" | "PUT" | "PATCH" | "DELETE" => Method::Other,
-            "TRACE" => Method::Trace,
+            "POST" | "PUT" | "PATCH" | "DELETE" | "TRACE" => Method::Other,
             "CONNECT" => Method::Connect,
             _ => Method::Unknown,
         }
@@ -54,7 +51,7 @@ mod tests {
             ("PUT", Method::Other),
             ("PATCH", Method::Other),
             ("DELETE", Method::Other),
-            ("TRACE", Method::Trace),
+            ("TRACE", Method::Other),
             ("CONNECT", Method::Connect),
             ("get", Method::Unknown),
             ("Get", Method::Unknown),

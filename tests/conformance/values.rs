@@ -78,7 +78,7 @@ fn status_of(request: &Request<'_>) -> Option<u16> {
         (Method::Get | Method::Head, Target::Path { .. }) => None,
         (Method::Get | Method::Head, _) => Some(400),
         (Method::Options, _) => Some(204),
-        (Method::Other | Method::Trace | Method::Connect, _) => Some(405),
+        (Method::Other | Method::Connect, _) => Some(405),
         (Method::Unknown, _) => Some(501),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use log::debug;
 
 use super::{
-    Connection, Next, Step,
+    Connection, Next, Step, accounting,
     context::Context,
     state::{Lingering, State},
     transport::Transport,
@@ -48,9 +48,15 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Counts and logs the close. Call it once, before dropping the connection.
+    /// Counts and logs the close, and a response that it leaves unfinished. Call it
+    /// once, before dropping the connection.
     pub fn closed(&mut self, reason: CloseReason, cx: &mut Context) {
-        self.abandon(reason, cx);
+        if let State::Writing(writing) = &mut self.state
+            && let Some(mut pending) = writing.pending.take()
+        {
+            pending.record = pending.record.cut_short(reason, writing.output.left());
+            accounting::response_finished(&mut self.identity, cx, *pending);
+        }
         cx.counters.closed(reason, self.identity.requests);
         if let Some(story) = self.identity.story.take() {
             cx.counters.record_story(story, reason, Instant::now());

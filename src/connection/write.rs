@@ -91,16 +91,4 @@ impl<T: Transport> Connection<T> {
             }
         }
     }
-
-    /// Accounts for a response in progress that will not be finished, for
-    /// `reason`.
-    pub(super) fn abandon(&mut self, reason: CloseReason, cx: &mut Context) {
-        if let State::Writing(writing) = &mut self.state {
-            let left = writing.output.left();
-            if let Some(mut pending) = writing.pending.take() {
-                pending.record = pending.record.cut_short(reason, left);
-                accounting::response_finished(&mut self.identity, cx, *pending);
-            }
-        }
-    }
 }

@@ -1,10 +1,6 @@
 //! A request's body: checked strictly, and discarded.
 
-use crate::http::{
-    chunked::{ChunkedDecoder, Decoded},
-    error::RequestError,
-    framing::BodyFraming,
-};
+use crate::http::{chunked::ChunkedDecoder, error::RequestError, framing::BodyFraming};
 
 /// The framing of a body, and how much of it has arrived.
 #[derive(Clone, Debug)]
@@ -31,30 +27,26 @@ impl Body {
         }
     }
 
-    /// Consumes input; not to be called again after an error. Exceeding `bytes_max`
-    /// takes precedence over a later syntax error, so the result does not depend on
-    /// how the input was split.
-    pub fn take(&mut self, input: &[u8], bytes_max: u64) -> Result<Decoded, RequestError> {
-        let (decoded, content_bytes) = match self {
+    /// Consumes input, with the result of [`ChunkedDecoder::decode`]. Exceeding
+    /// `bytes_max` takes precedence over a later syntax error, so the result does not
+    /// depend on how the input was split.
+    pub fn take(&mut self, input: &[u8], bytes_max: u64) -> Result<Option<usize>, RequestError> {
+        let (consumed, content_bytes) = match self {
             Body::Length { left, arrived } => {
                 let consumed = (*left).min(input.len() as u64) as usize;
                 *left -= consumed as u64;
                 *arrived += consumed as u64;
-                let decoded = Decoded {
-                    consumed,
-                    complete: *left == 0,
-                };
-                (Ok(decoded), *arrived)
+                (Ok((*left == 0).then_some(consumed)), *arrived)
             }
             Body::Chunked(decoder) => {
-                let decoded = decoder.decode(input);
-                (decoded, decoder.content_bytes())
+                let consumed = decoder.decode(input);
+                (consumed, decoder.content_bytes())
             }
         };
         if content_bytes > bytes_max {
             return Err(RequestError::BodyTooLarge);
         }
-        decoded
+        consumed
     }
 }
 
@@ -70,26 +62,15 @@ mod tests {
     fn check(framing: BodyFraming, input: &[u8], expected: Result<Option<usize>, RequestError>) {
         for cut in 0..=input.len() {
             let mut body = Body::begin(framing).expect("a body");
-            let mut outcome = Ok(None);
-            let mut at = 0;
-            for end in [cut, input.len()] {
-                match body.take(&input[at..end], BYTES_MAX) {
-                    Ok(decoded) => at += decoded.consumed,
-                    Err(error) => {
-                        outcome = Err(error);
-                        break;
-                    }
-                }
-                let is_complete = match &body {
-                    Body::Length { left, .. } => *left == 0,
-                    Body::Chunked(_) => at < end || input[..at].ends_with(b"0\r\n\r\n"),
-                };
-                if is_complete {
-                    outcome = Ok(Some(input.len() - at));
-                    break;
-                }
-            }
-            assert_eq!(outcome, expected, "{} cut at {cut}", input.escape_ascii());
+            let (first, second) = input.split_at(cut);
+            let outcome = match body.take(first, BYTES_MAX) {
+                Ok(None) => body
+                    .take(second, BYTES_MAX)
+                    .map(|end| end.map(|end| cut + end)),
+                ended => ended,
+            };
+            let left = outcome.map(|end| end.map(|end| input.len() - end));
+            assert_eq!(left, expected, "{} cut at {cut}", input.escape_ascii());
         }
     }
 

@@ -112,13 +112,13 @@ impl<T: Transport> Connection<T> {
         let input = &input[..count];
         let mut batch = Batch::begin(input, cx.now);
         match discarding.body.take(input, cx.limits.body_bytes_max) {
-            Ok(decoded) if decoded.complete => {
-                batch.rest = &input[decoded.consumed..];
+            Ok(Some(consumed)) => {
+                batch.rest = &input[consumed..];
                 let head = std::mem::take(&mut discarding.head);
                 self.answer_kept(head, None, &mut batch, cx)?;
             }
-            Ok(_) if cx.budget.bytes == 0 => return Break(Next::NextTurn),
-            Ok(_) => return Continue(()),
+            Ok(None) if cx.budget.bytes == 0 => return Break(Next::NextTurn),
+            Ok(None) => return Continue(()),
             Err(error) => {
                 let head = std::mem::take(&mut discarding.head);
                 self.answer_error(error, &head, &mut batch, cx)?;

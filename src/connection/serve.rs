@@ -144,8 +144,8 @@ impl<T: Transport> Connection<T> {
         let (head, mut behind) = batch.rest.split_at(request.head_bytes);
         if let Some(mut body) = Body::begin(request.framing) {
             match body.take(behind, cx.limits.body_bytes_max) {
-                Ok(decoded) if decoded.complete => behind = &behind[decoded.consumed..],
-                Ok(_) => {
+                Ok(Some(consumed)) => behind = &behind[consumed..],
+                Ok(None) => {
                     batch.rest = &[];
                     self.await_body(&request, head, behind, body, batch, cx)?;
                     return Continue(Outcome::Done);

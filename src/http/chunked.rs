@@ -52,15 +52,6 @@ pub struct ChunkedDecoder {
     content_bytes: u64,
 }
 
-/// The result for one piece of input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decoded {
-    /// Bytes of the input that belong to the body: all, unless `complete`.
-    pub consumed: usize,
-    /// Whether the body has ended, including trailers and the final CRLF.
-    pub complete: bool,
-}
-
 /// What the next byte belongs to, or follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum DecoderState {
@@ -97,9 +88,10 @@ enum Extension {
 }
 
 impl ChunkedDecoder {
-    /// Decodes the next piece; not to be called again after an error. The result does not depend
-    /// on how the body was split.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, RequestError> {
+    /// Decodes the next piece. Returns how many bytes of it belong to the body if that ends in it,
+    /// with its trailers and the final CRLF; `None` if more must arrive. Not to be called again
+    /// after an error. The result does not depend on how the body was split.
+    pub fn decode(&mut self, input: &[u8]) -> Result<Option<usize>, RequestError> {
         let mut consumed = 0;
         while let Some(&byte) = input.get(consumed) {
             match self.state {
@@ -111,10 +103,7 @@ impl ChunkedDecoder {
                 }
             }
         }
-        Ok(Decoded {
-            consumed,
-            complete: self.state == DecoderState::Complete,
-        })
+        Ok((self.state == DecoderState::Complete).then_some(consumed))
     }
 
     /// Bytes of content decoded so far.

@@ -45,8 +45,8 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
             return (Verdict::Refused(413), 0);
         }
         match body.take(&bytes[length..], BODY_BYTES_MAX) {
-            Ok(decoded) if decoded.complete => length += decoded.consumed,
-            Ok(_) => return (Verdict::Partial, 0),
+            Ok(Some(consumed)) => length += consumed,
+            Ok(None) => return (Verdict::Partial, 0),
             Err(error) => return (Verdict::Refused(error.status().code()), 0),
         }
     }

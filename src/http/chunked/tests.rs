@@ -11,13 +11,10 @@ fn verdict(pieces: &[&[u8]]) -> Verdict {
     for piece in pieces {
         match decoder.decode(piece) {
             Err(error) => return Some(Err(error.status().code())),
-            Ok(decoded) => {
-                body_bytes += decoded.consumed;
-                if decoded.complete {
-                    return Some(Ok((body_bytes, decoder.content_bytes())));
-                }
-                assert_eq!(decoded.consumed, piece.len());
+            Ok(Some(consumed)) => {
+                return Some(Ok((body_bytes + consumed, decoder.content_bytes())));
             }
+            Ok(None) => body_bytes += piece.len(),
         }
     }
     None

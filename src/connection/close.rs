@@ -9,10 +9,7 @@ use std::{
 use log::debug;
 
 use super::{
-    Connection, Next, Step, accounting,
-    context::Context,
-    state::{Lingering, State},
-    transport::Transport,
+    Connection, Next, Step, accounting, context::Context, state::State, transport::Transport,
 };
 use crate::observe::close_reason::CloseReason;
 
@@ -32,7 +29,7 @@ impl<T: Transport> Connection<T> {
 
     /// [`State::Lingering`].
     pub(super) fn linger(&mut self, input: &mut [u8], cx: &mut Context) -> Step {
-        let State::Lingering(Lingering { reason, .. }) = self.state else {
+        let State::Lingering { reason, .. } = self.state else {
             return Continue(());
         };
         if self.readable && cx.budget.bytes == 0 {

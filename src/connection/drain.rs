@@ -74,7 +74,7 @@ impl<T: Transport> Connection<T> {
             State::DiscardingBody(_)
             | State::ReadingDirectory(_)
             | State::Writing(_)
-            | State::Lingering(_) => false,
+            | State::Lingering { .. } => false,
         }
     }
 

@@ -290,7 +290,7 @@ impl<T: Transport> Connection<T> {
                 State::DiscardingBody(_) => self.read_body(input, cx),
                 State::ReadingDirectory(_) => self.advance_listing(cx),
                 State::Writing(_) => self.write(cx),
-                State::Lingering(_) => self.linger(input, cx),
+                State::Lingering { .. } => self.linger(input, cx),
             };
             if let Break(next) = step {
                 return next;

@@ -69,7 +69,12 @@ pub enum State {
     },
     /// Our side is shut. Further input is discarded, so that no reset overtakes
     /// the last response (RFC 9112 section 9.6).
-    Lingering(Lingering),
+    Lingering {
+        /// When our side was shut.
+        since: Instant,
+        /// Why the connection closes.
+        reason: CloseReason,
+    },
 }
 
 /// See [`State::ReadingHead`].
@@ -127,15 +132,6 @@ pub struct Writing {
     pub rate_bytes: u64,
     /// The accounting of the last response, to be completed once it is sent.
     pub pending: Option<Box<PendingRecord>>,
-}
-
-/// See [`State::Lingering`].
-#[derive(Debug)]
-pub struct Lingering {
-    /// When our side was shut.
-    pub since: Instant,
-    /// Why the connection closes.
-    pub reason: CloseReason,
 }
 
 /// What follows once all output is sent.
@@ -254,7 +250,7 @@ impl State {
 
     /// After our side was shut, to close for `reason`.
     pub fn write_side_shut(reason: CloseReason, now: Instant) -> State {
-        State::Lingering(Lingering { since: now, reason })
+        State::Lingering { since: now, reason }
     }
 
     /// Takes the state, to build the next one from its data; leaves `Idle`.
@@ -285,7 +281,7 @@ impl State {
             State::ReadingDirectory(_) => Expiry::FailListing,
             State::Writing(_) => Expiry::RetryWrite,
             State::Idle { .. } => Expiry::Close(IdleTimeout),
-            State::Lingering(lingering) => Expiry::Close(lingering.reason),
+            State::Lingering { reason, .. } => Expiry::Close(*reason),
         }
     }
 
@@ -297,7 +293,7 @@ impl State {
             State::ReadingDirectory(reading) => reading.since + timeouts.write,
             State::Writing(writing) => writing.progress_at + timeouts.write,
             State::Idle { since } => *since + timeouts.keep_alive,
-            State::Lingering(lingering) => lingering.since + timeouts.linger,
+            State::Lingering { since, .. } => *since + timeouts.linger,
         }
     }
 }
@@ -319,7 +315,7 @@ impl State {
             State::ReadingDirectory(_) => "reading a directory",
             State::Writing(_) => "writing",
             State::Idle { .. } => "idle",
-            State::Lingering(_) => "lingering",
+            State::Lingering { .. } => "lingering",
         }
     }
 }

@@ -351,7 +351,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             match state {
                 State::ReadingHead(_) | State::DiscardingBody(_) => reading += 1,
                 State::ReadingDirectory(_) | State::Writing(_) => writing += 1,
-                State::Lingering(_) => lingering += 1,
+                State::Lingering { .. } => lingering += 1,
                 State::Idle { .. } => {}
             }
             if state.deadline(&self.cx.timeouts) > now {

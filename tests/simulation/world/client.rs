@@ -201,7 +201,7 @@ impl Client {
             has_request || !slot.is_starved,
             "{name}: starved without a request"
         );
-        let is_shut = matches!(state, State::Lingering(_));
+        let is_shut = matches!(state, State::Lingering { .. });
         assert_eq!(
             wire.shut, is_shut,
             "{name}: sending side open or shut in the wrong state"
@@ -213,7 +213,7 @@ impl Client {
             State::DiscardingBody(_) => cx.timeouts.body,
             State::Writing(_) => cx.timeouts.write,
             State::Idle { .. } => cx.timeouts.keep_alive,
-            State::Lingering(_) => cx.timeouts.linger,
+            State::Lingering { .. } => cx.timeouts.linger,
         };
         assert!(deadline <= cx.now + longest, "{name}: deadline too late");
         let now = Standing {

@@ -184,7 +184,7 @@ impl Driver<Script> for ScriptedDriver {
     fn closed(&mut self, connection: Connection<Script>, reason: CloseReason) {
         let state = connection.state();
         // Or it has sent its last response, which announced the close.
-        let may_be_evicted = connection.is_unused() || matches!(state, State::Lingering(_));
+        let may_be_evicted = connection.is_unused() || matches!(state, State::Lingering { .. });
         assert!(
             (may_be_evicted && connection.is_evicted()) || reason != CloseReason::Evicted,
             "evicted while {}",

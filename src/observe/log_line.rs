@@ -1,8 +1,7 @@
 //! The lines of the access log.
 //!
-//! A line has three parts: the fields known when the response starts, the outcome, and the fields
-//! after it. So the same functions can write a line at once, or start it and complete it in a later
-//! turn.
+//! All fields but the outcome are known when the response starts. So the same functions can write a
+//! line at once, or start it and insert the outcome in a later turn.
 
 use std::{io::Write, net::IpAddr};
 
@@ -84,9 +83,9 @@ pub struct LogOutcome {
 /// Appends one line. Does not allocate if `out` has enough capacity, and cannot fail. Whatever the
 /// request contained, the line has exactly one line feed, at its end.
 pub fn write_line(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, out: &mut Vec<u8>) {
-    write_before(format, entry, out);
-    write_outcome(format, outcome, out);
-    write_after(format, entry, out);
+    write_around(format, entry, out, |out| {
+        write_outcome(format, outcome, out)
+    });
 }
 
 /// A line whose outcome is not yet known, for a response that takes more than one turn. Owns copies
@@ -101,10 +100,8 @@ pub struct PendingLine {
 impl PendingLine {
     /// Starts the line of a response.
     pub fn new(format: LogFormat, entry: &LogEntry) -> PendingLine {
-        let mut bytes = Vec::new();
-        write_before(format, entry, &mut bytes);
-        let outcome_at = bytes.len();
-        write_after(format, entry, &mut bytes);
+        let (mut bytes, mut outcome_at) = (Vec::new(), 0);
+        write_around(format, entry, &mut bytes, |out| outcome_at = out.len());
         PendingLine {
             format,
             bytes: bytes.into_boxed_slice(),
@@ -121,10 +118,16 @@ impl PendingLine {
     }
 }
 
-fn write_before(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
+/// Appends a line; `outcome` is called at the place of the outcome.
+fn write_around(
+    format: LogFormat,
+    entry: &LogEntry,
+    out: &mut Vec<u8>,
+    outcome: impl FnOnce(&mut Vec<u8>),
+) {
     match format {
-        LogFormat::Combined => combined_before(entry, out),
-        LogFormat::Json => json_before(entry, out),
+        LogFormat::Combined => combined(entry, out, outcome),
+        LogFormat::Json => json(entry, out, outcome),
     }
 }
 
@@ -135,15 +138,8 @@ fn write_outcome(format: LogFormat, outcome: &LogOutcome, out: &mut Vec<u8>) {
     }
 }
 
-fn write_after(format: LogFormat, entry: &LogEntry, out: &mut Vec<u8>) {
-    match format {
-        LogFormat::Combined => combined_after(entry, out),
-        LogFormat::Json => out.extend_from_slice(b"}\n"),
-    }
-}
-
-/// `client - - [time] "request" status `
-fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
+/// `client - - [time] "request" status outcome "referer" "user agent"`
+fn combined(entry: &LogEntry, out: &mut Vec<u8>, outcome: impl FnOnce(&mut Vec<u8>)) {
     client(entry.client, out);
     out.extend_from_slice(b" - - ");
     out.extend_from_slice(&entry.time.combined);
@@ -159,10 +155,7 @@ fn combined_before(entry: &LogEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\" ");
     write_decimal(out, u64::from(entry.status.code()));
     out.push(b' ');
-}
-
-/// ` "referer" "user agent"`
-fn combined_after(entry: &LogEntry, out: &mut Vec<u8>) {
+    outcome(out);
     for field in [entry.referer, entry.user_agent] {
         out.extend_from_slice(b" \"");
         match field {
@@ -174,7 +167,7 @@ fn combined_after(entry: &LogEntry, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
+fn json(entry: &LogEntry, out: &mut Vec<u8>, outcome: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(&entry.time.iso);
     out.extend_from_slice(b"\",\"client\":\"");
@@ -193,6 +186,8 @@ fn json_before(entry: &LogEntry, out: &mut Vec<u8>) {
     json_string(entry.referer.map(bounded), out);
     out.extend_from_slice(b",\"user_agent\":");
     json_string(entry.user_agent.map(bounded), out);
+    outcome(out);
+    out.extend_from_slice(b"}\n");
 }
 
 fn json_outcome(outcome: &LogOutcome, out: &mut Vec<u8>) {

@@ -190,7 +190,7 @@ fn report(
     let took = now.saturating_duration_since(record.received);
     if cx.counters.is_watched() {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        cx.counters.latency.record(nanoseconds);
+        cx.counters.latency(nanoseconds);
         if let Some(story) = &mut identity.story {
             story.request(line, status, bytes, record.received, now);
         }

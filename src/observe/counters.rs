@@ -5,9 +5,11 @@
 //! line. Readers sum over the workers.
 
 use std::{
+    array,
     collections::VecDeque,
+    ops::Index,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
@@ -15,7 +17,7 @@ use std::{
 
 use super::{
     close_reason::CloseReason,
-    histogram::{LatencyHistogram, RequestsHistogram},
+    histogram::{LATENCY_BUCKETS, REQUESTS_BUCKETS, latency_bucket, requests_bucket},
     story::{STORIES_MAX, Story},
 };
 use crate::http::status::Status;
@@ -83,13 +85,6 @@ impl Counter {
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
-
-    /// Adds each counter to the sum at its index.
-    pub fn sum(counters: &[Counter], sums: &mut [u64]) {
-        for (sum, counter) in sums.iter_mut().zip(counters) {
-            *sum += counter.get();
-        }
-    }
 }
 
 /// A gauge: reads return the last value set.
@@ -110,8 +105,19 @@ impl Gauge {
     }
 }
 
+/// Where the parts of [`Counters::all`] begin. The first has a counter for each [`Count`]. The others
+/// are connections closed, by reason; responses, by status; closed connections, by their number of
+/// requests; responses, by how long they took. The last two have a sum at the end.
+const CLOSED: usize = Count::ALL.len();
+const STATUSES: usize = CLOSED + CloseReason::ALL.len();
+const REQUESTS: usize = STATUSES + Status::ALL.len();
+const REQUESTS_SUM: usize = REQUESTS + REQUESTS_BUCKETS;
+const LATENCY: usize = REQUESTS_SUM + 1;
+const LATENCY_SUM: usize = LATENCY + LATENCY_BUCKETS;
+const COUNTERS: usize = LATENCY_SUM + 1;
+
 /// The counters of one worker, aligned so that they share no cache line with others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
     /// Connections waiting for the next request; set once per turn. The other gauges are set in each
@@ -123,14 +129,8 @@ pub struct Counters {
     pub writing: Gauge,
     /// Connections whose write side is shut down.
     pub lingering: Gauge,
-    /// From the last byte of the request to the last byte of the response written.
-    pub latency: LatencyHistogram,
-    /// Requests per connection, recorded when it closes.
-    pub requests_per_connection: RequestsHistogram,
-    // Arrays, so that readers can sum over the workers by index.
-    pub(super) counts: [Counter; Count::ALL.len()],
-    pub(super) closed: [Counter; CloseReason::ALL.len()],
-    pub(super) statuses: [Counter; Status::ALL.len()],
+    /// One array, so that readers can sum over the workers by index.
+    all: [Counter; COUNTERS],
     /// The last [`STORIES_MAX`], the newest last.
     stories: Option<Mutex<VecDeque<Box<Story>>>>,
 }
@@ -140,8 +140,12 @@ impl Counters {
     /// stories kept and latency is measured for them.
     pub fn new(watched: bool) -> Counters {
         Counters {
+            idle: Gauge::default(),
+            reading: Gauge::default(),
+            writing: Gauge::default(),
+            lingering: Gauge::default(),
+            all: array::from_fn(|_| Counter::default()),
             stories: watched.then(Mutex::default),
-            ..Counters::default()
         }
     }
 
@@ -154,7 +158,7 @@ impl Counters {
     /// Adds `n` to a count. Must only be called by the single writer.
     #[inline]
     pub fn add(&self, count: Count, n: u64) {
-        self.counts[count as usize].add(n);
+        self.all[count as usize].add(n);
     }
 
     /// Counts a response: the `request`th (from 1) on its connection.
@@ -162,14 +166,22 @@ impl Counters {
     pub fn response(&self, status: Status, request: u64) {
         self.add(Count::Requests, 1);
         self.add(Count::RequestsReused, u64::from(request > 1));
-        self.statuses[status as usize].add(1);
+        self.all[STATUSES + status as usize].add(1);
+    }
+
+    /// Counts the time from the last byte of a request to the last byte of its response written.
+    #[inline]
+    pub fn latency(&self, nanoseconds: u64) {
+        self.all[LATENCY + latency_bucket(nanoseconds)].add(1);
+        self.all[LATENCY_SUM].add(nanoseconds);
     }
 
     /// Counts a close after `requests` requests.
     #[inline]
     pub fn closed(&self, reason: CloseReason, requests: u64) {
-        self.closed[reason as usize].add(1);
-        self.requests_per_connection.record(requests);
+        self.all[CLOSED + reason as usize].add(1);
+        self.all[REQUESTS + requests_bucket(requests)].add(1);
+        self.all[REQUESTS_SUM].add(requests);
     }
 
     /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed
@@ -187,12 +199,12 @@ impl Counters {
 
     /// The count so far.
     pub fn get(&self, count: Count) -> u64 {
-        self.counts[count as usize].get()
+        self.all[count as usize].get()
     }
 
     /// The number of closes for this reason.
     pub fn closed_by(&self, reason: CloseReason) -> u64 {
-        self.closed[reason as usize].get()
+        self.all[CLOSED + reason as usize].get()
     }
 
     /// The stored stories, the newest last.
@@ -201,6 +213,77 @@ impl Counters {
         kept.map_or_else(Vec::new, |kept| {
             kept.iter().map(|story| (**story).clone()).collect()
         })
+    }
+}
+
+/// The counts of all workers together, in one array as those of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals(pub(super) Box<[u64; COUNTERS]>);
+
+impl Default for Totals {
+    fn default() -> Totals {
+        Totals(Box::new([0; COUNTERS]))
+    }
+}
+
+impl Totals {
+    /// The sum over the workers, with what the acceptor and the access log counted.
+    pub fn new(workers: &[Arc<Counters>], refused: u64, log_lines_lost: u64) -> Totals {
+        let mut totals = Totals::default();
+        totals.0[Count::Accepted as usize] = refused;
+        totals.0[CLOSED + CloseReason::Refused as usize] = refused;
+        totals.0[Count::LogLinesLost as usize] = log_lines_lost;
+        for worker in workers {
+            for (sum, counter) in totals.0.iter_mut().zip(&worker.all) {
+                *sum += counter.get();
+            }
+        }
+        totals
+    }
+
+    /// Connections closed, by reason: in the order of [`CloseReason::ALL`].
+    pub fn closed(&self) -> &[u64] {
+        &self.0[CLOSED..STATUSES]
+    }
+
+    /// Responses by status: in the order of [`Status::ALL`].
+    pub fn statuses(&self) -> &[u64] {
+        &self.0[STATUSES..REQUESTS]
+    }
+
+    /// Closed connections by their number of requests: see [`requests_bucket`].
+    pub fn requests_per_connection(&self) -> &[u64] {
+        &self.0[REQUESTS..REQUESTS_SUM]
+    }
+
+    /// Requests of all closed connections.
+    pub fn requests_of_closed(&self) -> u64 {
+        self.0[REQUESTS_SUM]
+    }
+
+    /// Responses by the time from the last byte of the request to the last byte of the response: see
+    /// [`latency_bucket`].
+    pub fn latency(&self) -> &[u64] {
+        &self.0[LATENCY..LATENCY_SUM]
+    }
+
+    /// The sum of these times.
+    pub fn latency_nanoseconds(&self) -> u64 {
+        self.0[LATENCY_SUM]
+    }
+
+    /// The counts since `earlier`.
+    pub fn since(&self, earlier: &Totals) -> Totals {
+        let since = |at: usize| self.0[at].saturating_sub(earlier.0[at]);
+        Totals(Box::new(array::from_fn(since)))
+    }
+}
+
+impl Index<Count> for Totals {
+    type Output = u64;
+
+    fn index(&self, count: Count) -> &u64 {
+        &self.0[count as usize]
     }
 }
 
@@ -214,9 +297,6 @@ mod tests {
         for (place, status) in Status::ALL.iter().enumerate() {
             (0..=place as u64).for_each(|request| counters.response(*status, request + 1));
         }
-        for (counter, status) in counters.statuses.iter().zip(Status::ALL) {
-            assert_eq!(counter.get(), *status as u64 + 1, "{status:?}");
-        }
         for (place, reason) in CloseReason::ALL.iter().enumerate() {
             (0..=place).for_each(|_| counters.closed(*reason, 1));
         }
@@ -226,6 +306,31 @@ mod tests {
         let first = Status::ALL.len() as u64;
         let requests = counters.get(Count::Requests);
         assert_eq!(requests - counters.get(Count::RequestsReused), first);
+        let totals = Totals::new(&[Arc::new(counters)], 0, 0);
+        assert!(totals.statuses().iter().copied().eq(1..=first));
+        let reasons = CloseReason::ALL.len() as u64;
+        assert!(totals.closed().iter().copied().eq(1..=reasons));
+    }
+
+    #[test]
+    fn the_parts_are_summed_and_subtracted_each_for_itself() {
+        let counters = Counters::new(false);
+        let durations = [5, 1_000, u64::from(u32::MAX)];
+        for duration in durations {
+            counters.latency(duration);
+            counters.closed(CloseReason::Reset, 7);
+        }
+        let workers = [Arc::new(counters), Arc::new(Counters::new(false))];
+        let totals = Totals::new(&workers, 10, 11);
+        assert_eq!(totals.latency().iter().sum::<u64>(), 3);
+        assert_eq!(totals.latency_nanoseconds(), durations.iter().sum::<u64>());
+        assert_eq!(totals.requests_per_connection()[requests_bucket(7)], 3);
+        assert_eq!(totals.requests_of_closed(), 21);
+        assert_eq!(totals.closed().iter().sum::<u64>(), 3 + 10);
+        assert_eq!(totals[Count::Accepted], 10);
+        assert_eq!(totals[Count::LogLinesLost], 11);
+        assert_eq!(totals.since(&totals), Totals::default());
+        assert_eq!(totals.since(&Totals::default()), totals);
     }
 
     #[test]

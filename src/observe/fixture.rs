@@ -74,7 +74,7 @@ fn count(counters: &Counters) {
                     _ => Status::Ok,
                 };
                 counters.response(status, request);
-                counters.latency.record(9_000 + 700 * request * request);
+                counters.latency(9_000 + 700 * request * request);
                 counters.add(Count::CacheHits, 1);
             }
             counters.closed(reason, requests);

@@ -1,6 +1,4 @@
-//! Histograms with a single writer; recording takes a few nanoseconds.
-
-use super::counters::Counter;
+//! The buckets of the histograms; finding one takes a few nanoseconds.
 
 /// Bits of a value below its highest bit that select the bucket: 16 buckets per power of two, so a
 /// bucket is at most 1/16 of its value wide.
@@ -9,10 +7,10 @@ const SUB_BUCKETS: usize = 1 << SUB_BITS;
 /// The highest bit that is resolved: values from 2^38 ns (4.6 minutes) share one bucket.
 const HIGHEST_BIT: u32 = 37;
 
-/// Buckets of a [`LatencyHistogram`].
+/// Buckets of durations. They are log-linear: the relative error of a percentile is below 6.25 %.
 pub const LATENCY_BUCKETS: usize = (HIGHEST_BIT - SUB_BITS + 2) as usize * SUB_BUCKETS;
 
-/// Buckets of a [`RequestsHistogram`].
+/// Buckets of requests per connection: none, 1, 2, 3 to 4, 5 to 8, ..., more than 2^20.
 pub const REQUESTS_BUCKETS: usize = 23;
 
 /// The reported percentiles of latency: JSON key, label on the page, fraction.
@@ -24,90 +22,25 @@ pub const PERCENTILES: [(&str, &str, f64); 5] = [
     ("max", "the slowest", 1.0),
 ];
 
-/// A log-linear histogram of durations: the relative error of a percentile is below 6.25 %.
-#[derive(Debug)]
-pub struct LatencyHistogram {
-    buckets: [Counter; LATENCY_BUCKETS],
-    nanoseconds: Counter,
+/// The exact number of durations shorter than 2^`bit` nanoseconds.
+pub fn count_below(latency: &[u64], bit: u32) -> u64 {
+    let end = latency_bucket(1 << bit.min(HIGHEST_BIT));
+    latency.iter().take(end).sum()
 }
 
-impl Default for LatencyHistogram {
-    fn default() -> LatencyHistogram {
-        LatencyHistogram {
-            buckets: std::array::from_fn(|_| Counter::default()),
-            nanoseconds: Counter::default(),
-        }
-    }
-}
-
-impl LatencyHistogram {
-    /// Counts one duration. Must only be called by the single writer.
-    #[inline]
-    pub fn record(&self, nanoseconds: u64) {
-        self.buckets[latency_bucket(nanoseconds)].add(1);
-        self.nanoseconds.add(nanoseconds);
-    }
-
-    /// Adds the recorded values to `counts`.
-    pub fn add_to(&self, counts: &mut LatencyCounts) {
-        Counter::sum(&self.buckets, &mut counts.buckets[..]);
-        counts.nanoseconds += self.nanoseconds.get();
-    }
-}
-
-/// The values of one [`LatencyHistogram`] at one moment, or the sum of several.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LatencyCounts {
-    buckets: Box<[u64; LATENCY_BUCKETS]>,
-    /// The sum of all durations.
-    pub nanoseconds: u64,
-}
-
-impl Default for LatencyCounts {
-    fn default() -> LatencyCounts {
-        LatencyCounts {
-            buckets: Box::new([0; LATENCY_BUCKETS]),
-            nanoseconds: 0,
-        }
-    }
-}
-
-impl LatencyCounts {
-    /// The number of durations.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
-    }
-
-    /// The exact number of durations shorter than 2^`bit` nanoseconds.
-    pub fn count_below(&self, bit: u32) -> u64 {
-        let end = latency_bucket(1 << bit.min(HIGHEST_BIT));
-        self.buckets.iter().take(end).sum()
-    }
-
-    /// The duration in nanoseconds that a fraction `share` (0 to 1) of all does not exceed, at most
-    /// 6.25 % too high; `None` if there are none.
-    pub fn percentile(&self, share: f64) -> Option<u64> {
-        let count = self.count();
-        let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
-        let mut seen = 0;
-        self.buckets
-            .iter()
-            .position(|bucket| {
-                seen += bucket;
-                seen >= rank
-            })
-            .map(|bucket| latency_bucket_end(bucket) - 1)
-    }
-
-    /// The values recorded since `earlier`.
-    pub fn since(&self, earlier: &LatencyCounts) -> LatencyCounts {
-        LatencyCounts {
-            buckets: Box::new(std::array::from_fn(|bucket| {
-                self.buckets[bucket].saturating_sub(earlier.buckets[bucket])
-            })),
-            nanoseconds: self.nanoseconds.saturating_sub(earlier.nanoseconds),
-        }
-    }
+/// The duration in nanoseconds that a fraction `share` (0 to 1) of all does not exceed, at most 6.25 %
+/// too high; `None` if there are none.
+pub fn percentile(latency: &[u64], share: f64) -> Option<u64> {
+    let count: u64 = latency.iter().sum();
+    let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
+    let mut seen = 0;
+    latency
+        .iter()
+        .position(|bucket| {
+            seen += bucket;
+            seen >= rank
+        })
+        .map(|bucket| latency_bucket_end(bucket) - 1)
 }
 
 /// The bucket of a duration: the position of its highest bit, and the `SUB_BITS` below it.
@@ -128,22 +61,6 @@ pub fn latency_bucket_end(bucket: usize) -> u64 {
     }
     let shift = (bucket >> SUB_BITS) - 1;
     (((bucket & (SUB_BUCKETS - 1)) + SUB_BUCKETS + 1) << shift) as u64
-}
-
-/// A histogram of requests per connection: none, 1, 2, 3 to 4, 5 to 8, ..., more than 2^20.
-#[derive(Debug, Default)]
-pub struct RequestsHistogram {
-    pub(super) buckets: [Counter; REQUESTS_BUCKETS],
-    pub(super) requests: Counter,
-}
-
-impl RequestsHistogram {
-    /// Counts one connection. Must only be called by the single writer.
-    #[inline]
-    pub fn record(&self, requests: u64) {
-        self.buckets[requests_bucket(requests)].add(1);
-        self.requests.add(requests);
-    }
 }
 
 /// The bucket of a number of requests.
@@ -195,6 +112,14 @@ mod tests {
         assert_eq!(latency_bucket(u64::MAX), LATENCY_BUCKETS - 1);
     }
 
+    fn counts(durations: &[u64]) -> [u64; LATENCY_BUCKETS] {
+        let mut counts = [0; LATENCY_BUCKETS];
+        for duration in durations {
+            counts[latency_bucket(*duration)] += 1;
+        }
+        counts
+    }
+
     #[test]
     fn percentiles() {
         let rows: [(&[u64], f64, Option<u64>); 6] = [
@@ -206,28 +131,16 @@ mod tests {
             (&[1000, 1000, 1_000_000], 0.5, Some(1023)),
         ];
         for (durations, share, expected) in rows {
-            let histogram = LatencyHistogram::default();
-            durations
-                .iter()
-                .for_each(|duration| histogram.record(*duration));
-            let mut counts = LatencyCounts::default();
-            histogram.add_to(&mut counts);
-            assert_eq!(counts.percentile(share), expected, "{durations:?} {share}");
-            assert_eq!(counts.nanoseconds, durations.iter().sum::<u64>());
-            assert_eq!(counts.since(&counts).count(), 0);
+            let counted = percentile(&counts(durations), share);
+            assert_eq!(counted, expected, "{durations:?} {share}");
         }
     }
 
     #[test]
     fn a_power_of_two_is_an_exact_boundary() {
-        let histogram = LatencyHistogram::default();
-        for duration in [0, 8191, 8192, 8193, 1 << 30, u64::MAX >> 20] {
-            histogram.record(duration);
-        }
-        let mut counts = LatencyCounts::default();
-        histogram.add_to(&mut counts);
+        let counts = counts(&[0, 8191, 8192, 8193, 1 << 30, u64::MAX >> 20]);
         for (bit, below) in [(0, 1), (13, 2), (14, 4), (30, 4), (31, 5)] {
-            assert_eq!(counts.count_below(bit), below, "2^{bit}");
+            assert_eq!(count_below(&counts, bit), below, "2^{bit}");
         }
     }
 

@@ -4,8 +4,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    counters::Count,
-    snapshot::{Snapshot, Totals},
+    counters::{Count, Totals},
+    snapshot::Snapshot,
 };
 
 /// Number of samples.

@@ -4,10 +4,10 @@ use std::{fmt::Display, iter, time::Duration};
 
 use super::{
     close_reason::CloseReason,
-    counters::Count,
-    histogram::{PERCENTILES, requests_bucket_span},
+    counters::{Count, Totals},
+    histogram::{PERCENTILES, percentile, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
-    snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot, Totals},
+    snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot},
     story::{RecordedRequest, Story},
 };
 use crate::http::status::Status;
@@ -50,13 +50,16 @@ fn totals(totals: &Totals) -> Vec<Member> {
         members.push((count.key(), totals[count].to_string()));
         if count == Count::Accepted {
             // Next to the number of accepted connections.
-            members.push(("closed", totals.closed_count().to_string()));
+            let closed: u64 = totals.closed().iter().sum();
+            members.push(("closed", closed.to_string()));
         }
     }
     let reasons = CloseReason::ALL.iter().map(|reason| reason.name());
     let codes = Status::ALL.iter().map(|status| status.code());
-    let statuses = codes.zip(totals.statuses).filter(|(_, count)| *count > 0);
-    let buckets = totals.requests_per_connection.iter().enumerate();
+    let statuses = codes
+        .zip(totals.statuses())
+        .filter(|(_, count)| **count > 0);
+    let buckets = totals.requests_per_connection().iter().enumerate();
     let buckets = buckets.map(|(bucket, connections)| {
         let (first, last) = requests_bucket_span(bucket);
         object([
@@ -66,12 +69,12 @@ fn totals(totals: &Totals) -> Vec<Member> {
         ])
     });
     let microseconds = PERCENTILES.map(|(key, _, share)| {
-        let nanoseconds = totals.latency.percentile(share);
+        let nanoseconds = percentile(totals.latency(), share);
         let microseconds = nanoseconds.map(|ns| format!("{:.1}", ns as f64 / 1e3));
         (key, or_null(microseconds))
     });
     members.extend([
-        ("closed_by_reason", object(reasons.zip(totals.closed))),
+        ("closed_by_reason", object(reasons.zip(totals.closed()))),
         ("responses", object(statuses)),
         ("requests_per_connection", list(buckets)),
         ("latency_microseconds", object(microseconds)),

@@ -4,10 +4,10 @@ use std::fmt::Display;
 
 use super::{
     close_reason::CloseReason,
-    counters::Count,
-    histogram::requests_bucket_span,
+    counters::{Count, Totals},
+    histogram::{count_below, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES},
-    snapshot::{OPEN_STATES, Snapshot, Totals},
+    snapshot::{OPEN_STATES, Snapshot},
 };
 use crate::http::status::Status;
 
@@ -45,7 +45,7 @@ fn connections(snapshot: &Snapshot, text: &mut Text) {
     text.count(Count::Accepted, totals);
     let help = "Connections closed, by reason and by the side that closed first.";
     text.metric("connections_closed_total", "counter", help);
-    for (reason, count) in CloseReason::ALL.iter().zip(totals.closed) {
+    for (reason, count) in CloseReason::ALL.iter().zip(totals.closed()) {
         let (name, first) = (reason.name(), reason.first());
         let labels = format_args!("{{reason=\"{name}\",first=\"{first}\"}}");
         text.sample("connections_closed_total", labels, count);
@@ -59,7 +59,7 @@ fn requests(totals: &Totals, text: &mut Text) {
         text.count(count, totals);
     }
     text.metric("responses_total", "counter", "Responses by status code.");
-    for (status, count) in Status::ALL.iter().zip(totals.statuses) {
+    for (status, count) in Status::ALL.iter().zip(totals.statuses()) {
         let labels = format_args!("{{code=\"{}\"}}", status.code());
         text.sample("responses_total", labels, count);
     }
@@ -70,10 +70,10 @@ fn duration(totals: &Totals, text: &mut Text) {
     let help = "Time from the last byte of a request to the last byte of its response written.";
     let buckets = DURATION_BITS.map(|bit| {
         let end = seconds(1 << bit);
-        (end.to_string(), totals.latency.count_below(bit))
+        (end.to_string(), count_below(totals.latency(), bit))
     });
-    let sum = seconds(totals.latency.nanoseconds);
-    let count = totals.latency.count();
+    let sum = seconds(totals.latency_nanoseconds());
+    let count = totals.latency().iter().sum();
     text.histogram("request_duration_seconds", help, buckets, sum, count);
 }
 
@@ -81,12 +81,12 @@ fn requests_per_connection(totals: &Totals, text: &mut Text) {
     let help = "Requests per connection, recorded when it closes.";
     let mut count = 0;
     let mut buckets = Vec::new();
-    for (bucket, connections) in totals.requests_per_connection.iter().enumerate() {
+    for (bucket, connections) in totals.requests_per_connection().iter().enumerate() {
         count += connections;
         let (_, last) = requests_bucket_span(bucket);
         buckets.extend(last.map(|last| (last.to_string(), count)));
     }
-    let sum = totals.requests_of_closed;
+    let sum = totals.requests_of_closed();
     text.histogram("connection_requests", help, buckets, sum, count);
 }
 

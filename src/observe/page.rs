@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use self::figures::{bytes, grouped, nanoseconds, reuse, share, uptime};
 use super::{
-    counters::Count,
-    histogram::PERCENTILES,
+    counters::{Count, Totals},
+    histogram::{PERCENTILES, percentile},
     history::History,
-    snapshot::{Snapshot, Totals},
+    snapshot::Snapshot,
 };
 use crate::http::status::Status;
 
@@ -66,7 +66,7 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
         .map(|listener| format!(" <span class=\"wire\">{}</span>", listener.url()))
         .collect();
     let per_second = |count| grouped(recent.rate(count).round() as u64);
-    let percentile = |share| nanoseconds(totals.latency.percentile(share));
+    let latency = |share| nanoseconds(percentile(totals.latency(), share));
     let tiles = [
         (
             "requests per second",
@@ -86,12 +86,15 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
         (
             "opened per second",
             per_second(totals[Count::Accepted]),
-            format!("{} closed per second", per_second(totals.closed_count())),
+            format!(
+                "{} closed per second",
+                per_second(totals.closed().iter().sum())
+            ),
         ),
         (
             "median latency",
-            percentile(0.5),
-            format!("99th percentile {}", percentile(0.99)),
+            latency(0.5),
+            format!("99th percentile {}", latency(0.99)),
         ),
         (
             "sent per second",
@@ -117,16 +120,16 @@ fn board(snapshot: &Snapshot, history: &History) -> String {
 
 fn responses(totals: &Totals) -> String {
     let requests = totals[Count::Requests];
-    let statuses: String = (Status::ALL.iter().zip(totals.statuses))
-        .filter(|(_, count)| *count > 0)
-        .map(|(status, count)| {
+    let statuses: String = (Status::ALL.iter().zip(totals.statuses()))
+        .filter(|(_, count)| **count > 0)
+        .map(|(status, &count)| {
             let name = format!("{} {}", status.code(), status.reason());
             let share = share(count, requests);
             row(&name, &format!("{}<td class=\"n\">{share}", grouped(count)))
         })
         .collect();
     let times = PERCENTILES
-        .map(|(_, name, share)| row(name, &nanoseconds(totals.latency.percentile(share))))
+        .map(|(_, name, share)| row(name, &nanoseconds(percentile(totals.latency(), share))))
         .concat();
     let looked_up = totals[Count::CacheHits] + totals[Count::CacheMisses];
     let hits = share(totals[Count::CacheHits], looked_up);

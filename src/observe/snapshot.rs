@@ -1,7 +1,6 @@
 //! The state of the server at one moment.
 
 use std::{
-    ops::Index,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,16 +9,11 @@ use std::{
 };
 
 use super::{
-    close_reason::CloseReason,
-    counters::{Count, Counter, Counters, Gauge},
-    histogram::{LatencyCounts, REQUESTS_BUCKETS},
+    counters::{Counter, Counters, Gauge, Totals},
     kernel::KernelView,
     story::Story,
 };
-use crate::{
-    config::{Endpoint, Limits, Timeouts},
-    http::status::Status,
-};
+use crate::config::{Endpoint, Limits, Timeouts};
 
 /// Stories in a snapshot, the newest of all workers.
 pub const STORIES_SHOWN_MAX: usize = 16;
@@ -86,23 +80,6 @@ pub const OPEN_STATES: [(&str, &str); 4] = [
 /// Open connections, in the order of [`OPEN_STATES`].
 pub type OpenCounts = [u64; OPEN_STATES.len()];
 
-/// The counts since the start, over all workers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Each [`Count`], in the order of [`Count::ALL`].
-    pub counts: [u64; Count::ALL.len()],
-    /// Connections closed, by reason: in the order of [`CloseReason::ALL`].
-    pub closed: [u64; CloseReason::ALL.len()],
-    /// Responses by status: in the order of [`Status::ALL`].
-    pub statuses: [u64; Status::ALL.len()],
-    /// From the last byte of the request to the last byte of the response.
-    pub latency: LatencyCounts,
-    /// Closed connections by their number of requests.
-    pub requests_per_connection: [u64; REQUESTS_BUCKETS],
-    /// Requests of all closed connections.
-    pub requests_of_closed: u64,
-}
-
 impl Facts {
     /// Whether the server is shutting down.
     pub fn is_draining(&self) -> bool {
@@ -115,21 +92,10 @@ impl Facts {
             facts: Arc::clone(self),
             uptime: now.saturating_duration_since(self.started),
             workers: self.workers.iter().map(|worker| open(worker)).collect(),
-            totals: self.totals(),
+            totals: Totals::new(&self.workers, self.refused.get(), self.log_lines_lost.get()),
             kernel,
             stories: self.stories(now),
         }
-    }
-
-    fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        totals.counts[Count::Accepted as usize] = self.refused.get();
-        totals.counts[Count::LogLinesLost as usize] = self.log_lines_lost.get();
-        totals.closed[CloseReason::Refused as usize] = self.refused.get();
-        for worker in &self.workers {
-            totals.add(worker);
-        }
-        totals
     }
 
     fn stories(&self, now: Instant) -> Vec<(Duration, Story)> {
@@ -166,56 +132,10 @@ impl Snapshot {
     }
 }
 
-impl Totals {
-    /// Connections closed, for any reason.
-    pub fn closed_count(&self) -> u64 {
-        self.closed.iter().sum()
-    }
-
-    /// The counts since `earlier`.
-    pub fn since(&self, earlier: &Totals) -> Totals {
-        fn less<const N: usize>(now: &[u64; N], earlier: &[u64; N]) -> [u64; N] {
-            std::array::from_fn(|place| now[place].saturating_sub(earlier[place]))
-        }
-        Totals {
-            counts: less(&self.counts, &earlier.counts),
-            closed: less(&self.closed, &earlier.closed),
-            statuses: less(&self.statuses, &earlier.statuses),
-            latency: self.latency.since(&earlier.latency),
-            requests_per_connection: less(
-                &self.requests_per_connection,
-                &earlier.requests_per_connection,
-            ),
-            requests_of_closed: self
-                .requests_of_closed
-                .saturating_sub(earlier.requests_of_closed),
-        }
-    }
-
-    fn add(&mut self, worker: &Counters) {
-        Counter::sum(&worker.counts, &mut self.counts);
-        Counter::sum(&worker.closed, &mut self.closed);
-        Counter::sum(&worker.statuses, &mut self.statuses);
-        worker.latency.add_to(&mut self.latency);
-        let carried = &worker.requests_per_connection;
-        Counter::sum(&carried.buckets, &mut self.requests_per_connection);
-        self.requests_of_closed += carried.requests.get();
-    }
-}
-
-impl Index<Count> for Totals {
-    type Output = u64;
-
-    fn index(&self, count: Count) -> &u64 {
-        &self.counts[count as usize]
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::observe::fixture;
-
     use super::*;
+    use crate::observe::{close_reason::CloseReason, counters::Count, fixture};
 
     #[test]
     fn the_workers_are_summed() {
@@ -223,15 +143,16 @@ mod tests {
         let snapshot = facts.snapshot(now, None);
         let totals = &snapshot.totals;
         assert_eq!(totals[Count::Accepted], 2 * 340 + 5);
-        assert_eq!(totals.closed_count(), 2 * 303 + 5);
-        assert_eq!(totals.closed[CloseReason::Refused as usize], 5);
-        assert_eq!(totals.requests_per_connection.iter().sum::<u64>(), 2 * 303);
-        assert_eq!(totals.requests_of_closed, 2 * (200 + 100 * 25 + 3 * 9));
-        assert_eq!(totals.latency.count(), totals[Count::Requests]);
-        assert_eq!(totals.statuses.iter().sum::<u64>(), totals[Count::Requests]);
+        let sum = |part: &[u64]| part.iter().sum::<u64>();
+        assert_eq!(sum(totals.closed()), 2 * 303 + 5);
+        assert_eq!(totals.closed()[CloseReason::Refused as usize], 5);
+        assert_eq!(sum(totals.requests_per_connection()), 2 * 303);
+        let requests = 2 * (200 + 100 * 25 + 3 * 9);
+        assert_eq!(totals.requests_of_closed(), requests);
+        assert_eq!(sum(totals.latency()), totals[Count::Requests]);
+        assert_eq!(sum(totals.statuses()), totals[Count::Requests]);
         let first = totals[Count::Requests] - totals[Count::RequestsReused];
         assert_eq!(first, 2 * 303);
-        assert_eq!(totals.since(totals), Totals::default());
         assert_eq!(snapshot.open().iter().sum::<u64>(), 2 * 37);
     }
 

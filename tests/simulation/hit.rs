@@ -1,11 +1,11 @@
 //! Requests that are answered from the response cache, one per read.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use stdhttpd::{
     config::Config,
     connection::{Identity, Readiness},
-    observe::histogram::LatencyCounts,
+    observe::counters::Totals,
     server::scheduler::{Accepted, Scheduler},
 };
 
@@ -77,10 +77,10 @@ impl Stage {
     /// whole response.
     fn shown(&self) -> (&'static str, u64, u64) {
         let slot = self.scheduler.table().get(0).expect("open");
-        let mut latencies = LatencyCounts::default();
-        self.scheduler.cx.counters.latency.add_to(&mut latencies);
+        let workers = [Arc::clone(&self.scheduler.cx.counters)];
+        let sent = Totals::new(&workers, 0, 0).latency().iter().sum();
         let requests = slot.connection.identity().requests;
-        (slot.connection.state().name(), requests, latencies.count())
+        (slot.connection.state().name(), requests, sent)
     }
 }
 

@@ -6,17 +6,16 @@ use super::{
 };
 use crate::observe::{
     close_reason::CloseReason,
-    counters::Count,
+    counters::{Count, Totals},
     kernel::{KernelView, SOCKET_STATES},
-    snapshot::Totals,
 };
 
 /// Closed connections by reason, the most frequent first.
 pub fn reasons(totals: &Totals) -> String {
-    let closed = totals.closed_count();
+    let closed = totals.closed().iter().sum();
     let mut counts: Vec<(&CloseReason, u64)> = CloseReason::ALL
         .iter()
-        .zip(totals.closed)
+        .zip(totals.closed().iter().copied())
         .filter(|(_, count)| *count > 0)
         .collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::observe::{counters::Count, snapshot::Totals};
+use crate::observe::counters::{Count, Totals};
 
 /// A count in groups of three digits: `12 345`, with thin spaces.
 pub fn grouped(count: u64) -> String {

@@ -63,8 +63,8 @@ fn squares(worker: &OpenCounts, each: u64) -> String {
 /// The histogram of requests per connection, which distinguishes short from kept-alive connections.
 pub fn requests_per_connection(snapshot: &Snapshot, history: &History) -> String {
     let recent = history.recent(snapshot);
-    let all = &snapshot.totals.requests_per_connection;
-    let new = &recent.totals.requests_per_connection;
+    let all = snapshot.totals.requests_per_connection();
+    let new = recent.totals.requests_per_connection();
     let closed: u64 = all.iter().sum();
     let new_closed: u64 = new.iter().sum();
     let last = all.iter().rposition(|count| *count > 0).unwrap_or(1).max(4);

@@ -71,7 +71,7 @@ fn rates_are_those_of_the_last_seconds() {
     let mut history = History::default();
     for _ in 0..100 {
         snapshot.uptime += Duration::from_secs(1);
-        snapshot.totals.counts[Count::Requests as usize] += 250;
+        snapshot.totals.0[Count::Requests as usize] += 250;
         history.note(&snapshot);
         history.note(&snapshot);
     }

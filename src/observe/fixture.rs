@@ -14,7 +14,7 @@ use super::{
     story::Story,
 };
 use crate::{
-    config::{Limits, Timeouts},
+    config::{Endpoint, Limits, Timeouts},
     http::status::Status,
 };
 
@@ -30,7 +30,7 @@ pub fn facts() -> (Arc<Facts>, Instant) {
     };
     let facts = Facts {
         started,
-        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 8080)).into()],
+        listeners: vec![Endpoint::Tcp(([127, 0, 0, 1], 8080).into())],
         workers: vec![worker(0), worker(1)],
         refused: Counter::default(),
         limits: Limits::default(),

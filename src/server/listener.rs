@@ -149,15 +149,13 @@ pub fn bind(address: SocketAddr, config: &Config) -> Result<Listener, StartError
 }
 
 fn bind_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
+    let what = format!("listen on {}", Endpoint::Unix(path.into()));
     std::path::absolute(path)
         .and_then(|path| {
             let (socket, file) = unix_socket::bind(&path, mode)?;
             Listener::unix(socket, path, Some(file))
         })
-        .map_err(StartError::cannot(format!(
-            "listen on {}",
-            Endpoint::from(path)
-        )))
+        .map_err(StartError::cannot(what))
 }
 
 fn bound_socket(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
@@ -192,8 +190,8 @@ impl Listener {
         }
         let defers = header_timeout >= DEFER_HEADER_TIMEOUT_MIN && defer_accept(&socket);
         Ok(Listener {
-            endpoint: address.into(),
             socket: Listening::Tcp(socket),
+            endpoint: Endpoint::Tcp(address),
             defers,
             file: None,
         })

@@ -20,7 +20,7 @@ use super::{
     worker,
 };
 use crate::{
-    config::{Config, Endpoint, Timeouts},
+    config::{Config, Timeouts},
     connection::{Connection, context::Context, socket::Stream},
     files::Site,
     handler::status::StatusPages,
@@ -73,15 +73,10 @@ impl StatusServer {
         })
     }
 
-    /// Its address, with the actual port.
-    pub fn endpoint(&self) -> &Endpoint {
-        self.listener.endpoint()
-    }
-
     /// Announces the listener and serves until the process ends, even while it
     /// drains.
     pub fn start(self, facts: Arc<Facts>, site: Arc<Site>) -> io::Result<()> {
-        listener::announce("status", &[self.endpoint().clone()], " (status)");
+        listener::announce("status", &[self.listener.endpoint().clone()], " (status)");
         let counters = Arc::new(Counters::new(false));
         let (number, view) = (facts.workers.len(), site.view());
         let mut cx = Context::new(&self.config, number, view, counters, None, facts.started);

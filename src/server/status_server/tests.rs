@@ -19,7 +19,7 @@ struct Started {
 
 fn start() -> Started {
     let server = StatusServer::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let address = server.endpoint().tcp().unwrap();
+    let address = server.listener.endpoint().tcp().unwrap();
     let facts = fixture::facts().0;
     let root = tempfile::tempdir().unwrap();
     let options = SiteOptions {

@@ -79,10 +79,9 @@ pub enum AccessLogTarget {
 }
 
 /// The format of the access log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Combined Log Format.
-    #[default]
     Combined,
     /// One JSON object per line.
     Json,

@@ -9,15 +9,13 @@ use clap::{
 use clap_complete::Shell;
 
 use super::values::{self, Charset, FieldLines, Seconds};
-use crate::config::{
-    AccessLogTarget, Config, Limits, Listen, LogFormat, Proxy, SiteOptions, Timeouts,
+use crate::{
+    config::{AccessLogTarget, Config, Limits, Listen, LogFormat, Proxy, SiteOptions, Timeouts},
+    server::descriptors::CONNECTIONS_MAX,
 };
 
 /// Upper limit of `--threads`.
-pub const THREADS_MAX: u64 = 1024;
-
-/// Upper limit of `--max-connections` and `--max-connections-per-ip`.
-const CONNECTIONS_MAX: u64 = 1 << 20;
+const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// Upper limit of `--cache-size`, in MiB: 1 TiB.
 const CACHE_MIB_MAX: u64 = 1 << 20;
@@ -102,8 +100,9 @@ pub struct Options {
 
     /// Number of worker threads [default: number of CPUs]
     #[arg(short, long, value_name = "N", env = "STDHTTPD_THREADS", help_heading = LISTENING)]
-    #[arg(value_parser = values::whole_number(1..=THREADS_MAX), allow_negative_numbers = true)]
-    threads: Option<u64>,
+    #[arg(value_parser = values::whole_number(NonZeroUsize::MIN..=THREADS_MAX))]
+    #[arg(allow_negative_numbers = true)]
+    threads: Option<NonZeroUsize>,
 
     /// Close a connection after N requests; 0 = unlimited
     #[arg(long, value_name = "N", env = "STDHTTPD_MAX_REQUESTS", help_heading = CONNECTIONS)]
@@ -116,14 +115,14 @@ pub struct Options {
     #[arg(long, value_name = "N", env = "STDHTTPD_MAX_CONNECTIONS", help_heading = CONNECTIONS)]
     #[arg(value_parser = values::whole_number(1..=CONNECTIONS_MAX))]
     #[arg(allow_negative_numbers = true)]
-    max_connections: Option<u64>,
+    max_connections: Option<usize>,
 
     /// Maximum open connections per client address (IPv6: per /64); 0 = unlimited
     #[arg(long, value_name = "N", env = "STDHTTPD_MAX_CONNECTIONS_PER_IP")]
     #[arg(help_heading = CONNECTIONS, allow_negative_numbers = true)]
-    #[arg(default_value_t = Limits::default().connections_per_ip_max as u64)]
+    #[arg(default_value_t = Limits::default().connections_per_ip_max)]
     #[arg(value_parser = values::whole_number(0..=CONNECTIONS_MAX))]
-    max_connections_per_ip: u64,
+    max_connections_per_ip: usize,
 
     /// Close a connection whose client reads more slowly than this on average, in bytes per second;
     /// 0 = no minimum
@@ -225,14 +224,12 @@ impl From<Options> for Config {
         Config {
             listen: options.listen,
             reuse_port: options.reuse_port,
-            threads: (options.threads)
-                .and_then(|threads| NonZeroUsize::new(saturate(threads)))
-                .unwrap_or(defaults.threads),
+            threads: options.threads.unwrap_or(defaults.threads),
             limits: Limits {
                 head: defaults.limits.head,
                 body_bytes_max: defaults.limits.body_bytes_max,
-                connections_max: options.max_connections.map(saturate),
-                connections_per_ip_max: saturate(options.max_connections_per_ip),
+                connections_max: options.max_connections,
+                connections_per_ip_max: options.max_connections_per_ip,
                 requests_max: options.max_requests,
                 write_bytes_per_second_min: options.min_rate,
             },
@@ -267,9 +264,4 @@ impl From<Options> for Config {
             user: options.user,
         }
     }
-}
-
-/// Converts to `usize`, saturating.
-fn saturate(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -38,9 +38,7 @@ pub fn seconds(text: &str) -> Result<Seconds, String> {
         let seconds_max = WAIT_MAX.as_secs();
         return Err(format!("must be at most a year, {seconds_max} seconds"));
     }
-    Duration::try_from_secs_f64(seconds)
-        .map(Seconds)
-        .map_err(|error| error.to_string())
+    Ok(Seconds(Duration::from_secs_f64(seconds)))
 }
 
 /// Decimal seconds, greater than zero.
@@ -52,9 +50,12 @@ pub fn positive_seconds(text: &str) -> Result<Seconds, String> {
 }
 
 /// Returns a parser for a decimal number in `span`.
-pub fn whole_number(
-    span: RangeInclusive<u64>,
-) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+pub fn whole_number<N>(
+    span: RangeInclusive<N>,
+) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
+where
+    N: FromStr + PartialOrd + fmt::Display + Clone + Send + Sync + 'static,
+{
     move |text| {
         decimal(text)
             .filter(|number| span.contains(number))

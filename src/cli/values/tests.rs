@@ -43,7 +43,7 @@ fn seconds_are_shown_as_they_are_written() {
 
 #[test]
 fn whole_numbers_are_checked_against_their_range() {
-    let parse = whole_number(1..=1024);
+    let parse = whole_number(1..=1024_u64);
     for (text, number) in [
         ("1", Some(1)),
         ("1024", Some(1024)),

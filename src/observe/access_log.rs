@@ -17,7 +17,7 @@ use std::{
 use super::{
     counters::Counter,
     log_line::{self, LogEntry, LogOutcome, PendingLine},
-    log_writer::LogWriter,
+    log_writer::{LogWriter, line_count},
 };
 use crate::config::{AccessLogTarget, LogFormat};
 
@@ -58,7 +58,6 @@ impl AccessLog {
             format: self.format,
             queue: Arc::clone(&self.queue),
             bytes: Vec::new(),
-            lines: 0,
         }
     }
 
@@ -95,7 +94,6 @@ pub struct LogBuffer {
     format: LogFormat,
     queue: Arc<Queue>,
     bytes: Vec<u8>,
-    lines: u64,
 }
 
 impl LogBuffer {
@@ -119,7 +117,6 @@ impl LogBuffer {
 
     #[inline]
     fn line_added(&mut self) {
-        self.lines += 1;
         if self.bytes.len() >= BUFFER_BYTES_MAX {
             self.flush();
         }
@@ -129,10 +126,9 @@ impl LogBuffer {
     /// and counted.
     #[inline]
     pub fn flush(&mut self) {
-        if self.lines > 0 {
-            self.queue.push(&self.bytes, self.lines);
+        if !self.bytes.is_empty() {
+            self.queue.push(&self.bytes);
             self.bytes.clear();
-            self.lines = 0;
         }
     }
 }
@@ -169,11 +165,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, bytes: &[u8], lines: u64) {
+    fn push(&self, bytes: &[u8]) {
         let mut state = self.lock();
         let before = state.bytes.len();
         if before + bytes.len() > QUEUE_BYTES_MAX {
-            return self.lost.add(lines);
+            return self.lost.add(line_count(bytes));
         }
         state.bytes.extend_from_slice(bytes);
         let after = state.bytes.len();

@@ -113,10 +113,10 @@ impl LogWriter {
     /// Drops what is not written and logs how much was lost, before it reports the end of the
     /// writer, after which the process exits.
     fn end(mut self, failure: Option<String>) {
-        let mut unwritten = lines(self.chunk.get(self.written..).unwrap_or_default());
+        let mut unwritten = line_count(self.chunk.get(self.written..).unwrap_or_default());
         self.chunk.clear();
         self.queue.take(&mut self.chunk);
-        unwritten += lines(&self.chunk);
+        unwritten += line_count(&self.chunk);
         self.queue.lose(unwritten);
         let lost = self.queue.lost();
         match (self.trouble, failure) {
@@ -208,7 +208,7 @@ impl LogWriter {
 }
 
 /// The number of lines, by line feeds; a partly written line counts as a whole one.
-fn lines(bytes: &[u8]) -> u64 {
+pub(super) fn line_count(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 

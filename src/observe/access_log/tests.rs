@@ -169,11 +169,11 @@ fn finish_does_not_wait_for_a_pipe_nobody_reads() {
 #[test]
 fn the_queue_accepts_exactly_its_limit() {
     let queue = Queue::default();
-    let half = vec![b'x'; QUEUE_BYTES_MAX / 2];
-    queue.push(&half, 5);
-    queue.push(&half, 5);
+    let half = vec![b'\n'; QUEUE_BYTES_MAX / 2];
+    queue.push(&half);
+    queue.push(&half);
     assert_eq!(queue.lost.get(), 0);
-    queue.push(b"x", 3);
+    queue.push(b"1\n2\n3\n");
     assert_eq!(queue.lost.get(), 3);
 }
 

@@ -111,7 +111,7 @@ impl LogBuffer {
 
     /// Adds the line of a request whose response ended in a later turn.
     pub fn complete(&mut self, line: &PendingLine, outcome: &LogOutcome) {
-        line.complete(outcome, &mut self.bytes);
+        line.complete(self.format, outcome, &mut self.bytes);
         self.line_added();
     }
 

@@ -92,7 +92,6 @@ pub fn write_line(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, out
 /// of the request's fields.
 #[derive(Clone, Debug)]
 pub struct PendingLine {
-    format: LogFormat,
     bytes: Box<[u8]>,
     outcome_at: usize,
 }
@@ -103,17 +102,16 @@ impl PendingLine {
         let (mut bytes, mut outcome_at) = (Vec::new(), 0);
         write_around(format, entry, &mut bytes, |out| outcome_at = out.len());
         PendingLine {
-            format,
             bytes: bytes.into_boxed_slice(),
             outcome_at,
         }
     }
 
     /// Appends the line with its outcome.
-    pub fn complete(&self, outcome: &LogOutcome, out: &mut Vec<u8>) {
+    pub fn complete(&self, format: LogFormat, outcome: &LogOutcome, out: &mut Vec<u8>) {
         let (before, after) = self.bytes.split_at(self.outcome_at);
         out.extend_from_slice(before);
-        write_outcome(self.format, outcome, out);
+        write_outcome(format, outcome, out);
         out.extend_from_slice(after);
     }
 }

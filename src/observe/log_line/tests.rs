@@ -28,7 +28,7 @@ fn check(format: LogFormat, entry: &LogEntry, outcome: &LogOutcome, expected: &s
     write_line(format, entry, outcome, &mut at_once);
     assert_eq!(String::from_utf8(at_once).unwrap(), expected);
     let mut later = Vec::new();
-    PendingLine::new(format, entry).complete(outcome, &mut later);
+    PendingLine::new(format, entry).complete(format, outcome, &mut later);
     assert_eq!(String::from_utf8(later).unwrap(), expected);
 }
 

@@ -181,23 +181,26 @@ impl Queue {
         }
     }
 
-    /// Waits for lines or commands, then swaps `chunk`, which is empty, for all queued lines.
-    pub(super) fn take(&self, chunk: &mut Vec<u8>) -> Orders {
-        let quiet = |state: &mut QueueState| state.bytes.is_empty() && !state.reopen && !state.stop;
-        let few = |state: &mut QueueState| {
-            state.bytes.len() < GATHER_BYTES && !state.reopen && !state.stop
-        };
-        let state = self.changed.wait_while(self.lock(), quiet);
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        let mut state = self.wait(state, GATHER_TIME, few);
-        mem::swap(&mut state.bytes, chunk);
-        state.orders()
-    }
-
-    /// Waits at most `wait` for commands, while the writer still has lines.
-    pub(super) fn orders(&self, wait: Duration) -> Orders {
-        let none = |state: &mut QueueState| !state.reopen && !state.stop;
-        self.wait(self.lock(), wait, none).orders()
+    /// Waits for commands, at most `pause`, while the writer still has lines in `chunk`. Otherwise
+    /// waits for lines or commands, and swaps `chunk` for all queued lines.
+    pub(super) fn take(&self, chunk: &mut Vec<u8>, pause: Duration) -> Orders {
+        let is_ordered = |state: &QueueState| state.reopen || state.stop;
+        let mut state = self.lock();
+        if chunk.is_empty() {
+            let quiet = |state: &mut QueueState| state.bytes.is_empty() && !is_ordered(state);
+            let few =
+                |state: &mut QueueState| state.bytes.len() < GATHER_BYTES && !is_ordered(state);
+            let waited = self.changed.wait_while(state, quiet);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state, GATHER_TIME, few);
+            mem::swap(&mut state.bytes, chunk);
+        } else {
+            state = self.wait(state, pause, |state| !is_ordered(state));
+        }
+        Orders {
+            reopen: mem::take(&mut state.reopen),
+            stop: state.stop,
+        }
     }
 
     /// Waits while `condition` holds, at most `wait`.
@@ -226,15 +229,6 @@ impl Queue {
     pub(super) fn end(&self, all_written: bool) {
         self.lock().ended = Some(all_written);
         self.changed.notify_all();
-    }
-}
-
-impl QueueState {
-    fn orders(&mut self) -> Orders {
-        Orders {
-            reopen: mem::take(&mut self.reopen),
-            stop: self.stop,
-        }
     }
 }
 

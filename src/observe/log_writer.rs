@@ -86,11 +86,7 @@ impl LogWriter {
     pub(super) fn run(mut self) {
         let mut pause = Duration::ZERO;
         let failure = loop {
-            let orders = if self.chunk.is_empty() {
-                self.queue.take(&mut self.chunk)
-            } else {
-                self.queue.orders(pause)
-            };
+            let orders = self.queue.take(&mut self.chunk, pause);
             if orders.reopen {
                 self.reopen();
             }
@@ -115,7 +111,7 @@ impl LogWriter {
     fn end(mut self, failure: Option<String>) {
         let mut unwritten = line_count(self.chunk.get(self.written..).unwrap_or_default());
         self.chunk.clear();
-        self.queue.take(&mut self.chunk);
+        self.queue.take(&mut self.chunk, Duration::ZERO);
         unwritten += line_count(&self.chunk);
         self.queue.lose(unwritten);
         let lost = self.queue.lost();

@@ -73,18 +73,18 @@ impl AccessLog {
     }
 
     /// Flushes all lines, waiting at most `wait`: a writer blocked by a full pipe is abandoned and
-    /// ends with the process. Returns whether all was written; lines that the writer failed to
-    /// write are counted as lost and reported.
+    /// ends with the process. Returns whether it ended in time; lines that it failed to write are
+    /// counted as lost and reported.
     pub fn finish(self, wait: Duration) -> bool {
         let mut state = self.queue.lock();
         state.stop = true;
         self.queue.changed.notify_all();
-        let is_under_way = |state: &mut QueueState| state.ended.is_none();
+        let is_under_way = |state: &mut QueueState| !state.ended;
         let ended = self.queue.wait(state, wait, is_under_way).ended;
-        if ended.is_none() {
+        if !ended {
             log::warn!("access log: final flush timed out");
         }
-        ended == Some(true)
+        ended
     }
 }
 
@@ -147,8 +147,8 @@ struct QueueState {
     bytes: Vec<u8>,
     reopen: bool,
     stop: bool,
-    /// Set when the writer ended: whether it wrote everything.
-    ended: Option<bool>,
+    /// The writer ended.
+    ended: bool,
 }
 
 /// Commands for the writer.
@@ -225,9 +225,9 @@ impl Queue {
         self.lost.get()
     }
 
-    /// Reports that the writer ended, and whether it wrote everything.
-    pub(super) fn end(&self, all_written: bool) {
-        self.lock().ended = Some(all_written);
+    /// Reports that the writer ended.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
         self.changed.notify_all();
     }
 }

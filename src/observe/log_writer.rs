@@ -123,7 +123,7 @@ impl LogWriter {
             (None, Some(error)) => log::warn!("access log: {error}; {unwritten} lines lost"),
             (None, None) => {}
         }
-        self.queue.end(unwritten == 0);
+        self.queue.end();
     }
 
     /// Writes as much of the chunk as possible. The rest is retried later, so that a temporarily

@@ -1,11 +1,11 @@
 //! Non-blocking output of log messages to standard error.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-/// Bytes that a writable pipe accepts without blocking (`PIPE_BUF`).
-const PIECE_BYTES: usize = 4096;
+use crate::observe::log_writer::{PIPE_BYTES, is_writable};
 
 /// Writes to standard error without blocking: if a pipe is full, lines are dropped, because the
 /// thread that logs has connections to serve.
@@ -18,18 +18,10 @@ impl Diagnostics {
     /// Writes all bytes, unless that would block; returns whether it did.
     pub fn put(bytes: &[u8]) -> bool {
         let mut out = io::stderr().lock();
-        bytes
-            .chunks(PIECE_BYTES)
-            .all(|piece| is_writable() && out.write_all(piece).is_ok())
+        bytes.chunks(PIPE_BYTES).all(|piece| {
+            is_writable(&out, Duration::ZERO).unwrap_or(false) && out.write_all(piece).is_ok()
+        })
     }
-}
-
-/// Whether standard error is writable now.
-fn is_writable() -> bool {
-    let error = io::stderr();
-    let mut watched = [PollFd::new(&error, PollFlags::OUT)];
-    let ready = poll(&mut watched, Some(&Timespec::default()));
-    ready.is_ok_and(|ready| ready > 0)
 }
 
 impl Write for Diagnostics {

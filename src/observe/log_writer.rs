@@ -25,7 +25,7 @@ use crate::config::AccessLogTarget;
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
 /// Bytes that a writable pipe accepts without blocking (POSIX: PIPE_BUF).
-const PIPE_BYTES: usize = 4096;
+pub const PIPE_BYTES: usize = 4096;
 
 /// The permissions of a new log file, which contains personal data (client addresses).
 const FILE_MODE: u32 = 0o640;
@@ -131,7 +131,7 @@ impl LogWriter {
     fn write_chunk(&mut self) -> Step {
         while let Some(rest @ [_, ..]) = self.chunk.get(self.written..) {
             let bytes = &rest[..rest.len().min(self.write_bytes_max)];
-            match is_writable(&self.file)
+            match is_writable(&self.file, RETRY_TIME)
                 .and_then(|yes| yes.then(|| self.file.write(bytes)).transpose())
             {
                 Ok(None) => return Step::Blocked,
@@ -227,10 +227,10 @@ fn open_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether the file is writable, waiting at most [`RETRY_TIME`]. Regular files always are.
-fn is_writable(file: &File) -> io::Result<bool> {
-    let wait = Timespec::try_from(RETRY_TIME).ok();
-    let mut polled = [PollFd::new(file, PollFlags::OUT)];
+/// Whether a file can be written, waiting at most `wait`. Regular files always can.
+pub fn is_writable(file: impl AsFd, wait: Duration) -> io::Result<bool> {
+    let wait = Timespec::try_from(wait).ok();
+    let mut polled = [PollFd::new(&file, PollFlags::OUT)];
     Ok(poll(&mut polled, wait.as_ref())? > 0)
 }
 

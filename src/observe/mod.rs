@@ -19,7 +19,7 @@ pub mod history;
 pub mod json;
 pub mod kernel;
 pub mod log_line;
-mod log_writer;
+pub(crate) mod log_writer;
 pub mod metrics;
 pub mod page;
 pub mod snapshot;

@@ -104,11 +104,9 @@ impl Kernel {
         let mut view = KernelView::default();
         for table in &mut self.tables {
             table.rewind()?;
-            count_sockets(
-                BufReader::new(table.take(TABLE_BYTES_MAX)),
-                listeners,
-                &mut view,
-            )?;
+            for line in BufReader::new(table.take(TABLE_BYTES_MAX)).lines() {
+                view.add(&line?, listeners);
+            }
         }
         let overflows = self.netstat.as_mut().and_then(read_overflows);
         view.listen_overflows = overflows
@@ -126,18 +124,6 @@ fn read_overflows(netstat: &mut File) -> Option<u64> {
         .read_to_string(&mut text)
         .ok()?;
     listen_overflows(&text)
-}
-
-/// Adds the sockets of a table in the form of /proc/net/tcp to `view`.
-fn count_sockets(
-    table: impl BufRead,
-    listeners: &[SocketAddr],
-    view: &mut KernelView,
-) -> io::Result<()> {
-    for line in table.lines() {
-        view.add(&line?, listeners);
-    }
-    Ok(())
 }
 
 /// `ListenOverflows` of /proc/net/netstat, whose lines come in pairs: names,
@@ -268,7 +254,9 @@ mod tests {
         for (table, listeners, listen_queue, server, clients) in rows {
             let listeners: Vec<SocketAddr> = listeners.iter().map(|l| l.parse().unwrap()).collect();
             let mut view = KernelView::default();
-            count_sockets(table.as_bytes(), &listeners, &mut view).unwrap();
+            for line in table.lines() {
+                view.add(line, &listeners);
+            }
             let expected = KernelView {
                 server,
                 clients,

@@ -56,21 +56,13 @@ impl History {
     pub fn recent(&self, snapshot: &Snapshot) -> Span {
         let before = |(at, _): &&(Duration, Totals)| *at + SAMPLE_EVERY <= snapshot.uptime;
         let old = |(at, _): &&(Duration, Totals)| *at + RECENT_TIME <= snapshot.uptime;
-        let earlier = self
-            .samples
-            .iter()
-            .rev()
-            .find(old)
-            .or_else(|| self.samples.iter().find(before));
-        match earlier {
-            Some((at, totals)) => Span {
-                seconds: (snapshot.uptime - *at).as_secs_f64(),
-                totals: snapshot.totals.since(totals),
-            },
-            None => Span {
-                seconds: snapshot.uptime.as_secs_f64(),
-                totals: snapshot.totals.clone(),
-            },
+        let start = (Duration::ZERO, Totals::default());
+        let samples = || self.samples.iter();
+        let earlier = samples().rfind(old).or_else(|| samples().find(before));
+        let (at, totals) = earlier.unwrap_or(&start);
+        Span {
+            seconds: (snapshot.uptime - *at).as_secs_f64(),
+            totals: snapshot.totals.since(totals),
         }
     }
 

@@ -24,10 +24,8 @@ pub enum Confinement {
     Full,
     /// In everything that this kernel supports.
     Partial,
-    /// Not at all: the kernel has no Landlock.
+    /// Not at all: the kernel has no Landlock, or the configuration disables it.
     None,
-    /// Disabled by the configuration.
-    Off,
 }
 
 /// Confines the calling thread and all threads that it starts later. Call it
@@ -36,14 +34,14 @@ pub enum Confinement {
 pub fn confine(config: &Config) -> Result<Confinement, StartError> {
     if !config.sandbox {
         log::info!("sandbox: disabled by --no-sandbox");
-        return Ok(Confinement::Off);
+        return Ok(Confinement::None);
     }
     let grants = Grants::new(config);
     let confinement = enforce(&grants).map_err(StartError::cannot("start: sandbox"))?;
     match confinement {
         Confinement::None => log::info!("sandbox: none: the kernel does not support Landlock"),
         Confinement::Partial => log::info!("sandbox: partially enforced; {grants}"),
-        _ => log::info!("sandbox: fully enforced; {grants}"),
+        Confinement::Full => log::info!("sandbox: fully enforced; {grants}"),
     }
     Ok(confinement)
 }
@@ -61,9 +59,9 @@ struct Grants {
 
 impl Grants {
     fn new(config: &Config) -> Grants {
-        let write = match &config.access_log {
-            Some(AccessLogTarget::File(log)) => directory_of(log).into_iter().collect(),
-            Some(AccessLogTarget::Stdout) | None => Vec::new(),
+        let log = |target: &AccessLogTarget| match target {
+            AccessLogTarget::File(log) => directory_of(log),
+            AccessLogTarget::Stdout => None,
         };
         let socket = |listen: &Listen| match listen {
             Listen::Unix { path, .. } => directory_of(path),
@@ -71,7 +69,7 @@ impl Grants {
         };
         Grants {
             read: readable(&config.site.root),
-            write,
+            write: config.access_log.iter().filter_map(log).collect(),
             remove: config.listen.iter().filter_map(socket).collect(),
         }
     }

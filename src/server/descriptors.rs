@@ -56,9 +56,7 @@ fn connections_max(descriptors: u64, beside: u64, files_divisor: u64) -> usize {
     let files = (descriptors / files_divisor)
         .max(FILE_DESCRIPTORS_MIN)
         .min(rest / 2);
-    usize::try_from(rest - files)
-        .unwrap_or(CONNECTIONS_MAX)
-        .clamp(1, CONNECTIONS_MAX)
+    (rest - files).clamp(1, CONNECTIONS_MAX as u64) as usize
 }
 
 /// The descriptors of everything but connections to the site and files; those of

@@ -88,7 +88,7 @@ pub fn open(config: &Config) -> Result<Vec<Listener>, StartError> {
         }
     }
     if listeners.is_empty() {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "no address is given");
+        let source = io::Error::other("no address is given");
         return Err(StartError::cannot("listen")(source));
     }
     Ok(listeners)

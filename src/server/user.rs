@@ -34,10 +34,7 @@ fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Resu
         return Err(io::Error::other("refusing to switch to root"));
     }
     if !rustix::process::geteuid().is_root() {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "switching users requires root",
-        ));
+        return Err(io::Error::other("switching users requires root"));
     }
     if threads() > 1 {
         return Err(io::Error::other("the process already has several threads"));

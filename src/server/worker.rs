@@ -66,15 +66,12 @@ struct WorkerDriver {
 
 /// Serves until the server drains and every connection is closed.
 pub fn run(poll: Poll, handle: Arc<WorkerHandle>, shared: Arc<Shared>, cx: Context) {
-    Scheduler::new(
-        cx,
-        WorkerDriver {
-            poll,
-            handle,
-            shared,
-        },
-    )
-    .run();
+    let driver = WorkerDriver {
+        poll,
+        handle,
+        shared,
+    };
+    Scheduler::new(cx, driver).run();
 }
 
 impl Scheduler<Stream, WorkerDriver> {

@@ -20,10 +20,8 @@ pub(super) fn take_all(header_timeout: Duration) -> Result<Vec<Listener>, StartE
             .is_ok_and(|count: usize| count <= INHERITED_SOCKETS_MAX)
     {
         let reason = format!("not a number up to {INHERITED_SOCKETS_MAX}");
-        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
-        return Err(StartError::cannot(format!("use LISTEN_FDS={count}"))(
-            source,
-        ));
+        let what = format!("use LISTEN_FDS={count}");
+        return Err(StartError::cannot(what)(io::Error::other(reason)));
     }
     let mut handed = ListenFd::from_env();
     let mut listeners = Vec::new();

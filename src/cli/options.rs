@@ -1,6 +1,6 @@
 //! The command-line options as `clap` parses them: one field each, in the order of the help.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{
     ArgAction, Parser, ValueHint,
@@ -8,7 +8,7 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use super::values::{self, Charset, FieldLines, Seconds};
+use super::values::{self, FieldLines};
 use crate::{
     config::{AccessLogTarget, Config, Limits, Listen, LogFormat, Proxy, SiteOptions, Timeouts},
     server::descriptors::CONNECTIONS_MAX,
@@ -82,8 +82,8 @@ pub struct Options {
 
     /// Charset in the Content-Type of text files; "none" omits it
     #[arg(long, value_name = "NAME", env = "STDHTTPD_CHARSET", help_heading = RESPONSES)]
-    #[arg(default_value_t = Charset(SiteOptions::default().charset), value_parser = values::charset)]
-    charset: Charset,
+    #[arg(default_value = "utf-8", value_parser = values::charset)]
+    charset: String,
 
     /// Address to listen on: 127.0.0.1:8080, [::1]:8080, localhost:8080 for both, or a Unix domain
     /// socket as unix:PATH or unix:PATH:MODE (MODE: octal permissions of the socket file, default
@@ -133,33 +133,33 @@ pub struct Options {
 
     /// Idle time-out of kept-alive connections; 0 disables keep-alive
     #[arg(long, value_name = "SECONDS", env = "STDHTTPD_KEEP_ALIVE", help_heading = TIMEOUTS)]
-    #[arg(default_value_t = Seconds(Timeouts::default().keep_alive))]
+    #[arg(default_value = "75")]
     #[arg(value_parser = values::seconds, allow_negative_numbers = true)]
-    keep_alive: Seconds,
+    keep_alive: Duration,
 
     /// Time-out for receiving a complete request head
     #[arg(long, value_name = "SECONDS", env = "STDHTTPD_HEADER_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value_t = Seconds(Timeouts::default().header))]
+    #[arg(default_value = "10")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
-    header_timeout: Seconds,
+    header_timeout: Duration,
 
     /// Time-out for receiving a complete request body
     #[arg(long, value_name = "SECONDS", env = "STDHTTPD_BODY_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value_t = Seconds(Timeouts::default().body))]
+    #[arg(default_value = "30")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
-    body_timeout: Seconds,
+    body_timeout: Duration,
 
     /// Time-out without progress while sending a response
     #[arg(long, value_name = "SECONDS", env = "STDHTTPD_WRITE_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value_t = Seconds(Timeouts::default().write))]
+    #[arg(default_value = "30")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
-    write_timeout: Seconds,
+    write_timeout: Duration,
 
     /// Time limit for requests in progress after SIGTERM or SIGINT
     #[arg(long, value_name = "SECONDS", env = "STDHTTPD_SHUTDOWN_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value_t = Seconds(Timeouts::default().shutdown))]
+    #[arg(default_value = "10")]
     #[arg(value_parser = values::seconds, allow_negative_numbers = true)]
-    shutdown_timeout: Seconds,
+    shutdown_timeout: Duration,
 
     /// Log each request to FILE (- is standard output); SIGHUP reopens the file
     #[arg(long, value_name = "FILE|-", env = "STDHTTPD_ACCESS_LOG", help_heading = OBSERVING)]
@@ -234,12 +234,12 @@ impl From<Options> for Config {
                 write_bytes_per_second_min: options.min_rate,
             },
             timeouts: Timeouts {
-                keep_alive: options.keep_alive.0,
-                header: options.header_timeout.0,
-                body: options.body_timeout.0,
-                write: options.write_timeout.0,
+                keep_alive: options.keep_alive,
+                header: options.header_timeout,
+                body: options.body_timeout,
+                write: options.write_timeout,
                 linger: defaults.timeouts.linger,
-                shutdown: options.shutdown_timeout.0,
+                shutdown: options.shutdown_timeout,
             },
             site: SiteOptions {
                 root: options.root,
@@ -251,7 +251,7 @@ impl From<Options> for Config {
                     (true, None) => defaults.site.cache_control,
                 },
                 media_types: options.mime,
-                charset: options.charset.0,
+                charset: (!options.charset.eq_ignore_ascii_case("none")).then_some(options.charset),
                 cache_bytes_max: options.cache_size << 20,
                 descriptors_kept_max: defaults.site.descriptors_kept_max,
             },

@@ -14,18 +14,8 @@ use crate::{
 /// of clients and proxies.
 pub const ADDED_FIELDS_BYTES_MAX: usize = 8 << 10;
 
-/// A duration, displayed in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seconds(pub Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_secs_f64().fmt(out)
-    }
-}
-
 /// Decimal seconds, zero allowed: `75`, `0`, `0.25`.
-pub fn seconds(text: &str) -> Result<Seconds, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let decimal = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -38,13 +28,13 @@ pub fn seconds(text: &str) -> Result<Seconds, String> {
         let seconds_max = WAIT_MAX.as_secs();
         return Err(format!("must be at most a year, {seconds_max} seconds"));
     }
-    Ok(Seconds(Duration::from_secs_f64(seconds)))
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// Decimal seconds, greater than zero.
-pub fn positive_seconds(text: &str) -> Result<Seconds, String> {
+pub fn positive_seconds(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
-        Seconds(Duration::ZERO) => Err("must be greater than 0".into()),
+        Duration::ZERO => Err("must be greater than 0".into()),
         positive => Ok(positive),
     }
 }
@@ -220,22 +210,11 @@ fn is_media_type(text: &str) -> bool {
         })
 }
 
-/// A charset's name, or `none`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Charset(pub Option<String>);
-
-impl fmt::Display for Charset {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.0.as_deref().unwrap_or("none"))
-    }
-}
-
-/// The name of a charset (RFC 9110 section 8.3.2), or `none`.
-pub fn charset(text: &str) -> Result<Charset, String> {
-    match text {
-        none if none.eq_ignore_ascii_case("none") => Ok(Charset(None)),
-        name if is_token(name.as_bytes()) => Ok(Charset(Some(name.into()))),
-        _ => Err("expected a charset name, for example utf-8, or none".into()),
+/// The name of a charset (RFC 9110 section 8.3.2); `none` is one as well.
+pub fn charset(text: &str) -> Result<String, &'static str> {
+    match is_token(text.as_bytes()) {
+        true => Ok(text.into()),
+        false => Err("expected a charset name, for example utf-8, or none"),
     }
 }
 

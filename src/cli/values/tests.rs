@@ -2,7 +2,7 @@ use super::*;
 
 #[track_caller]
 fn check_seconds(text: &str, milliseconds: Option<u64>) {
-    let expected = milliseconds.map(|span| Seconds(Duration::from_millis(span)));
+    let expected = milliseconds.map(Duration::from_millis);
     assert_eq!(seconds(text).ok(), expected, "{text:?}");
 }
 
@@ -32,13 +32,6 @@ fn a_time_out_is_more_than_zero() {
         );
     }
     assert!(positive_seconds("0.001").is_ok());
-}
-
-#[test]
-fn seconds_are_shown_as_they_are_written() {
-    for text in ["0", "0.5", "75"] {
-        assert_eq!(seconds(text).unwrap().to_string(), text);
-    }
 }
 
 #[test]
@@ -226,8 +219,8 @@ fn spa_files_are_relative_to_the_root_and_not_hidden() {
 
 #[test]
 fn charsets_and_users_are_validated() {
-    assert_eq!(charset("none"), Ok(Charset(None)));
-    assert_eq!(charset("UTF-8"), Ok(Charset(Some("UTF-8".into()))));
+    assert_eq!(charset("none"), Ok("none".into()));
+    assert_eq!(charset("UTF-8"), Ok("UTF-8".into()));
     assert!(charset("").is_err());
     assert!(charset("utf-8\r\nA: b").is_err());
     assert_eq!(user("www-data"), Ok("www-data".into()));

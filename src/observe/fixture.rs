@@ -2,45 +2,37 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
+    num::NonZeroUsize,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     close_reason::CloseReason,
-    counters::{Count, Counter, Counters, Gauge},
+    counters::{Count, Counters},
     kernel::KernelView,
     snapshot::{Facts, Snapshot},
     story::Story,
 };
 use crate::{
-    config::{Endpoint, Limits, Timeouts},
+    config::{Config, Endpoint},
     http::status::Status,
 };
 
 /// Two workers with equal counts, and the current time.
 pub fn facts() -> (Arc<Facts>, Instant) {
-    let started = Instant::now();
-    let now = started + Duration::from_secs(3700);
-    let worker = |number| {
-        let counters = Counters::new(true);
-        count(&counters);
-        add_stories(&counters, number, now);
-        Arc::new(counters)
+    let config = Config {
+        threads: NonZeroUsize::new(2).unwrap(),
+        status: Some(([127, 0, 0, 1], 8081).into()),
+        ..Config::default()
     };
-    let facts = Facts {
-        started,
-        listeners: vec![Endpoint::Tcp(([127, 0, 0, 1], 8080).into())],
-        workers: vec![worker(0), worker(1)],
-        refused: Counter::default(),
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
-        connections_max: 1000,
-        cache_bytes_max: 64 << 20,
-        cache_bytes: Gauge::default(),
-        log_lines_lost: Arc::default(),
-        draining: AtomicBool::new(false),
-    };
+    let listeners = vec![Endpoint::Tcp(([127, 0, 0, 1], 8080).into())];
+    let facts = Facts::new(&config, listeners, 1000, Arc::default());
+    let now = facts.started + Duration::from_secs(3700);
+    for (number, counters) in facts.workers.iter().enumerate() {
+        count(counters);
+        add_stories(counters, number, now);
+    }
     facts.refused.add(5);
     facts.cache_bytes.set(3 << 20);
     (Arc::new(facts), now)

@@ -13,7 +13,7 @@ use super::{
     kernel::KernelView,
     story::Story,
 };
-use crate::config::{Endpoint, Limits, Timeouts};
+use crate::config::{Config, Endpoint, Limits, Timeouts};
 
 /// Stories in a snapshot, the newest of all workers.
 pub const STORIES_SHOWN_MAX: usize = 16;
@@ -81,6 +81,29 @@ pub const OPEN_STATES: [(&str, &str); 4] = [
 pub type OpenCounts = [u64; OPEN_STATES.len()];
 
 impl Facts {
+    /// The state of a server that starts now.
+    pub fn new(
+        config: &Config,
+        listeners: Vec<Endpoint>,
+        connections_max: usize,
+        log_lines_lost: Arc<Counter>,
+    ) -> Facts {
+        let counters = || Arc::new(Counters::new(config.status.is_some()));
+        Facts {
+            started: Instant::now(),
+            listeners,
+            workers: (0..config.threads.get()).map(|_| counters()).collect(),
+            refused: Counter::default(),
+            limits: config.limits,
+            timeouts: config.timeouts,
+            connections_max: connections_max as u64,
+            cache_bytes_max: config.site.cache_bytes_max,
+            cache_bytes: Gauge::default(),
+            log_lines_lost,
+            draining: AtomicBool::new(false),
+        }
+    }
+
     /// Whether the server is shutting down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)

@@ -30,12 +30,9 @@ pub mod worker;
 use std::{
     io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mio::{Poll, Waker};
@@ -46,11 +43,7 @@ use crate::{
     config::{AccessLogTarget, Config},
     connection::context::Context,
     files::Site,
-    observe::{
-        access_log::AccessLog,
-        counters::{Counter, Counters, Gauge},
-        snapshot::Facts,
-    },
+    observe::{access_log::AccessLog, snapshot::Facts},
 };
 use acceptor::Acceptor;
 use bounds::Bounds;
@@ -102,7 +95,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let access_log = open_access_log(&config)?;
 
     let poll = Poll::new().map_err(StartError::cannot("start: poll"))?;
-    let facts = facts(&config, connections_max, &listeners, access_log.as_deref());
+    let endpoints = listeners.iter().map(Listener::endpoint).cloned().collect();
+    let log_lines_lost = access_log
+        .as_deref()
+        .map_or_else(Arc::default, AccessLog::lines_lost);
+    let facts = Facts::new(&config, endpoints, connections_max, log_lines_lost);
+    let facts = Arc::new(facts);
     let waker = Waker::new(poll.registry(), WAKE).map_err(StartError::cannot("start: poll"))?;
     let shared = Arc::new(Shared::new(waker, Arc::clone(&facts)));
     // With a single CPU, a worker has to preempt the acceptor: waiting until that is
@@ -177,29 +175,6 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
     let what = format!("write the access log {}", path.display());
     let log = AccessLog::open(target, config.log_format).map_err(StartError::cannot(what))?;
     Ok(Some(Arc::new(log)))
-}
-
-/// The facts about the server that the status page shows.
-fn facts(
-    config: &Config,
-    connections_max: usize,
-    listeners: &[Listener],
-    access_log: Option<&AccessLog>,
-) -> Arc<Facts> {
-    let counters = || Arc::new(Counters::new(config.status.is_some()));
-    Arc::new(Facts {
-        started: Instant::now(),
-        listeners: listeners.iter().map(Listener::endpoint).cloned().collect(),
-        workers: (0..config.threads.get()).map(|_| counters()).collect(),
-        refused: Counter::default(),
-        limits: config.limits,
-        timeouts: config.timeouts,
-        connections_max: connections_max as u64,
-        cache_bytes_max: config.site.cache_bytes_max,
-        cache_bytes: Gauge::default(),
-        log_lines_lost: access_log.map_or_else(Arc::default, AccessLog::lines_lost),
-        draining: AtomicBool::new(false),
-    })
 }
 
 /// Starts a worker thread.

@@ -66,13 +66,9 @@ impl WorkerHandle {
         }
     }
 
-    /// Moves the inbox to `arrivals`.
+    /// Swaps the inbox for `arrivals`, which is empty.
     pub fn take(&self, arrivals: &mut Vec<Accepted<Stream>>) {
-        let mut inbox = lock(&self.inbox);
-        match arrivals.is_empty() {
-            true => std::mem::swap(&mut *inbox, arrivals),
-            false => arrivals.append(&mut inbox),
-        }
+        std::mem::swap(&mut *lock(&self.inbox), arrivals);
     }
 
     /// Wakes the worker's poll.

@@ -14,7 +14,7 @@ use std::{
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use crate::{config::Config, server};
-use diagnostics::Diagnostics;
+use diagnostics::complain;
 use options::Options;
 use values::ADDED_FIELDS_BYTES_MAX;
 
@@ -23,9 +23,6 @@ pub const EXIT_USAGE: u8 = 2;
 
 /// The exit code of a server that cannot start or continue.
 pub const EXIT_FAILURE: u8 = 1;
-
-/// What is logged unless `RUST_LOG` says otherwise.
-const LOG_FILTER_DEFAULT: &str = "warn";
 
 /// Parses the options, initialises the log and runs the server. The exit code is 0 after a clean
 /// stop; otherwise [`EXIT_USAGE`] or [`EXIT_FAILURE`], after one line on standard error with the
@@ -39,7 +36,7 @@ pub fn main() -> ExitCode {
             return EXIT_USAGE.into();
         }
     };
-    start_log();
+    diagnostics::start_log();
     match server::run(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -138,48 +135,6 @@ fn print(text: &str) -> ExitCode {
             EXIT_FAILURE.into()
         }
         _ => ExitCode::SUCCESS,
-    }
-}
-
-/// Writes one line to standard error, ignoring errors.
-fn complain(reason: &str) {
-    Diagnostics::put(format!("stdhttpd: {}\n", one_line(reason)).as_bytes());
-}
-
-/// Escapes control characters, so that file names and data from peers can neither forge log lines
-/// nor control the terminal.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .flat_map(|char| match char.is_control() {
-            true => char.escape_default().collect::<Vec<_>>(),
-            false => vec![char],
-        })
-        .collect()
-}
-
-/// Initialises the log to standard error, at level `warn` unless `RUST_LOG` is set and valid.
-fn start_log() {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| LOG_FILTER_DEFAULT.into());
-    // `env_logger` prints what is wrong with a filter by a macro that panics if it cannot.
-    let filter = match env_filter::Builder::new().try_parse(&filter) {
-        Ok(_) => &filter,
-        Err(error) => {
-            complain(&format!("RUST_LOG: {error}; using {LOG_FILTER_DEFAULT}"));
-            LOG_FILTER_DEFAULT
-        }
-    };
-    let started = env_logger::Builder::new()
-        .parse_filters(filter)
-        .target(env_logger::Target::Pipe(Box::new(Diagnostics::default())))
-        .format(|out, record| {
-            let time = out.timestamp_millis();
-            let message = one_line(&record.args().to_string());
-            writeln!(out, "{time} {:<5} {message}", record.level())
-        })
-        .try_init();
-    // A program that embeds the server may have installed its own logger, which is kept.
-    if let Err(error) = started {
-        log::debug!("{error}");
     }
 }
 

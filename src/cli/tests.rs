@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::*;
+use super::{diagnostics::one_line, *};
 use crate::config::{AccessLogTarget, Listen, LogFormat};
 
 /// Parses the words of `line` into a configuration.

@@ -118,11 +118,7 @@ impl Kernel {
 
 fn read_overflows(netstat: &mut File) -> Option<u64> {
     netstat.rewind().ok()?;
-    let mut text = String::new();
-    netstat
-        .take(TABLE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .ok()?;
+    let text = io::read_to_string(netstat.take(TABLE_BYTES_MAX)).ok()?;
     listen_overflows(&text)
 }
 

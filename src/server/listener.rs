@@ -181,12 +181,21 @@ impl Listener {
     /// Prepares a TCP listening socket for the acceptor.
     fn tcp(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
-        // On Linux accepted sockets inherit it, which saves a system call for each.
+        // On Linux accepted sockets inherit it and the following, which saves system calls for each.
         SockRef::from(&socket).set_tcp_nodelay(true)?;
-        bound_unsent(&socket);
+        // If this fails, the send buffer is the only bound.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Err(error) = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+            log::info!("cannot set TCP_NOTSENT_LOWAT: {error}");
+        }
         let address = socket.local_addr()?;
-        if address.ip().to_canonical().is_loopback() {
-            leave_unpaced(&socket);
+        // If this fails, the system's default remains.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        if address.ip().to_canonical().is_loopback()
+            && let Err(error) =
+                rustix::net::sockopt::set_tcp_congestion(&socket, LOOPBACK_CONGESTION_CONTROL)
+        {
+            log::info!("cannot set TCP_CONGESTION: {error}");
         }
         let defers = header_timeout >= DEFER_HEADER_TIMEOUT_MIN && defer_accept(&socket);
         Ok(Listener {
@@ -256,31 +265,6 @@ impl AsRawFd for Listener {
         self.socket.as_fd().as_raw_fd()
     }
 }
-
-/// Sets [`UNSENT_BYTES_MAX`], which accepted sockets inherit. If that fails, the
-/// send buffer is the only bound.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn bound_unsent(socket: &TcpListener) {
-    if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
-        log::info!("cannot set TCP_NOTSENT_LOWAT: {error}");
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn bound_unsent(_: &TcpListener) {}
-
-/// Sets [`LOOPBACK_CONGESTION_CONTROL`], which accepted sockets inherit. If that
-/// fails, the system's default remains.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn leave_unpaced(socket: &TcpListener) {
-    let name = LOOPBACK_CONGESTION_CONTROL;
-    if let Err(error) = rustix::net::sockopt::set_tcp_congestion(socket, name) {
-        log::info!("cannot set TCP_CONGESTION: {error}");
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn leave_unpaced(_: &TcpListener) {}
 
 /// Sets `TCP_DEFER_ACCEPT` to [`DEFER_ACCEPT`]. Returns whether it is in force.
 #[cfg(target_os = "linux")]

@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    os::fd::AsRawFd,
     sync::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
@@ -12,7 +11,7 @@ use std::{
 };
 
 use log::{debug, error, info};
-use mio::{Events, Poll, Token, unix::SourceFd};
+use mio::{Events, Interest, Poll, Token};
 
 use super::{
     listener::{AcceptError, BACKLOG, Listener},
@@ -23,6 +22,9 @@ use super::{
 use crate::{connection::socket::Stream, observe::access_log::AccessLog};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
+
+/// Of all listeners: whichever has an event, all are accepted from.
+const LISTENERS: Token = Token(usize::MAX - 2);
 
 /// How long accepting pauses when the system is out of descriptors or memory,
 /// unless one of our connections closes earlier.
@@ -162,13 +164,9 @@ impl Acceptor {
     fn register(&mut self) -> io::Result<()> {
         let registry = self.poll.registry();
         for listener in &self.listeners {
-            registry.register(
-                &mut SourceFd(&listener.as_raw_fd()),
-                Token(listener.as_raw_fd() as usize),
-                mio::Interest::READABLE,
-            )?;
+            listener.register(registry, LISTENERS)?;
         }
-        registry.register(&mut self.signals, SIGNALS, mio::Interest::READABLE)
+        registry.register(&mut self.signals, SIGNALS, Interest::READABLE)
     }
 
     /// Accepts until the backlogs are empty, or a batch is full. Returns how long

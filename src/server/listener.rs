@@ -7,13 +7,14 @@ use std::{
     io::{self, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::net::UnixListener,
     },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+use mio::{Interest, Registry, Token, unix::SourceFd};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -227,6 +228,12 @@ impl Listener {
         self.file.as_ref().map(SocketFile::path)
     }
 
+    /// Registers it with a poll.
+    pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        let descriptor = self.socket.as_fd().as_raw_fd();
+        registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+    }
+
     /// Removes the socket file: no new client can connect, and those in the
     /// backlog are still accepted.
     pub fn withdraw(&mut self) {
@@ -257,12 +264,6 @@ impl AsFd for Listening {
             Listening::Tcp(socket) => socket.as_fd(),
             Listening::Unix(socket) => socket.as_fd(),
         }
-    }
-}
-
-impl AsRawFd for Listener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_fd().as_raw_fd()
     }
 }
 

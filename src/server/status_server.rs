@@ -8,9 +8,9 @@
 //! oldest are closed, except those younger than `CONNECTION_TIME_MIN`; if all are in use, new
 //! clients wait in the backlog. It is meant for a loopback or private address.
 
-use std::{io, net::SocketAddr, os::fd::AsRawFd, sync::Arc, thread, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
-use mio::{Events, Poll, Token, unix::SourceFd};
+use mio::{Events, Poll, Token};
 
 use super::{
     StartError,
@@ -82,10 +82,7 @@ impl StatusServer {
         let mut cx = Context::new(&self.config, number, view, counters, None, facts.started);
         cx.status = Some(StatusPages::new(facts, site, self.kernel));
         let poll = Poll::new()?;
-        let descriptor = self.listener.as_raw_fd();
-        let source = &mut SourceFd(&descriptor);
-        poll.registry()
-            .register(source, LISTENER, mio::Interest::READABLE)?;
+        self.listener.register(poll.registry(), LISTENER)?;
         let driver = StatusDriver {
             poll,
             listener: self.listener,

@@ -99,12 +99,10 @@ where
 /// Checks that apply to all `--header` values together: their total size, and that only the
 /// environment variable contains several lines.
 fn check_headers(options: &Options, from_command_line: bool) -> Result<(), String> {
-    let lines = || options.header.iter();
-    if from_command_line && lines().any(|lines| lines.0.len() > 1) {
+    if from_command_line && options.header.iter().any(|lines| lines.len() > 1) {
         return Err("the value of '--header <NAME: VALUE>' contains a line break".into());
     }
-    let bytes: usize = lines()
-        .flat_map(|lines| &lines.0)
+    let bytes: usize = (options.header.iter().flatten())
         .map(|(name, value)| name.len() + value.len() + ": \r\n".len())
         .sum();
     if bytes <= ADDED_FIELDS_BYTES_MAX {

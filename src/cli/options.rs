@@ -216,7 +216,7 @@ impl From<Options> for Config {
         let defaults = Config::default();
         // `Cache-Control` belongs to the site: it replaces the value of files and redirects.
         let (cache_control, headers): (Vec<_>, Vec<_>) = (options.header.into_iter())
-            .flat_map(|lines| lines.0)
+            .flatten()
             .partition(|(name, _)| name.eq_ignore_ascii_case("Cache-Control"));
         let cache_control: Vec<_> = (cache_control.into_iter().map(|(_, value)| value))
             .filter(|value| !value.is_empty())

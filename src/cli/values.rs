@@ -118,20 +118,19 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Field lines to add, one `NAME: VALUE` per line. On the command line each option holds one line;
 /// the environment variable holds all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldLines(pub Vec<(String, String)>);
+pub type FieldLines = Vec<(String, String)>;
 
 /// Parses one or more lines of `NAME: VALUE` (RFC 9110 section 5).
 pub fn field_lines(text: &str) -> Result<FieldLines, String> {
-    let lines: Vec<_> = text
+    let lines: FieldLines = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .map(field_line)
         .collect::<Result<_, _>>()?;
-    if lines.is_empty() {
-        return Err(NOT_A_FIELD.into());
+    match lines.is_empty() {
+        true => Err(NOT_A_FIELD.into()),
+        false => Ok(lines),
     }
-    Ok(FieldLines(lines))
 }
 
 const NOT_A_FIELD: &str = "expected NAME: VALUE, for example 'X-Frame-Options: DENY'";

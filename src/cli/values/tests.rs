@@ -109,7 +109,6 @@ fn check_field(text: &str, expected: Result<&[(&str, &str)], &str>) {
     match (field_lines(text), expected) {
         (Ok(lines), Ok(expected)) => {
             let lines: Vec<_> = lines
-                .0
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();

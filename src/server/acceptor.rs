@@ -198,7 +198,7 @@ impl Acceptor {
                     Err(AcceptError::WouldBlock) => break,
                     Err(AcceptError::Transient(error)) => debug!("cannot accept: {error}"),
                     Err(AcceptError::Exhausted(error)) => {
-                        self.shared.warn_exhausted("accept", &error);
+                        self.shared.warn_exhausted("accept", error);
                         self.request_eviction();
                         return Some(EXHAUSTED_PAUSE);
                     }

@@ -2,7 +2,7 @@
 //! once, when it is handed over; counts; the flags to shut down and to evict.
 
 use std::{
-    fmt, io,
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
@@ -15,6 +15,7 @@ use std::{
 
 use log::warn;
 use mio::{Poll, Token, Waker};
+use rustix::io::Errno;
 
 use super::{clients::Clients, scheduler::Accepted};
 use crate::{connection::socket::Stream, observe::snapshot::Facts};
@@ -123,7 +124,7 @@ impl Shared {
 
     /// Warns that the system is out of descriptors or memory, at most once per
     /// interval.
-    pub fn warn_exhausted(&self, doing: &str, error: &dyn fmt::Display) {
+    pub fn warn_exhausted(&self, doing: &str, error: Errno) {
         let mut warned_at = lock(&self.exhausted_warned);
         if warned_at.is_some_and(|at| at.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
             return;

@@ -205,7 +205,7 @@ impl Driver<Stream> for WorkerDriver {
     }
 
     fn warn_exhausted(&mut self) {
-        self.shared.warn_exhausted("open files", &Errno::MFILE);
+        self.shared.warn_exhausted("open files", Errno::MFILE);
     }
 
     fn request_descriptor(&mut self) {

@@ -1,10 +1,6 @@
 //! Accepting one connection, and classifying the errors of accept(2).
 
-use std::{
-    io,
-    net::{SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
-};
+use std::{io, net::SocketAddr};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -20,48 +16,49 @@ pub enum AcceptError {
     /// The backlog is empty.
     WouldBlock,
     /// The connection is gone, or the call was interrupted: try the next.
-    Transient(io::Error),
+    Transient(Errno),
     /// Out of descriptors or memory: try again when some are free.
-    Exhausted(io::Error),
+    Exhausted(Errno),
     /// The socket does not listen.
-    Fatal(io::Error),
+    Fatal(Errno),
+}
+
+/// Accepts one connection. The peer of a Unix domain socket has no address.
+pub(super) fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
+    accept_stream(socket).map_err(|error| {
+        let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        AcceptError::from(errno).if_one_waits(socket)
+    })
 }
 
 #[cfg(target_os = "linux")]
-pub(super) fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
+fn accept_stream(socket: &Listening) -> io::Result<(Stream, Option<SocketAddr>)> {
     use rustix::net::{SocketFlags, acceptfrom_with};
 
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (descriptor, peer) = acceptfrom_with(socket, flags)
-        .map_err(AcceptError::from)
-        .map_err(|error| error.if_one_waits(socket))?;
+    let (descriptor, peer) = acceptfrom_with(socket, flags)?;
     if let Listening::Unix(_) = socket {
-        return Ok((Stream::Unix(UnixStream::from(descriptor)), None));
+        return Ok((Stream::Unix(descriptor.into()), None));
     }
-    let peer = peer
-        .ok_or(Errno::AFNOSUPPORT)
-        .and_then(SocketAddr::try_from);
-    let peer = peer.map_err(|error| AcceptError::Transient(error.into()))?;
-    Ok((Stream::Tcp(TcpStream::from(descriptor)), Some(peer)))
+    let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
+    Ok((Stream::Tcp(descriptor.into()), Some(peer)))
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
-    let accepted = match socket {
-        Listening::Tcp(socket) => socket.accept().and_then(|(stream, peer)| {
+fn accept_stream(socket: &Listening) -> io::Result<(Stream, Option<SocketAddr>)> {
+    match socket {
+        Listening::Tcp(socket) => {
+            let (stream, peer) = socket.accept()?;
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
             Ok((Stream::Tcp(stream), Some(peer)))
-        }),
-        Listening::Unix(socket) => socket.accept().and_then(|(stream, _)| {
+        }
+        Listening::Unix(socket) => {
+            let (stream, _) = socket.accept()?;
             stream.set_nonblocking(true)?;
             Ok((Stream::Unix(stream), None))
-        }),
-    };
-    accepted.map_err(|error| match Errno::from_io_error(&error) {
-        Some(errno) => AcceptError::from(errno).if_one_waits(socket),
-        None => AcceptError::Transient(error),
-    })
+        }
+    }
 }
 
 impl AcceptError {
@@ -90,12 +87,10 @@ impl From<Errno> for AcceptError {
         match errno {
             Errno::AGAIN => AcceptError::WouldBlock,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
-                AcceptError::Exhausted(errno.into())
+                AcceptError::Exhausted(errno)
             }
-            Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => {
-                AcceptError::Fatal(errno.into())
-            }
-            _ => AcceptError::Transient(errno.into()),
+            Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => AcceptError::Fatal(errno),
+            _ => AcceptError::Transient(errno),
         }
     }
 }

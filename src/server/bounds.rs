@@ -3,7 +3,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use super::{descriptors, scheduler::RECEIVED_BYTES_MAX, table::Slot};
+use super::{scheduler::RECEIVED_BYTES_MAX, table::Slot};
 use crate::{
     config::Config,
     connection::{
@@ -71,9 +71,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a server with these numbers of connections, listeners and
-    /// descriptors.
-    pub fn new(config: &Config, connections: usize, listeners: usize, descriptors: u64) -> Bounds {
+    /// The bounds of a server with these numbers of connections and descriptors, and `beside`
+    /// descriptors for anything else (see [`beside`](super::descriptors::beside)).
+    pub fn new(config: &Config, connections: usize, beside: u64, descriptors: u64) -> Bounds {
         let head = &config.limits.head;
         let input =
             (head.request_line_bytes_max + head.header_section_bytes_max + 2 * READ_BYTES) as u64;
@@ -103,7 +103,6 @@ impl Bounds {
             false => (FILES_BYTES, 0),
         };
         let connections = connections as u64;
-        let beside = descriptors::beside(config, listeners);
         Bounds {
             base_bytes: PROGRAM_BYTES
                 + NonZeroUsize::get(config.threads) as u64 * worker

@@ -78,7 +78,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let connections_max = descriptors::limit_in_force(asked, descriptors, beside);
     config.site.descriptors_kept_max =
         descriptors::kept_max(descriptors, connections_max).min(config.site.descriptors_kept_max);
-    let bounds = Bounds::new(&config, connections_max, listeners.len(), descriptors);
+    let bounds = Bounds::new(&config, connections_max, beside, descriptors);
     log::info!("{bounds}");
     let (signals, _signal_guard) =
         shutdown::signals().map_err(StartError::cannot("start: signals"))?;

@@ -48,7 +48,7 @@ use crate::{
 use acceptor::Acceptor;
 use bounds::Bounds;
 use listener::Listener;
-use pool::{Shared, WAKE, WorkerGuard, WorkerHandle};
+use pool::{Shared, WAKE};
 use status_server::StatusServer;
 
 /// How long to wait at the end for the access log's writer.
@@ -113,8 +113,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
         let cx = Context::new(&config, number, site.view(), counters, log, facts.started);
-        let (handle, thread) =
-            spawn_worker(cx, &shared).map_err(StartError::cannot("start: thread"))?;
+        let started = worker::start(cx, &shared);
+        let (handle, thread) = started.map_err(StartError::cannot("start: thread"))?;
         handles.push(handle);
         threads.push(thread);
     }
@@ -175,21 +175,4 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
     let what = format!("write the access log {}", path.display());
     let log = AccessLog::open(target, config.log_format).map_err(StartError::cannot(what))?;
     Ok(Some(Arc::new(log)))
-}
-
-/// Starts a worker thread.
-fn spawn_worker(
-    cx: Context,
-    shared: &Arc<Shared>,
-) -> io::Result<(Arc<WorkerHandle>, thread::JoinHandle<()>)> {
-    let poll = Poll::new()?;
-    let handle = Arc::new(WorkerHandle::new(&poll)?);
-    let name = format!("worker {}", cx.worker);
-    let (theirs, shared) = (Arc::clone(&handle), Arc::clone(shared));
-    let guard = WorkerGuard::new(Arc::clone(&shared));
-    let thread = thread::Builder::new().name(name).spawn(move || {
-        let _guard = guard;
-        worker::run(poll, theirs, shared, cx);
-    })?;
-    Ok((handle, thread))
 }

@@ -25,6 +25,7 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
+    thread,
     time::Duration,
 };
 
@@ -33,7 +34,7 @@ use mio::{Events, Poll, Registry, Token, event::Event, unix::SourceFd};
 use rustix::io::Errno;
 
 use super::{
-    pool::{Shared, WAKE, WorkerHandle},
+    pool::{Shared, WAKE, WorkerGuard, WorkerHandle},
     scheduler::{Accepted, Driver, Scheduler},
     table::Interest,
 };
@@ -64,17 +65,30 @@ struct WorkerDriver {
     shared: Arc<Shared>,
 }
 
-/// Serves until the server drains and every connection is closed.
-pub fn run(poll: Poll, handle: Arc<WorkerHandle>, shared: Arc<Shared>, cx: Context) {
+/// Starts a worker thread.
+pub fn start(
+    cx: Context,
+    shared: &Arc<Shared>,
+) -> io::Result<(Arc<WorkerHandle>, thread::JoinHandle<()>)> {
+    let poll = Poll::new()?;
+    let handle = Arc::new(WorkerHandle::new(&poll)?);
+    let name = format!("worker {}", cx.worker);
     let driver = WorkerDriver {
         poll,
-        handle,
-        shared,
+        handle: Arc::clone(&handle),
+        shared: Arc::clone(shared),
     };
-    Scheduler::new(cx, driver).run();
+    let scheduler = Scheduler::new(cx, driver);
+    let guard = WorkerGuard::new(Arc::clone(shared));
+    let thread = thread::Builder::new().name(name).spawn(move || {
+        let _guard = guard;
+        scheduler.run();
+    })?;
+    Ok((handle, thread))
 }
 
 impl Scheduler<Stream, WorkerDriver> {
+    /// Serves until the server drains and every connection is closed.
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {

@@ -187,7 +187,7 @@ impl Counters {
     /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed
     /// after the lock is released. The lock is contended only while a snapshot is taken.
     pub fn record_story(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
-        story.end(reason, now);
+        story.end = Some((now.saturating_duration_since(story.accepted), reason));
         let stories = self.stories.as_ref();
         let oldest = stories.and_then(|stories| {
             let mut kept = stories.lock().ok()?;

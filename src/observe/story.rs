@@ -113,9 +113,4 @@ impl Story {
             line_bytes: line_bytes as u8,
         });
     }
-
-    /// Records the end.
-    pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
-        self.end = Some((now.saturating_duration_since(self.accepted), reason));
-    }
 }

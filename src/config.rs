@@ -46,9 +46,6 @@ pub struct Config {
     pub user: Option<String>,
 }
 
-/// The default port.
-pub const PORT_DEFAULT: u16 = 8080;
-
 /// The default permissions of a Unix domain socket: only the owner may connect.
 pub const SOCKET_MODE_DEFAULT: u32 = 0o600;
 
@@ -168,7 +165,7 @@ impl Timeouts {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: vec![Listen::Localhost(PORT_DEFAULT)],
+            listen: vec![Listen::Localhost(8080)],
             reuse_port: false,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             site: SiteOptions::default(),

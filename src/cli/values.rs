@@ -82,11 +82,9 @@ pub fn listen(text: &str) -> Result<Listen, String> {
             "missing address: use localhost:{port} for loopback, or 0.0.0.0:{port} or \
              [::]:{port} for all interfaces"
         )),
-        _ => Err(NOT_AN_ADDRESS.into()),
+        _ => Err("expected ADDR:PORT, [ADDR]:PORT, localhost:PORT or unix:PATH".into()),
     }
 }
-
-const NOT_AN_ADDRESS: &str = "expected ADDR:PORT, [ADDR]:PORT, localhost:PORT or unix:PATH";
 
 /// `PATH` or `PATH:MODE`, the mode in octal. Digits after the last colon are always the mode, so a
 /// path that itself ends in `:` and digits needs one appended.

@@ -149,39 +149,35 @@ fn directory_of(file: &Path) -> Option<PathBuf> {
     file.parent()?.canonicalize().ok()
 }
 
-#[cfg(target_os = "linux")]
-fn enforce(grants: &Grants) -> std::io::Result<Confinement> {
-    restrict(grants)
-        .map(|status| match status {
-            landlock::RulesetStatus::FullyEnforced => Confinement::Full,
-            landlock::RulesetStatus::PartiallyEnforced => Confinement::Partial,
-            landlock::RulesetStatus::NotEnforced => Confinement::None,
-        })
-        .map_err(std::io::Error::other)
-}
-
 /// Denies everything that the ABI known here can deny, except for the grants.
 #[cfg(target_os = "linux")]
-fn restrict(grants: &Grants) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
+fn enforce(grants: &Grants) -> std::io::Result<Confinement> {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
-        path_beneath_rules,
+        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+        Scope, path_beneath_rules,
     };
 
     const ABI_KNOWN: ABI = ABI::V6;
 
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = AccessFs::WriteFile | AccessFs::MakeReg;
-    let status = Ruleset::default()
-        .handle_access(AccessFs::from_all(ABI_KNOWN))?
-        .handle_access(AccessNet::from_all(ABI_KNOWN))?
-        .scope(Scope::from_all(ABI_KNOWN))?
-        .create()?
-        .add_rules(path_beneath_rules(&grants.read, read))?
-        .add_rules(path_beneath_rules(&grants.write, write))?
-        .add_rules(path_beneath_rules(&grants.remove, AccessFs::RemoveFile))?
-        .restrict_self()?;
-    Ok(status.ruleset)
+    let restrict = || {
+        Ruleset::default()
+            .handle_access(AccessFs::from_all(ABI_KNOWN))?
+            .handle_access(AccessNet::from_all(ABI_KNOWN))?
+            .scope(Scope::from_all(ABI_KNOWN))?
+            .create()?
+            .add_rules(path_beneath_rules(&grants.read, read))?
+            .add_rules(path_beneath_rules(&grants.write, write))?
+            .add_rules(path_beneath_rules(&grants.remove, AccessFs::RemoveFile))?
+            .restrict_self()
+    };
+    let restricted = restrict().map_err(std::io::Error::other)?;
+    Ok(match restricted.ruleset {
+        RulesetStatus::FullyEnforced => Confinement::Full,
+        RulesetStatus::PartiallyEnforced => Confinement::Partial,
+        RulesetStatus::NotEnforced => Confinement::None,
+    })
 }
 
 #[cfg(not(target_os = "linux"))]

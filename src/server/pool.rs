@@ -74,9 +74,13 @@ impl WorkerHandle {
 
     /// Wakes the worker's poll.
     pub fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake a worker: {error}");
-        }
+        wake(&self.waker, "a worker");
+    }
+}
+
+fn wake(waker: &Waker, whom: &str) {
+    if let Err(error) = waker.wake() {
+        log::error!("cannot wake {whom}: {error}");
     }
 }
 
@@ -137,13 +141,7 @@ impl Shared {
     /// Wakes the acceptor, if it waits, after a connection closed or became idle.
     pub fn wake_acceptor(&self) {
         if self.acceptor_waits.swap(false, SeqCst) {
-            self.wake_acceptor_now();
-        }
-    }
-
-    fn wake_acceptor_now(&self) {
-        if let Err(error) = self.acceptor.wake() {
-            log::error!("cannot wake the acceptor: {error}");
+            wake(&self.acceptor, "the acceptor");
         }
     }
 }
@@ -165,7 +163,7 @@ impl WorkerGuard {
 impl Drop for WorkerGuard {
     fn drop(&mut self) {
         self.0.workers.fetch_sub(1, SeqCst);
-        self.0.wake_acceptor_now();
+        wake(&self.0.acceptor, "the acceptor");
     }
 }
 

@@ -243,11 +243,7 @@ impl Reading {
         if !is_cacheable(&before, now) {
             return Ok(None);
         }
-        let name = match paths.folder() {
-            b"" => b".",
-            path => path,
-        };
-        let Opened::Folder(file) = root.open_beneath(name)? else {
+        let Opened::Folder(file) = root.open_beneath(paths.folder())? else {
             return Err(io::ErrorKind::NotADirectory.into());
         };
         if identity(&file)?.inode != before.inode {

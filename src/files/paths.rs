@@ -35,19 +35,16 @@ impl Paths {
         joined(self.file.as_bytes(), coding.suffix().as_bytes(), use_path)
     }
 
-    /// The path of its folder; empty for the root itself.
+    /// The path of its folder; `.` for the root itself.
     pub(super) fn folder(&self) -> &[u8] {
         let path = self.file.as_bytes();
         let slash = path.iter().rposition(|&byte| byte == b'/');
-        slash.map_or(&[], |at| &path[..at])
+        slash.map_or(b".", |at| &path[..at])
     }
 
-    /// Makes a system call with the path of its folder; `None` is the root itself.
-    pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(Option<&CStr>) -> R) -> R {
-        match self.folder() {
-            b"" => use_path(None),
-            folder => joined(folder, b"", |path| use_path(Some(path))),
-        }
+    /// Makes a system call with the path of its folder.
+    pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(&CStr) -> R) -> R {
+        joined(self.folder(), b"", use_path)
     }
 
     /// Memory in bytes.
@@ -89,18 +86,14 @@ mod tests {
                 });
             }
             assert_eq!(paths.folder(), folder.as_bytes(), "{path}");
-            paths.with_folder_path(|asked| {
-                let asked = asked.map(CStr::to_bytes);
-                assert_eq!(asked.unwrap_or_default(), folder.as_bytes());
-                assert_eq!(asked.is_none(), folder.is_empty());
-            });
+            paths.with_folder_path(|asked| assert_eq!(asked.to_bytes(), folder.as_bytes()));
         };
-        check("a", "");
+        check("a", ".");
         check("a/b", "a");
         check("a/b.c/d", "a/b.c");
         for length in STACK_BYTES - 6..=STACK_BYTES + 1 {
             let folder = "f".repeat(length);
-            check(&folder, "");
+            check(&folder, ".");
             check(&format!("{folder}/a"), &folder);
         }
         assert!(Paths::new(b"a\0b").is_none());

@@ -146,12 +146,13 @@ impl Root {
         (kind(&stat) == FileType::RegularFile).then(|| FileIdentity::new(&stat))
     }
 
-    /// The identity of the folder at `path`, following links, or of the root itself. Not confined,
-    /// like [`Root::identity`].
-    pub(super) fn folder_identity(&self, path: Option<&CStr>) -> Option<FileIdentity> {
-        let stat = match path {
-            Some(path) => statat(&self.dir, path, AtFlags::empty()),
-            None => fstat(&self.dir),
+    /// The identity of the folder at `path`, following links. Not confined, like
+    /// [`Root::identity`].
+    pub(super) fn folder_identity(&self, path: &CStr) -> Option<FileIdentity> {
+        let stat = match path.to_bytes() {
+            // The same, but faster.
+            b"." => fstat(&self.dir),
+            _ => statat(&self.dir, path, AtFlags::empty()),
         };
         stat.ok().map(|stat| FileIdentity::new(&stat))
     }

@@ -21,7 +21,7 @@
 //! restarts, from `Counting`, if the folder changed meanwhile or reading took
 //! longer than 10 s (`TRUSTED_NANOSECONDS_MAX`).
 
-use std::{fs::File, io};
+use std::io;
 
 use rustix::fs::{Dir, fstat};
 
@@ -177,12 +177,8 @@ impl NoVariants {
         match state {
             ScanState::Counting(asked) if *asked < MISSES_MIN => *asked += 1,
             ScanState::Counting(_) if may_begin => {
-                *state = match Reading::begin(root, paths, turn, now) {
-                    Ok(Some(reading)) => ScanState::Reading(Box::new(reading)),
-                    // It changed too recently.
-                    Ok(None) => ScanState::Counting(0),
-                    Err(_) => ScanState::Excluded(turn),
-                };
+                let begun = Reading::begin(root, paths, turn, now);
+                *state = begun.unwrap_or(ScanState::Excluded(turn));
             }
             ScanState::Reading(reading) => match reading.advance() {
                 Ok(false) => {}
@@ -234,27 +230,22 @@ impl ScanState {
 }
 
 impl Reading {
-    /// Starts reading the folder of the file at `paths`; `None` if it changed so recently that the
+    /// Starts reading the folder of the file at `paths`, unless it changed so recently that the
     /// next change might not show.
-    fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<Option<Reading>> {
-        let Some(before) = paths.with_folder_path(|path| root.folder_identity(path)) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        if !is_cacheable(&before, now) {
-            return Ok(None);
-        }
+    fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<ScanState> {
         let Opened::Folder(file) = root.open_beneath(paths.folder())? else {
             return Err(io::ErrorKind::NotADirectory.into());
         };
-        if identity(&file)?.inode != before.inode {
-            return Ok(None);
+        let before = FileIdentity::new(&fstat(&file)?);
+        if !is_cacheable(&before, now) {
+            return Ok(ScanState::Counting(0));
         }
-        Ok(Some(Reading {
+        Ok(ScanState::Reading(Box::new(Reading {
             dir: Dir::new(file)?,
             before,
             since: turn,
             names: 0,
-        }))
+        })))
     }
 
     /// Reads some names and returns whether the folder is at its end. A possible variant is an
@@ -293,10 +284,6 @@ fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
             paths.with_variant_path(coding, |path| root.identity(path));
     }
     variants
-}
-
-fn identity(file: &File) -> io::Result<FileIdentity> {
-    Ok(FileIdentity::new(&fstat(file)?))
 }
 
 /// Whether a result of the turn `since` is too old.

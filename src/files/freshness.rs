@@ -13,7 +13,7 @@ use super::{
     paths::Paths,
     root::{FileIdentity, Opened, Root},
 };
-use crate::http::content_coding::{ContentCoding, PerCoding};
+use crate::http::content_coding::ContentCoding;
 
 /// The minimum time between the last change of a file and reading it for the cache, in nanoseconds:
 /// 20 ms.
@@ -47,8 +47,7 @@ const PATH_UNCHECKED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 pub(super) struct Freshness {
     paths: Paths,
     file: FileIdentity,
-    /// `None` if there are none.
-    variants: Option<Box<PerCoding<Option<FileIdentity>>>>,
+    variants: Vec<(ContentCoding, FileIdentity)>,
     /// The latest turn in which `file` was found unchanged. The check of one worker is valid for
     /// all workers whose turn is not later.
     file_checked: AtomicU64,
@@ -81,7 +80,7 @@ impl Freshness {
         Freshness {
             paths,
             file,
-            variants: found.iter().any(Option::is_some).then(|| Box::new(found)),
+            variants: found,
             file_checked: AtomicU64::new(turn.0),
             variants_checked: AtomicU64::new(turn.0),
             path_checked: AtomicU64::new(turn.0),
@@ -132,15 +131,10 @@ impl Freshness {
                 Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
             }
         };
-        let mut variants =
-            (self.variants.iter()).flat_map(|all| ContentCoding::ALL.into_iter().zip(**all));
-        let are_beneath = variants.all(|(coding, variant)| {
-            let is = |expected| {
+        let holds = is_beneath(self.paths.file(), self.file)
+            && self.variants.iter().all(|&(coding, expected)| {
                 (self.paths).with_variant_path(coding, |path| is_beneath(path, expected))
-            };
-            variant.is_none_or(is)
-        });
-        let holds = are_beneath && is_beneath(self.paths.file(), self.file);
+            });
         if holds {
             self.path_checked.fetch_max(turn.0, Relaxed);
         }
@@ -159,13 +153,8 @@ impl Freshness {
     }
 
     fn present_unchanged(&self, root: &Root) -> bool {
-        let Some(variants) = &self.variants else {
-            return true;
-        };
-        ContentCoding::ALL.into_iter().all(|coding| {
-            let before = variants[coding as usize];
-            before.is_none() || self.variant(root, coding) == before
-        })
+        let mut variants = self.variants.iter();
+        variants.all(|&(coding, before)| self.variant(root, coding) == Some(before))
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {
@@ -175,10 +164,8 @@ impl Freshness {
 
     /// The codings without a variant.
     fn absent(&self) -> impl Iterator<Item = ContentCoding> {
-        let variants = self.variants.as_deref();
-        ContentCoding::ALL
-            .into_iter()
-            .filter(move |coding| variants.is_none_or(|all| all[*coding as usize].is_none()))
+        let is_absent = |coding: &ContentCoding| self.variants.iter().all(|(is, _)| is != coding);
+        ContentCoding::ALL.into_iter().filter(is_absent)
     }
 
     fn revalidate_absent(&self, root: &Root, turn: Turn) -> bool {
@@ -224,7 +211,7 @@ impl Freshness {
 
     /// Memory in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let variants = self.variants.as_deref().map_or(0, size_of_val);
+        let variants = self.variants.capacity() * size_of::<(ContentCoding, FileIdentity)>();
         self.paths.memory_bytes() + variants
     }
 }

@@ -31,7 +31,7 @@ use super::{
     paths::Paths,
     root::{FileIdentity, Opened, Root},
 };
-use crate::http::content_coding::{ContentCoding, PerCoding};
+use crate::http::content_coding::ContentCoding;
 
 /// Folders that each worker tracks.
 const FOLDERS_MAX: usize = 8;
@@ -57,7 +57,7 @@ const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct FoundVariants {
     /// The identity of each existing variant.
-    pub(super) found: PerCoding<Option<FileIdentity>>,
+    pub(super) found: Vec<(ContentCoding, FileIdentity)>,
     /// The [`fingerprint`] of the folder's identity if the folder is known to contain none;
     /// otherwise 0.
     pub(super) folder: u64,
@@ -125,10 +125,10 @@ impl NoVariants {
             };
         }
         let variants = look_up_variants(root, paths);
-        if variants.found.iter().any(Option::is_some) {
-            self.folders[at].state = ScanState::Excluded(turn);
-        } else {
+        if variants.found.is_empty() {
             self.advance(at, root, paths, turn, now);
+        } else {
+            self.folders[at].state = ScanState::Excluded(turn);
         }
         variants
     }
@@ -278,12 +278,14 @@ impl Reading {
 
 /// Looks up each variant of the file at `paths` by name.
 fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
-    let mut variants = FoundVariants::default();
-    for coding in ContentCoding::ALL {
-        variants.found[coding as usize] =
-            paths.with_variant_path(coding, |path| root.identity(path));
+    let look_up = |coding| {
+        let identity = paths.with_variant_path(coding, |path| root.identity(path))?;
+        Some((coding, identity))
+    };
+    FoundVariants {
+        found: ContentCoding::ALL.into_iter().filter_map(look_up).collect(),
+        folder: 0,
     }
-    variants
 }
 
 /// Whether a result of the turn `since` is too old.

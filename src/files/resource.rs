@@ -12,14 +12,13 @@ use super::{
     representation::{Descriptions, Representation},
     root::{FileIdentity, Opened, Root},
 };
-use crate::http::content_coding::{AcceptEncoding, ContentCoding, PerCoding};
+use crate::http::content_coding::{AcceptEncoding, ContentCoding};
 
 /// A file with its precompressed variants.
 #[derive(Debug)]
 pub(super) struct Resource {
     original: Representation,
-    /// `None` if there are none, to save memory: most cached files have none.
-    variants: Option<Box<PerCoding<Option<Representation>>>>,
+    variants: Box<[(ContentCoding, Representation)]>,
     freshness: Freshness,
     /// Whether any later change is certain to change its identity.
     is_cacheable: bool,
@@ -44,12 +43,14 @@ impl Deref for Selected {
 
 impl Resource {
     fn variant(&self, coding: ContentCoding) -> Option<&Representation> {
-        self.variants.as_ref()?[coding as usize].as_ref()
+        let mut variants = self.variants.iter();
+        let (_, variant) = variants.find(|(is, _)| *is == coding)?;
+        Some(variant)
     }
 
     /// All representations.
     fn representations(&self) -> impl Iterator<Item = &Representation> {
-        let variants = self.variants.iter().flat_map(|all| all.iter().flatten());
+        let variants = self.variants.iter().map(|(_, variant)| variant);
         variants.chain([&self.original])
     }
 
@@ -86,7 +87,7 @@ impl Resource {
                     + representation.content_type.len()
                     + representation.etag.as_bytes().len()) as u64
         };
-        let variants = self.variants.as_deref().map_or(0, size_of_val);
+        let variants = size_of_val(&*self.variants);
         let structures = size_of::<Self>() + variants + self.freshness.memory_bytes();
         structures as u64 + self.representations().map(heap).sum::<u64>()
     }
@@ -171,24 +172,23 @@ impl Loader<'_> {
             identity: original.identity,
             ..loading
         };
-        let mut bodies = PerCoding::<Option<LoadedContent>>::default();
-        for (coding, body) in ContentCoding::ALL.into_iter().zip(&mut bodies) {
+        let mut variants = Vec::new();
+        for coding in ContentCoding::ALL {
             if let Some((file, identity)) = self.open_variant(&loading, coding)? {
-                *body = Some(LoadedContent::read(file, identity)?);
+                variants.push((coding, LoadedContent::read(file, identity)?));
             }
         }
         let stable = |body: &LoadedContent| is_cacheable(&body.identity, self.now);
-        let is_cacheable = bodies.iter().flatten().all(stable) && stable(&original);
-        let varies = bodies.iter().any(Option::is_some);
+        let is_cacheable = stable(&original) && variants.iter().all(|(_, body)| stable(body));
+        let varies = !variants.is_empty();
         let original = self.describe(&loading, original, None, varies);
-        let mut variants = PerCoding::<Option<Representation>>::default();
-        let each = ContentCoding::ALL.into_iter().zip(bodies);
-        for ((coding, body), variant) in each.zip(&mut variants) {
-            *variant = body.map(|body| self.describe(&loading, body, Some(coding), varies));
-        }
+        let describe = |(coding, body)| {
+            let variant = self.describe(&loading, body, Some(coding), varies);
+            (coding, variant)
+        };
         let resource = Arc::new(Resource {
             original,
-            variants: varies.then(|| Box::new(variants)),
+            variants: variants.into_iter().map(describe).collect(),
             freshness: loading.freshness(self.turn),
             is_cacheable,
         });
@@ -211,7 +211,7 @@ impl Loader<'_> {
                 break;
             }
             // It exists but cannot be served: select again without it.
-            loading.variants.found[coding as usize] = None;
+            (loading.variants.found).retain(|(unusable, _)| *unusable != coding);
         }
         let (file, identity) = chosen;
         let varies = chosen_coding.is_some() || self.has_variants(&loading);
@@ -219,7 +219,7 @@ impl Loader<'_> {
         let original = self.describe(&loading, body, chosen_coding, varies);
         let resource = Arc::new(Resource {
             original,
-            variants: None,
+            variants: Box::default(),
             freshness: loading.freshness(self.turn),
             is_cacheable: false,
         });
@@ -280,8 +280,8 @@ impl Loader<'_> {
 impl Loading {
     /// Whether a variant in `coding` exists.
     fn has(&self, coding: ContentCoding) -> bool {
-        self.variants.found[coding as usize]
-            .is_some_and(|variant| variant.is_variant_of(&self.identity))
+        let mut found = self.variants.found.iter();
+        found.any(|(is, variant)| *is == coding && variant.is_variant_of(&self.identity))
     }
 
     fn freshness(self, turn: Turn) -> Freshness {

@@ -4,7 +4,7 @@ use std::{
     ffi::CStr,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -55,17 +55,12 @@ pub(super) struct Freshness {
     variants_checked: AtomicU64,
     /// The latest turn in which their paths were found to stay under the root.
     path_checked: AtomicU64,
-    absent_variants: AbsentVariants,
-}
-
-/// State to confirm the absence of variants by one `stat` of their folder instead of one per name.
-#[derive(Debug)]
-struct AbsentVariants {
-    /// The [`fingerprint`] of the folder's identity when none of the names existed and any later
-    /// change was certain to show; 0 if unknown.
+    /// The turn in which the names of absent variants were last looked up.
+    absence_checked: AtomicU64,
+    /// The [`fingerprint`] of the folder's identity when none of these names existed and any later
+    /// change was certain to show; 0 if unknown. While it holds, one `stat` of the folder confirms
+    /// that they are absent.
     folder: AtomicU64,
-    /// The turn in which the names themselves were last looked up.
-    named: AtomicU64,
 }
 
 impl Freshness {
@@ -84,10 +79,8 @@ impl Freshness {
             file_checked: AtomicU64::new(turn.0),
             variants_checked: AtomicU64::new(turn.0),
             path_checked: AtomicU64::new(turn.0),
-            absent_variants: AbsentVariants {
-                folder: AtomicU64::new(folder),
-                named: AtomicU64::new(turn.0),
-            },
+            absence_checked: AtomicU64::new(turn.0),
+            folder: AtomicU64::new(folder),
         }
     }
 
@@ -95,10 +88,9 @@ impl Freshness {
     /// `with_variants`. Variants are checked every minute in any case, because their existence
     /// determines `Vary`.
     pub(super) fn revalidate(&self, root: &Root, with_variants: bool, turn: Turn) -> bool {
-        let age = turn.0.saturating_sub(self.variants_checked.load(Relaxed));
-        self.revalidate_file(root, turn)
-            && ((!with_variants && age < VARIANTS_UNCHECKED_NANOSECONDS_MAX)
-                || self.revalidate_variants(root, turn))
+        let with_variants = with_variants
+            || age(&self.variants_checked, turn) >= VARIANTS_UNCHECKED_NANOSECONDS_MAX;
+        self.revalidate_file(root, turn) && (!with_variants || self.revalidate_variants(root, turn))
     }
 
     /// When the file was last checked.
@@ -110,18 +102,18 @@ impl Freshness {
         if self.file_checked.load(Relaxed) >= turn.0 {
             return true;
         }
-        let holds = root.identity(self.paths.file()) == Some(self.file);
-        if holds && self.revalidate_path(root, turn) {
+        let holds =
+            root.identity(self.paths.file()) == Some(self.file) && self.revalidate_path(root, turn);
+        if holds {
             self.file_checked.fetch_max(turn.0, Relaxed);
-            return true;
         }
-        false
+        holds
     }
 
     /// Checks, every few seconds, that no link on the paths leaves the root. Without a free
     /// descriptor for the check, the last result stands.
     fn revalidate_path(&self, root: &Root, turn: Turn) -> bool {
-        if turn.0.saturating_sub(self.path_checked.load(Relaxed)) < PATH_UNCHECKED_NANOSECONDS_MAX {
+        if age(&self.path_checked, turn) < PATH_UNCHECKED_NANOSECONDS_MAX {
             return true;
         }
         let is_beneath = |path: &CStr, expected: FileIdentity| {
@@ -145,16 +137,13 @@ impl Freshness {
         if self.variants_checked.load(Relaxed) >= turn.0 {
             return true;
         }
-        let hold = self.present_unchanged(root) && self.revalidate_absent(root, turn);
+        let mut variants = self.variants.iter();
+        let hold = variants.all(|&(coding, before)| self.variant(root, coding) == Some(before))
+            && self.revalidate_absent(root, turn);
         if hold {
             self.variants_checked.fetch_max(turn.0, Relaxed);
         }
         hold
-    }
-
-    fn present_unchanged(&self, root: &Root) -> bool {
-        let mut variants = self.variants.iter();
-        variants.all(|&(coding, before)| self.variant(root, coding) == Some(before))
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {
@@ -169,43 +158,35 @@ impl Freshness {
     }
 
     fn revalidate_absent(&self, root: &Root, turn: Turn) -> bool {
-        let are_absent = || {
-            let mut absent = self.absent();
-            absent.all(|coding| self.variant(root, coding).is_none())
-        };
         if self.absent().nth(1).is_none() {
             // Checking one name costs no more than checking the folder.
-            return are_absent();
+            let mut absent = self.absent();
+            return absent.all(|coding| self.variant(root, coding).is_none());
         }
-        let look = || {
-            self.paths
-                .with_folder_path(|path| root.folder_identity(path))
-        };
-        let known = self.absent_variants.folder.load(Relaxed);
-        let age = turn
-            .0
-            .saturating_sub(self.absent_variants.named.load(Relaxed));
+        let look = || (self.paths).with_folder_path(|path| root.folder_identity(path));
+        let known = self.folder.load(Relaxed);
         if known != 0
-            && age < FOLDER_TRUSTED_NANOSECONDS_MAX
+            && age(&self.absence_checked, turn) < FOLDER_TRUSTED_NANOSECONDS_MAX
             && look().as_ref().map(fingerprint) == Some(known)
         {
             return true;
         }
         // The folder is checked before the names, so that a later addition changes it.
         let (now, folder) = (now(), look());
-        if !are_absent() {
-            return false;
+        let mut are_vacant = true;
+        for coding in self.absent() {
+            // The target of a dangling link may appear without a change to the folder.
+            if !(self.paths).with_variant_path(coding, |path| root.is_vacant(path)) {
+                are_vacant = false;
+                if self.variant(root, coding).is_some() {
+                    return false;
+                }
+            }
         }
-        // The target of a dangling link may appear without a change to the folder.
-        let trusted = folder.filter(|folder| is_cacheable(folder, now));
-        let is_vacant = |coding| {
-            self.paths
-                .with_variant_path(coding, |path| root.is_vacant(path))
-        };
-        let trusted = trusted.filter(|_| self.absent().all(is_vacant));
+        let trusted = folder.filter(|folder| are_vacant && is_cacheable(folder, now));
         let known = trusted.as_ref().map_or(0, fingerprint);
-        self.absent_variants.folder.store(known, Relaxed);
-        self.absent_variants.named.fetch_max(turn.0, Relaxed);
+        self.folder.store(known, Relaxed);
+        self.absence_checked.fetch_max(turn.0, Relaxed);
         true
     }
 
@@ -223,13 +204,15 @@ pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Nanoseconds since the epoch.
+/// Nanoseconds from `checked`, a turn, to `turn`.
+fn age(checked: &AtomicU64, turn: Turn) -> u64 {
+    turn.0.saturating_sub(checked.load(Relaxed))
+}
+
+/// Nanoseconds since the epoch. Before it, the least of all numbers: nothing is cacheable then.
 pub(super) fn now() -> i128 {
-    let nanoseconds = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => nanoseconds(since),
-        Err(before) => -nanoseconds(before.duration()),
-    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(i128::MIN, |since| since.as_nanos().cast_signed())
 }
 
 /// Whether any change after `read_at` (before reading started, in nanoseconds since the epoch) is

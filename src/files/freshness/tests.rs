@@ -19,13 +19,10 @@ fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) 
     let paths = Paths::new(b"a/b").unwrap();
     let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
     assert!(freshness.revalidate(&root, true, Turn(1)));
-    let known = freshness.absent_variants.folder.load(Relaxed);
+    let known = freshness.folder.load(Relaxed);
     assert_eq!(known == fingerprint(&folder()), is_trusted);
     assert!(freshness.revalidate(&root, true, Turn(2)));
-    assert_eq!(
-        freshness.absent_variants.named.load(Relaxed) == 1,
-        is_trusted
-    );
+    assert_eq!(freshness.absence_checked.load(Relaxed) == 1, is_trusted);
     come(home);
     assert!(!freshness.revalidate(&root, true, Turn(3)));
     // The file itself is unchanged.
@@ -108,7 +105,7 @@ fn names_are_looked_up_again_after_a_second() {
     let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
     let checked = |turn| {
         assert!(freshness.revalidate(&root, true, Turn(turn)));
-        freshness.absent_variants.named.load(Relaxed)
+        freshness.absence_checked.load(Relaxed)
     };
     assert_eq!(checked(1), 1);
     assert_eq!(checked(FOLDER_TRUSTED_NANOSECONDS_MAX), 1);

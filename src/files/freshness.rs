@@ -45,9 +45,10 @@ const PATH_UNCHECKED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 /// The two are checked separately, so a request that accepts no coding does not pay for variants.
 #[derive(Debug)]
 pub(super) struct Freshness {
-    paths: Paths,
-    file: FileIdentity,
-    variants: Vec<(ContentCoding, FileIdentity)>,
+    pub(super) paths: Paths,
+    pub(super) file: FileIdentity,
+    /// Each that exists, whether or not it can be served.
+    pub(super) variants: Vec<(ContentCoding, FileIdentity)>,
     /// The latest turn in which `file` was found unchanged. The check of one worker is valid for
     /// all workers whose turn is not later.
     file_checked: AtomicU64,
@@ -82,6 +83,12 @@ impl Freshness {
             absence_checked: AtomicU64::new(turn.0),
             folder: AtomicU64::new(folder),
         }
+    }
+
+    /// Whether a variant in `coding` exists.
+    pub(super) fn has_variant(&self, coding: ContentCoding) -> bool {
+        let mut variants = self.variants.iter();
+        variants.any(|(is, variant)| *is == coding && variant.is_variant_of(&self.file))
     }
 
     /// Checks, at most once per turn, whether the file is unchanged, and its variants if

@@ -1,12 +1,12 @@
 //! Files: opening confined to the root, the cache, freshness checks, directory
 //! listings.
 //!
-//! Reading order: [`Site`] and [`View::find`] (looking up a path), `root`
-//! (confined open, and the meaning of errors), `resource` (a file with its
-//! variants), `representation` (one of these, with `content`, its bytes, and
-//! [`media_type`], its type), `freshness` (revalidating cached files),
-//! `no_variants` (folders known to contain no variants), `cache`. Separate from
-//! these: `folder` and [`listing`].
+//! Reading order: [`Site`] and [`View::find`] (looking up a path), `site::load`
+//! (looking it up on disk), `root` (confined open, and the meaning of errors),
+//! `resource` (a file with its variants), `representation` (one of these, with
+//! `content`, its bytes, and [`media_type`], its type), `freshness` (revalidating
+//! cached files), `no_variants` (folders known to contain no variants), `cache`.
+//! Separate from these: `folder` and [`listing`].
 //!
 //! ```text
 //! View::find
@@ -14,7 +14,7 @@
 //!   negative_cache  found missing in this turn already? -> 404
 //!   root            opened under the root, following links within it
 //!                   missing? -> site: was the root replaced? -> retried there
-//!   resource        read, with its variants; cached if later changes will show
+//!   load            read, with its variants; cached if later changes will show
 //! ```
 //!
 //! What is remembered of the file system, and for how long:

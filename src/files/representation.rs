@@ -4,17 +4,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     content::{Content, LoadedContent},
-    media_type::MediaTypes,
     root::FileIdentity,
 };
-use crate::{
-    config::SiteOptions,
-    http::{
-        content_coding::ContentCoding,
-        date::HttpDate,
-        etag::EntityTag,
-        response::{ReadyFields, RepresentationFields},
-    },
+use crate::http::{
+    content_coding::ContentCoding,
+    date::HttpDate,
+    etag::EntityTag,
+    response::{ReadyFields, RepresentationFields},
 };
 
 /// One representation of a resource: its content and metadata.
@@ -35,55 +31,35 @@ pub struct Representation {
     pub content: Content,
 }
 
-/// Derives the metadata of a site's files.
-#[derive(Debug)]
-pub(super) struct Descriptions {
-    media_types: MediaTypes,
-    cache_control: String,
-}
-
-impl Descriptions {
-    /// Configured by `options`.
-    pub(super) fn new(options: &SiteOptions) -> Descriptions {
-        Descriptions {
-            media_types: MediaTypes::new(options),
-            cache_control: options.cache_control.clone(),
-        }
-    }
-
-    /// The media type of the file at `path`.
-    pub(super) fn content_type(&self, path: &[u8]) -> Box<str> {
-        self.media_types.of(path)
-    }
-
+impl Representation {
     /// Adds the metadata to a loaded content. `content_type` is that of the original, `coding` that
     /// of this variant, `varies` tells whether variants exist, and `now` is in nanoseconds since
     /// the epoch.
-    pub(super) fn describe(
-        &self,
+    pub(super) fn new(
         body: LoadedContent,
-        content_type: &str,
+        content_type: Box<str>,
         coding: Option<ContentCoding>,
         varies: bool,
+        cache_control: &str,
         now: i128,
     ) -> Representation {
         let LoadedContent { content, identity } = body;
         let etag = EntityTag::new(identity.size, version(&identity, &content), coding);
         let last_modified = last_modified(identity.mtime, now);
         let fields = ReadyFields::new(&RepresentationFields {
-            content_type,
+            content_type: &content_type,
             content_coding: coding,
             content_length: identity.size,
             etag: &etag,
             last_modified,
-            cache_control: &self.cache_control,
+            cache_control,
             varies,
         });
         Representation {
             identity,
             etag,
             last_modified: last_modified.filter(|_| !is_constant(identity.mtime)),
-            content_type: content_type.into(),
+            content_type,
             fields,
             content,
         }

@@ -1,6 +1,7 @@
 //! The files of one root, shared by all workers, and the view of each worker.
 
 mod first_look;
+mod load;
 mod negative_cache;
 mod recall;
 mod release;
@@ -23,13 +24,10 @@ use self::{negative_cache::NegativeCache, release::RecheckQueue};
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
-    folder::Folder,
-    freshness,
     listing::{LISTINGS_BYTES_MAX, MemoryBudget},
+    media_type::MediaTypes,
     no_variants::NoVariants,
-    representation::Descriptions,
-    resource::{Loaded, Loader, Resource},
-    root::{FileIdentity, Opened, Root},
+    root::{FileIdentity, Root},
 };
 use crate::{
     config::SiteOptions,
@@ -39,9 +37,6 @@ use crate::{
 /// The interval of checks whether the root was replaced, in nanoseconds: 250 ms.
 const ROOT_CHECK_NANOSECONDS: u64 = 250_000_000;
 
-/// The file that is served for its folder.
-const INDEX: &[u8] = b"index.html";
-
 /// The files of one root, shared by all workers.
 #[derive(Debug)]
 pub struct Site {
@@ -49,7 +44,7 @@ pub struct Site {
     /// time, so any of them may be replaced.
     path: PathBuf,
     options: SiteOptions,
-    descriptions: Descriptions,
+    media_types: MediaTypes,
     /// The memory budget of all listings.
     listing_budget: MemoryBudget,
     tree: RwLock<Arc<Tree>>,
@@ -95,7 +90,7 @@ impl Site {
         Ok(Arc::new(Site {
             path,
             options: options.clone(),
-            descriptions: Descriptions::new(options),
+            media_types: MediaTypes::new(options),
             listing_budget: MemoryBudget::new(LISTINGS_BYTES_MAX),
             tree: RwLock::new(Arc::new(tree)),
             generation: AtomicU64::new(0),
@@ -220,6 +215,10 @@ impl View {
             self.count_hit();
             return Arc::clone(resource).select(accept).map(Found::File);
         }
+        // Rejected before any system call, so that timing does not reveal whether it exists.
+        if path.is_hidden() {
+            return Err(Refusal::NotFound);
+        }
         if let Some(absence) = self.negative_cache.borrow().find(key, turn) {
             return absence;
         }
@@ -227,7 +226,7 @@ impl View {
         // It, or the index instead of which its folder would be listed, may be missing because the
         // root was replaced and the old one removed.
         let is_missing = matches!(found, Err(_) | Ok(Found::Folder(_)));
-        if is_missing && !path.is_hidden() && self.is_outdated(turn) {
+        if is_missing && self.is_outdated(turn) {
             let other = self.site.view();
             found = other.find(path, accept, turn);
             self.hits.update(|hits| hits + other.hits.get());
@@ -249,51 +248,6 @@ impl View {
         is_outdated()
     }
 
-    /// Like `find`, for a file that is not cached or whose entry `stale` is outdated.
-    fn find_on_disk(
-        &self,
-        path: &RequestPath<'_>,
-        accept: AcceptEncoding,
-        turn: Turn,
-        stale: Option<&Arc<Resource>>,
-    ) -> Result<Found, Refusal> {
-        let key = path.as_bytes();
-        // Hidden paths are rejected before any system call, so that timing does not reveal whether
-        // they exist.
-        let loaded = if path.is_hidden() {
-            Err(Refusal::NotFound)
-        } else {
-            let loader = Loader {
-                root: &self.tree.root,
-                descriptions: &self.site.descriptions,
-                cache: &self.tree.cache,
-                key,
-                was_kept: stale.is_some(),
-                accept,
-                now: freshness::now(),
-                turn,
-                no_variants: &self.no_variants,
-            };
-            match path.is_folder() {
-                true => self.open_index(key, &loader),
-                false => self.open_file(key, &loader),
-            }
-        };
-        if let Ok(Loaded::Lasting(resource)) = &loaded {
-            self.tree.cache.insert(key, Arc::clone(resource));
-        } else if let Some(stale) = stale {
-            self.tree.cache.remove(key, stale);
-        }
-        let loaded = loaded?;
-        if let Loaded::Lasting(_) | Loaded::Once(Found::File(_)) = loaded {
-            self.misses.update(|misses| misses + 1);
-        }
-        match loaded {
-            Loaded::Lasting(resource) => resource.select(accept).map(Found::File),
-            Loaded::Once(found) => Ok(found),
-        }
-    }
-
     /// The options of the site.
     pub fn options(&self) -> &SiteOptions {
         &self.site.options
@@ -301,56 +255,7 @@ impl View {
 
     /// The media type of a file with this name.
     pub fn media_type(&self, path: &RequestPath<'_>) -> Box<str> {
-        self.site.descriptions.content_type(path.as_bytes())
-    }
-
-    /// Opens a path without a trailing slash.
-    fn open_file(&self, path: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
-        let folder = Ok(Loaded::Once(Found::FolderWithoutSlash));
-        match self.tree.root.open_beneath(path) {
-            Ok(Opened::File(file, identity)) => loader.load(path, file, identity),
-            Ok(Opened::Folder(_)) => folder,
-            Ok(Opened::Other) => Err(Refusal::NotFound),
-            Err(error) => match Refusal::from(error) {
-                // A folder that may be searched but not read: its index may still be served.
-                Refusal::Forbidden if self.tree.root.is_folder(path) => folder,
-                refusal => Err(refusal),
-            },
-        }
-    }
-
-    /// Opens the index of a path with a trailing slash, or of the root itself.
-    fn open_index(&self, folder: &[u8], loader: &Loader<'_>) -> Result<Loaded, Refusal> {
-        let path = [folder, INDEX].concat();
-        match self.tree.root.open_beneath(&path) {
-            Ok(Opened::File(file, identity)) => loader.load(&path, file, identity),
-            Ok(Opened::Folder(_) | Opened::Other) => self.open_listing(folder),
-            // The folder is listed only if no index exists: an index that links out of the root
-            // is an error.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => {
-                self.open_listing(folder)
-            }
-            Err(error) => Err(Refusal::from(error)),
-        }
-    }
-
-    fn open_listing(&self, path: &[u8]) -> Result<Loaded, Refusal> {
-        if !self.site.options.listing {
-            return Err(Refusal::NotFound);
-        }
-        let root = &self.tree.root;
-        // Without the slash: on kernels without `openat2` a trailing slash yields a descriptor that
-        // cannot be read.
-        let name = match path.strip_suffix(b"/").unwrap_or(path) {
-            b"" => b".",
-            name => name,
-        };
-        let Opened::Folder(file) = root.open_beneath(name)? else {
-            return Err(Refusal::NotFound);
-        };
-        let budget = self.site.listing_budget.clone();
-        let folder = Folder::new(Arc::clone(root), path, file, budget)?;
-        Ok(Loaded::Once(Found::Folder(folder)))
+        self.site.media_types.of(path.as_bytes())
     }
 }
 

@@ -28,7 +28,7 @@ impl View {
     /// Remembers the result of [`View::find`] for `accept`; `None` if it is valid for one response
     /// only.
     pub fn remember(&self, selected: &Selected, accept: AcceptEncoding) -> Option<Remembered> {
-        selected.resource.is_cacheable().then(|| Remembered {
+        selected.resource.is_cacheable.then(|| Remembered {
             resource: Arc::downgrade(&selected.resource),
             coding: selected.coding,
             accept,

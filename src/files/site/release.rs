@@ -52,7 +52,8 @@ impl View {
             };
             // All ages are relative to the start of the recheck, so that the order of the queue
             // does not matter.
-            let is_in_use = since.0.saturating_sub(resource.checked().0) < RELEASE_NANOSECONDS;
+            let is_in_use =
+                since.0.saturating_sub(resource.freshness.checked().0) < RELEASE_NANOSECONDS;
             if !is_in_use || !resource.is_fresh(&self.tree.root, AcceptEncoding::IDENTITY, *since) {
                 self.tree.cache.remove(&key, &resource);
             }

@@ -2,7 +2,6 @@
 
 use std::{
     hash::BuildHasher,
-    num::NonZeroU64,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -46,9 +45,8 @@ const SPARE_DIVISOR: u64 = 8;
 /// The hash is seeded, so clients cannot choose paths that collide.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// `None`: the cache is disabled.
-    entries: Option<Entries>,
-    /// The weight at which it counts as full.
+    entries: Entries,
+    /// The weight at which it counts as full; 0: it is disabled.
     full_bytes: u64,
     doorkeeper: Doorkeeper,
     /// The entries with an open descriptor, and stale ones: iterating over the whole cache for
@@ -112,31 +110,28 @@ impl Weighter<Box<[u8]>, Arc<Resource>> for ByBytes {
 impl Cache {
     /// A cache of at most `bytes_max` bytes (0 disables it) and `descriptors_max` descriptors.
     pub(super) fn new(bytes_max: u64, descriptors_max: u64) -> Cache {
-        let entries = NonZeroU64::new(bytes_max).and_then(|bytes_max| {
-            let bytes_max = bytes_max.get();
-            // Each shard can hold a few descriptors.
-            let shards = (bytes_max / SHARD_BYTES_MIN)
-                .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
-                .clamp(1, SHARDS_MAX);
-            // Enough that `quick_cache` does not merge shards.
-            let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
-            let options = OptionsBuilder::new()
-                .weight_capacity(bytes_max)
-                .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
-                .shards(usize::try_from(shards).unwrap_or(1))
-                .build()
-                .ok()?;
-            Some(sync::Cache::with_options(
+        // Each shard can hold a few descriptors.
+        let shards = (bytes_max / SHARD_BYTES_MIN)
+            .min(descriptors_max / SHARD_DESCRIPTORS_MIN)
+            .clamp(1, SHARDS_MAX);
+        // Enough that `quick_cache` does not merge shards.
+        let entries = (bytes_max / TYPICAL_ENTRY_BYTES).max(64 * shards);
+        let options = OptionsBuilder::new()
+            .weight_capacity(bytes_max)
+            .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
+            .shards(shards as usize)
+            .build()
+            .expect("both capacities are set");
+        let weighter = ByBytes {
+            descriptor_bytes: bytes_max / descriptors_max.max(1),
+        };
+        Cache {
+            entries: sync::Cache::with_options(
                 options,
-                ByBytes {
-                    descriptor_bytes: bytes_max / descriptors_max.max(1),
-                },
+                weighter,
                 DefaultHashBuilder::default(),
                 sync::DefaultLifecycle::default(),
-            ))
-        });
-        Cache {
-            entries,
+            ),
             full_bytes: bytes_max - bytes_max / SPARE_DIVISOR,
             doorkeeper: Doorkeeper::new(
                 (bytes_max / TYPICAL_ENTRY_BYTES).clamp(1, DOORKEEPER_MARKS_MAX),
@@ -148,26 +143,21 @@ impl Cache {
     /// Whether to admit the file `key`, which is not cached: once the cache is full, only if it was
     /// requested recently. Records the key, so call it only for files that exist.
     pub(super) fn admit(&self, key: &[u8]) -> bool {
-        let Some(entries) = &self.entries else {
-            return false;
-        };
-        entries.weight() < self.full_bytes || self.doorkeeper.record(key)
+        self.full_bytes > 0
+            && (self.entries.weight() < self.full_bytes || self.doorkeeper.record(key))
     }
 
     /// Returns the entry of `key`. Does not allocate; writes only the counts of references and of
     /// uses.
     pub(super) fn get(&self, key: &[u8]) -> Option<Arc<Resource>> {
-        self.entries.as_ref()?.get(key)
+        self.entries.get(key)
     }
 
     /// Inserts `resource`, replacing the entry of `key`. An entry larger than a shard is not
     /// stored.
     pub(super) fn insert(&self, key: &[u8], resource: Arc<Resource>) {
-        let Some(entries) = &self.entries else {
-            return;
-        };
         let holder = (resource.descriptors() > 0).then(|| Arc::downgrade(&resource));
-        entries.insert(key.into(), resource);
+        self.entries.insert(key.into(), resource);
         if let Some(holder) = holder {
             let mut holders = self.holders();
             if holders.len() == holders.capacity() {
@@ -181,8 +171,7 @@ impl Cache {
 
     /// Removes the entry of `key` if it still is `stale`, and returns whether it was.
     pub(super) fn remove(&self, key: &[u8], stale: &Arc<Resource>) -> bool {
-        let entries = self.entries.as_ref();
-        let removed = entries.and_then(|all| all.remove_if(key, |kept| Arc::ptr_eq(kept, stale)));
+        let removed = (self.entries).remove_if(key, |kept| Arc::ptr_eq(kept, stale));
         removed.is_some()
     }
 
@@ -205,13 +194,11 @@ impl Cache {
 
     /// Removes all entries.
     pub(super) fn clear(&self) {
-        if let Some(entries) = &self.entries {
-            entries.clear();
-        }
+        self.entries.clear();
     }
 
     /// The current weight in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.entries.as_ref().map_or(0, sync::Cache::weight)
+        self.entries.weight()
     }
 }

@@ -54,8 +54,8 @@ pub(super) struct Cache {
     holders: Mutex<Vec<Holder>>,
 }
 
-/// An entry with a descriptor and its key. Weak: the list keeps nothing open.
-type Holder = (Box<[u8]>, Weak<Resource>);
+/// An entry with a descriptor and its key. Weak: a list of them keeps nothing open.
+pub(super) type Holder = (Box<[u8]>, Weak<Resource>);
 
 /// Stale holders that may accumulate, in addition to as many as there are live ones.
 const HOLDERS_GONE_MIN: usize = 64;
@@ -156,17 +156,16 @@ impl Cache {
     /// Inserts `resource`, replacing the entry of `key`. An entry larger than a shard is not
     /// stored.
     pub(super) fn insert(&self, key: &[u8], resource: Arc<Resource>) {
-        let holder = (resource.descriptors() > 0).then(|| Arc::downgrade(&resource));
-        self.entries.insert(key.into(), resource);
-        if let Some(holder) = holder {
+        if resource.descriptors() > 0 {
             let mut holders = self.holders();
             if holders.len() == holders.capacity() {
-                holders.retain(|(_, holder)| holder.strong_count() > 0);
+                holders.retain(is_open);
                 let room = holders.len() + HOLDERS_GONE_MIN;
                 holders.reserve_exact(room);
             }
-            holders.push((key.into(), holder));
+            holders.push((key.into(), Arc::downgrade(&resource)));
         }
+        self.entries.insert(key.into(), resource);
     }
 
     /// Removes the entry of `key` if it still is `stale`, and returns whether it was.
@@ -177,15 +176,10 @@ impl Cache {
 
     /// All entries with a descriptor. May include resources that were evicted but are still being
     /// sent.
-    pub(super) fn keys_with_descriptors(&self) -> Vec<(Box<[u8]>, Arc<Resource>)> {
+    pub(super) fn with_descriptors(&self) -> Vec<Holder> {
         let mut holders = self.holders();
-        let mut kept = Vec::with_capacity(holders.len());
-        holders.retain(|(key, holder)| {
-            let resource = holder.upgrade();
-            kept.extend(resource.map(|resource| (key.clone(), resource)));
-            holder.strong_count() > 0
-        });
-        kept
+        holders.retain(is_open);
+        holders.clone()
     }
 
     fn holders(&self) -> MutexGuard<'_, Vec<Holder>> {
@@ -201,4 +195,8 @@ impl Cache {
     pub(super) fn bytes(&self) -> u64 {
         self.entries.weight()
     }
+}
+
+fn is_open((_, holder): &Holder) -> bool {
+    holder.strong_count() > 0
 }

@@ -193,7 +193,7 @@ impl View {
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
             self.no_variants.take();
-            self.recheck_queue.clear();
+            self.recheck_queue = RecheckQueue::default();
         }
     }
 

@@ -1,10 +1,8 @@
 //! Closing of files that are kept open.
 
-use std::sync::{Arc, Weak};
-
 use super::{View, claim_if_due};
 use crate::{
-    files::{Turn, resource::Resource},
+    files::{Turn, cache::Holder},
     http::content_coding::AcceptEncoding,
 };
 
@@ -20,15 +18,7 @@ pub(super) const RELEASE_FILES_MAX: usize = 64;
 pub(super) struct RecheckQueue {
     /// The turn in which the recheck started.
     since: Turn,
-    /// Weak: the queue keeps no file open.
-    files: Vec<(Box<[u8]>, Weak<Resource>)>,
-}
-
-impl RecheckQueue {
-    /// Empties the queue.
-    pub(super) fn clear(&mut self) {
-        self.files.clear();
-    }
+    files: Vec<Holder>,
 }
 
 impl View {
@@ -36,12 +26,9 @@ impl View {
     /// their file system may have to be unmounted. One worker does it for all, a batch per turn.
     pub(super) fn close_unused(&mut self, turn: Turn) {
         if claim_if_due(&self.site.released, turn, RELEASE_NANOSECONDS) {
-            let kept = self.tree.cache.keys_with_descriptors().into_iter();
             self.recheck_queue = RecheckQueue {
                 since: turn,
-                files: kept
-                    .map(|(key, resource)| (key, Arc::downgrade(&resource)))
-                    .collect(),
+                files: self.tree.cache.with_descriptors(),
             };
         }
         let RecheckQueue { since, files } = &mut self.recheck_queue;
@@ -69,8 +56,14 @@ impl View {
     /// being sent stays open until it is sent.
     pub fn close_kept_files(&self) -> usize {
         let cache = &self.tree.cache;
-        let kept = cache.keys_with_descriptors().into_iter();
-        kept.filter(|(key, resource)| cache.remove(key, resource))
+        let is_closed = |(key, file): &Holder| {
+            let resource = file.upgrade();
+            resource.is_some_and(|resource| cache.remove(key, &resource))
+        };
+        cache
+            .with_descriptors()
+            .iter()
+            .filter(|file| is_closed(file))
             .count()
     }
 }

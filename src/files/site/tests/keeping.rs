@@ -55,7 +55,7 @@ fn few_large_files_are_kept_open_and_no_deleted_one() {
         bench.settle(&format!("x{n}"));
         assert!(bench.text(&format!("/x{n}"), "") == content);
     }
-    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors();
+    let open = |bench: &Bench| bench.view.tree.cache.with_descriptors();
     assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
     assert!(!open(&bench).is_empty());
     // All are requested just before the recheck.
@@ -93,7 +93,7 @@ fn open_files_are_rechecked_in_batches() {
     for n in 0..FILES {
         bench.file(&format!("/x{n}"), "");
     }
-    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors().len();
+    let open = |bench: &Bench| bench.view.tree.cache.with_descriptors().len();
     assert_eq!(open(&bench), FILES);
     bench.begin_turn(2 * RELEASE_NANOSECONDS);
     assert_eq!(
@@ -114,7 +114,7 @@ fn a_recheck_does_not_count_as_a_request() {
     for n in 0..FILES {
         assert!(bench.find_again(&format!("/x{n}"), "").is_ok());
     }
-    let open = |bench: &Bench| bench.view.tree.cache.keys_with_descriptors().len();
+    let open = |bench: &Bench| bench.view.tree.cache.with_descriptors().len();
     // Here the second batch comes 1 ms after the first, in the next recheck only 1 ns after it: the
     // age of a file must not depend on that.
     bench.begin_turn(1);
@@ -147,7 +147,7 @@ fn open_files_are_found_without_iterating_over_the_cache() {
     }
     let look = |_| {
         let begun = Instant::now();
-        assert_eq!(cache.keys_with_descriptors().len(), 1);
+        assert_eq!(cache.with_descriptors().len(), 1);
         begun.elapsed()
     };
     let took = (0..10).map(look).min().unwrap();
@@ -168,7 +168,7 @@ fn open_files_can_be_closed_and_are_cached_again() {
         assert_eq!(bench.view.close_kept_files(), 0, "it is only being sent");
         drop(sent);
     }
-    assert!(bench.view.tree.cache.keys_with_descriptors().is_empty());
+    assert!(bench.view.tree.cache.with_descriptors().is_empty());
 }
 
 #[test]

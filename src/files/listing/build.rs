@@ -50,7 +50,7 @@ impl Listing {
     /// Starts a listing of `folder`, requested by the decoded `path`.
     pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
         Listing {
-            entries: folder.budget.empty_reservation(),
+            entries: folder.budget.reservation(UNSHARED_BYTES),
             folder: Some(folder),
             path: path.to_vec(),
             form,
@@ -97,7 +97,7 @@ impl Listing {
                 self.cut()?;
             }
         }
-        self.resize_reservation()?;
+        self.entries.resize(self.entries_bytes)?;
         Ok(None)
     }
 
@@ -107,12 +107,7 @@ impl Listing {
             self.entries_bytes += entry_bytes(entry);
         }
         self.runs.add(entries);
-        self.resize_reservation()
-    }
-
-    fn resize_reservation(&mut self) -> Result<(), Refusal> {
-        self.entries
-            .resize(self.entries_bytes.saturating_sub(UNSHARED_BYTES))
+        self.entries.resize(self.entries_bytes)
     }
 
     /// Closes the folder, once read, and starts writing.
@@ -127,12 +122,11 @@ impl Listing {
     fn cut(&mut self) -> Result<(), Refusal> {
         let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
         let text = mem::replace(&mut self.text, next);
-        let own = if self.chunks.is_empty() {
-            UNSHARED_BYTES
-        } else {
-            0
+        let unshared = match self.chunks.is_empty() {
+            true => UNSHARED_BYTES,
+            false => 0,
         };
-        self.chunks.push(self.entries.budget.chunk(text, own)?);
+        self.chunks.push(self.entries.budget.chunk(text, unshared)?);
         Ok(())
     }
 

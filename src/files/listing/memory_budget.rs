@@ -32,6 +32,8 @@ struct BudgetState {
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) budget: MemoryBudget,
+    /// Bytes that need no reservation.
+    unshared: usize,
     bytes: u64,
 }
 
@@ -49,18 +51,19 @@ impl MemoryBudget {
         }))
     }
 
-    /// A reservation of 0 bytes.
-    pub fn empty_reservation(&self) -> Reservation {
+    /// A reservation of what exceeds `unshared` bytes; of nothing, for now.
+    pub fn reservation(&self, unshared: usize) -> Reservation {
         Reservation {
             budget: self.clone(),
+            unshared,
             bytes: 0,
         }
     }
 
-    /// Makes a chunk of `text`, of which `own` bytes need no reservation.
-    pub fn chunk(&self, text: Vec<u8>, own: usize) -> Result<Chunk, Refusal> {
-        let mut reservation = self.empty_reservation();
-        reservation.resize(text.len().saturating_sub(own))?;
+    /// Makes a chunk of `text`, of which `unshared` bytes need no reservation.
+    pub fn chunk(&self, text: Vec<u8>, unshared: usize) -> Result<Chunk, Refusal> {
+        let mut reservation = self.reservation(unshared);
+        reservation.resize(text.len())?;
         Ok(Chunk(Arc::new((text.into_boxed_slice(), reservation))))
     }
 
@@ -93,9 +96,9 @@ impl MemoryBudget {
 }
 
 impl Reservation {
-    /// Changes the reservation to `bytes`. If growing fails, it is unchanged.
+    /// Changes the reservation to what `bytes` require. If growing fails, it is unchanged.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let bytes = bytes as u64;
+        let bytes = bytes.saturating_sub(self.unshared) as u64;
         if bytes > self.bytes {
             self.budget.reserve(bytes - self.bytes)?;
         } else {
@@ -130,8 +133,8 @@ mod tests {
     #[test]
     fn reservations_are_released() {
         let budget = MemoryBudget::new(100);
-        let mut reservation = budget.empty_reservation();
-        let mut other = budget.empty_reservation();
+        let mut reservation = budget.reservation(0);
+        let mut other = budget.reservation(0);
         // (new size, whether it fits, bytes reserved afterwards)
         for (bytes, expected, held) in [
             (60, true, 60),
@@ -155,7 +158,7 @@ mod tests {
     fn exhaustion_is_logged_once_until_all_is_released() {
         let budget = MemoryBudget::new(100);
         let is_logged = || budget.0.is_logged.load(Relaxed);
-        let (mut one, mut other) = (budget.empty_reservation(), budget.empty_reservation());
+        let (mut one, mut other) = (budget.reservation(0), budget.reservation(0));
         assert!(fits(one.resize(60)) && fits(other.resize(40)));
         assert!(!is_logged());
         assert!(!fits(one.resize(61)));

@@ -96,10 +96,10 @@ impl Form {
         };
     }
 
-    fn push_entry(self, out: &mut Vec<u8>, entry: &Entry, is_first: bool) {
+    fn push_entry(self, out: &mut Vec<u8>, entry: &Entry) {
         let _ = match self {
             Form::Html => write_row(out, entry),
-            Form::Json => write_object(out, entry, is_first),
+            Form::Json => write_object(out, entry),
         };
     }
 
@@ -115,8 +115,9 @@ impl Form {
     }
 }
 
-fn write_object(out: &mut Vec<u8>, entry: &Entry, is_first: bool) -> io::Result<()> {
-    let comma = if is_first { "" } else { "," };
+fn write_object(out: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
+    // The other objects may be in earlier chunks, but not the bracket.
+    let comma = if out.ends_with(b"[") { "" } else { "," };
     let kind = match entry.is_folder {
         true => "\"directory\"".to_owned(),
         false => format!("\"file\",\"size\":{}", entry.size),

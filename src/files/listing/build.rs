@@ -43,7 +43,6 @@ pub struct Listing {
     /// Text not yet in a chunk.
     text: Vec<u8>,
     chunks: Vec<Chunk>,
-    is_first: bool,
 }
 
 impl Listing {
@@ -60,7 +59,6 @@ impl Listing {
             entries_bytes: 0,
             text: Vec::new(),
             chunks: Vec::new(),
-            is_first: true,
         }
     }
 
@@ -91,8 +89,7 @@ impl Listing {
                 return self.finish().map(Some);
             };
             self.entries_bytes -= entry_bytes(&entry);
-            let is_first = mem::take(&mut self.is_first);
-            self.form.push_entry(&mut self.text, &entry, is_first);
+            self.form.push_entry(&mut self.text, &entry);
             if self.text.len() >= CHUNK_BYTES {
                 self.cut()?;
             }

@@ -28,8 +28,8 @@ fn text(form: Form, path: &[u8], entries: &mut [Entry], sort: Sort) -> Vec<u8> {
     entries.iter().for_each(|entry| summary.add(entry));
     let mut out = Vec::new();
     form.push_begin(&mut out, path, sort, summary);
-    for (index, entry) in entries.iter().enumerate() {
-        form.push_entry(&mut out, entry, index == 0);
+    for entry in entries {
+        form.push_entry(&mut out, entry);
     }
     form.push_end(&mut out);
     out

@@ -176,7 +176,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, basis: Ba
             query,
             &basis.view.options().cache_control,
         )),
-        Ok(Found::Folder(folder)) => answer_folder(request, &path, query, folder),
+        Ok(Found::Folder(folder)) => answer_folder(request, query, folder),
         Err(refusal) => answer_refusal(request, &path, refusal, basis),
     }
 }
@@ -213,12 +213,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
 }
 
 /// Answers with a listing, which exists but has no validators.
-fn answer_folder(
-    request: &Request<'_>,
-    path: &RequestPath<'_>,
-    query: Option<&str>,
-    folder: Folder,
-) -> Answer {
+fn answer_folder(request: &Request<'_>, query: Option<&str>, folder: Folder) -> Answer {
     let validators = Validators {
         etag: None,
         last_modified: None,
@@ -233,7 +228,7 @@ fn answer_folder(
         false => Form::Html,
     };
     let sort = listing::Sort::from_query(query);
-    Answer::Listing(Box::new(Listing::new(folder, path.as_bytes(), form, sort)))
+    Answer::Listing(Box::new(Listing::new(folder, form, sort)))
 }
 
 /// Answers the request of an [`Answer::Listing`] with the finished page or the error.

@@ -11,21 +11,13 @@ use super::{
     root::{FileIdentity, Root, kind},
 };
 
-/// Entries shown of one folder. If there are more, the rest is left out, which the page and the log
-/// report; the JSON format cannot.
-pub const ENTRIES_MAX: usize = 100_000;
-
 /// An open folder, to be listed.
 #[derive(Debug)]
 pub struct Folder {
     root: Arc<Root>,
     /// Relative to the root; empty, or ending in a slash.
-    path: Vec<u8>,
+    pub(super) path: Vec<u8>,
     dir: Dir,
-    /// Entries shown so far.
-    pub(super) shown: usize,
-    /// Whether entries beyond the limit were left out.
-    pub(super) is_cut: bool,
     /// The memory budget of its listing.
     pub(super) budget: MemoryBudget,
 }
@@ -41,8 +33,6 @@ impl Folder {
             root,
             path: path.to_vec(),
             dir: Dir::new(file)?,
-            shown: 0,
-            is_cut: false,
             budget,
         })
     }
@@ -59,17 +49,8 @@ impl Folder {
             if item.file_name().to_bytes().starts_with(b".") {
                 continue;
             }
-            if self.shown >= ENTRIES_MAX {
-                let path = String::from_utf8_lossy(&self.path);
-                log::warn!("/{path}: more than {ENTRIES_MAX} entries; listing truncated");
-                self.is_cut = true;
-                return Ok(true);
-            }
             match self.entry(item.file_name(), item.file_type()) {
-                Ok(entry) => {
-                    self.shown += usize::from(entry.is_some());
-                    entries.extend(entry);
-                }
+                Ok(entry) => entries.extend(entry),
                 // An entry that is gone or inaccessible is not shown. A system error fails the
                 // listing, which would otherwise be incomplete.
                 Err(error) => match Refusal::from(error) {

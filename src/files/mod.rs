@@ -49,7 +49,7 @@ use crate::http::content_coding::NoneAcceptable;
 
 pub use self::{
     content::{Content, MEMORY_BYTES_MAX},
-    folder::{ENTRIES_MAX, Folder},
+    folder::Folder,
     representation::Representation,
     resource::Selected,
     root::FileIdentity,

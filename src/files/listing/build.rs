@@ -13,6 +13,10 @@ use crate::files::{Folder, Refusal};
 /// are served.
 const PIECE_ENTRIES: usize = 256;
 
+/// Entries shown of one folder. If there are more, the rest is left out, which the page and the log
+/// report; the JSON format cannot.
+const ENTRIES_MAX: u64 = 100_000;
+
 /// Bytes of text after which a chunk of a finished listing ends, with the current row.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -31,7 +35,6 @@ const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
 pub struct Listing {
     /// The folder, until it is read completely.
     folder: Option<Folder>,
-    path: Vec<u8>,
     form: Form,
     sort: Sort,
     summary: Summary,
@@ -46,16 +49,15 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Starts a listing of `folder`, requested by the decoded `path`.
-    pub fn new(folder: Folder, path: &[u8], form: Form, sort: Sort) -> Listing {
+    /// Starts a listing of `folder`.
+    pub fn new(folder: Folder, form: Form, sort: Sort) -> Listing {
         Listing {
             entries: folder.budget.reservation(UNSHARED_BYTES),
             folder: Some(folder),
-            path: path.to_vec(),
             form,
             sort,
             summary: Summary::default(),
-            runs: Runs::new(sort),
+            runs: Runs::default(),
             entries_bytes: 0,
             text: Vec::new(),
             chunks: Vec::new(),
@@ -71,15 +73,15 @@ impl Listing {
     /// piece is also written at once. Returns `None` while there is more to do; must not be called
     /// again after it returned the chunks or an error.
     pub fn advance(&mut self) -> Result<Option<Vec<Chunk>>, Refusal> {
-        if let Some(folder) = &mut self.folder {
+        if let Some(mut folder) = self.folder.take() {
             let mut entries = Vec::new();
             let is_whole = folder.read(PIECE_ENTRIES, &mut entries)?;
-            self.summary.is_cut = folder.is_cut;
-            self.add(entries)?;
-            if !is_whole {
+            self.add(entries, &folder.path)?;
+            if !is_whole && !self.summary.is_cut {
+                self.folder = Some(folder);
                 return Ok(None);
             }
-            self.begin();
+            self.begin(&folder.path);
             if self.runs.count() > 1 {
                 return Ok(None);
             }
@@ -98,21 +100,28 @@ impl Listing {
         Ok(None)
     }
 
-    fn add(&mut self, entries: Vec<Entry>) -> Result<(), Refusal> {
+    /// Adds entries of the folder at `path`, up to the limit.
+    fn add(&mut self, mut entries: Vec<Entry>, path: &[u8]) -> Result<(), Refusal> {
+        let room = (ENTRIES_MAX - self.summary.entries()) as usize;
+        if entries.len() > room {
+            entries.truncate(room);
+            let path = String::from_utf8_lossy(path);
+            log::warn!("/{path}: more than {ENTRIES_MAX} entries; listing truncated");
+            self.summary.is_cut = true;
+        }
         for entry in &entries {
             self.summary.add(entry);
             self.entries_bytes += entry_bytes(entry);
         }
-        self.runs.add(entries);
+        self.runs.add(entries, self.sort);
         self.entries.resize(self.entries_bytes)
     }
 
-    /// Closes the folder, once read, and starts writing.
-    fn begin(&mut self) {
-        self.folder = None;
+    /// Starts writing, once the folder at `path` is read.
+    fn begin(&mut self, path: &[u8]) {
         self.text.reserve_exact(CHUNK_BYTES + ROW_BYTES);
         let (form, sort, summary) = (self.form, self.sort, self.summary);
-        form.push_begin(&mut self.text, &self.path, sort, summary);
+        form.push_begin(&mut self.text, path, sort, summary);
     }
 
     /// Turns the text into a chunk.

@@ -10,9 +10,8 @@ use std::{
 use super::{Entry, Sort};
 
 /// Sorted runs, merged on demand.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Runs {
-    sort: Sort,
     heap: BinaryHeap<Run>,
 }
 
@@ -25,17 +24,8 @@ struct Run {
 }
 
 impl Runs {
-    /// No entries yet.
-    pub fn new(sort: Sort) -> Runs {
-        Runs {
-            sort,
-            heap: BinaryHeap::new(),
-        }
-    }
-
-    /// Adds a piece.
-    pub fn add(&mut self, mut entries: Vec<Entry>) {
-        let sort = self.sort;
+    /// Adds a piece; `sort` is that of all pieces.
+    pub fn add(&mut self, mut entries: Vec<Entry>, sort: Sort) {
         entries.sort_unstable_by(|a, b| sort.compare(a, b));
         let mut rest = entries.into_iter();
         if let Some(first) = rest.next() {
@@ -105,9 +95,9 @@ mod tests {
         let check = |count: u64, piece: usize, query: &str| {
             let sort = Sort::from_query(Some(query));
             let mut expected = entries(count);
-            let mut runs = Runs::new(sort);
+            let mut runs = Runs::default();
             for piece in expected.chunks(piece) {
-                runs.add(piece.to_vec());
+                runs.add(piece.to_vec(), sort);
             }
             assert_eq!(runs.count(), expected.len().div_ceil(piece));
             expected.sort_by(|a, b| sort.compare(a, b));

@@ -1,10 +1,7 @@
 use std::{fs, sync::Arc};
 
 use super::{super::memory_budget::MemoryBudget, *};
-use crate::files::{
-    folder::ENTRIES_MAX,
-    root::{Opened, Root},
-};
+use crate::files::root::{Opened, Root};
 
 /// A folder with `count` files.
 fn folder(count: usize) -> tempfile::TempDir {
@@ -21,7 +18,7 @@ fn listing(home: &tempfile::TempDir, budget: &MemoryBudget, form: Form, query: &
         panic!("not a folder");
     };
     let folder = Folder::new(root, b"", file, budget.clone()).unwrap();
-    Listing::new(folder, b"", form, Sort::from_query(Some(query)))
+    Listing::new(folder, form, Sort::from_query(Some(query)))
 }
 
 /// The finished listing, and the number of pieces it took.
@@ -98,7 +95,7 @@ fn a_truncated_listing_says_so() {
     for (room_left, expected) in [(3, false), (2, true)] {
         let budget = MemoryBudget::new(u64::MAX);
         let mut listing = listing(&home, &budget, Form::Html, "");
-        listing.folder.as_mut().unwrap().shown = ENTRIES_MAX - room_left;
+        listing.summary.files = ENTRIES_MAX - room_left as u64;
         let (chunks, _) = finish(listing).unwrap();
         let text = text(&chunks);
         let says_so = text.contains("; there are more, which are not shown");

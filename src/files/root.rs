@@ -94,7 +94,8 @@ pub(super) enum Opened {
 #[derive(Debug)]
 pub(super) struct Root {
     dir: Dir,
-    inode: (u64, u64),
+    /// Device and inode of the folder, unique as long as it is open.
+    pub(super) inode: (u64, u64),
 }
 
 impl Root {
@@ -103,11 +104,6 @@ impl Root {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
         let inode = FileIdentity::new(&fstat(&dir)?).inode;
         Ok(Root { dir, inode })
-    }
-
-    /// Device and inode of the folder, unique as long as it is open.
-    pub(super) fn inode(&self) -> (u64, u64) {
-        self.inode
     }
 
     /// Opens `path` under the root, following links that stay under it. An absolute link counts as
@@ -175,12 +171,6 @@ impl Root {
     /// The metadata of `path` under the root, following links. Needs no read permission.
     pub(super) fn metadata(&self, path: &[u8]) -> io::Result<cap_std::fs::Metadata> {
         self.dir.metadata(Path::new(OsStr::from_bytes(path)))
-    }
-
-    /// Whether `path` is a folder, by [`Root::metadata`].
-    pub(super) fn is_folder(&self, path: &[u8]) -> bool {
-        let metadata = self.metadata(path);
-        metadata.is_ok_and(|metadata| metadata.is_dir())
     }
 }
 

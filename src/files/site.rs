@@ -145,7 +145,7 @@ impl Site {
 
     fn reopen_if_swapped(&self) -> io::Result<()> {
         let old = self.current();
-        if FileIdentity::new(&stat(&self.path)?).inode == old.root.inode() {
+        if FileIdentity::new(&stat(&self.path)?).inode == old.root.inode {
             return Ok(());
         }
         let mut new = Tree::open(&self.path, &self.options)?;

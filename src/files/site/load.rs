@@ -71,13 +71,14 @@ impl LookUp<'_> {
     /// Opens a path without a trailing slash.
     fn open_file(&self) -> Result<Found, Refusal> {
         let root = &self.view.tree.root;
+        let is_folder = || root.metadata(self.key).is_ok_and(|found| found.is_dir());
         match root.open_beneath(self.key) {
             Ok(Opened::File(file, identity)) => self.load(self.key, file, identity),
             Ok(Opened::Folder(_)) => Ok(Found::FolderWithoutSlash),
             Ok(Opened::Other) => Err(Refusal::NotFound),
             Err(error) => match Refusal::from(error) {
                 // A folder that may be searched but not read: its index may still be served.
-                Refusal::Forbidden if root.is_folder(self.key) => Ok(Found::FolderWithoutSlash),
+                Refusal::Forbidden if is_folder() => Ok(Found::FolderWithoutSlash),
                 refusal => Err(refusal),
             },
         }

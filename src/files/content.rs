@@ -54,7 +54,7 @@ impl LoadedContent {
             if identity.size > MEMORY_BYTES_MAX {
                 break;
             }
-            let bytes = read_exactly(&file, identity.size)?;
+            let bytes = read_exactly(&file, identity.size as usize)?;
             let after = FileIdentity::new(&fstat(&file)?);
             if let Some(bytes) = bytes
                 && after == identity
@@ -76,10 +76,7 @@ impl LoadedContent {
 
 /// Reads `file` in one call if it has exactly `size` bytes, otherwise `None`. The buffer has one
 /// byte more, to detect a longer file.
-fn read_exactly(file: &File, size: u64) -> io::Result<Option<Box<[u8]>>> {
-    let Ok(size) = usize::try_from(size) else {
-        return Ok(None);
-    };
+fn read_exactly(file: &File, size: usize) -> io::Result<Option<Box<[u8]>>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size + 1)?;
     let read = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), 0))?;

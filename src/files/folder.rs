@@ -19,7 +19,7 @@ pub struct Folder {
     pub(super) path: Vec<u8>,
     dir: Dir,
     /// The memory budget of its listing.
-    pub(super) budget: MemoryBudget,
+    pub(super) budget: Arc<MemoryBudget>,
 }
 
 impl Folder {
@@ -27,7 +27,7 @@ impl Folder {
         root: Arc<Root>,
         path: &[u8],
         file: File,
-        budget: MemoryBudget,
+        budget: Arc<MemoryBudget>,
     ) -> io::Result<Folder> {
         Ok(Folder {
             root,

@@ -46,7 +46,7 @@ pub struct Site {
     options: SiteOptions,
     media_types: MediaTypes,
     /// The memory budget of all listings.
-    listing_budget: MemoryBudget,
+    listing_budget: Arc<MemoryBudget>,
     tree: RwLock<Arc<Tree>>,
     /// The generation of the current tree.
     generation: AtomicU64,

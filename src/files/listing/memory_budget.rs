@@ -17,11 +17,8 @@ pub const LISTINGS_BYTES_MAX: u64 = 64 << 20;
 pub const UNSHARED_BYTES: usize = 64 << 10;
 
 /// The memory budget of all listings in the process.
-#[derive(Clone, Debug)]
-pub struct MemoryBudget(Arc<BudgetState>);
-
 #[derive(Debug)]
-struct BudgetState {
+pub struct MemoryBudget {
     held: AtomicU64,
     bytes_max: u64,
     /// Whether exhaustion was logged.
@@ -31,7 +28,7 @@ struct BudgetState {
 /// Reserved bytes of the budget; released on drop.
 #[derive(Debug)]
 pub struct Reservation {
-    pub(super) budget: MemoryBudget,
+    pub(super) budget: Arc<MemoryBudget>,
     /// Bytes that need no reservation.
     unshared: usize,
     bytes: u64,
@@ -43,25 +40,25 @@ pub struct Chunk(Arc<(Box<[u8]>, Reservation)>);
 
 impl MemoryBudget {
     /// A budget of `bytes_max` bytes.
-    pub fn new(bytes_max: u64) -> MemoryBudget {
-        MemoryBudget(Arc::new(BudgetState {
+    pub fn new(bytes_max: u64) -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget {
             held: AtomicU64::new(0),
             bytes_max,
             is_logged: AtomicBool::new(false),
-        }))
+        })
     }
 
     /// A reservation of what exceeds `unshared` bytes; of nothing, for now.
-    pub fn reservation(&self, unshared: usize) -> Reservation {
+    pub fn reservation(self: &Arc<Self>, unshared: usize) -> Reservation {
         Reservation {
-            budget: self.clone(),
+            budget: Arc::clone(self),
             unshared,
             bytes: 0,
         }
     }
 
     /// Makes a chunk of `text`, of which `unshared` bytes need no reservation.
-    pub fn chunk(&self, text: Vec<u8>, unshared: usize) -> Result<Chunk, Refusal> {
+    pub fn chunk(self: &Arc<Self>, text: Vec<u8>, unshared: usize) -> Result<Chunk, Refusal> {
         let mut reservation = self.reservation(unshared);
         reservation.resize(text.len())?;
         Ok(Chunk(Arc::new((text.into_boxed_slice(), reservation))))
@@ -69,17 +66,17 @@ impl MemoryBudget {
 
     /// Bytes reserved.
     pub fn held(&self) -> u64 {
-        self.0.held.load(Relaxed)
+        self.held.load(Relaxed)
     }
 
     /// Reserves `bytes`. The first failure is logged; the next one only after all was released.
     fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
-        let bytes_max = self.0.bytes_max;
+        let bytes_max = self.bytes_max;
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= bytes_max);
-        if self.0.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
+        if self.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
             return Ok(());
         }
-        if !self.0.is_logged.swap(true, Relaxed) {
+        if !self.is_logged.swap(true, Relaxed) {
             log::warn!(
                 "directory listings reached their memory limit of {bytes_max} bytes; refusing \
                  further listings"
@@ -89,8 +86,8 @@ impl MemoryBudget {
     }
 
     fn release(&self, bytes: u64) {
-        if bytes > 0 && self.0.held.fetch_sub(bytes, Relaxed) == bytes {
-            self.0.is_logged.store(false, Relaxed);
+        if bytes > 0 && self.held.fetch_sub(bytes, Relaxed) == bytes {
+            self.is_logged.store(false, Relaxed);
         }
     }
 }
@@ -157,7 +154,7 @@ mod tests {
     #[test]
     fn exhaustion_is_logged_once_until_all_is_released() {
         let budget = MemoryBudget::new(100);
-        let is_logged = || budget.0.is_logged.load(Relaxed);
+        let is_logged = || budget.is_logged.load(Relaxed);
         let (mut one, mut other) = (budget.reservation(0), budget.reservation(0));
         assert!(fits(one.resize(60)) && fits(other.resize(40)));
         assert!(!is_logged());

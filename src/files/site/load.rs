@@ -112,7 +112,7 @@ impl LookUp<'_> {
         let Opened::Folder(file) = root.open_beneath(name)? else {
             return Err(Refusal::NotFound);
         };
-        let budget = site.listing_budget.clone();
+        let budget = Arc::clone(&site.listing_budget);
         let folder = Folder::new(Arc::clone(root), self.key, file, budget)?;
         Ok(Found::Folder(folder))
     }

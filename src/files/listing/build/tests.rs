@@ -12,12 +12,17 @@ fn folder(count: usize) -> tempfile::TempDir {
     home
 }
 
-fn listing(home: &tempfile::TempDir, budget: &MemoryBudget, form: Form, query: &str) -> Listing {
+fn listing(
+    home: &tempfile::TempDir,
+    budget: &Arc<MemoryBudget>,
+    form: Form,
+    query: &str,
+) -> Listing {
     let root = Arc::new(Root::open(home.path()).unwrap());
     let Ok(Opened::Folder(file)) = root.open_beneath(b".") else {
         panic!("not a folder");
     };
-    let folder = Folder::new(root, b"", file, budget.clone()).unwrap();
+    let folder = Folder::new(root, b"", file, Arc::clone(budget)).unwrap();
     Listing::new(folder, form, Sort::from_query(Some(query)))
 }
 

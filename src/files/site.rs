@@ -128,18 +128,15 @@ impl Site {
         if !claim_if_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
             return;
         }
-        match self.reopen_if_swapped() {
-            Ok(()) => {
-                if self.root_missed.swap(false, Relaxed) {
-                    log::info!("{}: root is available again", self.path.display());
-                }
+        let outcome = self.reopen_if_swapped();
+        let was_missed = self.root_missed.swap(outcome.is_err(), Relaxed);
+        let path = self.path.display();
+        match outcome {
+            Ok(()) if was_missed => log::info!("{path}: root is available again"),
+            Err(error) if !was_missed => {
+                log::warn!("{path}: {error}; still serving the previous root")
             }
-            Err(error) => {
-                if !self.root_missed.swap(true, Relaxed) {
-                    let path = self.path.display();
-                    log::warn!("{path}: {error}; still serving the previous root");
-                }
-            }
+            Ok(()) | Err(_) => {}
         }
     }
 

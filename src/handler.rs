@@ -56,6 +56,18 @@ impl Answer {
             _ => 0,
         }
     }
+
+    /// Returns what was chosen if the answer depends only on `request` and the representation, and
+    /// not on the time or on other files. Such an answer may be reused as long as the file is
+    /// unchanged.
+    pub fn lasting(&self, request: &Request<'_>) -> Option<&Chosen> {
+        let Answer::Representation(chosen) = self else {
+            return None;
+        };
+        let is_independent = chosen.part != Part::NotFound && chosen.vary.is_none();
+        // A date in If-Range is compared with the date of the response.
+        (is_independent && request.fields.if_range.is_none()).then_some(chosen)
+    }
 }
 
 /// A representation and how to send it.
@@ -78,20 +90,6 @@ impl Chosen {
             part,
             vary: None,
         })
-    }
-}
-
-impl Answer {
-    /// Returns what was chosen if the answer depends only on `request` and the representation, and
-    /// not on the time or on other files. Such an answer may be reused as long as the file is
-    /// unchanged.
-    pub fn lasting(&self, request: &Request<'_>) -> Option<&Chosen> {
-        let Answer::Representation(chosen) = self else {
-            return None;
-        };
-        let is_independent = chosen.part != Part::NotFound && chosen.vary.is_none();
-        // A date in If-Range is compared with the date of the response.
-        (is_independent && request.fields.if_range.is_none()).then_some(chosen)
     }
 }
 

@@ -29,16 +29,6 @@ pub enum Content {
     File(File),
 }
 
-impl Content {
-    /// Bytes held in memory.
-    pub(super) fn memory_bytes(&self) -> u64 {
-        match self {
-            Content::Memory(bytes) => bytes.len() as u64,
-            Content::File(_) => 0,
-        }
-    }
-}
-
 /// A content and the identity of its file.
 #[derive(Debug)]
 pub(super) struct LoadedContent {

@@ -200,7 +200,7 @@ impl Freshness {
     /// Memory in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         let variants = self.variants.capacity() * size_of::<(ContentCoding, FileIdentity)>();
-        self.paths.memory_bytes() + variants
+        self.paths.file().to_bytes_with_nul().len() + variants
     }
 }
 

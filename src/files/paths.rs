@@ -46,11 +46,6 @@ impl Paths {
     pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(&CStr) -> R) -> R {
         joined(self.folder(), b"", use_path)
     }
-
-    /// Memory in bytes.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.file.as_bytes_with_nul().len()
-    }
 }
 
 /// Joins `path` and `end`, neither of which contains a NUL, on the stack if they are short.

@@ -67,14 +67,18 @@ impl Resource {
     /// Memory in bytes, including its own structures.
     pub(super) fn memory_bytes(&self) -> u64 {
         let heap = |representation: &Representation| {
-            representation.content.memory_bytes()
-                + (representation.fields.whole().len()
-                    + representation.content_type.len()
-                    + representation.etag.as_bytes().len()) as u64
+            let content = match &representation.content {
+                Content::Memory(bytes) => bytes.len(),
+                Content::File(_) => 0,
+            };
+            content
+                + representation.fields.whole().len()
+                + representation.content_type.len()
+                + representation.etag.as_bytes().len()
         };
         let variants = size_of_val(&*self.variants);
         let structures = size_of::<Self>() + variants + self.freshness.memory_bytes();
-        structures as u64 + self.representations().map(heap).sum::<u64>()
+        (structures + self.representations().map(heap).sum::<usize>()) as u64
     }
 
     /// Open descriptors: one per representation that is too large for memory.

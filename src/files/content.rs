@@ -56,8 +56,10 @@ impl LoadedContent {
             }
             identity = after;
         }
+        // Advises the kernel to read ahead, to the end, on a slow disk. Errors are harmless.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         if identity.size > MEMORY_BYTES_MAX {
-            read_ahead(&file);
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
         }
         let content = Content::File(file);
         Ok(LoadedContent { content, identity })
@@ -72,17 +74,6 @@ fn read_exactly(file: &File, size: usize) -> io::Result<Option<Box<[u8]>>> {
     let read = retry_on_intr(|| pread(file, spare_capacity(&mut bytes), 0))?;
     Ok((read == size).then(|| bytes.into_boxed_slice()))
 }
-
-/// Advises the kernel of sequential reading, so that it reads ahead on a slow disk. Errors are
-/// harmless.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn read_ahead(file: &File) {
-    // No length: to the end.
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn read_ahead(_: &File) {}
 
 #[cfg(test)]
 mod tests {

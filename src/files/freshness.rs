@@ -48,7 +48,7 @@ pub(super) struct Freshness {
     pub(super) paths: Paths,
     pub(super) file: FileIdentity,
     /// Each that exists, whether or not it can be served.
-    pub(super) variants: Vec<(ContentCoding, FileIdentity)>,
+    pub(super) variants: FoundVariants,
     /// The latest turn in which `file` was found unchanged. The check of one worker is valid for
     /// all workers whose turn is not later.
     file_checked: AtomicU64,
@@ -72,16 +72,15 @@ impl Freshness {
         variants: FoundVariants,
         turn: Turn,
     ) -> Freshness {
-        let FoundVariants { found, folder } = variants;
         Freshness {
             paths,
             file,
-            variants: found,
+            variants,
             file_checked: AtomicU64::new(turn.0),
             variants_checked: AtomicU64::new(turn.0),
             path_checked: AtomicU64::new(turn.0),
             absence_checked: AtomicU64::new(turn.0),
-            folder: AtomicU64::new(folder),
+            folder: AtomicU64::new(0),
         }
     }
 
@@ -205,7 +204,7 @@ impl Freshness {
 }
 
 /// A 64-bit hash, the same in every process of one build.
-pub(super) fn fingerprint(value: &impl Hash) -> u64 {
+fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

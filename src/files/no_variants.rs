@@ -27,7 +27,7 @@ use rustix::fs::{Dir, fstat};
 
 use super::{
     Turn,
-    freshness::{fingerprint, is_cacheable},
+    freshness::is_cacheable,
     paths::Paths,
     root::{FileIdentity, Opened, Root},
 };
@@ -53,15 +53,8 @@ const NAMES_MAX: usize = 1_000_000;
 /// excluded folder is not read again for the same time.
 const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
-/// The variants of a file.
-#[derive(Debug, Default)]
-pub(super) struct FoundVariants {
-    /// The identity of each existing variant.
-    pub(super) found: Vec<(ContentCoding, FileIdentity)>,
-    /// The [`fingerprint`] of the folder's identity if the folder is known to contain none;
-    /// otherwise 0.
-    pub(super) folder: u64,
-}
+/// The identity of each existing variant of a file.
+pub(super) type FoundVariants = Vec<(ContentCoding, FileIdentity)>;
 
 /// The folders that a worker tracks.
 #[derive(Debug, Default)]
@@ -86,10 +79,10 @@ enum ScanState {
     Counting(u32),
     /// The folder is being read.
     Reading(Box<Reading>),
-    /// It contains no variants as long as its identity has the fingerprint `known`. It was read at
-    /// `read` and last found unchanged at `checked`.
+    /// It contains no variants as long as its identity is `known`. It was read at `read` and last
+    /// found unchanged at `checked`.
     NoVariants {
-        known: u64,
+        known: FileIdentity,
         read: Turn,
         checked: Turn,
     },
@@ -118,14 +111,11 @@ impl NoVariants {
         let Some(at) = self.index_of(paths.folder()) else {
             return look_up_variants(root, paths);
         };
-        if let Some(folder) = self.folders[at].state.revalidate(root, paths, turn) {
-            return FoundVariants {
-                folder,
-                ..FoundVariants::default()
-            };
+        if self.folders[at].state.revalidate(root, paths, turn) {
+            return FoundVariants::new();
         }
         let variants = look_up_variants(root, paths);
-        if variants.found.is_empty() {
+        if variants.is_empty() {
             self.advance(at, root, paths, turn, now);
         } else {
             self.folders[at].state = ScanState::Excluded(turn);
@@ -204,28 +194,27 @@ impl FolderEntry {
 }
 
 impl ScanState {
-    /// The fingerprint of the folder's identity, if it is known to contain no variants; checked at
-    /// most once per turn.
-    fn revalidate(&mut self, root: &Root, paths: &Paths, turn: Turn) -> Option<u64> {
+    /// Whether the folder is known to contain no variants; checked at most once per turn.
+    fn revalidate(&mut self, root: &Root, paths: &Paths, turn: Turn) -> bool {
         let ScanState::NoVariants {
             known,
             read,
             checked,
         } = self
         else {
-            return None;
+            return false;
         };
         if *checked == turn {
-            return Some(*known);
+            return true;
         }
         let is = paths.with_folder_path(|path| root.folder_identity(path));
-        if is_expired(*read, turn) || is.as_ref().map(fingerprint) != Some(*known) {
+        if is_expired(*read, turn) || is != Some(*known) {
             // It may still contain no variants, so start over.
             *self = ScanState::Counting(0);
-            return None;
+            return false;
         }
         *checked = turn;
-        Some(*known)
+        true
     }
 }
 
@@ -267,7 +256,7 @@ impl Reading {
     fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> ScanState {
         match paths.with_folder_path(|path| root.folder_identity(path)) {
             Some(after) if after == self.before => ScanState::NoVariants {
-                known: fingerprint(&after),
+                known: after,
                 read: turn,
                 checked: turn,
             },
@@ -282,10 +271,7 @@ fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
         let identity = paths.with_variant_path(coding, |path| root.identity(path))?;
         Some((coding, identity))
     };
-    FoundVariants {
-        found: ContentCoding::ALL.into_iter().filter_map(look_up).collect(),
-        folder: 0,
-    }
+    ContentCoding::ALL.into_iter().filter_map(look_up).collect()
 }
 
 /// Whether a result of the turn `since` is too old.

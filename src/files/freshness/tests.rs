@@ -17,7 +17,7 @@ fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) 
     }
     let file = root.identity(c"a/b").unwrap();
     let paths = Paths::new(b"a/b").unwrap();
-    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
     assert!(freshness.revalidate(&root, true, Turn(1)));
     let known = freshness.folder.load(Relaxed);
     assert_eq!(known == fingerprint(&folder()), is_trusted);
@@ -86,7 +86,7 @@ fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
     let root = Root::open(home.path()).unwrap();
     let file = root.identity(c"b").unwrap();
     let paths = Paths::new(b"b").unwrap();
-    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
     fs::write(home.path().join("b.br"), "b").unwrap();
     assert!(freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX - 1)));
     assert!(!freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX)));
@@ -102,7 +102,7 @@ fn names_are_looked_up_again_after_a_second() {
     }
     let file = root.identity(c"b").unwrap();
     let paths = Paths::new(b"b").unwrap();
-    let freshness = Freshness::new(paths, file, FoundVariants::default(), Turn(0));
+    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
     let checked = |turn| {
         assert!(freshness.revalidate(&root, true, Turn(turn)));
         freshness.absence_checked.load(Relaxed)

@@ -5,7 +5,6 @@
 
 mod build;
 mod memory_budget;
-mod merge;
 mod order;
 mod text;
 

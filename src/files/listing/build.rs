@@ -1,11 +1,11 @@
 //! Building a listing: the folder is read, sorted and written in pieces.
 
-use std::mem;
+use std::{collections::BinaryHeap, mem};
 
 use super::{
     Entry, Form, Sort, Summary,
     memory_budget::{Chunk, Reservation, UNSHARED_BYTES},
-    merge::Runs,
+    order::Ranked,
 };
 use crate::files::{Folder, Refusal};
 
@@ -25,7 +25,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 const ROW_BYTES: usize = 2 << 10;
 
 /// Memory of an entry besides its name, including allocator overhead.
-const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
+const ENTRY_BYTES: usize = size_of::<Ranked>() + 16;
 
 /// A listing in progress.
 ///
@@ -38,8 +38,10 @@ pub struct Listing {
     form: Form,
     sort: Sort,
     summary: Summary,
-    runs: Runs,
-    /// Memory of the entries in `runs`, in bytes.
+    /// The entries read and not yet written. A heap sorts them without a step that processes them
+    /// all.
+    heap: BinaryHeap<Ranked>,
+    /// Memory of the entries in `heap`, in bytes.
     entries_bytes: usize,
     /// The reservation for them.
     entries: Reservation,
@@ -57,7 +59,7 @@ impl Listing {
             form,
             sort,
             summary: Summary::default(),
-            runs: Runs::default(),
+            heap: BinaryHeap::new(),
             entries_bytes: 0,
             text: Vec::new(),
             chunks: Vec::new(),
@@ -82,12 +84,12 @@ impl Listing {
                 return Ok(None);
             }
             self.begin(&folder.path);
-            if self.runs.count() > 1 {
+            if self.heap.len() > PIECE_ENTRIES {
                 return Ok(None);
             }
         }
         for _ in 0..PIECE_ENTRIES {
-            let Some(entry) = self.runs.take() else {
+            let Some(Ranked { entry, .. }) = self.heap.pop() else {
                 return self.finish().map(Some);
             };
             self.entries_bytes -= entry_bytes(&entry);
@@ -113,7 +115,10 @@ impl Listing {
             self.summary.add(entry);
             self.entries_bytes += entry_bytes(entry);
         }
-        self.runs.add(entries, self.sort);
+        let sort = self.sort;
+        let entries = entries.into_iter();
+        self.heap
+            .extend(entries.map(|entry| Ranked { entry, sort }));
         self.entries.resize(self.entries_bytes)
     }
 

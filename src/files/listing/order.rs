@@ -63,6 +63,35 @@ impl Sort {
     }
 }
 
+/// An entry in a heap, the greatest of which comes first in the listing.
+#[derive(Debug)]
+pub struct Ranked {
+    /// The entry.
+    pub entry: Entry,
+    /// The order of the listing.
+    pub sort: Sort,
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Ranked) -> Ordering {
+        self.sort.compare(&other.entry, &self.entry)
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Ranked) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Ranked) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked {}
+
 /// Natural order of names: `a2` before `A10`. Equal names are ordered by their bytes, so that the
 /// order is total.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
@@ -95,6 +124,8 @@ fn take_number<'n>(rest: &mut &'n [u8]) -> &'n [u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BinaryHeap;
+
     use super::*;
 
     #[test]
@@ -157,6 +188,38 @@ mod tests {
         check("sort=size&order=desc", &["z", "y", "a", "b10", "B9"]);
         check("sort=time", &["z", "y", "a", "b10", "B9"]);
         check("sort=time&order=desc", &["y", "z", "B9", "b10", "a"]);
+    }
+
+    /// Pseudo-random entries; some are folders.
+    fn entries(count: u64) -> Vec<Entry> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let random = |number: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let name = format!("{}-{number}", (state >> 33) % 50);
+            let mtime = ((state >> 50) % 5) as i64;
+            entry(state >> 60 == 0, &name, (state >> 40) % 7, mtime)
+        };
+        (0..count).map(random).collect()
+    }
+
+    #[test]
+    fn a_heap_of_entries_is_emptied_in_their_order() {
+        for query in ["", "order=desc", "sort=size", "sort=time&order=desc"] {
+            let sort = Sort::from_query(Some(query));
+            for count in [0, 1, 1_000] {
+                let mut expected = entries(count);
+                let ranked = expected.iter().cloned();
+                let mut heap: BinaryHeap<_> = ranked.map(|entry| Ranked { entry, sort }).collect();
+                expected.sort_by(|a, b| sort.compare(a, b));
+                let mut taken = Vec::new();
+                while let Some(Ranked { entry, .. }) = heap.pop() {
+                    taken.push(entry);
+                }
+                assert!(taken == expected, "{count}, {query:?}");
+            }
+        }
     }
 
     #[test]

@@ -45,9 +45,6 @@ const MISSES_MIN: u32 = 64;
 /// Names read per requested file: takes less time than three look-ups.
 const PIECE_NAMES_MAX: usize = 32;
 
-/// Names of the largest folder that is read.
-const NAMES_MAX: usize = 1_000_000;
-
 /// How long an unchanged folder is taken to mean that no name was added, in nanoseconds: 10 s,
 /// after which it is read again. On some file systems new names do not change the folder. An
 /// excluded folder is not read again for the same time.
@@ -96,7 +93,6 @@ struct Reading {
     /// The identity of the folder before reading, old enough that any later change shows.
     before: FileIdentity,
     since: Turn,
-    names: usize,
 }
 
 impl NoVariants {
@@ -233,7 +229,6 @@ impl Reading {
             dir: Dir::new(file)?,
             before,
             since: turn,
-            names: 0,
         })))
     }
 
@@ -244,8 +239,7 @@ impl Reading {
             let Some(item) = self.dir.read() else {
                 return Ok(true);
             };
-            self.names += 1;
-            if !cannot_be_variant(item?.file_name().to_bytes()) || self.names > NAMES_MAX {
+            if !cannot_be_variant(item?.file_name().to_bytes()) {
                 return Err(io::ErrorKind::Unsupported.into());
             }
         }

@@ -34,7 +34,7 @@ use super::{
 use crate::http::content_coding::ContentCoding;
 
 /// Folders that each worker tracks.
-const FOLDERS_MAX: usize = 8;
+const FOLDERS_MAX: usize = 32;
 
 /// Bytes of the longest path of such a folder.
 const PATH_BYTES_MAX: usize = 256;
@@ -56,18 +56,14 @@ pub(super) type FoundVariants = Vec<(ContentCoding, FileIdentity)>;
 /// The folders that a worker tracks.
 #[derive(Debug, Default)]
 pub(super) struct NoVariants {
+    /// In the order of their last requests.
     folders: Vec<FolderEntry>,
-    /// The entry that is considered for replacement next.
-    next: usize,
 }
 
 #[derive(Debug)]
 struct FolderEntry {
     path: Vec<u8>,
     state: ScanState,
-    /// Recent requests, decremented by each other folder that competes for the entry and replaces
-    /// it at 0.
-    weight: u32,
 }
 
 #[derive(Debug)]
@@ -129,30 +125,25 @@ impl NoVariants {
         }
     }
 
-    /// The index of the folder at `path`, replacing another if necessary; `None` if the path is too
-    /// long, or the candidate for replacement is requested more often.
+    /// Makes the folder at `path` the last, and returns its index. If it is new, it may replace the
+    /// one that was not requested for longest. `None` if the path is too long.
     fn index_of(&mut self, path: &[u8]) -> Option<usize> {
-        if let Some(at) = self.folders.iter().position(|folder| folder.path == path) {
-            let weight = &mut self.folders[at].weight;
-            *weight = (*weight + 1).min(MISSES_MIN);
-            return Some(at);
-        }
         if path.len() > PATH_BYTES_MAX {
             return None;
         }
-        if self.folders.len() < FOLDERS_MAX {
-            self.folders.push(FolderEntry::new(path));
-            return Some(self.folders.len() - 1);
+        match self.folders.iter().position(|folder| folder.path == path) {
+            Some(at) => self.folders[at..].rotate_left(1),
+            None => {
+                if self.folders.len() == FOLDERS_MAX {
+                    self.folders.remove(0);
+                }
+                self.folders.push(FolderEntry {
+                    path: path.to_vec(),
+                    state: ScanState::Counting(0),
+                });
+            }
         }
-        let at = self.next;
-        self.next = (at + 1) % FOLDERS_MAX;
-        let holder = &mut self.folders[at];
-        holder.weight -= 1;
-        if holder.weight > 0 {
-            return None;
-        }
-        *holder = FolderEntry::new(path);
-        Some(at)
+        Some(self.folders.len() - 1)
     }
 
     /// Records one more file without variants in the folder at index `at`.
@@ -175,16 +166,6 @@ impl NoVariants {
                 *state = ScanState::Counting(0)
             }
             ScanState::Counting(_) | ScanState::Excluded(_) | ScanState::NoVariants { .. } => {}
-        }
-    }
-}
-
-impl FolderEntry {
-    fn new(path: &[u8]) -> FolderEntry {
-        FolderEntry {
-            path: path.to_vec(),
-            state: ScanState::Counting(0),
-            weight: 1,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use support::{Client, Server, Strace, process::is_received, wait_until};
@@ -140,6 +140,25 @@ fn a_client_silent_for_longer_is_evicted_first_across_workers() {
     assert_eq!(server.connect().get("/").status, 200);
     silent.assert_closed();
     kept.assert_open();
+}
+
+/// Clients that have got their last response, and do not close.
+#[test]
+fn a_lingering_connection_makes_room() {
+    let server = Server::with_page("--threads 1 --max-connections 3");
+    let mut refused: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut refused {
+        client.send("GET / HTTP/1.1\r\n\r\n");
+        assert_eq!(client.reply().status, 400);
+    }
+    let start = Instant::now();
+    let mut newcomer = server.connect();
+    assert_eq!(newcomer.get("/").status, 200);
+    // Without an eviction it waits for almost 2 s.
+    let waited = start.elapsed();
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    newcomer.assert_open();
+    refused.iter_mut().for_each(Client::assert_closed);
 }
 
 #[test]

@@ -242,10 +242,10 @@ impl Acceptor {
         false
     }
 
-    /// Asks the worker with the longest idle or silent connection to close it,
-    /// and all workers to wake us when a connection closes or becomes idle. One
-    /// accept evicts one connection: no further request is made until the worker
-    /// has handled this one.
+    /// Asks the worker whose connection has been idle, silent or lingering the
+    /// longest to close it, and all workers to wake us when a connection closes or
+    /// becomes idle. One accept evicts one connection: no further request is made
+    /// until the worker has handled this one.
     fn request_eviction(&self) {
         self.shared.acceptor_waits.store(true, SeqCst);
         if self.workers.iter().any(|worker| worker.evict.load(SeqCst)) {

@@ -33,9 +33,9 @@ pub struct WorkerHandle {
     waker: Waker,
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
-    /// When this worker's best candidate for an eviction became idle or silent,
-    /// as of its last turn, in nanoseconds since the server started; `u64::MAX`:
-    /// no candidate.
+    /// When this worker's best candidate for an eviction became idle or silent, or
+    /// began to linger, as of its last turn, in nanoseconds since the server
+    /// started; `u64::MAX`: no candidate.
     pub idle_since: AtomicU64,
     /// The acceptor requests the eviction of that connection. True until the
     /// worker has handled the request.

@@ -10,7 +10,10 @@ mod drain;
 mod evict;
 mod received;
 
-pub use self::{evict::SILENT_TIME_MAX, received::RECEIVED_BYTES_MAX};
+pub use self::{
+    evict::{LINGER_TIME_MIN, SILENT_TIME_MAX},
+    received::RECEIVED_BYTES_MAX,
+};
 
 use std::{
     collections::VecDeque,
@@ -98,9 +101,9 @@ pub struct Scheduler<T, D> {
     extra_responses: usize,
     /// Requests of this turn that wait for a descriptor.
     starved_requests: usize,
-    /// When the connection began that has been silent the longest, if that is
-    /// long enough for an eviction, as of the last sweep.
-    silent_since: Option<Instant>,
+    /// Since when the connection has been silent or lingering that has been so the
+    /// longest, if that is long enough for an eviction, as of the last sweep.
+    spare_since: Option<Instant>,
     arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,
     stop_at: Option<Instant>,
@@ -120,7 +123,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             waiting: 0,
             extra_responses: 0,
             starved_requests: 0,
-            silent_since: None,
+            spare_since: None,
             arrivals: Vec::new(),
             stop_at: None,
         }
@@ -328,7 +331,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.cx.refresh_clock();
         let begun = self.cx.now;
         self.sweep_at = begun + self.sweep_interval();
-        self.update_silent_since();
+        self.update_spare_since();
         if self.eviction_candidate_since().is_some() && self.driver.take_descriptor_request() {
             self.evict();
         }

@@ -10,7 +10,7 @@ use std::{
 use stdhttpd::{
     connection::{Identity, Next, Readiness, context::Clock},
     observe::close_reason::CloseReason,
-    server::scheduler::{Accepted, SILENT_TIME_MAX, Scheduler},
+    server::scheduler::{Accepted, LINGER_TIME_MIN, SILENT_TIME_MAX, Scheduler},
 };
 
 use crate::{
@@ -266,6 +266,23 @@ fn an_evicted_connection_with_a_request_gets_its_last_response() {
     // An idle connection, and a silent one.
     check(1);
     check(0);
+}
+
+#[test]
+fn a_lingering_connection_can_be_evicted_after_a_while() {
+    let mut crowd = Crowd::new(1, 1, None);
+    crowd.wires[0]
+        .borrow_mut()
+        .arrive(b"GET / HTTP/1.1\r\n\r\n");
+    crowd.scheduler.take_event(0, Readiness::READABLE);
+    crowd.scheduler.finish_turn();
+    assert!(crowd.wires[0].borrow().shut);
+    let begun = crowd.scheduler.cx.now;
+    site::set_clock(&mut crowd.scheduler.cx, begun + LINGER_TIME_MIN / 2);
+    assert!(!crowd.scheduler.evict());
+    site::set_clock(&mut crowd.scheduler.cx, begun + LINGER_TIME_MIN);
+    assert!(crowd.scheduler.evict());
+    assert!(crowd.wires[0].borrow().closed);
 }
 
 /// A request is read first and answered later in the turn.

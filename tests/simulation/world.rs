@@ -7,6 +7,7 @@
 mod client;
 mod drained;
 pub mod driver;
+mod evicted;
 mod idle_order;
 mod look;
 mod newcomer;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Driver, Scheduler};
 use crate::{
-    connection::{Readiness, transport::Transport},
+    connection::{Connection, Readiness, state::State, transport::Transport},
     observe::close_reason::CloseReason,
     server::table::Key,
 };
@@ -13,6 +13,20 @@ use crate::{
 /// A client silent for at least this long can be evicted: as long as the kernel
 /// itself defers its accept.
 pub const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long a connection lingers at the least before it can be evicted. Its last
+/// response is sent, but a client that still sends may not have read it.
+pub const LINGER_TIME_MIN: Duration = Duration::from_millis(100);
+
+/// Since when a connection has been silent or has lingered, if for so long that it
+/// can be evicted `now`.
+fn spare_since<T: Transport>(connection: &Connection<T>, now: Instant) -> Option<Instant> {
+    let (since, time_min) = match connection.state() {
+        State::Lingering { since, .. } => (*since, LINGER_TIME_MIN),
+        _ => (connection.silent_since()?, SILENT_TIME_MAX),
+    };
+    (now.saturating_duration_since(since) >= time_min).then_some(since)
+}
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// The longest idle connection, and since when.
@@ -22,56 +36,65 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         Some((state.idle_since()?, key))
     }
 
-    /// When the connection began that would be evicted for its silence, if no
-    /// other has been idle for longer.
-    pub fn longest_silent_since(&self) -> Option<Instant> {
-        self.silent_since
+    /// Since when the connection has been silent, or has lingered, that would be
+    /// evicted for it, if no other has been idle for longer.
+    pub fn longest_spare_since(&self) -> Option<Instant> {
+        self.spare_since
     }
 
-    /// Since when the best candidate for an eviction has been idle or silent.
+    /// Since when the best candidate for an eviction has been idle, silent or
+    /// lingering.
     pub fn eviction_candidate_since(&self) -> Option<Instant> {
         let idle = self.longest_idle().map(|(since, _)| since);
-        idle.into_iter().chain(self.silent_since).min()
+        idle.into_iter().chain(self.spare_since).min()
     }
 
-    /// Evicts the connection that has been idle or silent the longest. Returns
-    /// whether there was one. Without the silent ones, a crowd that sends nothing
-    /// would displace clients that come back.
+    /// Evicts the connection that has been idle, silent or lingering the longest.
+    /// Returns whether there was one. Without the silent and the lingering ones, a
+    /// crowd that sends nothing, or never closes, would displace clients that come
+    /// back.
     pub fn evict(&mut self) -> bool {
         self.serve_received();
         let idle = self.longest_idle();
         let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
-        // Finding a silent one takes a scan of the table: only if it can matter.
-        let may_be_silent = idle.is_none() || self.silent_since.is_some_and(is_before_idle);
-        let silent = match may_be_silent {
-            true => self.longest_silent(),
+        // Finding a spare one takes a scan of the table: only if it can matter.
+        let may_be_spare = idle.is_none() || self.spare_since.is_some_and(is_before_idle);
+        let spare = match may_be_spare {
+            true => self.longest_spare(),
             false => None,
         };
-        let evicted = silent.filter(|&(since, _)| is_before_idle(since)).or(idle);
+        let evicted = spare.filter(|&(since, _)| is_before_idle(since)).or(idle);
         if let Some((_, key)) = evicted {
             self.evict_at(key);
         }
-        if may_be_silent {
-            self.update_silent_since();
+        if may_be_spare {
+            self.update_spare_since();
         }
         evicted.is_some()
     }
 
     /// Evicts a connection. If a request has arrived, in part or complete, the
     /// connection ends with the response to it: closing over unread input would
-    /// reset it.
+    /// reset it. A lingering one is only closed earlier, for the reason it has.
     fn evict_at(&mut self, key: Key) {
         let Some(slot) = self.table.get_mut(key) else {
             return;
         };
+        let was_lingering = matches!(slot.connection.state(), State::Lingering { .. });
         slot.connection.mark_evicted();
         slot.is_queued = false;
         self.cx.refresh_clock();
         self.step(key, Readiness::READABLE);
-        let slot = self.table.get(key);
-        if slot.is_some_and(|slot| slot.connection.is_unused()) {
-            self.close(key, CloseReason::Evicted);
-        }
+        let Some(slot) = self.table.get(key) else {
+            return;
+        };
+        let reason = match slot.connection.state() {
+            // Not one that has only now sent its last response.
+            State::Lingering { reason, .. } if was_lingering => *reason,
+            _ if slot.connection.is_unused() => CloseReason::Evicted,
+            _ => return,
+        };
+        self.close(key, reason);
     }
 
     /// Closes the oldest connections, whatever their state, except for `kept` of
@@ -94,20 +117,19 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
-    /// The connection that has been silent the longest, if long enough.
-    fn longest_silent(&self) -> Option<(Instant, Key)> {
-        let silent = |key| {
-            let since = self.table.get(key)?.connection.silent_since()?;
-            let silence = self.cx.now.saturating_duration_since(since);
-            (silence >= SILENT_TIME_MAX).then_some((since, key))
+    /// The connection that has been silent or lingering the longest, if long enough.
+    fn longest_spare(&self) -> Option<(Instant, Key)> {
+        let spare = |key| {
+            let since = spare_since(&self.table.get(key)?.connection, self.cx.now)?;
+            Some((since, key))
         };
-        (0..self.table.end()).filter_map(silent).min()
+        (0..self.table.end()).filter_map(spare).min()
     }
 
-    /// Searches for the connection that has been silent the longest.
-    pub(super) fn update_silent_since(&mut self) {
-        self.silent_since = match self.table.open() > self.table.idle() {
-            true => self.longest_silent().map(|(since, _)| since),
+    /// Searches for the connection that has been silent or lingering the longest.
+    pub(super) fn update_spare_since(&mut self) {
+        self.spare_since = match self.table.open() > self.table.idle() {
+            true => self.longest_spare().map(|(since, _)| since),
             false => None,
         };
     }

@@ -7,11 +7,8 @@ use std::{
 
 use stdhttpd::{
     connection::{Identity, Readiness},
-    observe::{
-        close_reason::CloseReason,
-        counters::{Count, Totals},
-    },
-    server::scheduler::{Accepted, SILENT_TIME_MAX, SWEEP_INTERVAL, Scheduler},
+    observe::counters::{Count, Totals},
+    server::scheduler::{Accepted, SWEEP_INTERVAL, Scheduler},
 };
 
 use super::{
@@ -258,7 +255,7 @@ impl<'l> World<'l> {
     }
 
     /// Answers everything that has been received.
-    fn answer(&mut self) {
+    pub(super) fn answer(&mut self) {
         self.scheduler.serve_received();
         self.look();
         for token in std::mem::take(&mut self.received) {
@@ -301,56 +298,6 @@ impl<'l> World<'l> {
                 client.may_expire(&slot.connection, &self.scheduler.cx);
             }
         }
-    }
-
-    fn evict(&mut self) {
-        self.answer();
-        let idle = self.idle_order.longest();
-        let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
-        // If a connection is idle, silent ones count as they were at the last sweep.
-        let swept = self.scheduler.longest_silent_since();
-        let may_be_silent = idle.is_none() || swept.is_some_and(is_before_idle);
-        let silent = self.longest_silent();
-        let silent = silent.filter(|&(since, _)| may_be_silent && is_before_idle(since));
-        let longest = silent.or(idle).map(|(_, id)| id);
-        let token = longest.map(|id| self.tokens[&id]);
-        let client = token.and_then(|token| self.clients[token].as_ref());
-        // A request that has arrived is answered first.
-        let has_asked = client.is_some_and(|client| client.wire().borrow().has_input());
-        self.scheduler.evict();
-        let ends = &self.scheduler.driver.ends;
-        let evicted: Vec<_> = ends.iter().map(|end| (end.id, end.reason)).collect();
-        if has_asked {
-            assert!(
-                evicted.iter().all(|(id, _)| Some(*id) == longest),
-                "evicted"
-            );
-            let key = token.and_then(|token| self.scheduler.table().find(token));
-            let slot = key.and_then(|key| self.scheduler.table().get(key));
-            let is_unused = slot.is_some_and(|slot| slot.connection.is_unused());
-            assert!(!is_unused, "an unused connection was not evicted");
-        } else {
-            let expected = longest.map(|id| (id, CloseReason::Evicted));
-            assert_eq!(
-                evicted,
-                Vec::from_iter(expected),
-                "wrong connection evicted"
-            );
-        }
-        self.look();
-    }
-
-    /// The client that has been silent for the longest time, if for at least one second.
-    fn longest_silent(&self) -> Option<(Instant, u64)> {
-        let table = self.scheduler.table();
-        let silent = |key| {
-            let connection = &table.get(key)?.connection;
-            let since = connection.silent_since()?;
-            let is_long = since + SILENT_TIME_MAX <= self.scheduler.cx.now;
-            is_long.then_some((since, key, connection.identity().id))
-        };
-        let longest = (0..table.end()).filter_map(silent).min();
-        longest.map(|(since, _, id)| (since, id))
     }
 
     fn drain(&mut self) {

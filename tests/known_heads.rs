@@ -181,6 +181,22 @@ fn every_request_is_logged_with_what_its_own_head_says() {
 }
 
 #[test]
+fn why_its_connection_closes_is_logged_for_a_known_head() {
+    let folder = tempfile::tempdir().expect("a folder for the log");
+    let log = folder.path().join("access.log");
+    let server = server(&format!("--log-format json --access-log {}", log.display()));
+    for _ in 0..OFTEN {
+        let mut client = server.connect();
+        assert!(client.get_with("/a.txt", "Connection: close\r\n").is_last());
+    }
+    let lines = || fs::read_to_string(&log).unwrap_or_default();
+    wait_until("the lines", || lines().matches('\n').count() == OFTEN);
+    for line in lines().lines() {
+        assert!(line.contains(r#""close":"client_asked""#), "{line}");
+    }
+}
+
+#[test]
 fn a_known_head_is_answered_with_what_the_file_is_now() {
     let server = server("");
     let mut client = server.connect();

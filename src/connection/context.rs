@@ -216,9 +216,8 @@ impl Context {
     /// Queues the cached response of `hit`, or builds it and caches it. `None` if
     /// its file is not cached any more.
     pub(super) fn queue_hit(&mut self, hit: &Hit, persistence: Persistence) -> Option<Queued> {
-        let is_usual = persistence == Persistence::Keep;
-        if is_usual && let Some((response, queued)) = self.response_cache.stored(hit, &self.common)
-        {
+        let stored = (self.response_cache).stored(hit, persistence, &self.common);
+        if let Some((response, queued)) = stored {
             self.output.push_response(response);
             self.view.count_hit();
             return Some(queued);
@@ -226,10 +225,10 @@ impl Context {
         let answer = self.response_cache.answer(hit, &self.view, self.turn)?;
         let is_alone = self.output.is_empty();
         let queued = self.queue(&answer, persistence, hit.summary.head_only);
-        if is_usual && is_alone {
+        if is_alone {
             let date = self.common.date();
             self.response_cache
-                .store_response(hit, &self.output, queued, date);
+                .store_response(hit, &self.output, queued, persistence, date);
         }
         self.view.count_hit();
         Some(queued)

@@ -17,6 +17,7 @@ use crate::{
         framing::BodyFraming,
         headers::LoggedFields,
         method::Method,
+        persistence::Persistence,
         request::{ConnectionOptions, Expectation, Request, Version},
         response::CommonFields,
     },
@@ -67,8 +68,16 @@ struct Entry {
     summary: HeadSummary,
     part: Part,
     remembered: Remembered,
-    /// Status, length and `Date` of the stored response, if there is one.
-    stored: Option<(Queued, HttpDate)>,
+    /// The stored response, if there is one.
+    stored: Option<Stored>,
+}
+
+/// What a stored response says.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    queued: Queued,
+    persistence: Persistence,
+    date: HttpDate,
 }
 
 /// What is needed of a head to respond to it, and to log that.
@@ -136,32 +145,51 @@ impl ResponseCache {
         Some(Chosen::answer(selected, entry.part.clone()))
     }
 
-    /// The stored response to a hit, if there is one, with the `Date` of `common`.
-    /// Other heads may have been looked up and cached since.
-    pub fn stored(&mut self, hit: &Hit, common: &CommonFields) -> Option<(&Arc<Vec<u8>>, Queued)> {
+    /// The stored response to a hit, if there is one that says this about the
+    /// connection, with the `Date` of `common`. Other heads may have been looked up
+    /// and cached since.
+    pub fn stored(
+        &mut self,
+        hit: &Hit,
+        persistence: Persistence,
+        common: &CommonFields,
+    ) -> Option<(&Arc<Vec<u8>>, Queued)> {
         let slot = &mut self.slots[hit.slot as usize];
         if slot.replacements != hit.replacements {
             return None;
         }
-        let (queued, date) = slot.entry.as_mut()?.stored.as_mut()?;
-        if *date != common.date() {
-            *date = common.date();
+        let stored = slot.entry.as_mut()?.stored.as_mut()?;
+        if stored.persistence != persistence {
+            return None;
+        }
+        if stored.date != common.date() {
+            stored.date = common.date();
             let response = Arc::make_mut(&mut slot.response);
             common.put_date(response);
         }
-        Some((&slot.response, *queued))
+        Some((&slot.response, stored.queued))
     }
 
     /// Stores the response to a hit, which must be all of `output`, if it is
-    /// short enough and lies in memory. It must be one that keeps the connection,
-    /// as HTTP/1.1 does by default: it has no `Connection` field.
-    pub fn store_response(&mut self, hit: &Hit, output: &Output, queued: Queued, date: HttpDate) {
+    /// short enough and lies in memory.
+    pub fn store_response(
+        &mut self,
+        hit: &Hit,
+        output: &Output,
+        queued: Queued,
+        persistence: Persistence,
+        date: HttpDate,
+    ) {
         let slot = &mut self.slots[hit.slot as usize];
         let response = Arc::make_mut(&mut slot.response);
         response.clear();
         let is_kept = output.copy_to(response, CACHED_RESPONSE_BYTES_MAX);
         if let Some(entry) = &mut slot.entry {
-            entry.stored = is_kept.then_some((queued, date));
+            entry.stored = is_kept.then_some(Stored {
+                queued,
+                persistence,
+                date,
+            });
         }
     }
 

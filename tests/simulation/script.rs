@@ -39,6 +39,8 @@ pub struct Wire {
     write_edge: bool,
     /// What was written and has not been taken by the test.
     pub written: Vec<u8>,
+    /// The last write announced that more follows.
+    pub more: bool,
     /// The server has shut down its sending side.
     pub shut: bool,
     /// Closing would reset the connection.
@@ -237,8 +239,9 @@ impl Transport for Script {
         self.0.borrow_mut().receive(buffer)
     }
 
-    fn write(&mut self, buffers: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
+    fn write(&mut self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
         let wire = &mut *self.0.borrow_mut();
+        wire.more = more;
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
         // An empty write only checks whether the peer is still there.
         let asks = matches!(buffers, [nothing] if nothing.is_empty());

@@ -3,7 +3,7 @@
 //!
 //! Each server is bound to one processor and wrk to another. The figure is requests per second of
 //! the server's processor time, which other work on the machine disturbs less than requests per
-//! second. All servers of a row run at the same time and are measured in alternating slices of time,
+//! second. All servers of a row run at the same time and are measured in turn, mostly in short slices,
 //! round after round, and each ratio is computed within a round. A server that is not installed is
 //! omitted.
 //!

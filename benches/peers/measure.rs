@@ -1,4 +1,4 @@
-//! Measures one row: all its servers, in rounds of alternating slices of time.
+//! Measures one row: all its servers, in rounds, and most rows in alternating slices of time.
 //!
 //! The speed of a shared machine can change by a tenth within a second, which is more than the
 //! differences that are measured. So each server has its own wrk, and all but one are paused.
@@ -86,8 +86,10 @@ pub fn measure(
             client::fetch_all(contender.running.address, row.path, count)?;
         }
     }
-    // Idle connections to all servers at once would take too many descriptors.
-    let together = if row.idle > 0 { 1 } else { contenders.len() };
+    let (together, slice) = match row.is_sliced() {
+        true => (contenders.len(), SLICE),
+        false => (1, effort.duration),
+    };
     for round in 0..effort.rounds {
         show_progress(&format!(
             "  {}: round {} of {}",
@@ -96,7 +98,7 @@ pub fn measure(
             effort.rounds
         ));
         for group in contenders.chunks_mut(together.max(1)) {
-            measure_together(group, effort, site, processors)?;
+            measure_together(group, effort, slice, site, processors)?;
         }
     }
     show_progress("");
@@ -259,6 +261,7 @@ fn check(reply: &Reply, status: u16, body: &[u8]) -> io::Result<()> {
 fn measure_together(
     contenders: &mut [Contender],
     effort: &Effort,
+    slice: Duration,
     site: &Site,
     processors: &Processors,
 ) -> io::Result<()> {
@@ -267,14 +270,14 @@ fn measure_together(
     for contender in &mut *contenders {
         runs.push(Run::start(contender, site, processors)?);
     }
-    let passes = (effort.duration.as_secs_f64() / SLICE.as_secs_f64()).ceil() as usize;
+    let passes = (effort.duration.as_secs_f64() / slice.as_secs_f64()).ceil() as usize;
     for pass in 0..passes {
         for turn in 0..count {
             // In another order each time, so that no server always follows the same one.
             let at = (pass + turn) % count;
             let at = if pass % 2 == 0 { at } else { count - 1 - at };
             if let Some(run) = &mut runs[at] {
-                run.wrk.resume_for(SLICE)?;
+                run.wrk.resume_for(slice)?;
             }
         }
     }

@@ -69,6 +69,23 @@ pub struct Row {
     pub goal_itself: Option<f64>,
 }
 
+/// The longest response in a row that is measured in slices.
+const SLICED_RESPONSE_BYTES_MAX: usize = 64 << 10;
+
+impl Row {
+    /// Whether its servers are measured in alternating slices of time. Not with long responses: a
+    /// congestion control that paces, as BBR does, begins anew after a pause, and at 100 KiB that
+    /// makes some servers twice as fast. And not with many idle connections: to all servers at once
+    /// they take too many descriptors.
+    pub fn is_sliced(&self) -> bool {
+        let response_bytes = match self.expected {
+            Expected::Whole => self.size,
+            Expected::NotModified | Expected::Part(..) => 0,
+        };
+        self.idle == 0 && response_bytes <= SLICED_RESPONSE_BYTES_MAX
+    }
+}
+
 /// 1 KiB over 64 persistent connections; every other row lists only its differences.
 const KEPT_ALIVE: Row = Row {
     name: "kept-alive-64",

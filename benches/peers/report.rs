@@ -18,8 +18,9 @@ pub struct Head {
     pub effort: Effort,
 }
 
-/// A figure is marked as disturbed if the share of waiting is above this.
-const WAITED_MAX: f64 = 0.05;
+/// A figure is marked as disturbed if the share of waiting is above this. Some is normal: at the
+/// beginning of a slice the server of the last one still answers what was in flight.
+const WAITED_MAX: f64 = 0.25;
 
 impl Measured {
     /// The series of `server`, if it has samples.

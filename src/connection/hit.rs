@@ -13,6 +13,7 @@ use super::{
     state::{State, Then},
     transport::Transport,
 };
+
 impl<T: Transport> Connection<T> {
     /// Does what [`Connection::advance_received`] does, for `head`, which is all that
     /// was received and was found in the response cache.
@@ -39,14 +40,13 @@ impl<T: Transport> Connection<T> {
         let persistence = self.persistence(summary.version, summary.connection, false, cx);
         let close = accounting::close_reason(persistence);
         let (response, queued) = cx.response_cache.stored(hit, persistence, &cx.common)?;
-        let sent = (self
-            .transport
-            .write(&[IoSlice::new(response)], close.is_some()))
-        .ok()?;
+        let is_last = close.is_some();
+        let sent = self.transport.write(&[IoSlice::new(response)], is_last);
+        let sent = sent.ok()?;
         if sent < response.len() {
             cx.output.push_response(response);
             cx.output.advance(sent);
-            cx.output.is_last = close.is_some();
+            cx.output.is_last = is_last;
         }
         cx.view.count_hit();
         if let Some(story) = &mut self.identity.story {

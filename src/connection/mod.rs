@@ -6,11 +6,11 @@
 //!
 //! Reading order: [`state`] (the diagram), this file (a turn), `read` (transport
 //! to input), `serve` (input to responses), [`response_cache`] (heads seen
-//! before) and `hit` (their responses), `listing` (a response that takes several turns to make),
-//! `error_response` (malformed and incomplete requests), [`respond`] (responses to
-//! output), [`output`] and `write` (output to transport), `drain` (which
-//! connections may be closed early), `close` (the end), [`accounting`] (counters
-//! and logs).
+//! before) and `hit` (their responses), `listing` (a response that takes several
+//! turns to make), `error_response` (malformed and incomplete requests),
+//! [`respond`] (responses to output), [`output`] and `write` (output to
+//! transport), `drain` (which connections may be closed early), `close` (the end),
+//! [`accounting`] (counters and logs).
 //!
 //! ```text
 //! receive_first              all connections that are ready, before the first is answered

@@ -267,3 +267,26 @@ fn nothing_is_looked_up_beside_the_files_of_a_folder_without_variants() {
     let late = (FILES - 200..FILES).filter(|number| is_looked_up(*number));
     assert!(late.count() < 100, "{trace}");
 }
+
+/// A time-out would have the kernel set up a timer and remove it again.
+#[test]
+#[ignore = "needs strace"]
+fn a_wait_for_a_request_has_no_timeout() {
+    let server = Server::build()
+        .file("small", content(1_024))
+        .args("--threads 1")
+        .start();
+    let trace = tempfile::NamedTempFile::new().expect("a file");
+    let output = format!("-o{}", trace.path().display());
+    let strace = Strace::attach(&server, &["--trace=epoll_wait,epoll_pwait".into(), output]);
+    let mut client = server.connect();
+    for _ in 0..100 {
+        assert_eq!(client.get("/small").status, 200);
+    }
+    drop(strace);
+    let trace = std::fs::read_to_string(trace.path()).expect("a trace");
+    let waits = |timeout| trace.matches(&format!(", 1024, {timeout}")).count();
+    // Those of the worker are the ones for 1,024 events.
+    assert!(waits("-1") >= 100, "{trace}");
+    assert_eq!(waits(""), waits("-1") + waits("0"), "{trace}");
+}

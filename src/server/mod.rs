@@ -5,11 +5,12 @@
 //!
 //! Reading order: [`listener`] (the sockets), [`acceptor`] (new connections, and which
 //! worker gets them), [`pool`] (the hand-over), [`worker`] (a thread's event loop),
-//! [`scheduler`] (which connection is served next, and which is closed), [`table`]
-//! (where connections are kept). How many there may be: [`descriptors`], [`clients`],
-//! [`bounds`]. Privileges dropped before serving: [`user`], [`sandbox`]. The rest:
-//! [`shutdown`] (signals), [`unix_socket`] (the file of a listener) and
-//! [`status_server`], a thread of its own with a scheduler like a worker's.
+//! [`timer`] (what ends its wait), [`scheduler`] (which connection is served next, and
+//! which is closed), [`table`] (where connections are kept). How many there may be:
+//! [`descriptors`], [`clients`], [`bounds`]. Privileges dropped before serving:
+//! [`user`], [`sandbox`]. The rest: [`shutdown`] (signals), [`unix_socket`] (the file of
+//! a listener) and [`status_server`], a thread of its own with a scheduler like a
+//! worker's.
 
 pub mod acceptor;
 pub mod bounds;
@@ -23,6 +24,7 @@ pub mod shutdown;
 pub mod start_error;
 pub mod status_server;
 pub mod table;
+pub mod timer;
 pub mod unix_socket;
 pub mod user;
 pub mod worker;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! one turn
-//!   poll                  wait for events, until the next sweep at the latest
+//!   poll                  wait for events, until the next sweep at the latest (timer.rs)
 //!   begin_turn            read the clock
 //!   take_event            for each event: read the next request, or advance a connection
 //!                         in another state; on a wake-up from another thread: take new
@@ -37,6 +37,7 @@ use super::{
     pool::{Shared, WAKE, WorkerGuard, WorkerHandle},
     scheduler::{Accepted, Driver, Scheduler},
     table::Interest,
+    timer::{TIMER, Timer},
 };
 use crate::{
     connection::{Connection, Readiness, context::Context, socket::Stream},
@@ -57,10 +58,11 @@ const READS: mio::Interest = mio::Interest::READABLE.add(mio::Interest::PRIORITY
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READS: mio::Interest = mio::Interest::READABLE;
 
-/// A worker's poll, its inbox, and what it shares with other threads.
+/// A worker's poll with its timer, its inbox, and what it shares with other threads.
 #[derive(Debug)]
 struct WorkerDriver {
     poll: Poll,
+    timer: Timer,
     handle: Arc<WorkerHandle>,
     shared: Arc<Shared>,
 }
@@ -74,6 +76,7 @@ pub fn start(
     let handle = Arc::new(WorkerHandle::new(&poll)?);
     let name = format!("worker {}", cx.worker);
     let driver = WorkerDriver {
+        timer: Timer::register(poll.registry())?,
         poll,
         handle: Arc::clone(&handle),
         shared: Arc::clone(shared),
@@ -92,8 +95,9 @@ impl Scheduler<Stream, WorkerDriver> {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            let timeout = self.poll_timeout().unwrap_or(IDLE_INTERVAL);
-            let polled = self.driver.poll.poll(&mut events, Some(timeout));
+            let time_max = self.poll_timeout().unwrap_or(IDLE_INTERVAL);
+            let timeout = self.driver.timer.bound(self.cx.now, time_max);
+            let polled = self.driver.poll.poll(&mut events, timeout);
             if let Err(error) = polled
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -105,6 +109,7 @@ impl Scheduler<Stream, WorkerDriver> {
             for event in &events {
                 match event.token() {
                     WAKE => self.handle_wake(),
+                    TIMER => self.driver.timer.expired(),
                     Token(token) => self.take_event(token, readiness(event)),
                 }
             }

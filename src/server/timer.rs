@@ -1,0 +1,177 @@
+//! What ends a worker's wait when no event does.
+//!
+//! A wait with a time-out sets up a timer of the kernel and removes it again, with each
+//! request of a lightly loaded server; in a virtual machine both may have to be told to
+//! the host. On Linux the waits have no time-out, but a timer among the descriptors of
+//! the poll (timerfd_create(2)) that is set once for all waits until it expires.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use mio::{Registry, Token};
+
+/// The token of the timer; no descriptor is as large.
+pub const TIMER: Token = Token(usize::MAX - 1);
+
+/// The timer of one poll. It reports its expiry as an event with the token [`TIMER`].
+#[derive(Debug)]
+pub struct Timer {
+    kernel: kernel::Timer,
+    /// When it expires at the earliest, if it is set.
+    expires: Option<Instant>,
+}
+
+impl Timer {
+    /// A timer that is not set, as a part of a poll.
+    pub fn register(registry: &Registry) -> io::Result<Timer> {
+        Ok(Timer {
+            kernel: kernel::Timer::register(registry)?,
+            expires: None,
+        })
+    }
+
+    /// Sees to it that a wait that begins `now` ends after `time_max` at the latest.
+    /// Returns the time-out to wait with; `None`: none is needed. The wait may end
+    /// earlier, by a timer set for an earlier one.
+    pub fn bound(&mut self, now: Instant, time_max: Duration) -> Option<Duration> {
+        if time_max.is_zero() {
+            return Some(time_max);
+        }
+        let end = now + time_max;
+        if self.expires.is_none_or(|expires| expires > end) {
+            self.expires = self.kernel.set(time_max).then_some(end);
+        }
+        match self.expires {
+            Some(_) => None,
+            None => Some(time_max),
+        }
+    }
+
+    /// Takes note of an event of the timer.
+    pub fn expired(&mut self) {
+        self.expires = None;
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kernel {
+    use std::{
+        io,
+        os::fd::{AsRawFd, OwnedFd},
+        time::Duration,
+    };
+
+    use mio::{Interest, Registry, unix::SourceFd};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+
+    /// Never read: the poll reports each expiry once, and setting it again makes it
+    /// unreadable.
+    #[derive(Debug)]
+    pub struct Timer(OwnedFd);
+
+    impl Timer {
+        pub fn register(registry: &Registry) -> io::Result<Timer> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            let source = &mut SourceFd(&timer.as_raw_fd());
+            registry.register(source, super::TIMER, Interest::READABLE)?;
+            Ok(Timer(timer))
+        }
+
+        /// Sets it to expire once, after `wait`, which is not zero. Returns whether it is
+        /// set.
+        pub fn set(&self, wait: Duration) -> bool {
+            let Ok(it_value) = Timespec::try_from(wait) else {
+                return false;
+            };
+            let it_interval = Timespec::default();
+            let value = Itimerspec {
+                it_interval,
+                it_value,
+            };
+            timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &value).is_ok()
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod kernel {
+    use std::{io, time::Duration};
+
+    use mio::Registry;
+
+    /// None: each wait has a time-out.
+    #[derive(Debug)]
+    pub struct Timer;
+
+    impl Timer {
+        pub fn register(_: &Registry) -> io::Result<Timer> {
+            Ok(Timer)
+        }
+
+        pub fn set(&self, _: Duration) -> bool {
+            false
+        }
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(1);
+
+    /// Bounds waits from `now`, one after the other, and then waits for an event of
+    /// the timer. `None`: none comes.
+    #[track_caller]
+    fn check(waits: &[Duration], expected: Option<Token>) {
+        let mut poll = Poll::new().unwrap();
+        let mut timer = Timer::register(poll.registry()).unwrap();
+        let now = Instant::now();
+        for &wait in waits {
+            let timeout = timer.bound(now, wait);
+            assert_eq!(timeout, wait.is_zero().then_some(wait), "{waits:?}");
+        }
+        let mut events = Events::with_capacity(1);
+        let time_max = match expected {
+            Some(_) => LONG,
+            None => Duration::from_millis(20),
+        };
+        poll.poll(&mut events, Some(time_max)).unwrap();
+        let token = events.iter().next().map(|event| event.token());
+        assert_eq!(token, expected, "{waits:?}");
+    }
+
+    #[test]
+    fn the_timer_ends_a_wait() {
+        check(&[], None);
+        check(&[Duration::ZERO], None);
+        check(&[LONG], None);
+        check(&[SHORT], Some(TIMER));
+        check(&[SHORT, Duration::ZERO], Some(TIMER));
+        // One that ends later is not set again; one that ends earlier is.
+        check(&[SHORT, LONG], Some(TIMER));
+        check(&[LONG, SHORT], Some(TIMER));
+    }
+
+    #[test]
+    fn it_is_set_again_after_it_expired() {
+        let mut poll = Poll::new().unwrap();
+        let mut timer = Timer::register(poll.registry()).unwrap();
+        let mut events = Events::with_capacity(1);
+        for _ in 0..3 {
+            assert_eq!(timer.bound(Instant::now(), SHORT), None);
+            poll.poll(&mut events, Some(LONG)).unwrap();
+            assert!(events.iter().any(|event| event.token() == TIMER));
+            timer.expired();
+        }
+    }
+}

@@ -45,12 +45,14 @@ const DEFER_HEADER_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 /// until its client has been seen to read. Less would cost a download more
 /// wake-ups; more would let clients that never read pin more of the kernel's
 /// memory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
 /// The congestion control of loopback connections: available on every kernel, to
 /// every user. The system's default may pace its sending by timers (BBR does),
 /// which is useless where no packet is delayed or lost: 93 copies of a file of
 /// 100 MiB per CPU-second without pacing, 51 with it.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const LOOPBACK_CONGESTION_CONTROL: &str = "reno";
 
 /// Attempts to find one free port for both loopback addresses.
@@ -321,6 +323,7 @@ pub fn run_in_batches() {
     }
 }
 
+/// Nothing: only Linux has `SCHED_BATCH`.
 #[cfg(not(target_os = "linux"))]
 pub fn run_in_batches() {}
 

@@ -1,9 +1,4 @@
-use std::{
-    fs,
-    io::Write,
-    net::{IpAddr, TcpStream},
-    os::unix::net::UnixStream,
-};
+use std::{io::Write, net::TcpStream, os::unix::net::UnixStream};
 
 use super::*;
 
@@ -60,6 +55,8 @@ fn the_accept_of_a_silent_client_is_deferred() {
 #[cfg(target_os = "linux")]
 #[test]
 fn loopback_connections_are_not_paced() {
+    use std::{fs, net::IpAddr};
+
     let system = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
     let check = |address: IpAddr, to: IpAddr, congestion_control: &str| {
         let listener = bind((address, 0).into(), &Config::default()).unwrap();

@@ -147,8 +147,10 @@ impl LookUp<'_> {
                 variants.push((coding, LoadedContent::read(file, identity)?));
             }
         }
-        let stable = |body: &LoadedContent| is_cacheable(&body.identity, self.now);
-        let is_cacheable = stable(&original) && variants.iter().all(|(_, body)| stable(body));
+        // Of all variants that exist, also those that cannot be served yet.
+        let mut identities = freshness.variants.iter().map(|(_, variant)| variant);
+        let is_stable = |identity| is_cacheable(identity, self.now);
+        let is_cacheable = is_stable(&freshness.file) && identities.all(is_stable);
         let varies = !variants.is_empty();
         let original = self.describe(&freshness, original, None, varies);
         let describe = |(coding, body)| {

@@ -13,23 +13,22 @@ pub fn is_host(value: &[u8]) -> bool {
 /// Whether `text` is the authority of an `http` URI: a non-empty host and an optional port.
 /// Userinfo is rejected (RFC 9110 sections 4.2.1, 4.2.4).
 pub(super) fn is_authority(text: &[u8]) -> bool {
-    split(text).is_some_and(|(_, port)| is_port(port))
+    after_host(text).is_some_and(is_port)
 }
 
 /// Whether `text` is a host and a non-empty port, as CONNECT requires.
 pub(super) fn is_connect_authority(text: &[u8]) -> bool {
-    split(text).is_some_and(|(_, port)| is_port(port) && port.len() > 1)
+    after_host(text).is_some_and(|rest| is_port(rest) && rest.len() > 1)
 }
 
-/// Splits `text` into a valid non-empty host and the rest, which is empty or begins with a colon.
-fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
+/// What follows the valid, non-empty host at the start of `text`.
+fn after_host(text: &[u8]) -> Option<&[u8]> {
     if let Some(rest) = text.strip_prefix(b"[") {
         let end = rest.iter().position(|&byte| byte == b']')?;
-        let (literal, port) = (&rest[..end], &rest[end + 1..]);
-        return is_ip_literal(literal).then_some((literal, port));
+        return is_ip_literal(&rest[..end]).then_some(&rest[end + 1..]);
     }
     let end = reg_name_bytes(text)?;
-    (end > 0).then(|| text.split_at(end))
+    (end > 0).then(|| text.split_at(end).1)
 }
 
 /// The length of the registered name at the start of `text`: up to the first byte that is not

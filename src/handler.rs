@@ -212,11 +212,7 @@ fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Ans
 
 /// Answers with a listing, which exists but has no validators.
 fn answer_folder(request: &Request<'_>, query: Option<&str>, folder: Folder) -> Answer {
-    let validators = Validators {
-        etag: None,
-        last_modified: None,
-    };
-    match conditional::evaluate(&request.fields, validators) {
+    match conditional::evaluate(&request.fields, Validators::default()) {
         Precondition::Proceed => {}
         Precondition::NotModified => return Answer::Page(Page::listing_not_modified()),
         Precondition::Failed => return Answer::Page(Page::of(Status::PreconditionFailed)),

@@ -6,8 +6,8 @@ use super::{
     headers::{FieldValues, Fields},
 };
 
-/// The validators of a representation.
-#[derive(Clone, Copy, Debug)]
+/// The validators of a representation; none by default.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Validators<'r> {
     /// Its entity tag, always strong. With `None` only `*` matches (sections 13.1.1 and 13.1.2).
     pub etag: Option<&'r EntityTag>,

@@ -164,20 +164,18 @@ fn long_fields_are_cut_and_a_request_line_is_not() {
     let time = LogTime::new(NOON);
     let (line, field) = (vec![b'l'; 1 << 20], vec![b'f'; 1 << 20]);
     let cut = "f".repeat(FIELD_BYTES_MAX);
-    for (version, whole) in [(Some(Version::Http11), line.len())] {
-        let entry = LogEntry {
-            referer: Some(&field),
-            user_agent: Some(&field),
-            ..entry(&time, &line, version)
-        };
-        for format in [LogFormat::Combined, LogFormat::Json] {
-            let mut out = Vec::new();
-            write_line(format, &entry, &DONE, &mut out);
-            let text = String::from_utf8(out).unwrap();
-            assert_eq!(text.matches(&format!("\"{cut}\"")).count(), 2, "{format:?}");
-            let lines = text.split(|char| char != 'l').map(str::len);
-            assert_eq!(lines.max(), Some(whole), "{format:?}");
-        }
+    let entry = LogEntry {
+        referer: Some(&field),
+        user_agent: Some(&field),
+        ..entry(&time, &line, Some(Version::Http11))
+    };
+    for format in [LogFormat::Combined, LogFormat::Json] {
+        let mut out = Vec::new();
+        write_line(format, &entry, &DONE, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches(&format!("\"{cut}\"")).count(), 2, "{format:?}");
+        let lines = text.split(|char| char != 'l').map(str::len);
+        assert_eq!(lines.max(), Some(line.len()), "{format:?}");
     }
 }
 

@@ -117,8 +117,7 @@ impl LookUp<'_> {
         Ok(Found::Folder(folder))
     }
 
-    /// Loads the file at `path`, opened as `file`, and its variants. At most two descriptors are
-    /// open at a time.
+    /// Loads the file at `path`, opened as `file`, and its variants.
     fn load(&self, path: &[u8], file: File, identity: FileIdentity) -> Result<Found, Refusal> {
         let View {
             tree, no_variants, ..
@@ -171,6 +170,7 @@ impl LookUp<'_> {
     }
 
     /// Loads only the selected representation, for one response; the others would cost descriptors.
+    /// At most two are open at a time.
     fn load_chosen(&self, mut freshness: Freshness, file: File) -> Result<Selected, Refusal> {
         let mut chosen = (file, freshness.file);
         let mut chosen_coding = None;

@@ -27,8 +27,8 @@ impl NegativeCache {
         if self.turn != turn {
             return None;
         }
-        let noted = self.paths[..self.noted].iter();
-        let (_, is_folder) = noted.into_iter().find(|(noted, _)| noted == path)?;
+        let mut noted = self.paths[..self.noted].iter();
+        let (_, is_folder) = noted.find(|(noted, _)| noted == path)?;
         Some(match is_folder {
             true => Ok(Found::FolderWithoutSlash),
             false => Err(Refusal::NotFound),

@@ -119,12 +119,10 @@ impl LookUp<'_> {
 
     /// Loads the file at `path`, opened as `file`, and its variants.
     fn load(&self, path: &[u8], file: File, identity: FileIdentity) -> Result<Found, Refusal> {
-        let View {
-            tree, no_variants, ..
-        } = self.view;
+        let tree = &self.view.tree;
         let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
-        let variants =
-            (no_variants.borrow_mut()).find_variants(&tree.root, &paths, self.turn, self.now);
+        let mut no_variants = self.view.no_variants.borrow_mut();
+        let variants = no_variants.find_variants(&tree.root, &paths, self.turn, self.now);
         let freshness = Freshness::new(paths, identity, variants, self.turn);
         let selected = if self.was_kept || tree.cache.admit(self.key) {
             self.load_whole(freshness, file)
@@ -172,23 +170,20 @@ impl LookUp<'_> {
     /// Loads only the selected representation, for one response; the others would cost descriptors.
     /// At most two are open at a time.
     fn load_chosen(&self, mut freshness: Freshness, file: File) -> Result<Selected, Refusal> {
-        let mut chosen = (file, freshness.file);
-        let mut chosen_coding = None;
-        while let Some(coding) = self.accept.choose(|coding| freshness.has_variant(coding))? {
+        let (coding, (file, identity)) = loop {
+            let Some(coding) = self.accept.choose(|coding| freshness.has_variant(coding))? else {
+                break (None, (file, freshness.file));
+            };
             if let Some(variant) = self.open_variant(&freshness, coding)? {
-                chosen = variant;
-                chosen_coding = Some(coding);
-                break;
+                break (Some(coding), variant);
             }
             // It exists but cannot be served: select again without it.
-            freshness
-                .variants
-                .retain(|(unusable, _)| *unusable != coding);
-        }
-        let (file, identity) = chosen;
-        let varies = chosen_coding.is_some() || self.has_variants(&freshness);
+            let variants = &mut freshness.variants;
+            variants.retain(|(unusable, _)| *unusable != coding);
+        };
+        let varies = coding.is_some() || self.has_variants(&freshness);
         let body = LoadedContent::read(file, identity)?;
-        let original = self.describe(&freshness, body, chosen_coding, varies);
+        let original = self.describe(&freshness, body, coding, varies);
         self.view.misses.update(|misses| misses + 1);
         Ok(Selected {
             resource: Arc::new(Resource {
@@ -219,15 +214,10 @@ impl LookUp<'_> {
         if !freshness.has_variant(coding) {
             return Ok(None);
         }
-        let Freshness {
-            paths,
-            file: original,
-            ..
-        } = freshness;
-        let root = &self.view.tree.root;
+        let (paths, root) = (&freshness.paths, &self.view.tree.root);
         let opened = paths.with_variant_path(coding, |path| root.open_beneath(path.to_bytes()));
         match opened {
-            Ok(Opened::File(file, identity)) if identity.is_variant_of(original) => {
+            Ok(Opened::File(file, identity)) if identity.is_variant_of(&freshness.file) => {
                 Ok(Some((file, identity)))
             }
             Ok(_) => Ok(None),

@@ -277,35 +277,47 @@ fn is_no_descriptor(error: &io::Error) -> bool {
 /// The answer for a missing file: the file of `--spa` if a page is requested, else the site's
 /// `404.html`, else the built-in page. With `--spa` the answer depends on `Accept`.
 fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<'_>) -> Answer {
-    let own = |path: &str, accept| {
-        let path = RequestPath::new(path)?;
-        match basis.view.find(&path, accept, basis.turn) {
-            Ok(Found::File(selected)) => Some(selected),
-            _ => None,
-        }
+    let Some(spa) = &basis.view.options().spa else {
+        return answer_404(basis);
     };
-    let spa = basis.view.options().spa.as_ref();
-    let mut answer = if let Some(spa) = spa
-        && page::asks_for_html(request.fields.accept)
-        && may_be_a_page(path, basis)
-        && let Some(selected) = own(
-            &format!("/{spa}"),
-            AcceptEncoding::parse(request.fields.accept_encoding),
-        ) {
-        answer_file(request, selected, basis.date)
-    } else if let Some(selected) = own("/404.html", AcceptEncoding::IDENTITY) {
-        Chosen::answer(selected, Part::NotFound)
-    } else {
-        Answer::Page(Page::of(Status::NotFound))
-    };
-    if spa.is_some() {
-        match &mut answer {
-            Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
-            Answer::Page(page) => page.vary = Some("Accept"),
-            Answer::Options | Answer::NoDescriptor | Answer::Listing(_) => {}
-        }
+    let mut answer = answer_spa(request, path, spa, basis).unwrap_or_else(|| answer_404(basis));
+    match &mut answer {
+        Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
+        Answer::Page(page) => page.vary = Some("Accept"),
+        Answer::Options | Answer::NoDescriptor | Answer::Listing(_) => {}
     }
     answer
+}
+
+/// The answer with the file `spa`, if a page is requested and the file may be served. If the system
+/// fails to read it, that is not a 404.
+fn answer_spa(
+    request: &Request<'_>,
+    path: &RequestPath<'_>,
+    spa: &str,
+    basis: Basis<'_>,
+) -> Option<Answer> {
+    if !page::asks_for_html(request.fields.accept) || !may_be_a_page(path, basis) {
+        return None;
+    }
+    let file = format!("/{spa}");
+    let file = RequestPath::new(&file)?;
+    let accept = AcceptEncoding::parse(request.fields.accept_encoding);
+    match basis.view.find(&file, accept, basis.turn) {
+        Ok(Found::File(selected)) => Some(answer_file(request, selected, basis.date)),
+        Err(refusal @ (Refusal::Exhausted(_) | Refusal::Failed(_))) => {
+            Some(answer_refusal(request, &file, refusal, basis))
+        }
+        _ => None,
+    }
+}
+
+fn answer_404(basis: Basis<'_>) -> Answer {
+    let find = |path| basis.view.find(&path, AcceptEncoding::IDENTITY, basis.turn);
+    match RequestPath::new("/404.html").map(find) {
+        Some(Ok(Found::File(selected))) => Chosen::answer(selected, Part::NotFound),
+        _ => Answer::Page(Page::of(Status::NotFound)),
+    }
 }
 
 /// Whether a missing path could be a page of a single-page application: it is not hidden and does

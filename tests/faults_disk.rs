@@ -76,6 +76,30 @@ fn what_cannot_be_read_is_answered_500_until_it_can() {
     check("/folder/", "newfstatat:error=EIO:when=500", &folder);
 }
 
+/// It exists, so this is no 404.
+#[test]
+#[ignore = "needs strace"]
+fn the_page_of_an_application_is_not_missing_because_it_cannot_be_read() {
+    let builder = Server::build().file("app.html", "app");
+    let server = builder.args("--spa app.html --cache-size 0").start();
+    // The first to be opened is the path of the request.
+    for (fault, status) in [
+        ("openat2:error=EIO:when=2", 500),
+        ("pread64:error=EIO", 500),
+        ("openat2:error=ENOMEM:when=2", 503),
+        // It waits for a descriptor.
+        ("openat2:error=EMFILE:when=2", 200),
+    ] {
+        let mut client = server.connect();
+        let tampered = Strace::inject(&server, &[fault]);
+        let mut get = || client.get_with("/route", "Accept: text/html\r\n");
+        assert_eq!(get().status, status, "{fault}");
+        drop(tampered);
+        assert_eq!(get().text(), "app", "after {fault}");
+    }
+    assert_told(&server, "cannot read app.html");
+}
+
 #[test]
 #[ignore = "needs strace"]
 fn what_cannot_be_looked_up_is_opened_anew() {

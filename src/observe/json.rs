@@ -7,6 +7,7 @@ use super::{
     counters::{Count, Totals},
     histogram::{PERCENTILES, percentile, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
+    log_line,
     snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot},
     story::{RecordedRequest, Story},
 };
@@ -172,14 +173,11 @@ fn quoted(text: impl Display) -> String {
     format!("\"{text}\"")
 }
 
-/// Bytes as ISO-8859-1; everything but printable ASCII is escaped.
+/// Bytes as the access log writes them.
 fn string(bytes: &[u8]) -> String {
-    let each = |&byte: &u8| match byte {
-        b'"' | b'\\' => format!("\\{}", char::from(byte)),
-        0x20..0x7f => char::from(byte).to_string(),
-        _ => format!("\\u{byte:04x}"),
-    };
-    quoted(bytes.iter().map(each).collect::<String>())
+    let mut text = Vec::new();
+    log_line::json_string(Some(bytes), &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -188,11 +186,6 @@ mod tests {
 
     use super::*;
     use crate::observe::fixture;
-
-    #[test]
-    fn strings_are_escaped() {
-        assert_eq!(string(b"a\"b\\c\n\xff<"), r#""a\"b\\c\u000a\u00ff<""#);
-    }
 
     #[test]
     fn it_is_json_and_holds_the_figures() {

@@ -272,7 +272,7 @@ fn error_html(status: Status, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::headers::Field;
+    use crate::http::headers::field;
 
     #[test]
     fn every_status_has_its_page() {
@@ -320,10 +320,7 @@ mod tests {
             ("text/html;q=0, application/xhtml+xml", true, false),
             ("application/json;q=0.001, text/html;q=0.001", true, true),
         ] {
-            let fields = [Field {
-                name: "Accept",
-                value: accept.as_bytes(),
-            }];
+            let fields = [field("Accept", accept)];
             let lines = FieldValues::new(&fields, "accept");
             assert_eq!(asks_for_html(lines), html, "{accept}");
             assert_eq!(prefers_json(lines), json, "{accept}");

@@ -114,7 +114,7 @@ fn dates(modified: Option<HttpDate>, value: Option<&[u8]>) -> Option<(HttpDate, 
 #[cfg(test)]
 mod tests {
     use super::{
-        super::headers::Field,
+        super::headers::field,
         Precondition::{Failed, NotModified, Proceed},
         *,
     };
@@ -131,12 +131,9 @@ mod tests {
 
     /// Calls `with` on the fields of a head of these lines.
     fn with_fields<T>(head: &[(&str, &str)], with: impl FnOnce(&Fields<'_>) -> T) -> T {
-        let lines: Vec<Field<'_>> = head
+        let lines: Vec<_> = head
             .iter()
-            .map(|&(name, value)| Field {
-                name,
-                value: value.as_bytes(),
-            })
+            .map(|(name, value)| field(name, *value))
             .collect();
         let single = |name| FieldValues::new(&lines, name).iter().next();
         with(&Fields {

@@ -161,15 +161,11 @@ impl Stated {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::headers::Field, *};
+    use super::{super::headers::field, *};
 
     fn parse(values: &[&[u8]]) -> AcceptEncoding {
-        let fields: Vec<_> = values
-            .iter()
-            .map(|&value| Field {
-                name: "Accept-Encoding",
-                value,
-            })
+        let fields: Vec<_> = (values.iter())
+            .map(|value| field("Accept-Encoding", *value))
             .collect();
         AcceptEncoding::parse(FieldValues::new(&fields, "accept-encoding"))
     }

@@ -128,7 +128,7 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::headers::{Field, FieldValues};
+    use crate::http::headers::{FieldValues, field};
 
     /// Trusted proxies are 10.0.0.0/8 and fd00::/8; the peer is 10.0.0.1.
     fn is_trusted(address: Option<IpAddr>) -> bool {
@@ -141,12 +141,9 @@ mod tests {
 
     #[track_caller]
     fn check_from(peer: &str, lines: &[(&'static str, &str)], expected: &str) {
-        let all: Vec<Field> = lines
+        let all: Vec<_> = lines
             .iter()
-            .map(|(name, value)| Field {
-                name,
-                value: value.as_bytes(),
-            })
+            .map(|(name, value)| field(name, *value))
             .collect();
         let fields = LoggedFields {
             forwarded: FieldValues::new(&all, "forwarded"),

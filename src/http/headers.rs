@@ -131,19 +131,25 @@ pub struct LoggedFields<'h> {
     pub x_forwarded_for: FieldValues<'h>,
 }
 
+/// A field with a value of text or bytes, for tests.
+#[cfg(test)]
+pub fn field<'h>(name: &'h str, value: &'h (impl AsRef<[u8]> + ?Sized)) -> Field<'h> {
+    let value = value.as_ref();
+    Field { name, value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_in_order_and_names_are_case_insensitive() {
-        let field = |name, value| Field { name, value };
         let fields = [
-            field("Accept", &b"a"[..]),
-            field("X", b"b"),
-            field("ACCEPT", b"c"),
-            field("accept-encoding", b"d"),
-            field("accept", b""),
+            field("Accept", "a"),
+            field("X", "b"),
+            field("ACCEPT", "c"),
+            field("accept-encoding", "d"),
+            field("accept", ""),
         ];
         let check = |name, expected: &[&[u8]]| {
             let lines = FieldValues::new(&fields, name);

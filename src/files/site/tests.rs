@@ -13,7 +13,7 @@ use crate::{
         Content, MEMORY_BYTES_MAX, Selected,
         freshness::{is_cacheable, now},
     },
-    http::headers::{Field, FieldValues},
+    http::headers::{FieldValues, field},
 };
 
 mod freshness;
@@ -108,10 +108,7 @@ impl Bench {
 }
 
 fn encoding(value: &str) -> AcceptEncoding {
-    let fields = [Field {
-        name: "accept-encoding",
-        value: value.as_bytes(),
-    }];
+    let fields = [field("accept-encoding", value)];
     match value {
         "" => AcceptEncoding::IDENTITY,
         _ => AcceptEncoding::parse(FieldValues::new(&fields, "accept-encoding")),

@@ -138,27 +138,22 @@ pub fn answer(request: &Request<'_>, basis: Basis<'_>) -> Answer {
     if request.expectation == Expectation::Unknown {
         return Answer::Page(Page::of(Status::ExpectationFailed));
     }
-    match request.method {
-        Method::Get | Method::Head => match request.target {
-            Target::Path { path, query } => match basis.status {
-                None => answer_path(request, path, query, basis),
-                Some(pages) => pages.answer(path),
-            },
-            Target::Authority | Target::Asterisk => Answer::Page(Page::refused(Status::BadRequest)),
+    match (request.method, request.target) {
+        (Method::Get | Method::Head, Target::Path { path, query }) => match basis.status {
+            None => answer_path(request, path, query, basis),
+            Some(pages) => pages.answer(path),
         },
+        (Method::Get | Method::Head, Target::Authority | Target::Asterisk) => {
+            Answer::Page(Page::refused(Status::BadRequest))
+        }
         // A malformed path is 400 whatever the method.
-        _ if !is_valid(request.target) => Answer::Page(Page::refused(Status::BadRequest)),
-        Method::Options => Answer::Options,
-        Method::Other => Answer::Page(Page::of(Status::MethodNotAllowed)),
-        Method::Connect => Answer::Page(Page::refused(Status::MethodNotAllowed)),
-        Method::Unknown => Answer::Page(Page::of(Status::NotImplemented)),
-    }
-}
-
-fn is_valid(target: Target<'_>) -> bool {
-    match target {
-        Target::Path { path, .. } => RequestPath::new(path).is_some(),
-        Target::Authority | Target::Asterisk => true,
+        (_, Target::Path { path, .. }) if RequestPath::new(path).is_none() => {
+            Answer::Page(Page::refused(Status::BadRequest))
+        }
+        (Method::Options, _) => Answer::Options,
+        (Method::Other, _) => Answer::Page(Page::of(Status::MethodNotAllowed)),
+        (Method::Connect, _) => Answer::Page(Page::refused(Status::MethodNotAllowed)),
+        (Method::Unknown, _) => Answer::Page(Page::of(Status::NotImplemented)),
     }
 }
 

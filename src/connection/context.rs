@@ -25,8 +25,9 @@ use crate::{
 pub const READ_BYTES: usize = 16 << 10;
 
 /// Pieces of listings, of a fraction of a millisecond each, that a worker makes
-/// in one turn, however many large directories are requested.
-const TURN_LISTING_PIECES_MAX: usize = 1;
+/// in one turn for new requests, and again for earlier ones, however many large
+/// directories are requested.
+pub const LISTING_PIECES_MAX: usize = 1;
 
 /// A worker's buffers and services, reused by all its connections.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ pub struct Context {
     pub share_bytes: usize,
     /// What the connection being served may still do in this turn.
     pub(super) budget: Budget,
-    /// Pieces of listings that may still be made in this turn.
+    /// Pieces of listings that may still be made in this part of the turn.
     pub listing_pieces: usize,
     started: Instant,
     next_second: Instant,
@@ -136,7 +137,7 @@ impl Context {
     pub fn begin_turn(&mut self) {
         self.refresh_clock();
         self.read_wall_clock();
-        self.listing_pieces = TURN_LISTING_PIECES_MAX;
+        self.listing_pieces = LISTING_PIECES_MAX;
         match self.status {
             None => self.view.begin_turn(self.turn),
             // The status pages must not depend on a disk that may hang.

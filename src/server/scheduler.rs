@@ -27,7 +27,10 @@ use self::received::ReceivedRequests;
 use super::table::{Interest, Key, Table};
 use crate::{
     connection::{
-        Connection, Identity, Next, Readiness, context::Context, share_bytes, state::State,
+        Connection, Identity, Next, Readiness,
+        context::{Context, LISTING_PIECES_MAX},
+        share_bytes,
+        state::State,
         transport::Transport,
     },
     observe::{close_reason::CloseReason, counters::Count, story::Story},
@@ -191,6 +194,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// sweep is due, checks the deadlines.
     pub fn finish_turn(&mut self) {
         self.serve_received();
+        self.cx.listing_pieces = LISTING_PIECES_MAX;
         self.serve_ready();
         if self.cx.now >= self.sweep_at {
             self.sweep();

@@ -61,7 +61,7 @@ const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A worker, and connections with many requests each.
 struct Crowd {
-    _ground: Ground,
+    ground: Ground,
     scheduler: Scheduler<Script, ScriptedDriver>,
     wires: Vec<Rc<RefCell<Wire>>>,
 }
@@ -88,7 +88,7 @@ impl Crowd {
             scheduler.cx.clock = clock;
         }
         let mut crowd = Crowd {
-            _ground: ground,
+            ground,
             scheduler,
             wires,
         };
@@ -330,6 +330,32 @@ fn a_reset_cancels_the_listing() {
         0,
         "the request was not answered"
     );
+}
+
+/// Listings that are requested in every turn do not keep an earlier one from its end.
+#[test]
+fn a_large_listing_goes_on_beside_small_ones() {
+    let mut crowd = Crowd::new(2, 1, None);
+    let large = crowd.ground.root.path().join("large");
+    fs::create_dir(&large).expect("created");
+    for n in 0..1_000 {
+        fs::write(large.join(n.to_string()), "").expect("written");
+    }
+    let mut listed = [0, 0];
+    for folder in ["large"].iter().chain(&["few"; 20]) {
+        let token = usize::from(*folder == "few");
+        let request = format!("HEAD /{folder}/ HTTP/1.1\r\nHost: h\r\n\r\n");
+        crowd.scheduler.cx.begin_turn();
+        crowd.wires[token].borrow_mut().arrive(request.as_bytes());
+        crowd.scheduler.take_event(token, Readiness::READABLE);
+        crowd.scheduler.finish_turn();
+        let responses = crowd.responses();
+        listed
+            .iter_mut()
+            .zip(responses)
+            .for_each(|(sum, new)| *sum += new);
+    }
+    assert_eq!(listed, [1, 20]);
 }
 
 /// A deleted file occupies disk space until it is closed.

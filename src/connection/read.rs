@@ -91,11 +91,14 @@ impl<T: Transport> Connection<T> {
         self.serve(batch, cx)
     }
 
-    /// When the first request in the input began.
+    /// When the first request in the input began. An empty line before a later request
+    /// does not begin it.
     pub(super) fn request_since(&self, cx: &Context) -> Instant {
         match &self.state {
             State::ReadingHead(reading) if reading.input.is_empty() => self.identity.began(cx.now),
-            State::ReadingHead(reading) => reading.since,
+            State::ReadingHead(reading) if reading.has_begun() || self.identity.requests == 0 => {
+                reading.since
+            }
             _ => cx.now,
         }
     }

@@ -104,6 +104,17 @@ fn a_head_has_one_deadline() {
         "200 408",
         (51, HeaderTimeout),
     );
+    // An empty line before it does not count.
+    let late = [
+        Send(GET),
+        Wait(5),
+        Send("\r\n"),
+        Wait(8),
+        Send("GET"),
+        Wait(8),
+        Send(&GET[3..]),
+    ];
+    check(ALL, &late, "200 200", (96, IdleTimeout));
     let half = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\nGET /";
     check(
         ALL,

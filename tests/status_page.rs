@@ -1,5 +1,6 @@
 //! The status page in a browser, while wrk uses kept-alive and then short
-//! connections: what it shows of either. Run by `tests/run.sh`.
+//! connections: what it shows of either, and that its refresh does not disturb
+//! a visitor. Run by `tests/run.sh`.
 
 mod support;
 
@@ -51,10 +52,15 @@ impl Drop for Load {
     }
 }
 
-fn json(url: &str) -> Value {
+/// What the status listener answers.
+fn status_file(url: &str, name: &str) -> String {
     let address = url.trim_start_matches("http://").trim_end_matches('/');
     let mut client = Client::connect(address.parse().expect("an address"));
-    serde_json::from_slice(&client.get("/status.json").body).expect("JSON")
+    client.get(&format!("/{name}")).text().to_owned()
+}
+
+fn json(url: &str) -> Value {
+    serde_json::from_str(&status_file(url, "status.json")).expect("JSON")
 }
 
 /// The share of requests that reused a connection, and the most frequent
@@ -144,4 +150,57 @@ fn short_and_kept_connections_look_different() {
     photograph(&url, "dark", &["--blink-settings=preferredColorScheme=0"]);
     photograph(&url, "phone", &["--window-size=500,4400"]);
     drop(kept);
+}
+
+/// What a visitor does to the page, and what is left of it after a refresh.
+const VISITOR: &str = r##"
+const noted = document.documentElement.dataset;
+const pass = ms => new Promise(done => setTimeout(done, ms));
+addEventListener("load", async () => {
+  document.body.style.paddingBottom = "5000px";
+  document.getElementById("pause").focus();
+  scrollTo(0, 1000);
+  await pass(2500);
+  noted.scroll = scrollY;
+  noted.focus = document.activeElement.id;
+
+  const stories = document.querySelectorAll("details");
+  stories[0].id = "displaced";
+  for (const story of stories) story.open = true;
+  stories[1].querySelector("summary").focus();
+  await pass(2500);
+  noted.open = document.querySelectorAll("details[open]").length;
+  noted.displaced = document.querySelectorAll("#displaced li").length > 1;
+  noted.kept = document.activeElement.parentElement.id === stories[1].id;
+});
+"##;
+
+#[test]
+#[ignore = "needs chromium"]
+fn a_refresh_leaves_scroll_focus_and_open_stories_alone() {
+    let (server, url) = watched();
+    for _ in 0..2 {
+        server.connect().get_with("/a.txt", "Connection: close\r\n");
+    }
+    wait_until("both are closed", || json(&url)["closed"] == 2);
+    // A copy, which the server of files sends without the policy of the page.
+    let page = status_file(&url, "");
+    let both = "defer></script><script src=visitor.js defer></script>";
+    server.write("index.html", page.replace("defer></script>", both));
+    server.write("visitor.js", VISITOR);
+    for name in ["status.js", "status.css"] {
+        server.write(name, status_file(&url, name));
+    }
+
+    let dom = dom(&format!("http://{}/", server.address()));
+    for noted in [
+        "data-scroll=\"1000\"",
+        "data-focus=\"pause\"",
+        // The two of the page anew, and the one that is no longer among them.
+        "data-open=\"2\"",
+        "data-displaced=\"true\"",
+        "data-kept=\"true\"",
+    ] {
+        assert!(dom.contains(noted), "{noted}: {}", &dom[..400]);
+    }
 }

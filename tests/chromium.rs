@@ -70,6 +70,41 @@ fn the_site_is_photographed() {
     );
 }
 
+/// Counts the colours of the phases of a fetch.
+const PHASES: &str = r#"<script type="module">
+const seen = ["open", "think", "read"].map(phase => {
+  const key = document.querySelector(`.swatch.${phase}`);
+  const bar = document.createElement("i");
+  bar.className = phase;
+  const track = document.createElement("span");
+  track.className = "track";
+  track.append(bar);
+  document.body.append(track);
+  return [key, bar].map(element => getComputedStyle(element).backgroundColor);
+});
+document.documentElement.dataset.colours = new Set(seen.flat()).size;
+document.documentElement.dataset.forced = matchMedia("(forced-colors: active)").matches;
+</script>"#;
+
+#[test]
+#[ignore = "needs chromium"]
+fn the_phases_of_a_fetch_keep_their_colours_in_high_contrast() {
+    let www = Path::new(env!("CARGO_MANIFEST_DIR")).join("www");
+    let read = |name| fs::read_to_string(www.join(name)).expect("a file of the site");
+    let server = Server::build()
+        .file("index.html", read("index.html") + PHASES)
+        .file("style.css", read("style.css"))
+        .start();
+    let profile = tempfile::tempdir().expect("a folder");
+
+    let mut browser = chromium(profile.path());
+    browser.args(["--force-high-contrast", "--dump-dom"]);
+    browser.arg(format!("http://{}/", server.address()));
+    let (dom, _) = bounded(browser);
+    assert_eq!(attribute(&dom, "data-forced"), Some("true"));
+    assert_eq!(attribute(&dom, "data-colours"), Some("3"));
+}
+
 /// A page that takes a listing in, types into its filter box and notes how many
 /// rows are left.
 const TYPIST: &str = r#"<!doctype html>

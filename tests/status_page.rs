@@ -175,6 +175,18 @@ addEventListener("load", async () => {
 });
 "##;
 
+/// Copies the page, with one more script, to the server of files, which sends it
+/// without its policy.
+fn copy(server: &Server, url: &str, script: &str) {
+    let page = status_file(url, "");
+    let both = "defer></script><script src=visitor.js defer></script>";
+    server.write("index.html", page.replace("defer></script>", both));
+    server.write("visitor.js", script);
+    for name in ["status.js", "status.css"] {
+        server.write(name, status_file(url, name));
+    }
+}
+
 #[test]
 #[ignore = "needs chromium"]
 fn a_refresh_leaves_scroll_focus_and_open_stories_alone() {
@@ -183,14 +195,7 @@ fn a_refresh_leaves_scroll_focus_and_open_stories_alone() {
         server.connect().get_with("/a.txt", "Connection: close\r\n");
     }
     wait_until("both are closed", || json(&url)["closed"] == 2);
-    // A copy, which the server of files sends without the policy of the page.
-    let page = status_file(&url, "");
-    let both = "defer></script><script src=visitor.js defer></script>";
-    server.write("index.html", page.replace("defer></script>", both));
-    server.write("visitor.js", VISITOR);
-    for name in ["status.js", "status.css"] {
-        server.write(name, status_file(&url, name));
-    }
+    copy(&server, &url, VISITOR);
 
     let dom = dom(&format!("http://{}/", server.address()));
     for noted in [
@@ -201,6 +206,29 @@ fn a_refresh_leaves_scroll_focus_and_open_stories_alone() {
         "data-displaced=\"true\"",
         "data-kept=\"true\"",
     ] {
+        assert!(dom.contains(noted), "{noted}: {}", &dom[..400]);
+    }
+}
+
+/// Counts the colours of the key to the states of connections.
+const KEY: &str = r#"
+const key = [...document.querySelectorAll(".legend i")];
+const colours = new Set(key.map(square => getComputedStyle(square).backgroundColor));
+document.documentElement.dataset.colours = `${colours.size} of ${key.length}`;
+document.documentElement.dataset.forced = matchMedia("(forced-colors: active)").matches;
+"#;
+
+#[test]
+#[ignore = "needs chromium"]
+fn the_states_of_connections_keep_their_colours_in_high_contrast() {
+    let (server, url) = watched();
+    copy(&server, &url, KEY);
+    let profile = tempfile::tempdir().expect("a folder");
+    let mut browser = chromium(profile.path());
+    browser.args(["--force-high-contrast", "--dump-dom"]);
+    browser.arg(format!("http://{}/", server.address()));
+    let (dom, _) = bounded(browser);
+    for noted in ["data-forced=\"true\"", "data-colours=\"4 of 4\""] {
         assert!(dom.contains(noted), "{noted}: {}", &dom[..400]);
     }
 }

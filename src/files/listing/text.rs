@@ -70,17 +70,27 @@ fn is_special(character: char) -> bool {
 }
 
 /// Characters that change text direction, break the line or have no width: with them one name could
-/// pass for another.
+/// pass for another. Of Unicode's Default_Ignorable_Code_Point, joiners and variation selectors are
+/// not among them, because scripts and emoji need those.
 fn is_unseen(character: char) -> bool {
     matches!(
         character,
         '\u{AD}'
+            | '\u{34F}'
             | '\u{61C}'
+            | '\u{115F}'..='\u{1160}'
+            | '\u{17B4}'..='\u{17B5}'
+            | '\u{180E}'
             | '\u{200B}'
             | '\u{200E}'..='\u{200F}'
             | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{2069}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{3164}'
             | '\u{FEFF}'
+            | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E007F}'
     )
 }
 
@@ -92,7 +102,8 @@ pub fn json(name: &[u8]) -> impl Display {
     };
     escaped(name, is_special, |out, special| match special {
         '"' | '\\' => write!(out, "\\{special}"),
-        _ => write!(out, "\\u{:04x}", u32::from(special)),
+        _ => (special.encode_utf16(&mut [0; 2]).iter())
+            .try_for_each(|unit| write!(out, "\\u{unit:04x}")),
     })
 }
 
@@ -169,6 +180,11 @@ mod tests {
                     "\u{85}\u{FEFF}".as_bytes(),
                     "<b>\\u{85}</b><b>\\u{feff}</b>",
                 ),
+                (
+                    "a\u{3164}b\u{E0041}".as_bytes(),
+                    "a<b>\\u{3164}</b>b<b>\\u{e0041}</b>",
+                ),
+                ("❤\u{FE0F}".as_bytes(), "❤\u{FE0F}"),
                 ("é – 日本 👩\u{200D}💻".as_bytes(), "é – 日本 👩\u{200D}💻"),
                 (b"a\xFFb\xC3", "a\u{FFFD}b\u{FFFD}"),
                 (b"\xFF<", "\u{FFFD}&lt;"),
@@ -189,6 +205,7 @@ mod tests {
                 (b"\"\\/", r#"\"\\/"#),
                 (b"\n\x1F\x7F", r"\u000a\u001f\u007f"),
                 ("é\u{202E}".as_bytes(), r"é\u202e"),
+                ("\u{E0041}😀".as_bytes(), r"\udb40\udc41😀"),
                 (b"\xFF", "\u{FFFD}"),
             ],
         );

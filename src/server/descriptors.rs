@@ -9,13 +9,13 @@ use crate::config::Config;
 pub const CONNECTIONS_MAX: usize = 1 << 20;
 
 /// Descriptors that the process holds once, rounded up: the three standard
-/// streams, the acceptor's poll, both ends of the signal pipe, the access log,
-/// the root and its parent directory, the status listener, its poll, and the
-/// kernel tables it reads.
+/// streams, the acceptor's poll and its waker, both ends of the signal pipe, the
+/// access log, the root, the status listener, its poll, and the kernel tables it
+/// reads.
 const DESCRIPTORS_ONCE: u64 = 20;
 
-/// Descriptors of each worker: its poll, the acceptor's handle on that poll, its
-/// waker, its timer, and a directory being listed.
+/// Descriptors of each worker: its poll, its waker, its timer, a directory that is
+/// searched for variants, and a path that is opened to be checked.
 const DESCRIPTORS_PER_WORKER: u64 = 5;
 
 /// Descriptors reserved for files at the least, so that an existing file is not

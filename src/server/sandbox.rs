@@ -1,10 +1,11 @@
 //! Landlock: the process is confined to what it serves, once it listens.
 //!
 //! After [`confine`] the process can read beneath the root's parent directory, and,
-//! if the root is a link, beneath the directory of its releases; append to the access
-//! log; and remove files from the directory of a Unix domain socket it created, as it
-//! does at the end. It can open nothing else, execute nothing, bind or connect no TCP
-//! socket, and signal no other process, as far as the kernel's Landlock supports that.
+//! if the root is a link, beneath the directory of its releases; create and write
+//! files in the directory of the access log; and remove files from the directory of a
+//! Unix domain socket it created, as it does at the end. It can open nothing else,
+//! execute nothing, bind or connect no TCP socket, and signal no other process, as far
+//! as the kernel's Landlock supports that.
 //! Sockets that already listen continue to accept, and the kernel tables that the
 //! status page reads are already open.
 

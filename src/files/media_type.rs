@@ -1,7 +1,7 @@
 //! Media types by file name extension.
 //!
-//! `mime_guess` knows about 1,300 extensions. `TYPES` overrides those for which it has an older
-//! name than IANA, or a name that keeps browsers from displaying text.
+//! `mime_guess` knows about 1,300 extensions. `TYPES` adds some, and overrides those for which it
+//! has an older name than IANA, or a name that keeps browsers from displaying text.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a worker lends to the connection it is serving: buffers, clock, files,
+//! What a worker lends to the connection it is serving: output, clock, files,
 //! counters. There is one per worker, none per connection.
 
 use std::{

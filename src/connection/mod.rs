@@ -1,8 +1,8 @@
 //! Bytes to requests, and responses to bytes, over any [`Transport`].
 //!
-//! A connection is its [`State`] and its [`Identity`]; buffers, clock and files
-//! are borrowed from the worker's [`Context`]. [`Connection::advance`] does
-//! everything that needs no waiting, and returns what to wait for.
+//! A connection is its [`State`] and its [`Identity`]; it borrows the input buffer
+//! and the [`Context`] of its worker. [`Connection::advance`] does everything that
+//! needs no waiting, and returns what to wait for.
 //!
 //! Reading order: [`state`] (the diagram), this file (a turn), `read` (transport
 //! to input), `serve` (input to responses), [`response_cache`] (heads seen

@@ -26,17 +26,17 @@
 //! A response that goes out in one write skips `Writing`: its state leads
 //! straight to where `Writing` would ([`State::after_write`]). Not drawn are:
 //!
-//! - the edges to `closed` from every state: EOF, reset, deadline. Shutdown sends
-//!   `Idle` and `ReadingHead` to `Lingering`;
+//! - the edges to `closed` from every state: EOF, reset, deadline; and from a last
+//!   response that the client asked for, after which nothing is to come. Shutdown
+//!   sends `Idle` and `ReadingHead` to `Lingering`;
 //! - what follows a malformed request, or one that did not arrive in time: the
 //!   response to it is the last one;
 //! - `Writing` to `DiscardingBody` or `ReadingDirectory`, when a 100 (Continue),
 //!   or responses to earlier requests, could not be sent at once ([`Then`]).
 //!
 //! Every state has a deadline, and [`State::deadline`] is the only place that
-//! computes it. Every new state is built here. The functions that do so are pure:
-//! `read`, `serve`, `listing`, `write` and `close` do the I/O, call them, and
-//! assign the result.
+//! computes it. Every new state is built here, by pure functions: the other modules
+//! do the I/O, call them, and assign the result.
 
 use std::{
     ops::ControlFlow::{self, Break, Continue},

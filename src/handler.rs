@@ -1,5 +1,5 @@
-//! Decides the answer to a well-formed request: the only module that combines `http` and `files`.
-//! It writes nothing. The answers of the status listener are in [`status`].
+//! Decides the answer to a well-formed request: HTTP meets files here. It writes nothing. The
+//! answers of the status listener are in [`status`].
 
 pub mod page;
 pub mod status;

@@ -15,9 +15,9 @@
 //! ```
 //!
 //! A connection never occupies a thread: a worker touches only those that are
-//! ready, and an idle one costs only memory. Workers share the files, the memory
-//! budget for listings, counters, and two flags: shut down, and evict a
-//! connection. A stream crosses threads once, when it is handed over.
+//! ready, and an idle one costs only memory. A stream crosses threads once, when it
+//! is handed over. Workers share the files and the memory budget for listings; what
+//! else crosses between threads are counters and flags.
 //!
 //! # Reading order
 //!
@@ -29,8 +29,7 @@
 //!    [`server::acceptor`], then [`server::worker`] and [`server::scheduler`].
 //! 3. [`connection`]: bytes to requests, responses to bytes. The diagram at the
 //!    top of [`connection::state`] is the heart of it.
-//! 4. [`handler`]: the one place where HTTP meets files, or on the status
-//!    listener the status pages.
+//! 4. [`handler`]: HTTP meets files, or on the status listener the status pages.
 //! 5. [`files`]: opening, caching and revalidating files.
 //! 6. [`observe`]: counters, access log, status page, metrics.
 //! 7. [`config`]: every bound and every time-out, with its default.
@@ -72,8 +71,9 @@
 //! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | linger | after our FIN, discard input until the client closes (lingering close) |
 //! | sweep | the check of all deadlines, ten times per second |
-//! | folder | a directory, as the files below the root are concerned |
+//! | folder | a directory: the root, or one below it |
 //! | variant | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
+//! | identity | of a file: its inode, size and timestamps |
 //! | cacheable | of a file: last changed so long ago that any later change is certain to show in its identity |
 //! | story | the record of one connection for the status page |
 //!
@@ -117,10 +117,9 @@
 //!   the lock of its cache shard; accepting and closing a connection take a few, an
 //!   iteration of the event loop one for the lines of the access log.
 //! - `http` knows no socket, file or clock: every rule is a function of bytes.
-//! - No timer thread and no timer structure: a connection has one deadline
+//! - No timer of a connection: it has one deadline
 //!   ([`connection::state::State::deadline`]), checked ten times per second.
-//! - No buffer belongs to an idle connection: input and output buffers are part
-//!   of the worker's [`connection::context::Context`].
+//! - No buffer belongs to an idle connection: buffers are the worker's.
 //! - No path is an unchecked string: a file can only be named by an
 //!   [`http::target::RequestPath`], and there is one way to make one.
 //! - No unsafe code except for a socket option and for the scheduling policy, which

@@ -1,5 +1,6 @@
 //! The fixed pool, and everything that crosses from one thread to another: a stream,
-//! once, when it is handed over; counts; the flags to shut down and to evict.
+//! once, when it is handed over; counts; and flags, such as those to shut down and to
+//! evict.
 
 use std::{
     io,

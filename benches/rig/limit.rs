@@ -3,8 +3,9 @@
 //! One thread, edge-triggered sockets, no allocation and no unnecessary system calls: for a request
 //! on a persistent connection one read and one write, for a short connection accept, read, write
 //! and close. Parsing a request, looking up a file or checking whether it is still fresh only adds
-//! to this cost, so the result of this loop is what the kernel allows. A bench starts itself again
-//! with `--serve-limit` to run the loop in a separate process.
+//! to this cost, so the result of this loop is what the kernel allows to a server that sends each
+//! response from memory, in a write of its own. A bench starts itself again with `--serve-limit` to
+//! run the loop in a separate process.
 
 use crate::rig::arguments::Arguments;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -31,8 +32,8 @@ enum Answer {
     Each,
     /// One response, then close.
     Short,
-    /// One response for each empty line in the bytes read, all in one write, as pipelining
-    /// requires.
+    /// One response for each empty line in the bytes read, as pipelining requires, each in a write
+    /// of its own.
     Counted,
 }
 

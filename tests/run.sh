@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The whole test suite: format, lints, unit tests, black-box tests, and those
-# that need other programs: curl, wrk, a browser, haproxy ... Installs what is
-# missing of these from Debian where it may. Ends with the test runner's own
-# lines; exits with zero only when everything passed.
+# The whole test suite: format, lints, documentation, unit tests, black-box tests,
+# and those that need other programs: curl, wrk, a browser, haproxy ... Installs
+# what is missing of these from Debian where it may. Ends with the test runner's
+# result lines and their sum; exits with zero only when everything passed.
 #
 #   tests/run.sh              everything
 #   tests/run.sh keep_alive   the tests of that file, or else those whose name holds it, without lints

@@ -1,5 +1,5 @@
-//! Output to be sent: bytes, parts of cached files and parts of open files, in order,
-//! and how much of it has been sent.
+//! Output to be sent: bytes, parts of files and listings, and cached responses, in
+//! order, and how much of it has been sent.
 
 use std::{
     collections::VecDeque,

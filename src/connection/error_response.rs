@@ -5,7 +5,7 @@ use std::{mem::MaybeUninit, ops::ControlFlow::Continue};
 use log::debug;
 
 use super::{
-    Budget, Connection, Step,
+    Connection, Step,
     accounting::LoggedRequest,
     body::Body,
     context::Context,
@@ -56,7 +56,6 @@ impl<T: Transport> Connection<T> {
             _ => Vec::new(),
         };
         let mut batch = Batch::begin(&[], cx.now);
-        cx.budget = Budget::new(usize::MAX);
         self.respond_last(Page::refused(status), &bytes, reason, &mut batch, cx)?;
         self.serve(batch, cx)
     }

@@ -114,7 +114,8 @@ pub struct Limits {
     /// Bytes of a request body that are read and discarded. More is 413. Default: 1 MiB.
     pub body_bytes_max: u64,
     /// Open connections. At the limit the longest-idle one is closed; a new connection on which
-    /// nothing has been received for a second counts as idle. `None`: derived from RLIMIT_NOFILE.
+    /// nothing has been received for a second, and one that only waits for its client to close,
+    /// count as idle. `None`: derived from RLIMIT_NOFILE.
     pub connections_max: Option<usize>,
     /// Open connections per client address (IPv6: per /64). 0, the default: unlimited.
     pub connections_per_ip_max: usize,
@@ -129,7 +130,7 @@ pub struct Limits {
 pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Time-outs, each up to [`WAIT_MAX`]. Fractions of a second are allowed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Idle time of a kept-alive connection; zero disables keep-alive. Default: 75 s.
     pub keep_alive: Duration,
@@ -229,23 +230,17 @@ mod tests {
 
     #[test]
     fn timeouts_are_capped_at_a_year() {
+        let all = |wait| Timeouts {
+            keep_alive: wait,
+            header: wait,
+            body: wait,
+            write: wait,
+            linger: wait,
+            shutdown: wait,
+        };
         let second = Duration::from_secs(1);
         for (wait, expected) in [(Duration::MAX, WAIT_MAX), (second, second)] {
-            let bounded = Timeouts {
-                keep_alive: wait,
-                header: wait,
-                body: wait,
-                write: wait,
-                linger: wait,
-                shutdown: wait,
-            }
-            .bounded();
-            assert_eq!(bounded.keep_alive, expected);
-            assert_eq!(bounded.header, expected);
-            assert_eq!(bounded.body, expected);
-            assert_eq!(bounded.write, expected);
-            assert_eq!(bounded.linger, expected);
-            assert_eq!(bounded.shutdown, expected);
+            assert_eq!(all(wait).bounded(), all(expected));
         }
     }
 }

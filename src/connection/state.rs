@@ -32,7 +32,9 @@
 //! - what follows a malformed request, or one that did not arrive in time: the
 //!   response to it is the last one;
 //! - `Writing` to `DiscardingBody` or `ReadingDirectory`, when a 100 (Continue),
-//!   or responses to earlier requests, could not be sent at once ([`Then`]).
+//!   or responses to earlier requests, could not be sent at once ([`Then`]);
+//! - `DiscardingBody` to `ReadingDirectory`, when the request for a directory to list
+//!   has a body.
 //!
 //! Every state has a deadline, and [`State::deadline`] is the only place that
 //! computes it. Every new state is built here, by pure functions: the other modules

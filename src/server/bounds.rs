@@ -1,7 +1,7 @@
 //! The most memory and descriptors that the limits in force can cost: logged at the
 //! start, at `info`, and derived term by term in `docs/bounds.md`.
 
-use std::{fmt, num::NonZeroUsize};
+use std::fmt;
 
 use super::{scheduler::RECEIVED_BYTES_MAX, table::Slot};
 use crate::{
@@ -105,7 +105,7 @@ impl Bounds {
         let connections = connections as u64;
         Bounds {
             base_bytes: PROGRAM_BYTES
-                + NonZeroUsize::get(config.threads) as u64 * worker
+                + config.threads.get() as u64 * worker
                 + with_allocator(config.site.cache_bytes_max.saturating_add(listings + logs)),
             idle_bytes,
             busy_bytes: idle_bytes + with_allocator(owned + held),
@@ -147,6 +147,8 @@ impl fmt::Display for Bounds {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use crate::config::AccessLogTarget;
 

@@ -36,8 +36,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         Some((state.idle_since()?, key))
     }
 
-    /// Since when the connection has been silent, or has lingered, that would be
-    /// evicted for it, if no other has been idle for longer.
+    /// Since when the best candidate among the silent and lingering connections has
+    /// been so, as of the last sweep or eviction.
     pub fn longest_spare_since(&self) -> Option<Instant> {
         self.spare_since
     }
@@ -50,20 +50,19 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     /// Evicts the connection that has been idle, silent or lingering the longest.
-    /// Returns whether there was one. Without the silent and the lingering ones, a
-    /// crowd that sends nothing, or never closes, would displace clients that come
-    /// back.
+    /// Returns whether there was one. If only idle ones were evicted, a crowd that
+    /// sends nothing, or never closes, would displace clients that come back.
     pub fn evict(&mut self) -> bool {
         self.serve_received();
         let idle = self.longest_idle();
-        let is_before_idle = |since| idle.is_none_or(|(idle_since, _)| since < idle_since);
         // Finding a spare one takes a scan of the table: only if it can matter.
-        let may_be_spare = idle.is_none() || self.spare_since.is_some_and(is_before_idle);
-        let spare = match may_be_spare {
-            true => self.longest_spare(),
-            false => None,
-        };
-        let evicted = spare.filter(|&(since, _)| is_before_idle(since)).or(idle);
+        let may_be_spare = idle
+            .is_none_or(|(idle_since, _)| self.spare_since.is_some_and(|since| since < idle_since));
+        let spare = may_be_spare.then(|| self.longest_spare()).flatten();
+        let evicted = idle
+            .into_iter()
+            .chain(spare)
+            .min_by_key(|&(since, _)| since);
         if let Some((_, key)) = evicted {
             self.evict_at(key);
         }

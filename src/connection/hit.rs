@@ -26,7 +26,7 @@ impl<T: Transport> Connection<T> {
     ) -> Next {
         cx.budget = Budget::new(cx.share_bytes);
         match (self.answer_hit(hit, head, cx), &self.state) {
-            (None, _) => self.advance_received(Continue(head.len()), head, input, cx),
+            (None, _) => self.advance_received(Continue(head), input, cx),
             (Some(Break(next)), _) => next,
             (Some(Continue(())), State::Idle { .. }) if !self.readable => Next::Readable,
             (Some(Continue(())), _) => self.run_steps(input, cx),

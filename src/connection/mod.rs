@@ -157,8 +157,8 @@ pub enum Next {
 /// turn.
 type Step = ControlFlow<Next>;
 
-/// The result of a read: the number of bytes, or what follows if there are none.
-pub type Received = ControlFlow<Next, usize>;
+/// The result of a read: the bytes, or what follows if there are none.
+pub type Received<T> = ControlFlow<Next, T>;
 
 /// What to wait for if only one step is made.
 fn after_step(step: Step) -> Next {
@@ -254,18 +254,17 @@ impl<T: Transport> Connection<T> {
         self.run_steps(input, cx)
     }
 
-    /// The same after [`Connection::receive_first`] returned `received`, of which
-    /// `data` are the bytes, and [`Context::refresh_clock`] was called.
+    /// The same after [`Connection::receive_first`] has `received` these bytes, and
+    /// [`Context::refresh_clock`] was called.
     pub fn advance_received(
         &mut self,
-        received: Received,
-        data: &[u8],
+        received: Received<&[u8]>,
         input: &mut [u8],
         cx: &mut Context,
     ) -> Next {
         cx.budget = Budget::new(cx.share_bytes);
         let step = match received {
-            Continue(count) => self.take_input(&data[..count], 0, cx),
+            Continue(data) => self.take_input(data, 0, cx),
             // More may have been reported meanwhile.
             Break(Next::Readable) => Continue(()),
             Break(next) => Break(next),

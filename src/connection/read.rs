@@ -17,7 +17,7 @@ use crate::observe::close_reason::CloseReason;
 
 impl<T: Transport> Connection<T> {
     /// Reads once into `buffer` and returns the number of bytes read.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received<usize> {
         if !self.readable {
             return Break(Next::Readable);
         }
@@ -41,7 +41,7 @@ impl<T: Transport> Connection<T> {
     /// Reads the beginning of a request into `buffer`, if the connection waits for
     /// one; `None` if it does not. The result goes to
     /// [`Connection::advance_received`].
-    pub fn receive_first(&mut self, buffer: &mut [u8]) -> Option<Received> {
+    pub fn receive_first(&mut self, buffer: &mut [u8]) -> Option<Received<usize>> {
         let is_first = match &self.state {
             State::ReadingHead(reading) => reading.input.is_empty(),
             State::Idle { .. } => true,

@@ -6,7 +6,7 @@
 //! same code several times in a row, which it then finds in its caches: the system
 //! calls of a response leave little of it there.
 
-use std::ops::Range;
+use std::ops::{ControlFlow::Continue, Range};
 
 use super::{Driver, EXTRA_RESPONSES_MAX, Key, Scheduler};
 use crate::connection::{
@@ -33,9 +33,8 @@ pub(super) struct ReceivedRequests {
 #[derive(Debug)]
 struct Read {
     key: Key,
-    /// Its place in the buffer.
-    range: Range<usize>,
-    received: Received,
+    /// Where it lies in the buffer.
+    received: Received<Range<usize>>,
     /// Set if it is one request, whose response is cached.
     hit: Option<Hit>,
 }
@@ -64,10 +63,12 @@ impl ReceivedRequests {
         let Some(received) = connection.receive_first(&mut self.buffer[at..at + READ_BYTES]) else {
             return false;
         };
-        self.filled += received.continue_value().unwrap_or_default();
+        let received = received.map_continue(|count| at..at + count);
+        if let Continue(range) = &received {
+            self.filled = range.end;
+        }
         self.reads.push(Read {
             key,
-            range: at..self.filled,
             received,
             hit: None,
         });
@@ -92,24 +93,22 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let mut reads = std::mem::take(&mut self.received.reads);
         let buffer = std::mem::take(&mut self.received.buffer);
         for read in &mut reads {
-            read.hit = self.cx.look_up_alone(&buffer[read.range.clone()]);
+            if let Continue(range) = &read.received {
+                read.hit = self.cx.look_up_alone(&buffer[range.clone()]);
+            }
         }
-        for Read {
-            key,
-            range,
-            received,
-            hit,
-        } in reads.drain(..)
-        {
-            let data = &buffer[range];
+        for Read { key, received, hit } in reads.drain(..) {
+            let received = received.map_continue(|range| &buffer[range]);
             // Enough of this turn went to connections with many requests.
-            if self.extra_responses > EXTRA_RESPONSES_MAX && received.is_continue() {
+            if let Continue(data) = received
+                && self.extra_responses > EXTRA_RESPONSES_MAX
+            {
                 self.act(key, |connection, _, cx| connection.defer_received(data, cx));
                 continue;
             }
-            self.act(key, |connection, input, cx| match hit {
-                Some(hit) => connection.advance_hit(&hit, data, input, cx),
-                None => connection.advance_received(received, data, input, cx),
+            self.act(key, |connection, input, cx| match (hit, received) {
+                (Some(hit), Continue(head)) => connection.advance_hit(&hit, head, input, cx),
+                (_, received) => connection.advance_received(received, input, cx),
             });
             self.extra_responses += self.cx.extra_responses();
         }

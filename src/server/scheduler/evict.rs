@@ -100,19 +100,13 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// them and those younger than `age_min`.
     pub fn keep_youngest(&mut self, kept: usize, age_min: Duration) {
         self.serve_received();
-        while self.table.open() > kept {
-            let accepted = |key| {
-                let slot = self.table.get(key)?;
-                Some((slot.connection.identity().accepted, key))
-            };
-            match (0..self.table.end()).filter_map(accepted).min() {
-                Some((since, oldest))
-                    if self.cx.now.saturating_duration_since(since) >= age_min =>
-                {
-                    self.close(oldest, CloseReason::Evicted);
-                }
-                _ => return,
-            }
+        while self.table.open() > kept
+            && let Some((since, oldest)) = (0..self.table.end())
+                .filter_map(|key| Some((self.table.get(key)?.connection.identity().accepted, key)))
+                .min()
+            && self.cx.now.saturating_duration_since(since) >= age_min
+        {
+            self.close(oldest, CloseReason::Evicted);
         }
     }
 

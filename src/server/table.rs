@@ -245,15 +245,6 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_is_neither_registered_nor_queued() {
-        let mut table = Table::default();
-        let key = table.insert(3, ());
-        let slot = table.get(key).unwrap();
-        assert_eq!(slot.interest, Interest::None);
-        assert!(!slot.is_queued && !slot.is_starved);
-    }
-
-    #[test]
     fn many_slots_are_freed_once_all_are_empty() {
         for (connections, left) in [(KEPT_SLOTS_MAX, KEPT_SLOTS_MAX), (KEPT_SLOTS_MAX + 1, 0)] {
             let mut table = Table::default();

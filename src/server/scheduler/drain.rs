@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Driver, READY_TIME_MAX, SWEEP_INTERVAL, Scheduler};
-use crate::{
-    connection::{Connection, DRAIN_IDLE_TIME_MAX, Readiness, transport::Transport},
-    server::table::Slot,
-};
+use crate::connection::{DRAIN_IDLE_TIME_MAX, Readiness, transport::Transport};
 
 /// How long to linger during a drain, after our side of the connection is shut:
 /// only the client's own close is still to come.
@@ -35,9 +32,12 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
 
     /// Closes connections that are owed no response, in a sweep that has `begun`.
     pub(super) fn close_drained(&mut self, begun: Instant) {
+        let can_drain = |scheduler: &Self, key| {
+            let slot = scheduler.table.get(key);
+            slot.is_some_and(|slot| slot.connection.can_drain(scheduler.cx.now))
+        };
         for key in 0..self.table.end() {
-            let ends = |slot: &Slot<Connection<T>>| slot.connection.can_drain(self.cx.now);
-            if !self.table.get(key).is_some_and(ends) {
+            if !can_drain(self, key) {
                 continue;
             }
             if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
@@ -48,8 +48,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             // A request that has already arrived is answered.
             self.cx.refresh_clock();
             self.step(key, Readiness::READABLE);
-            let ends = |slot: &Slot<Connection<T>>| slot.connection.can_drain(self.cx.now);
-            if self.table.get(key).is_some_and(ends) {
+            if can_drain(self, key) {
                 self.act(key, |connection, _, cx| connection.close_for_drain(cx));
             }
         }

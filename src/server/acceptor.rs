@@ -254,9 +254,9 @@ impl Acceptor {
         let longest = self
             .workers
             .iter()
-            .min_by_key(|worker| worker.idle_since.load(Relaxed));
+            .min_by_key(|worker| worker.candidate_since.load(Relaxed));
         if let Some(worker) = longest
-            && worker.idle_since.load(Relaxed) != u64::MAX
+            && worker.candidate_since.load(Relaxed) != u64::MAX
         {
             worker.evict.store(true, SeqCst);
             worker.wake();

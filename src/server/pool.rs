@@ -37,7 +37,7 @@ pub struct WorkerHandle {
     /// When this worker's best candidate for an eviction became idle or silent, or
     /// began to linger, as of its last turn, in nanoseconds since the server
     /// started; `u64::MAX`: no candidate.
-    pub idle_since: AtomicU64,
+    pub candidate_since: AtomicU64,
     /// The acceptor requests the eviction of that connection. True until the
     /// worker has handled the request.
     pub evict: AtomicBool,
@@ -50,7 +50,7 @@ impl WorkerHandle {
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKE)?,
             open: AtomicUsize::new(0),
-            idle_since: AtomicU64::new(u64::MAX),
+            candidate_since: AtomicU64::new(u64::MAX),
             evict: AtomicBool::new(false),
         })
     }

@@ -162,7 +162,7 @@ impl Scheduler<Stream, WorkerDriver> {
             let nanoseconds = since.saturating_duration_since(shared.facts.started);
             u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
         });
-        handle.idle_since.store(nanoseconds, Relaxed);
+        handle.candidate_since.store(nanoseconds, Relaxed);
         if was_requested {
             handle.evict.store(false, SeqCst);
         }

@@ -43,10 +43,7 @@ impl Timer {
         if self.expires.is_none_or(|expires| expires > end) {
             self.expires = self.kernel.set(time_max).then_some(end);
         }
-        match self.expires {
-            Some(_) => None,
-            None => Some(time_max),
-        }
+        self.expires.is_none().then_some(time_max)
     }
 
     /// Takes note of an event of the timer.

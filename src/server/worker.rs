@@ -14,8 +14,8 @@
 //!                         serve_ready          connections whose last share ran out
 //!                         sweep                ten times per second: check deadlines
 //!                         evict_for_starved    free descriptors, if they ran out
-//!   flush                 hand the access log's lines to its writer
 //!   evict_if_requested    make room for a new connection
+//!   flush                 hand the access log's lines to its writer
 //!   publish               update what the acceptor reads, and the counters
 //! ```
 
@@ -114,10 +114,10 @@ impl Scheduler<Stream, WorkerDriver> {
                 }
             }
             self.finish_turn();
+            let was_requested = self.evict_if_requested();
             if let Some(log) = &mut self.cx.log {
                 log.flush();
             }
-            let was_requested = self.evict_if_requested();
             self.publish(was_requested);
             if self.is_done() && !self.may_get_more() {
                 return;

@@ -70,7 +70,7 @@ pub struct Options {
     /// Add a header field to every response; repeatable. Server and X-Content-Type-Options replace
     /// the server's own; Cache-Control replaces the value for files and redirects, including
     /// --max-age. A Content-Security-Policy without 'unsafe-inline' disables the inline styles of
-    /// listings and error pages
+    /// listings and error pages, and the filter of listings
     #[arg(long, value_name = "NAME: VALUE", env = "STDHTTPD_HEADER", help_heading = RESPONSES)]
     #[arg(value_parser = values::field_lines)]
     pub header: Vec<FieldLines>,
@@ -117,7 +117,8 @@ pub struct Options {
     #[arg(allow_negative_numbers = true)]
     max_connections: Option<usize>,
 
-    /// Maximum open connections per client address (IPv6: per /64); 0 = unlimited
+    /// Maximum open connections per client address (IPv6: per /64); further ones are closed at
+    /// once, and a browser opens up to six; 0 = unlimited
     #[arg(long, value_name = "N", env = "STDHTTPD_MAX_CONNECTIONS_PER_IP")]
     #[arg(help_heading = CONNECTIONS, allow_negative_numbers = true)]
     #[arg(default_value_t = Limits::default().connections_per_ip_max)]

@@ -40,7 +40,7 @@ pub struct Entry {
 
 /// The `Content-Security-Policy` of the page: only its own style and script, identified by hash.
 pub const CSP: &str = "default-src 'none'; \
-    style-src 'sha256-tt9JAFY4u47aohJZcxGCvmiMOIRYM20BmJY5nUHqqw0='; \
+    style-src 'sha256-HD1D5ZuJqAc+V4FWpTJd+0aHv3S5Q/Q8P+ZPCNvX3AY='; \
     script-src 'sha256-RawuYnXRUUATP35Mybzq5o24AztMMih57WKbnL7dbtE='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

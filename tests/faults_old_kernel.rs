@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::{fs::symlink, process::CommandExt},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -24,6 +25,28 @@ impl Drop for Group {
     }
 }
 
+/// A server that is refused this system call, and a client of it.
+fn start_without(call: &str, options: &[&str], root: &Path) -> (Group, Client) {
+    let mut strace = Command::new("strace");
+    strace
+        .args(["--follow-forks", "--output=/dev/null"])
+        .arg(format!("--trace={call}"))
+        .arg(format!("--inject={call}:error=ENOSYS"))
+        .arg(binary().get_program())
+        .args(["--listen", "127.0.0.1:0"])
+        .args(options)
+        .arg(root)
+        .stdout(Stdio::piped());
+    let mut server = Group(strace.process_group(0).spawn().expect("strace starts"));
+    let mut line = String::new();
+    let mut lines = BufReader::new(server.0.stdout.take().expect("piped"));
+    lines.read_line(&mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on http://");
+    let address = address.and_then(|rest| rest.strip_suffix('/'));
+    let address = address.expect("an address").parse().expect("one");
+    (server, Client::connect(address))
+}
+
 /// Without `openat2` each folder on the way is opened in turn: what is served,
 /// what is listed and what is refused stays the same.
 #[test]
@@ -39,22 +62,7 @@ fn without_openat2_the_same_is_served_and_refused() {
     symlink("../secret", at("www/outside")).expect("a link");
     symlink("..", at("www/up")).expect("a link");
 
-    let mut strace = Command::new("strace");
-    strace
-        .args(["--follow-forks", "--trace=openat2", "--output=/dev/null"])
-        .arg("--inject=openat2:error=ENOSYS")
-        .arg(binary().get_program())
-        .args(["--listen", "127.0.0.1:0", "--listing"])
-        .arg(at("www"))
-        .stdout(Stdio::piped());
-    let mut server = Group(strace.process_group(0).spawn().expect("strace starts"));
-    let mut line = String::new();
-    let mut lines = BufReader::new(server.0.stdout.take().expect("piped"));
-    lines.read_line(&mut line).expect("a line");
-    let address = line.trim().strip_prefix("listening on http://");
-    let address = address.and_then(|rest| rest.strip_suffix('/'));
-    let mut client = Client::connect(address.expect("an address").parse().expect("one"));
-
+    let (_server, mut client) = start_without("openat2", &["--listing"], &at("www"));
     let rows = [
         ("/page", 200, "page"),
         ("/a/b/page", 200, "page"),
@@ -74,4 +82,16 @@ fn without_openat2_the_same_is_served_and_refused() {
         equal("status", reply.status, status)?;
         equal("its part", reply.text().contains(part), true)
     });
+}
+
+/// Without a timer each wait has a time-out: deadlines are kept.
+#[test]
+#[ignore = "needs strace"]
+fn without_timerfd_an_idle_connection_is_closed_in_time() {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join("page"), "page").expect("a file");
+    let options = ["--keep-alive", "0.2"];
+    let (_server, mut client) = start_without("timerfd_create", &options, home.path());
+    assert_eq!(client.get("/page").text(), "page");
+    client.assert_closed();
 }

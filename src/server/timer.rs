@@ -4,11 +4,9 @@
 //! request of a lightly loaded server; in a virtual machine both may have to be told to
 //! the host. On Linux the waits have no time-out, but a timer among the descriptors of
 //! the poll (timerfd_create(2)) that is set once for all waits until it expires.
+//! Elsewhere, or if the system refuses one, each wait has a time-out.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
 
@@ -18,18 +16,22 @@ pub const TIMER: Token = Token(usize::MAX - 1);
 /// The timer of one poll. It reports its expiry as an event with the token [`TIMER`].
 #[derive(Debug)]
 pub struct Timer {
-    kernel: kernel::Timer,
+    kernel: Option<kernel::Timer>,
     /// When it expires at the earliest, if it is set.
     expires: Option<Instant>,
 }
 
 impl Timer {
     /// A timer that is not set, as a part of a poll.
-    pub fn register(registry: &Registry) -> io::Result<Timer> {
-        Ok(Timer {
-            kernel: kernel::Timer::register(registry)?,
+    pub fn register(registry: &Registry) -> Timer {
+        let kernel = kernel::Timer::register(registry);
+        if let Err(error) = &kernel {
+            log::info!("waits have time-outs: no timer: {error}");
+        }
+        Timer {
+            kernel: kernel.ok(),
             expires: None,
-        })
+        }
     }
 
     /// Sees to it that a wait that begins `now` ends after `time_max` at the latest.
@@ -41,7 +43,11 @@ impl Timer {
         }
         let end = now + time_max;
         if self.expires.is_none_or(|expires| expires > end) {
-            self.expires = self.kernel.set(time_max).then_some(end);
+            let is_set = self
+                .kernel
+                .as_ref()
+                .is_some_and(|kernel| kernel.set(time_max));
+            self.expires = is_set.then_some(end);
         }
         self.expires.is_none().then_some(time_max)
     }
@@ -102,17 +108,17 @@ mod kernel {
 
     use mio::Registry;
 
-    /// None: each wait has a time-out.
+    /// Cannot be had.
     #[derive(Debug)]
-    pub struct Timer;
+    pub enum Timer {}
 
     impl Timer {
         pub fn register(_: &Registry) -> io::Result<Timer> {
-            Ok(Timer)
+            Err(io::ErrorKind::Unsupported.into())
         }
 
         pub fn set(&self, _: Duration) -> bool {
-            false
+            match *self {}
         }
     }
 }
@@ -131,7 +137,7 @@ mod tests {
     #[track_caller]
     fn check(waits: &[Duration], expected: Option<Token>) {
         let mut poll = Poll::new().unwrap();
-        let mut timer = Timer::register(poll.registry()).unwrap();
+        let mut timer = Timer::register(poll.registry());
         let now = Instant::now();
         for &wait in waits {
             let timeout = timer.bound(now, wait);
@@ -162,7 +168,7 @@ mod tests {
     #[test]
     fn it_is_set_again_after_it_expired() {
         let mut poll = Poll::new().unwrap();
-        let mut timer = Timer::register(poll.registry()).unwrap();
+        let mut timer = Timer::register(poll.registry());
         let mut events = Events::with_capacity(1);
         for _ in 0..3 {
             assert_eq!(timer.bound(Instant::now(), SHORT), None);

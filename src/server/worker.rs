@@ -76,7 +76,7 @@ pub fn start(
     let handle = Arc::new(WorkerHandle::new(&poll)?);
     let name = format!("worker {}", cx.worker);
     let driver = WorkerDriver {
-        timer: Timer::register(poll.registry())?,
+        timer: Timer::register(poll.registry()),
         poll,
         handle: Arc::clone(&handle),
         shared: Arc::clone(shared),

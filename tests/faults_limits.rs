@@ -120,6 +120,28 @@ fn of_two_hundred_clients_on_64_descriptors_none_is_refused_a_file() {
 }
 
 #[test]
+fn a_limit_on_descriptors_that_may_be_too_low_is_told_at_the_start() {
+    let server = |descriptors| {
+        Server::build()
+            .file("index.html", "home")
+            .args("--threads 2")
+            .descriptors_max(descriptors)
+            .start()
+    };
+    // 20 of the process, one of the listener, 5 of each worker; a connection and a file.
+    const NEEDED: u32 = 20 + 1 + 2 * 5 + 2;
+    let too_low = server(NEEDED - 1);
+    let line = too_low.wait_for_log("the limit", |line| line.contains("RLIMIT_NOFILE"));
+    assert!(line.contains(" is 32; up to 33 are needed"), "{line}");
+    idle(&too_low);
+    assert_eq!(too_low.log().len(), 1);
+
+    let sufficient = server(NEEDED);
+    idle(&sufficient);
+    assert!(sufficient.log().is_empty(), "{:?}", sufficient.log());
+}
+
+#[test]
 fn a_file_gets_the_descriptor_of_the_longest_idle() {
     for threads in ["--threads 1", "--threads 2"] {
         let server = Server::build()

@@ -18,6 +18,9 @@ const DESCRIPTORS_ONCE: u64 = 20;
 /// searched for variants, and a path that is opened to be checked.
 const DESCRIPTORS_PER_WORKER: u64 = 5;
 
+/// A connection, and the file that it requests.
+const DESCRIPTORS_SERVING_ONE: u64 = 2;
+
 /// Descriptors reserved for files at the least, so that an existing file is not
 /// refused for lack of one at the connection limit: as many as connections, up to
 /// this number ...
@@ -80,8 +83,16 @@ pub fn kept_max(descriptors: u64, connections_max: usize) -> u64 {
 
 /// The connection limit in force: what was `asked` for, as far as `descriptors`
 /// allow next to [`beside`]; or by default a number that leaves a good part of
-/// them for files. Warns if fewer connections than asked for are possible.
+/// them for files. Warns if fewer connections than asked for are possible, or if it is
+/// not certain that even one can be served.
 pub fn limit_in_force(asked: Option<usize>, descriptors: u64, beside: u64) -> usize {
+    let needed = beside.saturating_add(DESCRIPTORS_SERVING_ONE);
+    if descriptors < needed {
+        log::warn!(
+            "the limit on open files (RLIMIT_NOFILE) is {descriptors}; up to {needed} are needed \
+             to serve one connection"
+        );
+    }
     let Some(asked) = asked else {
         return connections_max(descriptors, beside, FILES_DIVISOR_DEFAULT);
     };

@@ -157,6 +157,10 @@ impl Context {
         let rest = 1_000_000_000 - u64::from(wall.subsec_nanos());
         self.next_second = self.now + Duration::from_nanos(rest);
         let date = HttpDate::from_unix_seconds(i64::try_from(wall.as_secs()).unwrap_or(0));
+        if date < self.common.date() {
+            // The clock was set back: a cached `Last-Modified` may be in the future now.
+            self.view.drop_cached();
+        }
         self.common.set_date(date);
         self.log_time = LogTime::new(date);
     }
@@ -276,5 +280,30 @@ mod tests {
         assert!(Some(cx.common.date()) >= modified);
         // Idle time counts from here on.
         assert!(cx.now > before);
+    }
+
+    #[test]
+    fn what_is_cached_is_dropped_once_the_clock_was_set_back() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        // A file that has only just changed is not cached.
+        std::thread::sleep(Duration::from_millis(100));
+        let mut config = Config::default();
+        config.site.root = root.path().into();
+        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+        let counters = Arc::new(Counters::new(false));
+        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
+        let path = RequestPath::new("/a").unwrap();
+        let opened = |cx: &mut Context| {
+            // The second of the last turn is over.
+            cx.next_second = started;
+            cx.begin_turn();
+            let found = cx.view.find(&path, AcceptEncoding::IDENTITY, cx.turn);
+            assert!(matches!(found, Ok(Found::File(_))), "{found:?}");
+            cx.view.misses.take()
+        };
+        assert_eq!([opened(&mut cx), opened(&mut cx)], [1, 0]);
+        cx.common.set_date(HttpDate::from_unix_seconds(i64::MAX));
+        assert_eq!([opened(&mut cx), opened(&mut cx)], [1, 0]);
     }
 }

@@ -52,6 +52,11 @@ impl View {
         !self.recheck_queue.files.is_empty()
     }
 
+    /// Drops everything cached: it is loaded anew when it is requested.
+    pub fn drop_cached(&self) {
+        self.tree.cache.clear();
+    }
+
     /// Drops all files kept open, to free descriptors, and returns their number. A file that is
     /// being sent stays open until it is sent.
     pub fn close_kept_files(&self) -> usize {

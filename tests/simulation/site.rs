@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use stdhttpd::{
@@ -37,6 +37,9 @@ pub struct Ground {
     config: Config,
     /// The start time of the test's clock.
     pub started: Instant,
+    /// The date of responses, the same for all that are compared. It is not in the future, so the
+    /// clock does not seem to be set back when it is read.
+    date: HttpDate,
 }
 
 impl Ground {
@@ -72,11 +75,13 @@ impl Ground {
         config.site.listing = true;
         config.site.root = root.path().to_path_buf();
         change(&mut config);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Ground {
             site: Site::open(&config.site).unwrap(),
             root,
             config,
             started: Instant::now(),
+            date: HttpDate::from_unix_seconds(now.as_secs().cast_signed()),
         }
     }
 
@@ -85,8 +90,7 @@ impl Ground {
         let counters = Arc::new(Counters::new(true));
         let view = self.site.view();
         let mut cx = Context::new(&self.config, 0, view, counters, None, self.started);
-        cx.common
-            .set_date(HttpDate::from_unix_seconds(1_800_000_000));
+        cx.common.set_date(self.date);
         set_clock(&mut cx, self.started);
         cx
     }

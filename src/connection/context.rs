@@ -249,30 +249,41 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::{
-        files::{Found, Site},
+        files::{Found, Selected, Site},
         handler::{Chosen, Part},
         http::{content_coding::AcceptEncoding, target::RequestPath},
     };
 
+    /// A context with the file `/a`.
+    fn context(root: &Path) -> Context {
+        std::fs::write(root.join("a"), "a").unwrap();
+        let mut config = Config::default();
+        config.site.root = root.into();
+        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+        let counters = Arc::new(Counters::new(false));
+        Context::new(&config, 0, site.view(), counters, None, started)
+    }
+
+    fn find(cx: &Context) -> Selected {
+        let path = RequestPath::new("/a").unwrap();
+        match cx.view.find(&path, AcceptEncoding::IDENTITY, cx.turn) {
+            Ok(Found::File(selected)) => selected,
+            found => panic!("{found:?}"),
+        }
+    }
+
     #[test]
     fn last_modified_is_never_later_than_date() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("a"), "a").unwrap();
-        let mut config = Config::default();
-        config.site.root = root.path().into();
-        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
-        let counters = Arc::new(Counters::new(false));
-        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
+        let mut cx = context(root.path());
         // The second in which the turn began is over.
         cx.common.set_date(HttpDate::from_unix_seconds(0));
-        cx.next_second = started;
-        let path = RequestPath::new("/a").unwrap();
-        let found = cx.view.find(&path, AcceptEncoding::IDENTITY, cx.turn);
-        let Ok(Found::File(selected)) = found else {
-            panic!("{found:?}");
-        };
+        cx.next_second = cx.started;
+        let selected = find(&cx);
         let modified = selected.last_modified;
         let before = cx.now;
         let answer = Chosen::answer(selected, Part::Whole);
@@ -285,21 +296,16 @@ mod tests {
     #[test]
     fn what_is_cached_is_dropped_once_the_clock_was_set_back() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("a"), "a").unwrap();
+        let mut cx = context(root.path());
         // A file that has only just changed is not cached.
-        std::thread::sleep(Duration::from_millis(100));
-        let mut config = Config::default();
-        config.site.root = root.path().into();
-        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
-        let counters = Arc::new(Counters::new(false));
-        let mut cx = Context::new(&config, 0, site.view(), counters, None, started);
-        let path = RequestPath::new("/a").unwrap();
+        while cx.started.elapsed() < Duration::from_millis(100) {
+            std::thread::yield_now();
+        }
         let opened = |cx: &mut Context| {
             // The second of the last turn is over.
-            cx.next_second = started;
+            cx.next_second = cx.started;
             cx.begin_turn();
-            let found = cx.view.find(&path, AcceptEncoding::IDENTITY, cx.turn);
-            assert!(matches!(found, Ok(Found::File(_))), "{found:?}");
+            find(cx);
             cx.view.misses.take()
         };
         assert_eq!([opened(&mut cx), opened(&mut cx)], [1, 0]);

@@ -71,10 +71,7 @@ impl Resource {
                 Content::Memory(bytes) => bytes.len(),
                 Content::File(_) => 0,
             };
-            content
-                + representation.fields.whole().len()
-                + representation.content_type.len()
-                + representation.etag.as_bytes().len()
+            content + representation.fields.whole().len() + representation.content_type.len()
         };
         let variants = size_of_val(&*self.variants);
         let structures = size_of::<Self>() + variants + self.freshness.memory_bytes();

@@ -2,25 +2,56 @@
 
 use super::content_coding::ContentCoding;
 
+/// Room for the longest tag, in bytes: quotes, sign, 128 and 64 bits in hexadecimal, and a coding.
+const BYTES_MAX: usize = 64;
+
 /// A strong entity tag: file size, a number that identifies the version of the file, and the coding
 /// of the variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntityTag(Box<str>);
+pub struct EntityTag {
+    bytes: [u8; BYTES_MAX],
+    length: usize,
+}
 
 impl EntityTag {
     /// Formats `"<version>-<size>"` in hexadecimal, followed by `-br`, `-zst` or `-gz` for a
     /// coding: two codings of one file are two representations and must not share a tag (section
     /// 8.8.3.3).
     pub fn new(size: u64, version: i128, coding: Option<ContentCoding>) -> EntityTag {
-        let sign = if version < 0 { "n" } else { "" };
-        let version = version.unsigned_abs();
-        let coding = coding.map_or(String::new(), |coding| coding.suffix().replace('.', "-"));
-        EntityTag(format!("\"{sign}{version:x}-{size:x}{coding}\"").into())
+        let mut tag = EntityTag {
+            bytes: [0; BYTES_MAX],
+            length: 0,
+        };
+        tag.push(if version < 0 { b"\"n" } else { b"\"" });
+        tag.push_hex(version.unsigned_abs());
+        tag.push(b"-");
+        tag.push_hex(size.into());
+        if let Some(coding) = coding {
+            tag.push(b"-");
+            tag.push(coding.suffix().trim_start_matches('.').as_bytes());
+        }
+        tag.push(b"\"");
+        tag
     }
 
     /// The tag as sent, including quotes.
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.bytes[..self.length]
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let end = self.length + part.len();
+        self.bytes[self.length..end].copy_from_slice(part);
+        self.length = end;
+    }
+
+    /// Without leading zeros.
+    fn push_hex(&mut self, number: u128) {
+        let digits = (u128::BITS - number.leading_zeros()).div_ceil(4).max(1);
+        for digit in (0..digits).rev() {
+            let digit = (number >> (4 * digit)) as usize & 0xf;
+            self.push(&b"0123456789abcdef"[digit..=digit]);
+        }
     }
 }
 
@@ -118,6 +149,10 @@ mod tests {
         ] {
             let tag = EntityTag::new(size, version, coding);
             assert_eq!(tag.as_bytes(), expected);
+        }
+        for coding in ContentCoding::ALL {
+            let tag = EntityTag::new(u64::MAX, i128::MIN, Some(coding));
+            assert!(tag.as_bytes().ends_with(b"\""), "{coding:?}");
         }
     }
 

@@ -3,15 +3,15 @@
 //! `mime_guess` knows about 1,300 extensions. `TYPES` adds some, and overrides those for which it
 //! has an older name than IANA, or a name that keeps browsers from displaying text.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::config::SiteOptions;
 
 /// The media types of one site.
 #[derive(Clone, Debug)]
 pub struct MediaTypes {
-    /// Overrides by lower-case extension: `TYPES` and the options.
-    by_extension: HashMap<String, Box<str>>,
+    /// Overrides by lower-case extension: `TYPES` and the options. Shared by all files of a type.
+    by_extension: HashMap<String, Arc<str>>,
     charset: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl MediaTypes {
 
     /// The media type of the file at `path`, including `charset`, by its extension
     /// (case-insensitive); `application/octet-stream` if that is missing or unknown.
-    pub fn of(&self, path: &[u8]) -> Box<str> {
+    pub fn of(&self, path: &[u8]) -> Arc<str> {
         let Some(extension) = extension(path) else {
             return UNKNOWN.into();
         };
@@ -57,7 +57,7 @@ impl MediaTypes {
         self.by_extension.insert(extension.into(), media_type);
     }
 
-    fn with_charset(&self, media_type: &str) -> Box<str> {
+    fn with_charset(&self, media_type: &str) -> Arc<str> {
         match &self.charset {
             Some(charset) if takes_charset(media_type) => {
                 format!("{media_type}; charset={charset}").into()

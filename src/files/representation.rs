@@ -1,5 +1,7 @@
 //! One representation of a file: its content and metadata.
 
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
@@ -24,7 +26,7 @@ pub struct Representation {
     /// `None` for files from before 1970, and if the mtime does not distinguish versions.
     pub last_modified: Option<HttpDate>,
     /// Its `Content-Type`: that of the original, whatever the coding.
-    pub content_type: Box<str>,
+    pub content_type: Arc<str>,
     /// Its serialized header lines.
     pub fields: ReadyFields,
     /// Its content.
@@ -37,7 +39,7 @@ impl Representation {
     /// the epoch.
     pub(super) fn new(
         body: LoadedContent,
-        content_type: Box<str>,
+        content_type: Arc<str>,
         coding: Option<ContentCoding>,
         varies: bool,
         cache_control: &str,

@@ -251,7 +251,7 @@ impl View {
     }
 
     /// The media type of a file with this name.
-    pub fn media_type(&self, path: &RequestPath<'_>) -> Box<str> {
+    pub fn media_type(&self, path: &RequestPath<'_>) -> Arc<str> {
         self.site.media_types.of(path.as_bytes())
     }
 }

@@ -64,12 +64,10 @@ impl ReadyFields {
             multipart_end = line("Content-Encoding", coding.name().as_bytes());
         }
         let partial_end = line("Content-Type", fields.content_type.as_bytes());
-        line(
-            "Content-Length",
-            fields.content_length.to_string().as_bytes(),
-        );
+        write_number_line(&mut lines, "Content-Length", fields.content_length);
         ReadyFields {
-            lines: lines.into_boxed_slice(),
+            // Copied: to shrink the buffer would leave the allocator none of its size for the next.
+            lines: lines.as_slice().into(),
             vary_end,
             not_modified_end,
             multipart_end,

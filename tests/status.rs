@@ -66,6 +66,19 @@ fn without_the_option_nothing_is_told() {
 }
 
 #[test]
+fn the_log_tells_its_connections_from_those_of_the_site() {
+    let server = Server::build()
+        .debug()
+        .args("--threads 1 --status 127.0.0.1:0")
+        .start();
+    let mut client = Client::connect(status_address(&server.next_output()));
+    let from = format!("accepted from {} by ", client.local_address());
+    client.get("/healthz");
+    let line = server.wait_for_log("the accept", |line| line.contains(&from));
+    assert!(line.ends_with(" by the status listener"), "{line}");
+}
+
+#[test]
 fn the_size_of_the_cache_is_told() {
     let check = |builder: support::server::Builder| {
         let server = builder.args("--status 127.0.0.1:0").start();

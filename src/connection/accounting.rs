@@ -1,4 +1,4 @@
-//! Accounting per request: counters, access log, status page, debug log.
+//! Accounting per connection and request: counters, access log, status page, debug log.
 
 use std::time::Instant;
 
@@ -15,7 +15,9 @@ use crate::{
     },
     observe::{
         close_reason::CloseReason,
+        counters::Count,
         log_line::{LogEntry, LogOutcome, LogTime, PendingLine, RAW_BYTES_MAX},
+        story::Story,
     },
 };
 
@@ -123,6 +125,23 @@ impl<'a> LoggedRequest<'a> {
             number: identity.requests,
         }
     }
+}
+
+/// Records a new connection.
+pub fn accepted(identity: &mut Identity, cx: &Context) {
+    let (id, peer, worker) = (identity.id, identity.peer, cx.worker);
+    if cx.counters.is_watched() {
+        identity.story = Some(Story::begin(id, peer, worker, identity.accepted));
+    }
+    match peer {
+        // Its thread is not one of the workers, and its connections have no numbers.
+        Some(peer) if cx.status.is_some() => {
+            debug!("connection {id}: accepted from {peer} by the status listener");
+        }
+        Some(peer) => debug!("connection {id}: accepted from {peer} by worker {worker}"),
+        None => debug!("connection {id}: accepted by worker {worker}"),
+    }
+    cx.counters.add(Count::Accepted, 1);
 }
 
 /// Whether response times need to be measured.

@@ -21,19 +21,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use log::{debug, error};
+use log::error;
 
 use self::received::ReceivedRequests;
 use super::table::{Interest, Key, Table};
 use crate::{
     connection::{
-        Connection, Identity, Next, Readiness,
+        Connection, Identity, Next, Readiness, accounting,
         context::{Context, LISTING_PIECES_MAX},
         share_bytes,
         state::State,
         transport::Transport,
     },
-    observe::{close_reason::CloseReason, counters::Count, story::Story},
+    observe::{close_reason::CloseReason, counters::Count},
 };
 
 /// The time between two checks of all deadlines: a connection is closed no later
@@ -216,16 +216,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     fn adopt(&mut self, mut accepted: Accepted<T>) {
-        let identity = &mut accepted.identity;
-        let (id, peer, worker) = (identity.id, identity.peer, self.cx.worker);
-        if self.cx.counters.is_watched() {
-            identity.story = Some(Story::begin(id, peer, worker, identity.accepted));
-        }
-        match peer {
-            Some(peer) => debug!("connection {id}: accepted from {peer} by worker {worker}"),
-            None => debug!("connection {id}: accepted by worker {worker}"),
-        }
-        self.cx.counters.add(Count::Accepted, 1);
+        accounting::accepted(&mut accepted.identity, &self.cx);
         let connection = Connection::new(accepted.stream, accepted.identity);
         let key = self.table.insert(accepted.token, connection);
         self.serve(key, Readiness::READABLE);

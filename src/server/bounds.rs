@@ -32,8 +32,8 @@ const PROGRAM_BYTES: u64 = 16 << 20;
 /// its own.
 const RESPONSE_BYTES: u64 = 16 << 10;
 
-/// Memory that the allocator takes for what it gives, in percent.
-const ALLOCATOR_PERCENT: u64 = 125;
+/// The allocator takes more than it gives, by this part of it.
+const ALLOCATOR_DIVISOR: u64 = 4;
 
 /// A growing table is copied into one twice as large.
 const TABLE_COPIES: u64 = 3;
@@ -126,7 +126,7 @@ impl Bounds {
 }
 
 fn with_allocator(bytes: u64) -> u64 {
-    bytes / 100 * ALLOCATOR_PERCENT
+    bytes.saturating_add(bytes.div_ceil(ALLOCATOR_DIVISOR))
 }
 
 impl fmt::Display for Bounds {
@@ -171,12 +171,11 @@ mod tests {
         more = config.clone();
         more.site.listing = true;
         let difference = Bounds::new(&more, 100, 2, 1_000).base_bytes - bounds.base_bytes;
-        // But for what the division leaves over.
-        let expected = LISTINGS_BYTES_MAX / 4 * 5;
-        assert!(difference.abs_diff(expected) <= 125, "{difference}");
+        assert_eq!(difference, LISTINGS_BYTES_MAX / 4 * 5);
         more = config.clone();
         more.status = Some(([127, 0, 0, 1], 0).into());
-        assert!(Bounds::new(&more, 100, 2, 1_000).idle_bytes > bounds.idle_bytes);
+        let difference = Bounds::new(&more, 100, 2, 1_000).idle_bytes - bounds.idle_bytes;
+        assert_eq!(difference, STORY_BYTES + STORY_BYTES.div_ceil(4));
         more = config.clone();
         more.access_log = Some(AccessLogTarget::Stdout);
         let with_log = Bounds::new(&more, 100, 2, 1_000);

@@ -203,8 +203,8 @@ pub struct Options {
 const AFTER_HELP: &str = "\
 Each option except --completions, --help and --version can also be set by an environment variable:
 --max-age by STDHTTPD_MAX_AGE, ROOT by STDHTTPD_ROOT. Repeatable options take a comma-separated list
-there (STDHTTPD_HEADER: one field per line); flags take 1/0 or true/false. RUST_LOG=debug logs the
-lifecycle of each connection to standard error.
+there (STDHTTPD_HEADER: one field per line); flags take 1/0 or true/false; an empty variable counts
+as unset. RUST_LOG=debug logs the lifecycle of each connection to standard error.
 
 SIGTERM and SIGINT stop the server after requests in progress are finished; a second signal stops it
 immediately. SIGHUP reopens the access log. Exit codes: 0 after a clean stop, 1 if the server cannot

@@ -105,9 +105,9 @@ impl Gauge {
     }
 }
 
-/// Where the parts of [`Counters::all`] begin. The first has a counter for each [`Count`]. The others
-/// are connections closed, by reason; responses, by status; closed connections, by their number of
-/// requests; responses, by how long they took. The last two have a sum at the end.
+/// Where the parts of [`Counters::all`] begin. The first has a counter for each [`Count`]. The
+/// others are connections closed, by reason; responses, by status; closed connections, by their
+/// number of requests; responses, by how long they took. The last two have a sum at the end.
 const CLOSED: usize = Count::ALL.len();
 const STATUSES: usize = CLOSED + CloseReason::ALL.len();
 const REQUESTS: usize = STATUSES + Status::ALL.len();
@@ -120,8 +120,8 @@ const COUNTERS: usize = LATENCY_SUM + 1;
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Connections waiting for the next request; set once per turn. The other gauges are set in each
-    /// sweep, and when no connection is left.
+    /// Connections waiting for the next request; set once per turn. The other gauges are set in
+    /// each sweep, and when no connection is left.
     pub idle: Gauge,
     /// Connections receiving a request.
     pub reading: Gauge,
@@ -251,8 +251,8 @@ impl Totals {
         self.0[REQUESTS_SUM]
     }
 
-    /// Responses by the time from the last byte of the request to the last byte of the response: see
-    /// [`latency_bucket`].
+    /// Responses by the time from the last byte of the request to the last byte of the response:
+    /// see [`latency_bucket`].
     pub fn latency(&self) -> &[u64] {
         &self.0[LATENCY..LATENCY_SUM]
     }

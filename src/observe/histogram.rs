@@ -28,8 +28,8 @@ pub fn count_below(latency: &[u64], bit: u32) -> u64 {
     latency.iter().take(end).sum()
 }
 
-/// The duration in nanoseconds that a fraction `share` (0 to 1) of all does not exceed, at most 6.25 %
-/// too high; `None` if there are none.
+/// The duration in nanoseconds that a fraction `share` (0 to 1) of all does not exceed, at most
+/// 6.25 % too high; `None` if there are none.
 pub fn percentile(latency: &[u64], share: f64) -> Option<u64> {
     let count: u64 = latency.iter().sum();
     let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));

@@ -74,7 +74,7 @@ impl Acceptor {
         self.held = None;
         self.shared.accepting.store(false, SeqCst);
         self.announce_drain();
-        // One after the other: a process that was suspended leaves the workers the second wait.
+        // Two waits: a process suspended during the first still gives the workers the second.
         self.await_workers(&mut events, self.shared.facts.timeouts.shutdown)?;
         self.await_workers(&mut events, WORKERS_END_TIME_MAX)?;
         match self.shared.workers.load(SeqCst) {

@@ -184,7 +184,7 @@ impl Listener {
     /// Prepares a TCP listening socket for the acceptor.
     fn tcp(socket: TcpListener, header_timeout: Duration) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
-        // On Linux accepted sockets inherit it and the following, which saves system calls for each.
+        // On Linux accepted sockets inherit this option and those below: no system call for each.
         SockRef::from(&socket).set_tcp_nodelay(true)?;
         // If this fails, the send buffer is the only bound.
         #[cfg(any(target_os = "linux", target_os = "android"))]

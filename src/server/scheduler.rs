@@ -104,8 +104,8 @@ pub struct Scheduler<T, D> {
     extra_responses: usize,
     /// Requests of this turn that wait for a descriptor.
     starved_requests: usize,
-    /// Since when the connection has been silent or lingering that has been so the
-    /// longest, if that is long enough for an eviction, as of the last sweep.
+    /// Since when the best candidate among the silent and lingering connections has
+    /// been so, if for long enough to be evicted; as of the last sweep or eviction.
     spare_since: Option<Instant>,
     arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,

@@ -35,8 +35,8 @@ impl Timer {
     }
 
     /// Sees to it that a wait that begins `now` ends after `time_max` at the latest.
-    /// Returns the time-out to wait with; `None`: none is needed. The wait may end
-    /// earlier, by a timer set for an earlier one.
+    /// Returns the time-out to wait with; `None`: none is needed. A timer that is
+    /// still set for an earlier wait may end this one sooner.
     pub fn bound(&mut self, now: Instant, time_max: Duration) -> Option<Duration> {
         if time_max.is_zero() {
             return Some(time_max);

@@ -64,16 +64,17 @@
 //! |---|---|
 //! | turn | one iteration of a worker's event loop: wait for events, then serve them. Requests are read from all connections that are ready, up to 64 at a time, and then answered; the clock is read, and each requested file revalidated, once in between |
 //! | budget, share | the work one connection may do in one turn, so that it does not starve the others |
-//! | short, kept | of a connection: closed after its first response; open for a further request |
+//! | short, kept | of a connection: closed after its first response; open for a further request. A kept file is a large one held open between requests |
 //! | idle, silent | kept, with no request in progress; connected, but no byte received yet |
-//! | starved | of a request: waiting because the process has no free descriptor for its file |
-//! | evict | close the longest idle or silent connection, for a new one or for its descriptor |
-//! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | linger | after our FIN, discard input until the client closes (lingering close) |
+//! | spare | of a connection: silent, or lingering, for so long that it may be evicted |
+//! | starved | of a request: waiting because the process has no free descriptor for its file |
+//! | evict | close the connection that has been idle or spare the longest, for a new one or for its descriptor |
+//! | drain | shut the server down: stop accepting, finish requests in progress, exit |
 //! | sweep | the check of all deadlines, ten times per second |
 //! | folder | a directory: the root, or one below it |
 //! | variant | a representation of a file in a content coding; its file, such as `a.js.br` beside `a.js` |
-//! | identity | of a file: its inode, size and timestamps |
+//! | identity | of a file: its inode, size and timestamps; of a connection: its number and peer |
 //! | cacheable | of a file: last changed so long ago that any later change is certain to show in its identity |
 //! | story | the record of one connection for the status page |
 //!

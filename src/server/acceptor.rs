@@ -282,7 +282,11 @@ impl Acceptor {
 
     fn announce_drain(&self) {
         if !self.shared.facts.draining.swap(true, Relaxed) {
-            info!("stopping: {} connections open", self.open());
+            let open = self.open();
+            info!(
+                "stopping: {open} connection{} open",
+                if open == 1 { "" } else { "s" }
+            );
         }
         self.workers.iter().for_each(|worker| worker.wake());
     }

@@ -79,8 +79,8 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     }
     match text.strip_prefix(':').unwrap_or(text) {
         port if decimal::<u16>(port).is_some() => Err(format!(
-            "missing address: use localhost:{port} for loopback, or 0.0.0.0:{port} or \
-             [::]:{port} for all interfaces"
+            "missing address: use localhost:{port} for loopback, or 0.0.0.0:{port} (IPv4) and \
+             [::]:{port} (IPv6) for all interfaces"
         )),
         _ => Err("expected ADDR:PORT, [ADDR]:PORT, localhost:PORT or unix:PATH".into()),
     }

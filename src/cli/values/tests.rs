@@ -74,7 +74,10 @@ fn listen_takes_addresses_and_localhost() {
     check_listen("localhost:65536", Err("the port must be a number"));
     check_listen("localhost:+1", Err("the port must be a number"));
     check_listen("8080", Err("use localhost:8080 for loopback"));
-    check_listen(":8080", Err("0.0.0.0:8080 or [::]:8080 for all interfaces"));
+    check_listen(
+        ":8080",
+        Err("0.0.0.0:8080 (IPv4) and [::]:8080 (IPv6) for all interfaces"),
+    );
     check_listen("::1:8080", Err("expected ADDR:PORT"));
     check_listen("example.org:80", Err("expected ADDR:PORT"));
     check_listen("127.0.0.1", Err("expected ADDR:PORT"));

@@ -99,6 +99,10 @@ fn a_usage_error_is_one_line_that_names_the_argument() {
     );
     check_error(&["a", "b"], "unexpected argument 'b' found");
     check_error(
+        &["--port", "80"],
+        "unexpected argument '--port' found; --help lists the options",
+    );
+    check_error(
         &["-t"],
         "a value is required for '--threads <N>' but none was supplied",
     );

@@ -23,7 +23,7 @@ pub fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String 
     }
 }
 
-/// Joins the lines of clap's message, without the hint about `--help`.
+/// Joins the lines of clap's message, up to the usage.
 fn joined(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let mut line = String::new();
@@ -31,6 +31,10 @@ fn joined(message: &str) -> String {
         match part.strip_prefix("tip: ") {
             _ if part.is_empty() => {}
             _ if part.starts_with("Usage:") || part.starts_with("For more information") => break,
+            // The argument was meant as an option, and hardly as a folder with such a name.
+            Some(tip) if tip.starts_with("to pass ") => {
+                line.push_str("; --help lists the options");
+            }
             Some(tip) => line = format!("{line}; {tip}"),
             None if line.is_empty() => line.push_str(part),
             None => line = format!("{line} {part}"),

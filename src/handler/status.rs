@@ -76,11 +76,11 @@ impl StatusPages {
     }
 
     fn snapshot(&self) -> Snapshot {
-        self.facts.cache_bytes.set(self.site.cache_bytes());
         let listeners = self.facts.listeners.iter().filter_map(Endpoint::tcp);
         let listeners: Vec<_> = listeners.collect();
         let mut kernel = self.kernel.borrow_mut();
         let kernel = kernel.as_mut().and_then(|kernel| kernel.view(&listeners));
-        self.facts.snapshot(Instant::now(), kernel)
+        self.facts
+            .snapshot(Instant::now(), self.site.cache_bytes(), kernel)
     }
 }

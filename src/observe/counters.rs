@@ -87,24 +87,6 @@ impl Counter {
     }
 }
 
-/// A gauge: reads return the last value set.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
-
-impl Gauge {
-    /// Sets it.
-    #[inline]
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Relaxed);
-    }
-
-    /// The value last set.
-    #[inline]
-    pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
 /// Where the parts of [`Counters::all`] begin. The first has a counter for each [`Count`]. The
 /// others are connections closed, by reason; responses, by status; closed connections, by their
 /// number of requests; responses, by how long they took. The last two have a sum at the end.
@@ -122,13 +104,13 @@ const COUNTERS: usize = LATENCY_SUM + 1;
 pub struct Counters {
     /// Connections waiting for the next request; set once per turn. The other gauges are set in
     /// each sweep, and when no connection is left.
-    pub idle: Gauge,
+    pub idle: AtomicU64,
     /// Connections receiving a request.
-    pub reading: Gauge,
+    pub reading: AtomicU64,
     /// Connections sending a response.
-    pub writing: Gauge,
+    pub writing: AtomicU64,
     /// Connections whose write side is shut down.
-    pub lingering: Gauge,
+    pub lingering: AtomicU64,
     /// One array, so that readers can sum over the workers by index.
     all: [Counter; COUNTERS],
     /// The last [`STORIES_MAX`], the newest last.
@@ -140,10 +122,10 @@ impl Counters {
     /// stories kept and latency is measured for them.
     pub fn new(watched: bool) -> Counters {
         Counters {
-            idle: Gauge::default(),
-            reading: Gauge::default(),
-            writing: Gauge::default(),
-            lingering: Gauge::default(),
+            idle: AtomicU64::new(0),
+            reading: AtomicU64::new(0),
+            writing: AtomicU64::new(0),
+            lingering: AtomicU64::new(0),
             all: array::from_fn(|_| Counter::default()),
             stories: watched.then(Mutex::default),
         }
@@ -159,6 +141,13 @@ impl Counters {
     #[inline]
     pub fn add(&self, count: Count, n: u64) {
         self.all[count as usize].add(n);
+    }
+
+    /// Sets the gauges of connections that are not idle.
+    pub fn set_busy(&self, reading: usize, writing: usize, lingering: usize) {
+        self.reading.store(reading as u64, Relaxed);
+        self.writing.store(writing as u64, Relaxed);
+        self.lingering.store(lingering as u64, Relaxed);
     }
 
     /// Counts a response: the `request`th (from 1) on its connection.

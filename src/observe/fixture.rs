@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     num::NonZeroUsize,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -34,7 +34,6 @@ pub fn facts() -> (Arc<Facts>, Instant) {
         add_stories(counters, number, now);
     }
     facts.refused.add(5);
-    facts.cache_bytes.set(3 << 20);
     (Arc::new(facts), now)
 }
 
@@ -47,7 +46,7 @@ pub fn snapshot() -> Snapshot {
         listen_queue: 0,
         listen_overflows: 0,
     };
-    facts.snapshot(now, Some(kernel))
+    facts.snapshot(now, 3 << 20, Some(kernel))
 }
 
 fn count(counters: &Counters) {
@@ -73,10 +72,8 @@ fn count(counters: &Counters) {
         }
     }
     counters.add(Count::CacheMisses, 12);
-    counters.idle.set(30);
-    counters.reading.set(3);
-    counters.writing.set(2);
-    counters.lingering.set(2);
+    counters.idle.store(30, Relaxed);
+    counters.set_busy(3, 2, 2);
 }
 
 fn add_stories(counters: &Counters, worker: usize, now: Instant) {

@@ -8,7 +8,7 @@ use super::{
     histogram::{PERCENTILES, percentile, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
     log_line,
-    snapshot::{Facts, OPEN_STATES, OpenCounts, Snapshot},
+    snapshot::{OPEN_STATES, OpenCounts, Snapshot},
     story::{RecordedRequest, Story},
 };
 use crate::http::status::Status;
@@ -34,7 +34,7 @@ pub fn json(snapshot: &Snapshot) -> String {
     members.extend([
         ("kernel", or_null(snapshot.kernel.as_ref().map(kernel))),
         ("stories", list(stories)),
-        ("limits", limits(facts)),
+        ("limits", limits(snapshot)),
     ]);
     object(members) + "\n"
 }
@@ -128,7 +128,8 @@ fn request(request: &RecordedRequest) -> String {
     ])
 }
 
-fn limits(facts: &Facts) -> String {
+fn limits(snapshot: &Snapshot) -> String {
+    let facts = &snapshot.facts;
     let (limits, waits) = (&facts.limits, &facts.timeouts);
     let seconds = |wait: Duration| wait.as_secs_f64().to_string();
     object([
@@ -139,7 +140,7 @@ fn limits(facts: &Facts) -> String {
         ),
         ("requests_max", limits.requests_max.to_string()),
         ("body_bytes_max", limits.body_bytes_max.to_string()),
-        ("cache_bytes", facts.cache_bytes.get().to_string()),
+        ("cache_bytes", snapshot.cache_bytes.to_string()),
         ("cache_bytes_max", facts.cache_bytes_max.to_string()),
         ("keep_alive_seconds", seconds(waits.keep_alive)),
         ("header_timeout_seconds", seconds(waits.header)),

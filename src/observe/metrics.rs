@@ -110,7 +110,7 @@ fn process(snapshot: &Snapshot, text: &mut Text) {
     let facts = &snapshot.facts;
     let help =
         "Cache weight in use: bytes of cached files, plus a fixed charge per large file kept open.";
-    text.gauge("cache_bytes", help, facts.cache_bytes.get());
+    text.gauge("cache_bytes", help, snapshot.cache_bytes);
     let help = "Maximum cache weight.";
     text.gauge("cache_bytes_max", help, facts.cache_bytes_max);
     text.gauge("workers", "Worker threads.", facts.workers.len());

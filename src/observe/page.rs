@@ -165,7 +165,7 @@ fn limits(snapshot: &Snapshot) -> String {
     };
     let open = snapshot.open().iter().sum();
     let connections = near("Open connections", open, facts.connections_max, grouped);
-    let kept = facts.cache_bytes.get();
+    let kept = snapshot.cache_bytes;
     let files = near("File cache", kept, facts.cache_bytes_max, bytes);
     let number = |count: u64| match count {
         0 => "no limit".to_owned(),

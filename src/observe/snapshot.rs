@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    counters::{Counter, Counters, Gauge, Totals},
+    counters::{Counter, Counters, Totals},
     kernel::KernelView,
     story::Story,
 };
@@ -39,8 +39,6 @@ pub struct Facts {
     pub connections_max: u64,
     /// Maximum weight of the file cache, in bytes.
     pub cache_bytes_max: u64,
-    /// Its current weight: bytes of small files, and a fixed charge per large file kept open.
-    pub cache_bytes: Gauge,
     /// Lines lost by the access log; shared with it.
     pub log_lines_lost: Arc<Counter>,
     /// Whether the server is shutting down.
@@ -60,6 +58,8 @@ pub struct Snapshot {
     pub workers: Vec<OpenCounts>,
     /// The counts since the start.
     pub totals: Totals,
+    /// Weight of the file cache: bytes of small files, and a fixed charge per large file kept open.
+    pub cache_bytes: u64,
     /// The kernel's view, if available.
     pub kernel: Option<KernelView>,
     /// Recently closed connections, the newest first, and how long ago each was closed.
@@ -98,7 +98,6 @@ impl Facts {
             timeouts: config.timeouts,
             connections_max: connections_max as u64,
             cache_bytes_max: config.site.cache_bytes_max,
-            cache_bytes: Gauge::default(),
             log_lines_lost,
             draining: AtomicBool::new(false),
         }
@@ -109,13 +108,19 @@ impl Facts {
         self.draining.load(Relaxed)
     }
 
-    /// Takes a snapshot; `kernel` is passed through.
-    pub fn snapshot(self: &Arc<Facts>, now: Instant, kernel: Option<KernelView>) -> Snapshot {
+    /// Takes a snapshot; `cache_bytes` and `kernel` are passed through.
+    pub fn snapshot(
+        self: &Arc<Facts>,
+        now: Instant,
+        cache_bytes: u64,
+        kernel: Option<KernelView>,
+    ) -> Snapshot {
         Snapshot {
             facts: Arc::clone(self),
             uptime: now.saturating_duration_since(self.started),
             workers: self.workers.iter().map(|worker| open(worker)).collect(),
             totals: Totals::new(&self.workers, self.refused.get(), self.log_lines_lost.get()),
+            cache_bytes,
             kernel,
             stories: self.stories(now),
         }
@@ -144,7 +149,7 @@ fn open(worker: &Counters) -> OpenCounts {
         &worker.writing,
         &worker.lingering,
     ];
-    gauges.map(Gauge::get)
+    gauges.map(|gauge| gauge.load(Relaxed))
 }
 
 impl Snapshot {
@@ -163,7 +168,7 @@ mod tests {
     #[test]
     fn the_workers_are_summed() {
         let (facts, now) = fixture::facts();
-        let snapshot = facts.snapshot(now, None);
+        let snapshot = facts.snapshot(now, 0, None);
         let totals = &snapshot.totals;
         assert_eq!(totals[Count::Accepted], 2 * 340 + 5);
         let sum = |part: &[u64]| part.iter().sum::<u64>();
@@ -182,7 +187,7 @@ mod tests {
     #[test]
     fn the_newest_stories_come_first_and_are_bounded() {
         let (facts, now) = fixture::facts();
-        let stories = facts.snapshot(now, None).stories;
+        let stories = facts.snapshot(now, 0, None).stories;
         assert_eq!(stories.len(), STORIES_SHOWN_MAX);
         assert!(stories.is_sorted_by_key(|(age, _)| *age));
         let (age, story) = &stories[0];

@@ -18,6 +18,7 @@ pub use self::{
 use std::{
     collections::VecDeque,
     io,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -362,7 +363,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
                 self.sweep_at = now;
             }
         }
-        self.count_busy(reading, writing, lingering);
+        self.cx.counters.set_busy(reading, writing, lingering);
         self.cx.share_bytes = share_bytes(writing);
         if self.stop_at.is_some_and(|at| at <= self.cx.now) {
             for key in 0..self.table.end() {
@@ -376,16 +377,10 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let (counters, view) = (&self.cx.counters, &self.cx.view);
         counters.add(Count::CacheHits, view.hits.take());
         counters.add(Count::CacheMisses, view.misses.take());
-        counters.idle.set(self.table.idle() as u64);
+        counters.idle.store(self.table.idle() as u64, Relaxed);
         if self.table.open() == 0 {
             // No sweep will update these.
-            self.count_busy(0, 0, 0);
+            counters.set_busy(0, 0, 0);
         }
-    }
-
-    fn count_busy(&self, reading: usize, writing: usize, lingering: usize) {
-        self.cx.counters.reading.set(reading as u64);
-        self.cx.counters.writing.set(writing as u64);
-        self.cx.counters.lingering.set(lingering as u64);
     }
 }

@@ -6,7 +6,10 @@
 //! the poll (timerfd_create(2)) that is set once for all waits until it expires.
 //! Elsewhere, or if the system refuses one, each wait has a time-out.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
 use mio::{Registry, Token};
 
@@ -16,7 +19,9 @@ pub const TIMER: Token = Token(usize::MAX - 1);
 /// The timer of one poll. It reports its expiry as an event with the token [`TIMER`].
 #[derive(Debug)]
 pub struct Timer {
-    kernel: Option<kernel::Timer>,
+    /// Never read: the poll reports each expiry once, and setting it again makes it
+    /// unreadable.
+    descriptor: Option<OwnedFd>,
     /// When it expires at the earliest, if it is set.
     expires: Option<Instant>,
 }
@@ -24,12 +29,12 @@ pub struct Timer {
 impl Timer {
     /// A timer that is not set, as a part of a poll.
     pub fn register(registry: &Registry) -> Timer {
-        let kernel = kernel::Timer::register(registry);
-        if let Err(error) = &kernel {
+        let descriptor = kernel::create(registry);
+        if let Err(error) = &descriptor {
             log::info!("waits have time-outs: no timer: {error}");
         }
         Timer {
-            kernel: kernel.ok(),
+            descriptor: descriptor.ok(),
             expires: None,
         }
     }
@@ -43,10 +48,8 @@ impl Timer {
         }
         let end = now + time_max;
         if self.expires.is_none_or(|expires| expires > end) {
-            let is_set = self
-                .kernel
-                .as_ref()
-                .is_some_and(|kernel| kernel.set(time_max));
+            let timer = self.descriptor.as_ref();
+            let is_set = timer.is_some_and(|timer| kernel::set(timer, time_max));
             self.expires = is_set.then_some(end);
         }
         self.expires.is_none().then_some(time_max)
@@ -72,54 +75,40 @@ mod kernel {
         timerfd_settime,
     };
 
-    /// Never read: the poll reports each expiry once, and setting it again makes it
-    /// unreadable.
-    #[derive(Debug)]
-    pub struct Timer(OwnedFd);
+    pub fn create(registry: &Registry) -> io::Result<OwnedFd> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let source = &mut SourceFd(&timer.as_raw_fd());
+        registry.register(source, super::TIMER, Interest::READABLE)?;
+        Ok(timer)
+    }
 
-    impl Timer {
-        pub fn register(registry: &Registry) -> io::Result<Timer> {
-            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            let source = &mut SourceFd(&timer.as_raw_fd());
-            registry.register(source, super::TIMER, Interest::READABLE)?;
-            Ok(Timer(timer))
-        }
-
-        /// Sets it to expire once, after `wait`, which is not zero. Returns whether it is
-        /// set.
-        pub fn set(&self, wait: Duration) -> bool {
-            let Ok(it_value) = Timespec::try_from(wait) else {
-                return false;
-            };
-            let it_interval = Timespec::default();
-            let value = Itimerspec {
-                it_interval,
-                it_value,
-            };
-            timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &value).is_ok()
-        }
+    /// Sets it to expire once, after `wait`, which is not zero. Returns whether it is set.
+    pub fn set(timer: &OwnedFd, wait: Duration) -> bool {
+        let Ok(it_value) = Timespec::try_from(wait) else {
+            return false;
+        };
+        let it_interval = Timespec::default();
+        let value = Itimerspec {
+            it_interval,
+            it_value,
+        };
+        timerfd_settime(timer, TimerfdTimerFlags::empty(), &value).is_ok()
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kernel {
-    use std::{io, time::Duration};
+    use std::{io, os::fd::OwnedFd, time::Duration};
 
     use mio::Registry;
 
-    /// Cannot be had.
-    #[derive(Debug)]
-    pub enum Timer {}
+    pub fn create(_: &Registry) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
-    impl Timer {
-        pub fn register(_: &Registry) -> io::Result<Timer> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        pub fn set(&self, _: Duration) -> bool {
-            match *self {}
-        }
+    pub fn set(_: &OwnedFd, _: Duration) -> bool {
+        false
     }
 }
 

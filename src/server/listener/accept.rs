@@ -26,8 +26,13 @@ pub enum AcceptError {
 /// Accepts one connection. The peer of a Unix domain socket has no address.
 pub(super) fn accept(socket: &Listening) -> Result<(Stream, Option<SocketAddr>), AcceptError> {
     accept_stream(socket).map_err(|error| {
-        let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-        AcceptError::from(errno).if_one_waits(socket)
+        match AcceptError::from(Errno::from_io_error(&error).unwrap_or(Errno::IO)) {
+            // The system allocates a descriptor before it looks at the backlog, so without one it
+            // reports exhaustion even if the backlog is empty. That is no shortage: no connection
+            // has to be evicted for it.
+            AcceptError::Exhausted(_) if !is_backlog_nonempty(socket) => AcceptError::WouldBlock,
+            error => error,
+        }
     })
 }
 
@@ -57,18 +62,6 @@ fn accept_stream(socket: &Listening) -> io::Result<(Stream, Option<SocketAddr>)>
             let (stream, _) = socket.accept()?;
             stream.set_nonblocking(true)?;
             Ok((Stream::Unix(stream), None))
-        }
-    }
-}
-
-impl AcceptError {
-    /// The system allocates a descriptor before it looks at the backlog, so
-    /// without one it reports exhaustion even if the backlog is empty. That is no
-    /// shortage: no connection has to be evicted for it.
-    fn if_one_waits(self, socket: &Listening) -> AcceptError {
-        match self {
-            AcceptError::Exhausted(_) if !is_backlog_nonempty(socket) => AcceptError::WouldBlock,
-            error => error,
         }
     }
 }

@@ -152,28 +152,24 @@ impl LogWriter {
         let lost_before = std::mem::replace(&mut self.lost_seen, lost);
         let losing = lost > lost_before;
         let stalled = !matches!(step, Step::Done);
-        match (step, self.trouble) {
-            (Step::Done, Some(trouble)) if trouble.stalled || !losing => {
-                log::warn!(
-                    "access log: writing resumed; {} lines lost",
-                    lost - trouble.lost_before
-                );
+        if let Some(trouble) = self.trouble {
+            if !stalled && (trouble.stalled || !losing) {
+                let lines = lost - trouble.lost_before;
+                log::warn!("access log: writing resumed; {lines} lines lost");
                 self.trouble = None;
-                return;
             }
-            (_, Some(_)) => return,
-            (Step::Done, None) if !losing => return,
-            (Step::Done, None) => {
-                log::warn!("access log: reader too slow; dropping lines");
+            return;
+        }
+        const MIB: usize = QUEUE_BYTES_MAX >> 20;
+        match step {
+            Step::Done if !losing => return,
+            Step::Done => log::warn!("access log: reader too slow; dropping lines"),
+            Step::Blocked => {
+                log::warn!("access log: reader stalled; buffering {MIB} MiB, then dropping lines")
             }
-            (Step::Blocked, None) => log::warn!(
-                "access log: reader stalled; buffering {} MiB, then dropping lines",
-                QUEUE_BYTES_MAX >> 20
-            ),
-            (Step::Failed(error), None) => log::warn!(
-                "access log: {error}; buffering {} MiB, then dropping lines",
-                QUEUE_BYTES_MAX >> 20
-            ),
+            Step::Failed(error) => {
+                log::warn!("access log: {error}; buffering {MIB} MiB, then dropping lines")
+            }
         }
         self.trouble = Some(Trouble {
             lost_before,

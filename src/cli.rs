@@ -55,9 +55,16 @@ pub enum Invocation {
     Print(String),
 }
 
-/// The `clap` command, also for generating the documents.
+/// The `clap` command, also for generating the documents. Each option but `--completions` is also
+/// an environment variable.
 pub fn command() -> clap::Command {
-    Options::command().mut_args(|arg| arg.hide_env(true))
+    Options::command().mut_args(|arg| match arg.get_id().as_str() {
+        "completions" => arg,
+        name => {
+            let variable = format!("STDHTTPD_{}", name.to_uppercase());
+            arg.env(variable).hide_env(true)
+        }
+    })
 }
 
 /// Parses the arguments (the program name first) and the environment; an error is one line.

@@ -40,48 +40,46 @@ const PROCESS: &str = "Process";
 #[command(name = "stdhttpd", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Options {
     /// Folder to serve
-    #[arg(env = "STDHTTPD_ROOT", default_value_os_t = SiteOptions::default().root)]
-    #[arg(value_hint = ValueHint::DirPath)]
+    #[arg(default_value_os_t = SiteOptions::default().root, value_hint = ValueHint::DirPath)]
     root: PathBuf,
 
     /// List the content of folders that have no index.html
-    #[arg(long, env = "STDHTTPD_LISTING", help_heading = FILES)]
+    #[arg(long, help_heading = FILES)]
     #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     listing: bool,
 
     /// Serve FILE (relative to ROOT) for page requests that match no file, for single-page
     /// applications
-    #[arg(long, value_name = "FILE", env = "STDHTTPD_SPA", help_heading = FILES)]
+    #[arg(long, value_name = "FILE", help_heading = FILES)]
     #[arg(value_parser = values::file_beneath_root)]
     spa: Option<String>,
 
     /// Memory for cached files, in MiB; 0 disables the cache
-    #[arg(long, value_name = "MIB", env = "STDHTTPD_CACHE_SIZE", help_heading = FILES)]
+    #[arg(long, value_name = "MIB", help_heading = FILES)]
     #[arg(default_value_t = SiteOptions::default().cache_bytes_max >> 20)]
     #[arg(value_parser = values::whole_number(0..=CACHE_MIB_MAX), allow_negative_numbers = true)]
     cache_size: u64,
 
     /// Send Cache-Control: max-age=SECONDS with files; default: no-cache (revalidate every time)
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_MAX_AGE", help_heading = RESPONSES)]
-    #[arg(value_parser = values::whole_number(0..=AGE_SECONDS_MAX))]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", help_heading = RESPONSES)]
+    #[arg(value_parser = values::whole_number(0..=AGE_SECONDS_MAX), allow_negative_numbers = true)]
     max_age: Option<u64>,
 
     /// Add a header field to every response; repeatable. Server and X-Content-Type-Options replace
     /// the server's own; Cache-Control replaces the value for files and redirects, including
     /// --max-age. A Content-Security-Policy without 'unsafe-inline' disables the inline styles of
     /// listings and error pages, and the filter of listings
-    #[arg(long, value_name = "NAME: VALUE", env = "STDHTTPD_HEADER", help_heading = RESPONSES)]
+    #[arg(long, value_name = "NAME: VALUE", help_heading = RESPONSES)]
     #[arg(value_parser = values::field_lines)]
     pub header: Vec<FieldLines>,
 
     /// Add or change the media type of an extension; repeatable
-    #[arg(long, value_name = "EXT=TYPE", env = "STDHTTPD_MIME", help_heading = RESPONSES)]
+    #[arg(long, value_name = "EXT=TYPE", help_heading = RESPONSES)]
     #[arg(value_delimiter = ',', value_parser = values::media_type)]
     mime: Vec<(String, String)>,
 
     /// Charset in the Content-Type of text files; "none" omits it
-    #[arg(long, value_name = "NAME", env = "STDHTTPD_CHARSET", help_heading = RESPONSES)]
+    #[arg(long, value_name = "NAME", help_heading = RESPONSES)]
     #[arg(default_value = "utf-8", value_parser = values::charset)]
     charset: String,
 
@@ -89,109 +87,99 @@ pub struct Options {
     /// socket as unix:PATH or unix:PATH:MODE (MODE: octal permissions of the socket file, default
     /// 600, owner only); repeatable. Port 0 picks a free port. Ignored with socket activation
     /// (LISTEN_FDS)
-    #[arg(short, long, value_name = "ADDR:PORT", env = "STDHTTPD_LISTEN", help_heading = LISTENING)]
+    #[arg(short, long, value_name = "ADDR:PORT", help_heading = LISTENING)]
     #[arg(default_value = "localhost:8080", value_delimiter = ',', value_parser = values::listen)]
     listen: Vec<Listen>,
 
     /// Allow another process to listen on the same port and take over (SO_REUSEPORT)
-    #[arg(long, env = "STDHTTPD_REUSE_PORT", help_heading = LISTENING)]
+    #[arg(long, help_heading = LISTENING)]
     #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     reuse_port: bool,
 
     /// Number of worker threads [default: number of CPUs]
-    #[arg(short, long, value_name = "N", env = "STDHTTPD_THREADS", help_heading = LISTENING)]
+    #[arg(short, long, value_name = "N", help_heading = LISTENING)]
     #[arg(value_parser = values::whole_number(NonZeroUsize::MIN..=THREADS_MAX))]
     #[arg(allow_negative_numbers = true)]
     threads: Option<NonZeroUsize>,
 
     /// Close a connection after N requests; 0 = unlimited
-    #[arg(long, value_name = "N", env = "STDHTTPD_MAX_REQUESTS", help_heading = CONNECTIONS)]
+    #[arg(long, value_name = "N", help_heading = CONNECTIONS)]
     #[arg(default_value_t = Limits::default().requests_max, allow_negative_numbers = true)]
     #[arg(value_parser = values::whole_number(0..=u64::MAX))]
     max_requests: u64,
 
     /// Maximum open connections; at the limit the longest-idle one is closed [default: derived from
     /// RLIMIT_NOFILE]
-    #[arg(long, value_name = "N", env = "STDHTTPD_MAX_CONNECTIONS", help_heading = CONNECTIONS)]
-    #[arg(value_parser = values::whole_number(1..=CONNECTIONS_MAX))]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = CONNECTIONS)]
+    #[arg(value_parser = values::whole_number(1..=CONNECTIONS_MAX), allow_negative_numbers = true)]
     max_connections: Option<usize>,
 
     /// Maximum open connections per client address (IPv6: per /64); further ones are closed at
     /// once, and a browser opens up to six; 0 = unlimited
-    #[arg(long, value_name = "N", env = "STDHTTPD_MAX_CONNECTIONS_PER_IP")]
-    #[arg(help_heading = CONNECTIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = CONNECTIONS, allow_negative_numbers = true)]
     #[arg(default_value_t = Limits::default().connections_per_ip_max)]
     #[arg(value_parser = values::whole_number(0..=CONNECTIONS_MAX))]
     max_connections_per_ip: usize,
 
     /// Close a connection whose client reads more slowly than this on average, in bytes per second;
     /// 0 = no minimum
-    #[arg(long, value_name = "BYTES", env = "STDHTTPD_MIN_RATE", help_heading = CONNECTIONS)]
+    #[arg(long, value_name = "BYTES", help_heading = CONNECTIONS)]
     #[arg(default_value_t = Limits::default().write_bytes_per_second_min, allow_negative_numbers = true)]
     #[arg(value_parser = values::whole_number(0..=MIN_RATE_MAX))]
     min_rate: u64,
 
     /// Idle time-out of kept-alive connections; 0 disables keep-alive
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_KEEP_ALIVE", help_heading = TIMEOUTS)]
-    #[arg(default_value = "75")]
+    #[arg(long, value_name = "SECONDS", help_heading = TIMEOUTS, default_value = "75")]
     #[arg(value_parser = values::seconds, allow_negative_numbers = true)]
     keep_alive: Duration,
 
     /// Time-out for receiving a complete request head
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_HEADER_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value = "10")]
+    #[arg(long, value_name = "SECONDS", help_heading = TIMEOUTS, default_value = "10")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
     header_timeout: Duration,
 
     /// Time-out for receiving a complete request body
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_BODY_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value = "30")]
+    #[arg(long, value_name = "SECONDS", help_heading = TIMEOUTS, default_value = "30")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
     body_timeout: Duration,
 
     /// Time-out without progress while sending a response
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_WRITE_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value = "30")]
+    #[arg(long, value_name = "SECONDS", help_heading = TIMEOUTS, default_value = "30")]
     #[arg(value_parser = values::positive_seconds, allow_negative_numbers = true)]
     write_timeout: Duration,
 
     /// Time limit for requests in progress after SIGTERM or SIGINT
-    #[arg(long, value_name = "SECONDS", env = "STDHTTPD_SHUTDOWN_TIMEOUT", help_heading = TIMEOUTS)]
-    #[arg(default_value = "10")]
+    #[arg(long, value_name = "SECONDS", help_heading = TIMEOUTS, default_value = "10")]
     #[arg(value_parser = values::seconds, allow_negative_numbers = true)]
     shutdown_timeout: Duration,
 
     /// Log each request to FILE (- is standard output); SIGHUP reopens the file
-    #[arg(long, value_name = "FILE|-", env = "STDHTTPD_ACCESS_LOG", help_heading = OBSERVING)]
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|-", help_heading = OBSERVING, value_hint = ValueHint::FilePath)]
     #[arg(value_parser = OsStringValueParser::new().try_map(values::access_log))]
     access_log: Option<AccessLogTarget>,
 
     /// Format of the access log
-    #[arg(long, value_name = "FORMAT", env = "STDHTTPD_LOG_FORMAT", help_heading = OBSERVING)]
+    #[arg(long, value_name = "FORMAT", help_heading = OBSERVING)]
     #[arg(default_value = values::LOG_FORMATS[0])]
     #[arg(value_parser = PossibleValuesParser::new(values::LOG_FORMATS).map(|name| values::log_format(&name)))]
     log_format: LogFormat,
 
     /// Trust the Forwarded and X-Forwarded-For fields of proxies in this address range, for example
     /// 10.0.0.0/8, or of all that connect through a Unix domain socket (unix:); repeatable
-    #[arg(long, value_name = "CIDR", env = "STDHTTPD_TRUST_PROXY", help_heading = OBSERVING)]
-    #[arg(value_delimiter = ',')]
+    #[arg(long, value_name = "CIDR", help_heading = OBSERVING, value_delimiter = ',')]
     trust_proxy: Vec<Proxy>,
 
     /// Serve a status page, /status.json, /metrics and /healthz on this address
-    #[arg(long, value_name = "ADDR:PORT", env = "STDHTTPD_STATUS", help_heading = OBSERVING)]
-    #[arg(value_parser = values::address)]
+    #[arg(long, value_name = "ADDR:PORT", help_heading = OBSERVING, value_parser = values::address)]
     status: Option<SocketAddr>,
 
     /// Do not sandbox the process (Landlock) after start-up
-    #[arg(long, env = "STDHTTPD_NO_SANDBOX", help_heading = PROCESS)]
+    #[arg(long, help_heading = PROCESS)]
     #[arg(action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     no_sandbox: bool,
 
     /// Switch to this user after binding the sockets (requires root)
-    #[arg(long, value_name = "NAME", env = "STDHTTPD_USER", help_heading = PROCESS)]
+    #[arg(long, value_name = "NAME", help_heading = PROCESS)]
     #[arg(value_hint = ValueHint::Username, value_parser = values::user)]
     user: Option<String>,
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{
     ArgAction, Parser, ValueHint,
-    builder::{BoolishValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser},
+    builder::{BoolishValueParser, OsStringValueParser, TypedValueParser},
 };
 use clap_complete::Shell;
 
@@ -160,8 +160,7 @@ pub struct Options {
 
     /// Format of the access log
     #[arg(long, value_name = "FORMAT", help_heading = OBSERVING)]
-    #[arg(default_value = values::LOG_FORMATS[0])]
-    #[arg(value_parser = PossibleValuesParser::new(values::LOG_FORMATS).map(|name| values::log_format(&name)))]
+    #[arg(default_value = "combined", value_parser = values::log_format())]
     log_format: LogFormat,
 
     /// Trust the Forwarded and X-Forwarded-For fields of proxies in this address range, for example

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::{
     config::{AccessLogTarget, Listen, LogFormat, SOCKET_MODE_DEFAULT, WAIT_MAX},
     http::{
@@ -244,15 +246,12 @@ pub fn access_log(text: OsString) -> Result<AccessLogTarget, &'static str> {
     }
 }
 
-/// The names of the access log formats.
-pub const LOG_FORMATS: [&str; 2] = ["combined", "json"];
-
-/// One of [`LOG_FORMATS`].
-pub fn log_format(text: &str) -> LogFormat {
-    match text {
+/// Returns a parser for the name of an access log format.
+pub fn log_format() -> impl TypedValueParser<Value = LogFormat> {
+    PossibleValuesParser::new(["combined", "json"]).map(|name| match name.as_str() {
         "json" => LogFormat::Json,
         _ => LogFormat::Combined,
-    }
+    })
 }
 
 #[cfg(test)]

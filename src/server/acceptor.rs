@@ -78,6 +78,9 @@ impl Acceptor {
         self.await_workers(&mut events, self.shared.facts.timeouts.shutdown)?;
         self.await_workers(&mut events, WORKERS_END_TIME_MAX)?;
         match self.shared.workers.load(SeqCst) {
+            0 if self.shared.panicked.load(SeqCst) => {
+                ended.and(Err(io::Error::other("a worker thread panicked")))
+            }
             0 => ended,
             _ => Err(io::Error::other("a worker did not stop in time")),
         }

@@ -29,13 +29,7 @@ pub mod unix_socket;
 pub mod user;
 pub mod worker;
 
-use std::{
-    io,
-    path::Path,
-    sync::{Arc, atomic::Ordering::SeqCst},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use mio::{Poll, Waker};
 
@@ -110,15 +104,13 @@ pub fn run(config: Config) -> Result<(), StartError> {
     if thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
         listener::run_in_batches();
     }
-    let (mut handles, mut threads) = (Vec::new(), Vec::new());
+    let mut workers = Vec::new();
     for (number, counters) in facts.workers.iter().enumerate() {
         let log = access_log.as_ref().map(|log| log.buffer());
         let counters = Arc::clone(counters);
         let cx = Context::new(&config, number, site.view(), counters, log, facts.started);
         let started = worker::start(cx, &shared);
-        let (handle, thread) = started.map_err(StartError::cannot("start: thread"))?;
-        handles.push(handle);
-        threads.push(thread);
+        workers.push(started.map_err(StartError::cannot("start: thread"))?);
     }
     // This thread, which accepts, in any case.
     listener::run_in_batches();
@@ -127,12 +119,11 @@ pub fn run(config: Config) -> Result<(), StartError> {
         let started = status.start(facts, site);
         started.map_err(StartError::cannot("start: thread"))?;
     }
-    let running = Arc::clone(&shared);
     let acceptor = Acceptor {
         poll,
         listeners,
         signals,
-        workers: handles,
+        workers,
         shared,
         access_log: access_log.clone(),
         last_id: 0,
@@ -140,30 +131,10 @@ pub fn run(config: Config) -> Result<(), StartError> {
         first: 0,
     };
     let accepted = acceptor.run();
-    if running.workers.load(SeqCst) > 0 {
-        // The error names it. Do not wait any longer for one that does not stop.
-        threads.clear();
-    }
-    let finished = finish(threads, access_log);
-    accepted.and(finished).map_err(StartError::cannot("go on"))
-}
-
-/// Waits for the workers, then for the log. An error means that a worker
-/// panicked.
-fn finish(
-    threads: Vec<thread::JoinHandle<()>>,
-    access_log: Option<Arc<AccessLog>>,
-) -> io::Result<()> {
-    let mut finished = Ok(());
-    for thread in threads {
-        if thread.join().is_err() {
-            finished = Err(io::Error::other("a worker thread panicked"));
-        }
-    }
     if let Some(log) = access_log.and_then(Arc::into_inner) {
         log.finish(LOG_FINISH_TIME_MAX);
     }
-    finished
+    accepted.map_err(StartError::cannot("go on"))
 }
 
 fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError> {

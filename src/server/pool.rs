@@ -11,6 +11,7 @@ use std::{
             Ordering::{Relaxed, SeqCst},
         },
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -99,6 +100,8 @@ pub struct Shared {
     pub accepting: AtomicBool,
     /// Worker threads that are running.
     pub workers: AtomicUsize,
+    /// Whether one of them panicked.
+    pub panicked: AtomicBool,
     /// The acceptor waits for a connection to close.
     pub acceptor_waits: AtomicBool,
     /// Wakes the acceptor.
@@ -118,6 +121,7 @@ impl Shared {
         Shared {
             accepting: AtomicBool::new(true),
             workers: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
             acceptor_waits: AtomicBool::new(false),
             acceptor,
             clients: Clients::new(facts.limits.connections_per_ip_max),
@@ -163,6 +167,9 @@ impl WorkerGuard {
 
 impl Drop for WorkerGuard {
     fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.panicked.store(true, SeqCst);
+        }
         self.0.workers.fetch_sub(1, SeqCst);
         wake(&self.0.acceptor, "the acceptor");
     }
@@ -170,7 +177,7 @@ impl Drop for WorkerGuard {
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::time::Duration;
 
     use mio::Events;
 
@@ -193,6 +200,7 @@ mod tests {
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
         let seen = (shared.workers.load(SeqCst), events.is_empty());
         assert_eq!(seen, (0, false), "{panics}");
+        assert_eq!(shared.panicked.load(SeqCst), panics);
     }
 
     #[test]

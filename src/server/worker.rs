@@ -67,11 +67,8 @@ struct WorkerDriver {
     shared: Arc<Shared>,
 }
 
-/// Starts a worker thread.
-pub fn start(
-    cx: Context,
-    shared: &Arc<Shared>,
-) -> io::Result<(Arc<WorkerHandle>, thread::JoinHandle<()>)> {
+/// Starts a worker thread, whose end is seen in [`Shared::workers`].
+pub fn start(cx: Context, shared: &Arc<Shared>) -> io::Result<Arc<WorkerHandle>> {
     let poll = Poll::new()?;
     let handle = Arc::new(WorkerHandle::new(&poll)?);
     let name = format!("worker {}", cx.worker);
@@ -83,11 +80,11 @@ pub fn start(
     };
     let scheduler = Scheduler::new(cx, driver);
     let guard = WorkerGuard::new(Arc::clone(shared));
-    let thread = thread::Builder::new().name(name).spawn(move || {
+    thread::Builder::new().name(name).spawn(move || {
         let _guard = guard;
         scheduler.run();
     })?;
-    Ok((handle, thread))
+    Ok(handle)
 }
 
 impl Scheduler<Stream, WorkerDriver> {

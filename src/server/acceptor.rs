@@ -39,7 +39,7 @@ const WORKERS_END_TIME_MAX: Duration = Duration::from_secs(2);
 const BATCH_CONNECTIONS_MAX: usize = 256;
 
 /// The acceptor.
-pub struct Acceptor {
+pub struct Acceptor<'a> {
     /// The poll, in which [`Shared::acceptor`] is registered.
     pub poll: Poll,
     /// The listening sockets.
@@ -51,7 +51,7 @@ pub struct Acceptor {
     /// What all threads share.
     pub shared: Arc<Shared>,
     /// The access log, reopened on SIGHUP.
-    pub access_log: Option<Arc<AccessLog>>,
+    pub access_log: Option<&'a AccessLog>,
     /// The number of the last connection.
     pub last_id: u64,
     /// A stream accepted at the connection limit, waiting for a connection to
@@ -62,7 +62,7 @@ pub struct Acceptor {
     pub first: usize,
 }
 
-impl Acceptor {
+impl Acceptor<'_> {
     /// Accepts until a shutdown signal arrives, then drains the listen backlog.
     /// Returns when the workers have stopped. An error means that a worker was
     /// lost or does not stop.
@@ -154,7 +154,7 @@ impl Acceptor {
     fn handle_signals(&mut self) -> bool {
         let mut stop = false;
         for signal in self.signals.pending() {
-            match (signal, &self.access_log) {
+            match (signal, self.access_log) {
                 (SIGHUP, Some(log)) => log.reopen(),
                 (SIGHUP, None) => {}
                 // SIGTERM or SIGINT.

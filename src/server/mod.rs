@@ -93,7 +93,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let poll = Poll::new().map_err(StartError::cannot("start: poll"))?;
     let endpoints = listeners.iter().map(Listener::endpoint).cloned().collect();
     let log_lines_lost = access_log
-        .as_deref()
+        .as_ref()
         .map_or_else(Arc::default, AccessLog::lines_lost);
     let facts = Facts::new(&config, endpoints, connections_max, log_lines_lost);
     let facts = Arc::new(facts);
@@ -125,19 +125,19 @@ pub fn run(config: Config) -> Result<(), StartError> {
         signals,
         workers,
         shared,
-        access_log: access_log.clone(),
+        access_log: access_log.as_ref(),
         last_id: 0,
         held: None,
         first: 0,
     };
     let accepted = acceptor.run();
-    if let Some(log) = access_log.and_then(Arc::into_inner) {
+    if let Some(log) = access_log {
         log.finish(LOG_FINISH_TIME_MAX);
     }
     accepted.map_err(StartError::cannot("go on"))
 }
 
-fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError> {
+fn open_access_log(config: &Config) -> Result<Option<AccessLog>, StartError> {
     let Some(target) = &config.access_log else {
         return Ok(None);
     };
@@ -146,6 +146,6 @@ fn open_access_log(config: &Config) -> Result<Option<Arc<AccessLog>>, StartError
         AccessLogTarget::Stdout => Path::new("-"),
     };
     let what = format!("write the access log {}", path.display());
-    let log = AccessLog::open(target, config.log_format).map_err(StartError::cannot(what))?;
-    Ok(Some(Arc::new(log)))
+    let log = AccessLog::open(target, config.log_format);
+    log.map(Some).map_err(StartError::cannot(what))
 }

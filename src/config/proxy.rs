@@ -2,12 +2,16 @@
 
 use std::{net::IpAddr, str::FromStr};
 
+use ipnet::IpNet;
+
+use crate::http::headers::digits;
+
 /// A proxy trusted to report the address of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
     /// Proxies in this CIDR range: an address and a prefix length in bits (RFC 4632 section 3.1,
     /// RFC 4291 section 2.3).
-    Network(IpAddr, u32),
+    Network(IpNet),
     /// Proxies that connect through a Unix domain socket, which have no IP address.
     Unix,
 }
@@ -16,20 +20,11 @@ impl Proxy {
     /// Whether this covers a peer with `address` (`None`: a Unix domain socket). An IPv4-mapped
     /// IPv6 address is treated as the IPv4 address.
     pub fn is_at(&self, address: Option<IpAddr>) -> bool {
-        let (first, prefix) = match *self {
-            Proxy::Network(first, prefix) => (first, prefix),
-            Proxy::Unix => return address.is_none(),
-        };
-        let agreeing = match (first, address.map(|address| address.to_canonical())) {
-            (IpAddr::V4(first), Some(IpAddr::V4(address))) => {
-                (first.to_bits() ^ address.to_bits()).leading_zeros()
-            }
-            (IpAddr::V6(first), Some(IpAddr::V6(address))) => {
-                (first.to_bits() ^ address.to_bits()).leading_zeros()
-            }
-            _ => return false,
-        };
-        agreeing >= prefix
+        match (self, address) {
+            (Proxy::Network(range), Some(address)) => range.contains(&address.to_canonical()),
+            (Proxy::Unix, None) => true,
+            _ => false,
+        }
     }
 }
 
@@ -45,18 +40,14 @@ impl FromStr for Proxy {
         if matches!(text, "unix" | "unix:") {
             return Ok(Proxy::Unix);
         }
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
+        let parse = |address: &str| address.parse::<IpAddr>().map_err(|_| NOT_AN_ADDRESS);
+        let Some((address, bits)) = text.split_once('/') else {
+            return Ok(Proxy::Network(parse(text)?.into()));
         };
-        let first: IpAddr = address.parse().map_err(|_| NOT_AN_ADDRESS)?;
-        let bits_max = if first.is_ipv4() { 32 } else { 128 };
-        let prefix = match bits {
-            None => Some(bits_max),
-            Some(bits) if bits.starts_with('+') => None,
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= bits_max),
-        };
-        Ok(Proxy::Network(first, prefix.ok_or(NOT_A_PREFIX)?))
+        let address = parse(address)?;
+        let bits = digits(bits.as_bytes()).and_then(|bits| bits.parse().ok());
+        let range = bits.and_then(|bits| IpNet::new(address, bits).ok());
+        range.map(Proxy::Network).ok_or(NOT_A_PREFIX)
     }
 }
 

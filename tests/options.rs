@@ -335,6 +335,10 @@ fn what_the_system_refuses_is_named_with_its_reason() {
             &["--listen", "192.0.2.1:80", root],
             &["192.0.2.1:80", "cannot assign"],
         ),
+        (
+            &["--listen", free, "--user", "no-such-user", root],
+            &["cannot become user no-such-user: not in /etc/passwd"],
+        ),
     ];
     check(rows, |(args, words)| {
         judge(&run(binary().args(*args)), 1, words)

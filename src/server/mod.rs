@@ -82,7 +82,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     let site = Site::open(&config.site).map_err(StartError::cannot(format!("serve {root}")))?;
     if let Some(name) = &config.user {
         let files = listeners.iter().filter_map(Listener::file);
-        user::become_user(name, files)?;
+        let changed = user::become_user(name, files);
+        changed.map_err(StartError::cannot(format!("become user {name}")))?;
     }
     sandbox::confine(&config)?;
     if let Some(trouble) = site.trouble() {

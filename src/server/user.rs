@@ -2,8 +2,6 @@
 
 use std::{io, path::Path};
 
-use super::StartError;
-
 /// The file in which users are looked up.
 const PASSWD: &str = "/etc/passwd";
 
@@ -19,14 +17,7 @@ struct Ids {
 ///
 /// Call it after binding and before any thread exists: on Linux each thread has
 /// its own user ids, which later threads inherit.
-pub fn become_user<'f>(
-    name: &str,
-    files: impl IntoIterator<Item = &'f Path>,
-) -> Result<(), StartError> {
-    change(name, files).map_err(StartError::cannot(format!("become user {name}")))
-}
-
-fn change<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Result<()> {
+pub fn become_user<'f>(name: &str, files: impl IntoIterator<Item = &'f Path>) -> io::Result<()> {
     let users = std::fs::read(PASSWD)?;
     let ids = find(&String::from_utf8_lossy(&users), name)
         .ok_or_else(|| io::Error::other(format!("not in {PASSWD}")))?;
@@ -119,14 +110,8 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
     #[test]
     fn unknown_users_and_root_are_rejected() {
         let line = |name| become_user(name, None).unwrap_err().to_string();
-        assert_eq!(
-            line("no-such-user"),
-            "cannot become user no-such-user: not in /etc/passwd"
-        );
-        assert_eq!(
-            line("root"),
-            "cannot become user root: refusing to switch to root"
-        );
+        assert_eq!(line("no-such-user"), "not in /etc/passwd");
+        assert_eq!(line("root"), "refusing to switch to root");
     }
 
     /// On Linux each thread has its own user ids, so one thread can switch without
@@ -140,13 +125,13 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
         };
         if !rustix::process::geteuid().is_root() {
             assert_eq!(
-                change("nobody", None).unwrap_err().to_string(),
+                become_user("nobody", None).unwrap_err().to_string(),
                 "switching users requires root"
             );
             return;
         }
         assert_eq!(
-            change("nobody", None).unwrap_err().to_string(),
+            become_user("nobody", None).unwrap_err().to_string(),
             "the process already has several threads"
         );
         let tried = std::thread::spawn(|| {
@@ -156,7 +141,7 @@ nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin";
             let groups = rustix::process::getgroups().unwrap();
             assert!(groups.iter().all(|group| group.as_raw() == NOBODY.group));
             assert!(std::fs::read("/etc/shadow").is_err());
-            change("nobody", None).unwrap_err().to_string()
+            become_user("nobody", None).unwrap_err().to_string()
         });
         assert_eq!(tried.join().unwrap(), "switching users requires root");
     }

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
@@ -18,16 +18,12 @@ use super::pool::lock;
 /// shells.
 const EXIT_SIGNALLED: i32 = 128;
 
-/// What the handlers share, once installed; they are never removed.
-static HANDLED: Mutex<Option<Handled>> = Mutex::new(None);
+/// Whether the next SIGTERM or SIGINT ends the process within its handler.
+static IS_ARMED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-#[derive(Debug)]
-struct Handled {
-    /// Whether the next SIGTERM or SIGINT ends the process within its handler.
-    is_armed: Arc<AtomicBool>,
-    /// Servers that receive signals.
-    servers: usize,
-}
+/// Servers that receive signals; `None` until the handlers are installed, which are
+/// never removed.
+static SERVERS: Mutex<Option<usize>> = Mutex::new(None);
 
 /// Installs the handlers and returns a pollable source. When the last
 /// [`SignalGuard`] is dropped, the next SIGTERM or SIGINT ends the process again.
@@ -36,35 +32,28 @@ struct Handled {
 /// second ends the process within the handler, whatever the threads are doing.
 /// SIGXFSZ, for a log beyond the limit on file sizes, is ignored.
 pub fn signals() -> io::Result<(Signals, SignalGuard)> {
-    let mut handled = lock(&HANDLED);
+    let mut servers = lock(&SERVERS);
     // Before the others, so that a signal that arrives meanwhile is reported.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let handled = match &mut *handled {
-        Some(handled) => {
-            handled.is_armed.store(false, SeqCst);
-            handled
-        }
-        none => none.insert(handle()?),
-    };
-    handled.servers += 1;
+    match *servers {
+        Some(_) => IS_ARMED.store(false, SeqCst),
+        None => install()?,
+    }
+    *servers = Some(servers.unwrap_or(0) + 1);
     Ok((signals, SignalGuard(())))
 }
 
-fn handle() -> io::Result<Handled> {
-    let is_armed = Arc::new(AtomicBool::new(false));
+fn install() -> io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
         // In this order, so that the first signal only arms the second handler.
         let exit_code = EXIT_SIGNALLED + signal;
-        flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&is_armed))?;
-        flag::register(signal, Arc::clone(&is_armed))?;
+        flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&IS_ARMED))?;
+        flag::register(signal, Arc::clone(&IS_ARMED))?;
     }
     // Its default action ends the process. With a handler, a write beyond RLIMIT_FSIZE fails like
     // one on a full disk.
     flag::register(SIGXFSZ, Arc::default())?;
-    Ok(Handled {
-        is_armed,
-        servers: 0,
-    })
+    Ok(())
 }
 
 /// A server that receives signals: see [`signals`].
@@ -73,11 +62,10 @@ pub struct SignalGuard(());
 
 impl Drop for SignalGuard {
     fn drop(&mut self) {
-        if let Some(handled) = &mut *lock(&HANDLED) {
-            handled.servers -= 1;
-            if handled.servers == 0 {
-                handled.is_armed.store(true, SeqCst);
-            }
+        let mut servers = lock(&SERVERS);
+        *servers = servers.map(|count| count - 1);
+        if *servers == Some(0) {
+            IS_ARMED.store(true, SeqCst);
         }
     }
 }

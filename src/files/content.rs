@@ -29,6 +29,21 @@ pub enum Content {
     File(File),
 }
 
+impl Content {
+    /// Whether `file`, of the same identity, still has this content: it may have been modified
+    /// through mmap(2). If it cannot be read, that is assumed.
+    pub(super) fn holds(&self, file: &File) -> bool {
+        match self {
+            Content::Memory(bytes) => {
+                let now = read_exactly(file, bytes.len());
+                now.map_or(true, |now| now.as_ref() == Some(bytes))
+            }
+            // It is sent from the file itself.
+            Content::File(_) => true,
+        }
+    }
+}
+
 /// A content and the identity of its file.
 #[derive(Debug)]
 pub(super) struct LoadedContent {

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::CStr,
+    fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{SystemTime, UNIX_EPOCH},
@@ -35,10 +36,11 @@ const FOLDER_TRUSTED_NANOSECONDS_MAX: u64 = 1_000_000_000;
 /// requested one after another.
 const VARIANTS_UNCHECKED_NANOSECONDS_MAX: u64 = 60_000_000_000;
 
-/// How long a file may be served through a link that leaves the root, in nanoseconds: 10 s. If a
-/// folder is moved out of the root and replaced by a link to it, the identity of a file in it does
-/// not change, so one `stat` does not detect this; a confined open costs three times as much.
-const PATH_UNCHECKED_NANOSECONDS_MAX: u64 = 10_000_000_000;
+/// How long changes may go unnoticed that do not change the identity of a file, in nanoseconds:
+/// 10 s. There are two: its folder is moved out of the root and replaced by a link to it, or its
+/// content is modified through mmap(2). No `stat` detects them; opening the file anew, confined to
+/// the root, costs three times as much, and reading it more.
+const REOPENED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
 /// The identities of a cached file and its variants, and when they were last checked.
 ///
@@ -54,8 +56,8 @@ pub(super) struct Freshness {
     file_checked: AtomicU64,
     /// The same for `variants`.
     variants_checked: AtomicU64,
-    /// The latest turn in which their paths were found to stay under the root.
-    path_checked: AtomicU64,
+    /// The latest turn in which they were opened anew and found unchanged.
+    reopened: AtomicU64,
     /// The turn in which the names of absent variants were last looked up.
     absence_checked: AtomicU64,
     /// The [`fingerprint`] of the folder's identity when none of these names existed and any later
@@ -78,7 +80,7 @@ impl Freshness {
             variants,
             file_checked: AtomicU64::new(turn.0),
             variants_checked: AtomicU64::new(turn.0),
-            path_checked: AtomicU64::new(turn.0),
+            reopened: AtomicU64::new(turn.0),
             absence_checked: AtomicU64::new(turn.0),
             folder: AtomicU64::new(0),
         }
@@ -92,11 +94,19 @@ impl Freshness {
 
     /// Checks, at most once per turn, whether the file is unchanged, and its variants if
     /// `with_variants`. Variants are checked every minute in any case, because their existence
-    /// determines `Vary`.
-    pub(super) fn revalidate(&self, root: &Root, with_variants: bool, turn: Turn) -> bool {
+    /// determines `Vary`. `has_content` tells whether an open file, the original or the variant in
+    /// a coding, still has the content that is served for it; it is called every few seconds.
+    pub(super) fn revalidate(
+        &self,
+        root: &Root,
+        with_variants: bool,
+        turn: Turn,
+        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
+    ) -> bool {
         let with_variants = with_variants
             || age(&self.variants_checked, turn) >= VARIANTS_UNCHECKED_NANOSECONDS_MAX;
-        self.revalidate_file(root, turn) && (!with_variants || self.revalidate_variants(root, turn))
+        self.revalidate_file(root, turn, has_content)
+            && (!with_variants || self.revalidate_variants(root, turn))
     }
 
     /// When the file was last checked.
@@ -104,37 +114,48 @@ impl Freshness {
         Turn(self.file_checked.load(Relaxed))
     }
 
-    fn revalidate_file(&self, root: &Root, turn: Turn) -> bool {
+    fn revalidate_file(
+        &self,
+        root: &Root,
+        turn: Turn,
+        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
+    ) -> bool {
         if self.file_checked.load(Relaxed) >= turn.0 {
             return true;
         }
-        let holds =
-            root.identity(self.paths.file()) == Some(self.file) && self.revalidate_path(root, turn);
+        let holds = root.identity(self.paths.file()) == Some(self.file)
+            && (age(&self.reopened, turn) < REOPENED_NANOSECONDS_MAX
+                || self.reopen(root, turn, has_content));
         if holds {
             self.file_checked.fetch_max(turn.0, Relaxed);
         }
         holds
     }
 
-    /// Checks, every few seconds, that no link on the paths leaves the root. Without a free
-    /// descriptor for the check, the last result stands.
-    fn revalidate_path(&self, root: &Root, turn: Turn) -> bool {
-        if age(&self.path_checked, turn) < PATH_UNCHECKED_NANOSECONDS_MAX {
-            return true;
-        }
-        let is_beneath = |path: &CStr, expected: FileIdentity| {
+    /// Opens the files anew: checks that no link on their paths leaves the root, and their content.
+    /// Without a free descriptor, the last result stands.
+    #[cold]
+    fn reopen(
+        &self,
+        root: &Root,
+        turn: Turn,
+        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
+    ) -> bool {
+        let is_unchanged = |path: &CStr, expected: FileIdentity, coding| {
             let opened = root.open_beneath(path.to_bytes());
             match opened.map_err(Refusal::from) {
-                Ok(opened) => matches!(opened, Opened::File(_, found) if found == expected),
+                Ok(Opened::File(file, found)) => found == expected && has_content(coding, &file),
+                Ok(_) => false,
                 Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
             }
         };
-        let holds = is_beneath(self.paths.file(), self.file)
+        let holds = is_unchanged(self.paths.file(), self.file, None)
             && self.variants.iter().all(|&(coding, expected)| {
-                (self.paths).with_variant_path(coding, |path| is_beneath(path, expected))
+                let is_unchanged = |path: &CStr| is_unchanged(path, expected, Some(coding));
+                self.paths.with_variant_path(coding, is_unchanged)
             });
         if holds {
-            self.path_checked.fetch_max(turn.0, Relaxed);
+            self.reopened.fetch_max(turn.0, Relaxed);
         }
         holds
     }

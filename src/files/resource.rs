@@ -1,6 +1,6 @@
 //! A file with its precompressed variants, of which one is selected for a response.
 
-use std::{ops::Deref, sync::Arc};
+use std::{fs::File, ops::Deref, sync::Arc};
 
 use super::{
     Refusal, Turn, content::Content, freshness::Freshness, representation::Representation,
@@ -61,7 +61,16 @@ impl Resource {
     /// Whether it still matches the disk; checked at most once per turn. Variants are checked only
     /// if the request accepts one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
-        self.freshness.revalidate(root, accept.accepts_any(), turn)
+        let has_content = |coding: Option<ContentCoding>, file: &File| {
+            let served = match coding {
+                None => Some(&self.original),
+                Some(coding) => self.variant(coding),
+            };
+            // A variant may exist without being served.
+            served.is_none_or(|served| served.content.holds(file))
+        };
+        self.freshness
+            .revalidate(root, accept.accepts_any(), turn, has_content)
     }
 
     /// Memory in bytes, including its own structures.

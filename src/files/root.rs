@@ -30,8 +30,8 @@ pub struct FileIdentity {
     pub mtime: i128,
     /// Last change of the inode, nanoseconds since the epoch. Programs cannot set it, so it
     /// reflects every change of the content with one exception: for writes through mmap(2) the
-    /// system updates it on the first write to a page, and not again until the page is written
-    /// back.
+    /// system updates it on the first write to a page, and not again before the first write after
+    /// the page was written back.
     pub ctime: i128,
 }
 

@@ -2,6 +2,11 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use super::*;
 
+/// Stands for a content that does not change.
+fn same(_: Option<ContentCoding>, _: &File) -> bool {
+    true
+}
+
 /// Checks `a/b`, which has no variant, until its folder is trusted, then adds a variant.
 fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) {
     let home = tempfile::tempdir().unwrap();
@@ -18,15 +23,15 @@ fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) 
     let file = root.identity(c"a/b").unwrap();
     let paths = Paths::new(b"a/b").unwrap();
     let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
-    assert!(freshness.revalidate(&root, true, Turn(1)));
+    assert!(freshness.revalidate(&root, true, Turn(1), same));
     let known = freshness.folder.load(Relaxed);
     assert_eq!(known == fingerprint(&folder()), is_trusted);
-    assert!(freshness.revalidate(&root, true, Turn(2)));
+    assert!(freshness.revalidate(&root, true, Turn(2), same));
     assert_eq!(freshness.absence_checked.load(Relaxed) == 1, is_trusted);
     come(home);
-    assert!(!freshness.revalidate(&root, true, Turn(3)));
+    assert!(!freshness.revalidate(&root, true, Turn(3), same));
     // The file itself is unchanged.
-    assert!(freshness.revalidate(&root, false, Turn(3)));
+    assert!(freshness.revalidate(&root, false, Turn(3), same));
 }
 
 #[test]
@@ -88,8 +93,13 @@ fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
     let paths = Paths::new(b"b").unwrap();
     let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
     fs::write(home.path().join("b.br"), "b").unwrap();
-    assert!(freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX - 1)));
-    assert!(!freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX)));
+    assert!(freshness.revalidate(
+        &root,
+        false,
+        Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX - 1),
+        same
+    ));
+    assert!(!freshness.revalidate(&root, false, Turn(VARIANTS_UNCHECKED_NANOSECONDS_MAX), same));
 }
 
 #[test]
@@ -104,7 +114,7 @@ fn names_are_looked_up_again_after_a_second() {
     let paths = Paths::new(b"b").unwrap();
     let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
     let checked = |turn| {
-        assert!(freshness.revalidate(&root, true, Turn(turn)));
+        assert!(freshness.revalidate(&root, true, Turn(turn), same));
         freshness.absence_checked.load(Relaxed)
     };
     assert_eq!(checked(1), 1);

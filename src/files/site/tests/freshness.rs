@@ -126,6 +126,34 @@ fn a_folder_moved_out_behind_a_link_is_served_for_ten_seconds_at_most() {
 }
 
 #[test]
+fn a_file_changed_without_a_trace_is_served_as_it_was_for_ten_seconds_at_most() {
+    const LATER: u64 = 10_000_000_000;
+    let mut bench = bench(|_| {});
+    for (name, content) in [("x", "new"), ("x.gz", "new variant")] {
+        bench.write(name, content);
+        bench.settle(name);
+    }
+    let old = |content: &str| Content::Memory(content.as_bytes().into());
+    for (original, variant) in [("old", "new variant"), ("new", "old variant")] {
+        // As after a write through mmap(2), the content differs and the identity does not.
+        bench.text("/x", "");
+        let mut kept = bench.view.tree.cache.get(b"x").unwrap();
+        bench.view.tree.cache.clear();
+        let resource = Arc::get_mut(&mut kept).unwrap();
+        resource.original.content = old(original);
+        resource.variants[0].1.content = old(variant);
+        bench.view.tree.cache.insert(b"x", kept);
+        assert_eq!(bench.text("/x", ""), original);
+        bench.begin_turn(LATER / 2);
+        assert_eq!(bench.text("/x", "gzip"), variant);
+        bench.begin_turn(LATER / 2);
+        assert_eq!(bench.text("/x", "gzip"), "new variant");
+        assert_eq!(bench.text("/x", ""), "new");
+        assert!(bench.keeps("/x"));
+    }
+}
+
+#[test]
 fn an_index_is_as_fresh_as_a_file() {
     let mut bench = bench(|_| {});
     bench.write("index.html", "one");

@@ -230,6 +230,12 @@ fn trailers_obey_the_rules_of_fields() {
         "0\r\na:b\r\nHOST: c\r\n",
         "0\r\nTransfer-Encoding: chunked\r\n\r\n",
         "0\r\nTE:\r\n",
+        "0\r\nAuthorization:\r\n",
+        "0\r\nConnection:\r\n",
+        "0\r\nContent-Encoding:\r\n",
+        "0\r\nContent-Range:\r\n",
+        "0\r\nContent-Type:\r\n",
+        "0\r\nExpect:\r\n",
         "0\r\nTrailer: a\r\n",
     ]);
 }

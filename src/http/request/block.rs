@@ -66,15 +66,15 @@ fn exceeded_limit(block: &[u8], limits: &HeadLimits) -> Option<(usize, RequestEr
     None
 }
 
-/// Whether a CR is not followed by LF, or an LF does not follow a CR. Without an early return, so
-/// that the compiler vectorizes the loop.
+/// Whether a CR is not followed by LF, or an LF does not follow a CR, in a block that ends in an LF.
+/// Without an early return, so that the compiler vectorizes the loop.
 fn has_bare_cr_or_lf(block: &[u8]) -> bool {
-    let (Some(&first), Some(&last)) = (block.first(), block.last()) else {
+    let Some(&first) = block.first() else {
         return false;
     };
     let pairs = block.iter().zip(&block[1..]);
     let unpaired = pairs.fold(false, |found, (&byte, &next)| {
         found | ((byte == b'\r') != (next == b'\n'))
     });
-    unpaired || first == b'\n' || last == b'\r'
+    unpaired || first == b'\n'
 }

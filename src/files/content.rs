@@ -92,7 +92,7 @@ fn read_exactly(file: &File, size: usize) -> io::Result<Option<Box<[u8]>>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{io::Write, os::unix::fs::FileExt};
 
     use super::*;
 
@@ -133,6 +133,7 @@ mod tests {
         check(|_| {}, b"before");
         check(|file| file.set_len(3).unwrap(), b"bef");
         check(|file| file.set_len(0).unwrap(), b"");
+        check(|file| file.write_all_at(b"BEFORE", 0).unwrap(), b"BEFORE");
         check(
             |file| file.write_all(b" and after").unwrap(),
             b"before and after",

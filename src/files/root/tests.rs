@@ -168,20 +168,34 @@ fn each_error_maps_to_one_refusal() {
             Errno::LOOP,
             Errno::XDEV,
             Errno::INVAL,
+            Errno::ILSEQ,
             Errno::NXIO,
             Errno::NODEV,
+            Errno::OPNOTSUPP,
         ],
         "not found",
     );
     check(&[Errno::ACCESS, Errno::PERM], "forbidden");
     check(
-        &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN],
+        &[
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::NOBUFS,
+            Errno::AGAIN,
+        ],
         "exhausted",
     );
     check(&[Errno::IO, Errno::STALE, Errno::TIMEDOUT], "failed");
     // The error of cap-std for a path that leaves the root.
     let outside = io::Error::new(io::ErrorKind::PermissionDenied, "outside");
     assert_eq!(word(&Refusal::from(outside)), "not found");
+    // The error of an allocation that fails.
+    let no_memory = Vec::<u8>::new().try_reserve(usize::MAX).unwrap_err();
+    assert_eq!(
+        word(&Refusal::from(io::Error::from(no_memory))),
+        "exhausted"
+    );
     assert_eq!(word(&Refusal::from(io::Error::other("odd"))), "failed");
 }
 

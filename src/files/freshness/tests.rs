@@ -85,6 +85,51 @@ fn a_new_variant_is_found_by_the_next_request() {
 }
 
 #[test]
+fn the_only_absent_variant_is_looked_up_by_its_name() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |coding: ContentCoding| home.path().join(format!("b{}", coding.suffix()));
+    for absent in ContentCoding::ALL {
+        fs::write(home.path().join("b"), "b").unwrap();
+        for coding in ContentCoding::ALL {
+            fs::write(at(coding), "v").unwrap();
+        }
+        fs::remove_file(at(absent)).unwrap();
+        let root = Root::open(home.path()).unwrap();
+        let paths = Paths::new(b"b").unwrap();
+        let find = |coding| {
+            let found = paths.with_variant_path(coding, |path| root.identity(path));
+            found.map(|variant| (coding, variant))
+        };
+        let variants = ContentCoding::ALL.into_iter().filter_map(find).collect();
+        let file = root.identity(c"b").unwrap();
+        let freshness = Freshness::new(paths, file, variants, Turn(0));
+        assert!(
+            freshness.revalidate(&root, true, Turn(1), same),
+            "{absent:?}"
+        );
+        fs::write(at(absent), "v").unwrap();
+        assert!(
+            !freshness.revalidate(&root, true, Turn(2), same),
+            "{absent:?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_has_just_changed_is_not_trusted() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("b"), "b").unwrap();
+    let root = Root::open(home.path()).unwrap();
+    let file = root.identity(c"b").unwrap();
+    let paths = Paths::new(b"b").unwrap();
+    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
+    assert!(freshness.revalidate(&root, true, Turn(1), same));
+    let is_trusted = freshness.folder.load(Relaxed) != 0;
+    let folder = root.folder_identity(c".").unwrap();
+    assert!(!is_trusted || is_cacheable(&folder, now()));
+}
+
+#[test]
 fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("b"), "b").unwrap();

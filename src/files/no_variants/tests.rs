@@ -195,6 +195,15 @@ fn a_folder_that_changes_while_being_read_is_not_trusted() {
 }
 
 #[test]
+fn a_folder_that_has_just_changed_is_not_read() {
+    let mut bench = Bench::new(5);
+    fs::write(bench.at("a/new"), "").unwrap();
+    let is_known = bench.learn("a/1.txt", enough(6)).is_some();
+    let folder = bench.root.folder_identity(c"a").unwrap();
+    assert!(!is_known || is_cacheable(&folder, now()));
+}
+
+#[test]
 fn a_folder_is_read_again_after_some_time() {
     let mut bench = Bench::new(5);
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
@@ -242,4 +251,6 @@ fn a_frequently_requested_folder_is_not_replaced() {
     assert!(!bench.is_known("a/1.txt"));
     let long = format!("{}/b", "l".repeat(PATH_BYTES_MAX + 1));
     assert_eq!(bench.learn(&long, enough(0)), None);
+    let mut folders = bench.no_variants.folders.iter();
+    assert!(folders.all(|folder| folder.path.len() <= PATH_BYTES_MAX));
 }

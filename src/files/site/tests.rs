@@ -289,7 +289,8 @@ fn a_file_from_the_future_or_before_the_epoch_is_kept_and_tagged() {
 fn a_replaced_root_is_served_by_all_views_within_a_second() {
     let mut bench = bench(|_| {});
     let home = bench.home.path().to_path_buf();
-    for release in ["1", "2"] {
+    // In this order: `2` is old enough to be cached if `1` is.
+    for release in ["2", "1"] {
         fs::create_dir(home.join(release)).unwrap();
         fs::write(home.join(release).join("x"), release).unwrap();
     }
@@ -305,12 +306,17 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
     };
     bench.view = Site::open(&options).unwrap().view();
     let mut other = bench.view.site.view();
+    bench.settle("x");
     assert_eq!(bench.text("/x", ""), "1");
+    assert!(bench.keeps("/x"));
 
     link("2");
     assert_eq!(bench.text("/x", ""), "1", "not looked at yet");
     bench.begin_turn(ROOT_CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "2");
+    assert!(bench.keeps("/x"));
+    // A worker that has not followed yet holds the old root, but none of its content.
+    assert_eq!(other.tree.cache.bytes(), 0);
     other.begin_turn(bench.turn);
     let path = RequestPath::new("/x").unwrap();
     let found = other.find(&path, encoding(""), bench.turn).unwrap();
@@ -332,6 +338,9 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
     bench.view.misses.set(0);
     assert_eq!(bench.text("/x", ""), "2");
     assert_eq!(bench.view.misses.get(), 1);
+    bench.view.hits.set(0);
+    assert_eq!(text(&bench.find_again("/x", "").unwrap()), "2");
+    assert_eq!((bench.view.hits.get(), bench.view.misses.get()), (1, 1));
     let missing = bench.find_again("/y", "");
     assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
 }

@@ -34,6 +34,7 @@ fn readable_directories_follow_the_links_of_the_root() {
         ),
         ("chain", vec!["releases/1", "releases"]),
         ("deep", vec!["releases/1/public", "releases/1", "releases"]),
+        ("deep/", vec!["releases/1/public", "releases/1", "releases"]),
         ("links/aside", vec!["releases/1/public", "releases/1"]),
         (
             "app/current/dist",
@@ -57,6 +58,9 @@ fn readable_directories_follow_the_links_of_the_root() {
         let expected: Vec<_> = folders.iter().map(|folder| at.join(folder)).collect();
         assert_eq!(readable(&at.join(root)), expected, "{root}");
     }
+    // Its parent is the root of the whole system.
+    let top = at.ancestors().filter(|path| path.parent().is_some()).last();
+    assert_eq!(readable(top.unwrap()), [top.unwrap()]);
 }
 
 #[test]

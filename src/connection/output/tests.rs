@@ -1,5 +1,7 @@
 use std::{fs::File, io, os::unix::fs::FileExt};
 
+use rustix::io::Errno;
+
 use super::*;
 use crate::{
     config::SiteOptions,
@@ -57,7 +59,7 @@ struct Taker {
     taken: Vec<u8>,
     /// `more` of each write.
     mores: Vec<bool>,
-    fails: Option<io::ErrorKind>,
+    fails: Option<Errno>,
 }
 
 impl Taker {
@@ -69,8 +71,8 @@ impl Taker {
     }
 
     fn next(&mut self) -> io::Result<usize> {
-        if let Some(kind) = self.fails {
-            return Err(kind.into());
+        if let Some(errno) = self.fails {
+            return Err(errno.into());
         }
         match self.takes.pop_front() {
             Some(bytes) => Ok(bytes),
@@ -329,7 +331,7 @@ fn copy_to_copies_output_that_lies_in_memory() {
 #[test]
 fn a_failure_is_attributed_to_the_transport_or_the_file() {
     let files = files();
-    let check = |fails: Option<io::ErrorKind>, pieces: &[Piece], expected: &str| {
+    let check = |fails: Option<Errno>, pieces: &[Piece], expected: &str| {
         let (mut output, _) = queue(pieces, &files);
         let mut taker = Taker::new(&[usize::MAX; 9]);
         taker.fails = fails;
@@ -343,10 +345,12 @@ fn a_failure_is_attributed_to_the_transport_or_the_file() {
             WriteError::File(_) => "file",
         };
         assert_eq!(whose, expected, "{pieces:?}");
+        assert!(b"head".starts_with(&taker.taken), "{pieces:?}");
     };
-    let gone = Some(io::ErrorKind::BrokenPipe);
+    let gone = Some(Errno::PIPE);
     check(gone, &[Text("head")], "transport");
     check(gone, &[File(0..9_000)], "transport");
+    check(Some(Errno::IO), &[File(0..9_000)], "file");
     let at = files.root.path().join("file");
     File::options()
         .write(true)
@@ -357,6 +361,8 @@ fn a_failure_is_attributed_to_the_transport_or_the_file() {
     check(None, &[Text("head"), File(1..9_000)], "changed");
     check(None, &[File(0..9_000)], "changed");
     check(None, &[File(500..9_000)], "changed");
+    // One that would have been copied.
+    check(None, &[Text("head"), File(500..600)], "changed");
 }
 
 #[test]

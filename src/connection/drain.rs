@@ -59,9 +59,7 @@ impl<T: Transport> Connection<T> {
             // The first request may be in flight: the connection keeps its header
             // time-out, which draining has shortened.
             State::ReadingHead(reading)
-                if reading.input.is_empty()
-                    && self.identity.requests == 0
-                    && self.identity.waited.is_zero() =>
+                if reading.input.is_empty() && self.identity.waited.is_zero() =>
             {
                 false
             }

@@ -1,14 +1,15 @@
 //! The time-outs, with a simulated clock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stdhttpd::{
-    connection::{Next, Readiness, state::State},
+    connection::{Connection, Identity, Next, Readiness, context::READ_BYTES, state::State},
     observe::close_reason::CloseReason,
 };
 
 use crate::{
     run::Run,
+    script::{Script, Wire},
     site::{self, Ground},
 };
 
@@ -86,6 +87,9 @@ const POST: &str = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
 fn a_head_has_one_deadline() {
     use CloseReason::*;
     check(ALL, &[], "", (10, HeaderTimeout));
+    for line in ["\r", "\r\n"] {
+        check(ALL, &[Send(line)], "", (10, HeaderTimeout));
+    }
     // 408, then two seconds for the client to end its side.
     check(ALL, &[Send("G")], "408", (11, HeaderTimeout));
     check(ALL, &[Wait(4), Send("GET /")], "408", (11, HeaderTimeout));
@@ -187,6 +191,11 @@ fn a_lingering_close_ends() {
     // More input has followed, and still more may follow.
     let close_and_more = "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n";
     check(ALL, &[Send(close_and_more)], "200", (1, ClientAsked));
+    // What may have followed is not read yet.
+    let fill = "f".repeat(READ_BYTES - close.len() - "F: \r\n".len());
+    let full = close.replace("\r\n\r\n", &format!("\r\nF: {fill}\r\n\r\n"));
+    assert_eq!(full.len(), READ_BYTES);
+    check(ALL, &[Send(full.leak())], "200", (1, ClientAsked));
     check(ALL, &[Send("GET\r\n\r\n")], "400", (1, BadRequest));
     let more = [
         Send("GET\r\n\r\n"),
@@ -239,6 +248,10 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
     check(100, LARGE, true);
     check(100, &LARGE.repeat(2), true);
     check(ALL, "GET\r\n\r\n", true);
+    // The kernel has held the connection back for as long as its client was silent.
+    let identity = Identity::new(1, None, Instant::now(), SECOND);
+    let held = Connection::new(Script::new(&Wire::new(ALL)), identity);
+    assert!(held.can_drain(Instant::now()));
     // Complete requests that wait for the next turn are also kept.
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
@@ -250,4 +263,25 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
     assert_eq!(next, Next::NextTurn);
     assert_eq!(run.connection.state().name(), "reading a head");
     assert!(!run.connection.can_drain(run.cx.now));
+}
+
+#[test]
+fn a_client_is_silent_until_its_first_byte() {
+    for (text, is_silent) in [
+        ("", true),
+        ("\r", true),
+        ("\r\n", true),
+        ("G", false),
+        (GET, false),
+        // It has sent a request before.
+        ("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n\r\n", false),
+    ] {
+        let ground = Ground::new(|_| {});
+        let mut cx = ground.context();
+        let mut run = Run::new(&mut cx, ALL);
+        run.wire.borrow_mut().arrive(text.as_bytes());
+        run.settle(Next::Readable);
+        let since = run.connection.silent_since();
+        assert_eq!(since, is_silent.then_some(run.cx.now), "{text:?}");
+    }
 }

@@ -267,3 +267,25 @@ fn a_reset_closes_a_connection_in_every_state() {
         }
     });
 }
+
+#[test]
+fn the_bound_on_unsent_data_is_lifted_once_the_client_has_read_a_mebibyte() {
+    const MEBIBYTE: usize = 1 << 20;
+    let ground = Ground::new(|_| {});
+    let mut cx = ground.context();
+    // How often after each time that the client has read so much.
+    let mut check = |reads: &[usize], expected: &[u32]| {
+        let mut run = Run::new(&mut cx, 0);
+        let requests = "GET /cached.bin HTTP/1.1\r\nHost: h\r\n\r\n".repeat(60);
+        run.wire.borrow_mut().arrive(requests.as_bytes());
+        let mut next = Next::Readable;
+        for (read, expected) in reads.iter().zip(expected) {
+            run.wire.borrow_mut().make_room(*read);
+            next = run.settle(next);
+            assert_eq!(next, Next::Writable);
+            assert_eq!(run.wire.borrow().lifted, *expected, "{reads:?}");
+        }
+    };
+    check(&[MEBIBYTE, 100], &[1, 1]);
+    check(&[MEBIBYTE - 1, 100, 100], &[0, 1, 1]);
+}

@@ -45,6 +45,8 @@ pub struct Wire {
     pub shut: bool,
     /// Closing would reset the connection.
     pub reset_on_close: bool,
+    /// How often the bound on unsent data was lifted.
+    pub lifted: u32,
     /// The transport was dropped.
     pub closed: bool,
     /// How long each read takes.
@@ -279,6 +281,10 @@ impl Transport for Script {
         }
         wire.shut = true;
         Ok(())
+    }
+
+    fn lift_unsent_bound(&mut self) {
+        self.0.borrow_mut().lifted += 1;
     }
 
     fn reset_on_close(&mut self) {

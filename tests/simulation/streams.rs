@@ -76,6 +76,10 @@ fn valid() -> Vec<(&'static str, String)> {
             "a listing in pieces and close",
             format!("{next}HEAD /many/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
         ),
+        (
+            "a listing after a body",
+            get("/many/", "Content-Length: 3\r\n") + "abc" + &next,
+        ),
         ("not found", get("/none", "") + &next),
         ("refused path", get("/%zz", "") + &next),
         ("above the root", get("/../a.txt", "") + &next),

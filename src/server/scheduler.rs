@@ -180,7 +180,6 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             }
         } else if self.extra_responses > EXTRA_RESPONSES_MAX {
             // Enough of this turn went to connections with many requests.
-            slot.connection.note_readiness(readiness);
             slot.is_queued = true;
             self.ready.push_back(key);
         } else {

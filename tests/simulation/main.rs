@@ -1,6 +1,7 @@
 //! The protocol over a scripted transport: without sockets and without a real clock, so that every
 //! run with the same seed is identical.
 //!
+//! - [`budget`]: what counts as work of a turn.
 //! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces of every
 //!   size, must have the same outcome as when it is not split.
 //! - [`deadlines`]: the time-outs.
@@ -10,6 +11,7 @@
 //!   resets, clock steps, spurious events, evictions, files that cannot be opened, and a shutdown;
 //!   the invariants are checked at every step.
 
+mod budget;
 mod cut;
 mod deadlines;
 mod hit;

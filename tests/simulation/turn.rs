@@ -57,17 +57,17 @@ fn the_share_of_one_turn_is_bounded() {
     check("", "/many/", 0);
 }
 
-const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+pub const HEAD: &str = "HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A worker, and connections with many requests each.
-struct Crowd {
+pub struct Crowd {
     ground: Ground,
-    scheduler: Scheduler<Script, ScriptedDriver>,
-    wires: Vec<Rc<RefCell<Wire>>>,
+    pub scheduler: Scheduler<Script, ScriptedDriver>,
+    pub wires: Vec<Rc<RefCell<Wire>>>,
 }
 
 impl Crowd {
-    fn new(count: usize, requests: usize, clock: Option<Clock>) -> Crowd {
+    pub fn new(count: usize, requests: usize, clock: Option<Clock>) -> Crowd {
         let ground = Ground::new(|_| {});
         let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
         let mut wires = Vec::new();
@@ -101,7 +101,7 @@ impl Crowd {
     }
 
     /// The responses on each connection since the last call.
-    fn responses(&mut self) -> Vec<usize> {
+    pub fn responses(&mut self) -> Vec<usize> {
         let each = |wire: &Rc<RefCell<Wire>>| {
             let written = wire.borrow_mut().take_written();
             String::from_utf8_lossy(&written)

@@ -51,7 +51,8 @@ impl Default for ReceivedRequests {
 
 impl ReceivedRequests {
     /// Reads from a connection, if it waits for a request; returns whether it does.
-    /// There must be room: see [`ReceivedRequests::is_full`].
+    /// In any case the connection keeps what the poll reported about reading. There
+    /// must be room: see [`ReceivedRequests::is_full`].
     pub(super) fn receive<T: Transport>(
         &mut self,
         key: Key,

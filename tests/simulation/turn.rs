@@ -255,7 +255,7 @@ fn an_evicted_connection_with_a_request_gets_its_last_response() {
         let answer = String::from_utf8_lossy(&answer);
         assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-        assert!(crowd.wires[0].borrow().shut);
+        assert!(crowd.wires[0].borrow().shut && !crowd.wires[0].borrow().closed);
         // An eviction closes one connection; the next one gets no response yet.
         assert!(!crowd.wires[1].borrow().closed);
         assert!(crowd.scheduler.evict());

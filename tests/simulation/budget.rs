@@ -1,8 +1,12 @@
-//! Bodies among the work of one turn.
+//! What counts as work of a turn, besides responses: bodies, long heads, and what is discarded.
 
-use stdhttpd::connection::Readiness;
+use stdhttpd::connection::{Next, Readiness};
 
-use crate::turn::{Crowd, HEAD};
+use crate::{
+    run::Run,
+    site::Ground,
+    turn::{Crowd, HEAD},
+};
 
 const BODY_TO_COME: &str = "GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
 
@@ -46,4 +50,39 @@ fn the_requests_behind_a_body_count_for_the_turn() {
     }
     send(&mut crowd, 0, HEAD);
     assert_eq!(crowd.responses(), [0, 0, 0, 0, 101, 101, 101, 0]);
+}
+
+#[test]
+fn long_heads_count_for_the_turn_like_responses() {
+    let mut crowd = Crowd::new(20, 1, None);
+    let field = format!("\r\nF: {}\r\n\r\n", "f".repeat(30_000));
+    let long = HEAD.replace("\r\n\r\n", &field);
+    for token in 0..20 {
+        send(&mut crowd, token, &long.repeat(2));
+    }
+    // Each connection has the extra response to its second request, and 14 for their 60,000 bytes.
+    let answered = 256 / 15 + 1;
+    let responses = crowd.responses();
+    assert_eq!(responses[..answered], [2; 18]);
+    assert_eq!(responses[answered..], [0; 2]);
+}
+
+#[test]
+fn what_is_discarded_of_one_connection_in_one_turn_is_bounded() {
+    let body = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n";
+    let refused = "GET\r\n\r\n";
+    for (beginning, state) in [(body, "discarding a body"), (refused, "lingering")] {
+        let ground = Ground::new(|_| {});
+        let mut cx = ground.context();
+        cx.share_bytes = 100_000;
+        let mut run = Run::new(&mut cx, 1 << 20);
+        run.wire.borrow_mut().arrive(beginning.as_bytes());
+        run.settle(Next::Readable);
+        run.wire.borrow_mut().arrive(&[b'x'; 400_000]);
+        let connection = &mut run.connection;
+        let next = connection.advance(Readiness::READABLE, &mut run.input, run.cx);
+        assert_eq!((next, connection.state().name()), (Next::NextTurn, state));
+        let left = run.wire.borrow().unread();
+        assert!((200_000..=300_000).contains(&left), "{state}: {left}");
+    }
 }

@@ -101,6 +101,8 @@ fn a_head_has_one_deadline() {
         Send(" HTTP/1.1\r\n"),
     ];
     check(ALL, &dribble, "408", (11, HeaderTimeout));
+    let after_a_line = [Send("\r\n"), Wait(5), Send("G")];
+    check(ALL, &after_a_line, "408", (11, HeaderTimeout));
     // The next head has its own deadline, counted from its first byte.
     check(
         ALL,
@@ -283,5 +285,26 @@ fn a_client_is_silent_until_its_first_byte() {
         run.settle(Next::Readable);
         let since = run.connection.silent_since();
         assert_eq!(since, is_silent.then_some(run.cx.now), "{text:?}");
+    }
+}
+
+/// The kernel has held its connection for a second before the accept, unless it sent its request
+/// at once: that is what is read soon after the accept.
+#[test]
+fn the_time_for_which_a_silent_client_was_held_counts() {
+    // When the first byte is read, and when the time-out began, in milliseconds from the accept.
+    for (read_at, began) in [(0, 0), (499, 0), (500, -1_000), (900, -1_000)] {
+        let ground = Ground::new(|_| {});
+        let mut cx = ground.context();
+        let wire = Wire::new(ALL);
+        let identity = Identity::new(1, None, ground.started, SECOND);
+        let mut connection = Connection::new(Script::new(&wire), identity);
+        wire.borrow_mut().arrive(b"G");
+        site::set_clock(&mut cx, ground.started + Duration::from_millis(read_at));
+        let mut input = vec![0; cx.input_bytes()];
+        connection.advance(Readiness::READABLE, &mut input, &mut cx);
+        let left = connection.state().deadline(&cx.timeouts) - ground.started;
+        let expected = cx.timeouts.header.as_millis() as i64 + began;
+        assert_eq!(left.as_millis() as i64, expected, "{read_at}");
     }
 }

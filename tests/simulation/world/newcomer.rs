@@ -166,6 +166,8 @@ fn check_unreported(
     let_go(&mut stage.scheduler);
     let reply = written(&wires[0]);
     assert!(reply.ends_with("\r\n\r\nomega\n"), "{reply}");
+    // It goes on, or lingers.
+    assert!(!wires[0].borrow().closed);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What counts as work of a turn, besides responses: bodies, long heads, and what is discarded.
 
-use stdhttpd::connection::{Next, Readiness};
+use stdhttpd::{
+    connection::{Next, Readiness, share_bytes},
+    server::scheduler::SWEEP_INTERVAL,
+};
 
 use crate::{
     run::Run,
-    site::Ground,
+    site::{self, Ground},
     turn::{Crowd, HEAD},
 };
 
@@ -85,4 +88,23 @@ fn what_is_discarded_of_one_connection_in_one_turn_is_bounded() {
         let left = run.wire.borrow().unread();
         assert!((200_000..=300_000).contains(&left), "{state}: {left}");
     }
+}
+
+#[test]
+fn connections_that_are_written_to_share_the_bytes_of_a_turn() {
+    const COUNT: usize = 30;
+    let mut crowd = Crowd::new(COUNT, 1, None);
+    for token in 0..COUNT {
+        crowd.wires[token].borrow_mut().take_room();
+        send(
+            &mut crowd,
+            token,
+            "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n",
+        );
+    }
+    let later = crowd.scheduler.cx.now + SWEEP_INTERVAL;
+    site::set_clock(&mut crowd.scheduler.cx, later);
+    crowd.scheduler.finish_turn();
+    assert_eq!(crowd.scheduler.cx.share_bytes, share_bytes(COUNT));
+    assert!(share_bytes(COUNT) < share_bytes(1));
 }

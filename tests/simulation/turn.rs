@@ -260,6 +260,7 @@ fn an_evicted_connection_with_a_request_gets_its_last_response() {
         assert!(!crowd.wires[1].borrow().closed);
         assert!(crowd.scheduler.evict());
         assert!(crowd.wires[1].borrow().closed);
+        assert_eq!(crowd.scheduler.eviction_candidate_since(), None);
         assert_eq!(crowd.responses(), [0, 0]);
         assert!(!crowd.scheduler.evict());
     };

@@ -43,6 +43,8 @@ pub struct ScriptedDriver {
     active: Vec<usize>,
     /// Connections that have ended since the last check, in order.
     pub ends: Vec<End>,
+    /// The poll has no memory for a registration.
+    pub is_full: bool,
     /// Another worker requests a descriptor.
     pub asked: bool,
     /// The number of descriptors that this worker requested from the others.
@@ -85,6 +87,7 @@ impl ScriptedDriver {
             watched: Vec::new(),
             active: Vec::new(),
             ends: Vec::new(),
+            is_full: false,
             asked: false,
             starved: 0,
             clients: Clients::new(PER_ADDRESS_MAX),
@@ -171,6 +174,9 @@ impl Driver<Script> for ScriptedDriver {
         let Some(seen) = &mut self.watched[token] else {
             panic!("a closed descriptor is registered");
         };
+        if self.is_full {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         assert_eq!(seen.interest, before, "different interest registered");
         assert!(wanted > before, "same interest registered twice");
         seen.interest = wanted;

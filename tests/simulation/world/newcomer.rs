@@ -179,3 +179,21 @@ fn a_request_read_before_a_close_sees_a_change_made_earlier_in_the_turn() {
     });
     check_unreported(true, DRAIN_IDLE_TIME_MAX, Scheduler::finish_turn);
 }
+
+/// Without events it would wait in vain for what its client sends.
+#[test]
+fn a_connection_that_cannot_be_registered_is_closed() {
+    let mut stage = Stage::new();
+    stage.scheduler.driver.is_full = true;
+    let wires = ["", GET].map(|text| {
+        let wire = Wire::new(1 << 20);
+        wire.borrow_mut().arrive(text.as_bytes());
+        stage.connect(text.len(), &wire);
+        wire
+    });
+    assert!(written(&wires[1]).ends_with("\r\n\r\nalpha\n"));
+    for wire in wires {
+        assert!(wire.borrow().closed);
+    }
+    assert_eq!(stage.scheduler.table().open(), 0);
+}

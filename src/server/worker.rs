@@ -232,3 +232,48 @@ impl Driver<Stream> for WorkerDriver {
         self.shared.descriptor_requested.swap(false, Relaxed)
     }
 }
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+        os::{fd::AsRawFd, unix::net::UnixStream},
+    };
+
+    use rustix::net::{SendFlags, send};
+
+    use super::*;
+
+    /// What the poll reports about a connection: readable, writable, read closed.
+    #[track_caller]
+    fn check(stream: &impl AsRawFd, wanted: Interest, expected: (bool, bool, bool)) {
+        let mut poll = Poll::new().unwrap();
+        let token = stream.as_raw_fd() as usize;
+        register(poll.registry(), token, Interest::None, wanted).unwrap();
+        let mut events = Events::with_capacity(1);
+        poll.poll(&mut events, Some(IDLE_INTERVAL)).unwrap();
+        let event = events.iter().next().unwrap();
+        assert_eq!(event.token(), Token(token));
+        let is = readiness(event);
+        assert_eq!((is.readable, is.writable, is.read_closed), expected);
+    }
+
+    #[test]
+    fn a_read_does_not_stop_short_of_eof_or_behind_urgent_data() {
+        let (mut peer, stream) = UnixStream::pair().unwrap();
+        check(&stream, Interest::ReadableAndWritable, (false, true, false));
+        peer.write_all(b"GET").unwrap();
+        check(&stream, Interest::Readable, (true, false, false));
+        check(&stream, Interest::ReadableAndWritable, (true, true, false));
+        drop(peer);
+        check(&stream, Interest::Readable, (true, false, true));
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        // All but the last byte are ordinary data.
+        send(&peer, b"GET!", SendFlags::OOB).unwrap();
+        check(&stream, Interest::Readable, (true, false, true));
+    }
+}

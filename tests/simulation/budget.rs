@@ -1,7 +1,7 @@
 //! What counts as work of a turn, besides responses: bodies, long heads, and what is discarded.
 
 use stdhttpd::{
-    connection::{Next, Readiness, share_bytes},
+    connection::{Next, Readiness, serve::COALESCED_BYTES_MAX, share_bytes},
     server::scheduler::SWEEP_INTERVAL,
 };
 
@@ -107,4 +107,19 @@ fn connections_that_are_written_to_share_the_bytes_of_a_turn() {
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.scheduler.cx.share_bytes, share_bytes(COUNT));
     assert!(share_bytes(COUNT) < share_bytes(1));
+}
+
+#[test]
+fn responses_are_collected_up_to_a_bound() {
+    let ground = Ground::new(|_| {});
+    let mut cx = ground.context();
+    let mut run = Run::new(&mut cx, 1 << 30);
+    let request = "GET /b.html HTTP/1.1\r\nHost: h\r\n\r\n";
+    run.wire.borrow_mut().arrive(request.repeat(120).as_bytes());
+    run.settle(Next::Readable);
+    let one = run.written.len() / 120;
+    assert!((1_000..2_000).contains(&one), "{one}");
+    let most = run.wire.borrow().offered_max;
+    let expected = COALESCED_BYTES_MAX..COALESCED_BYTES_MAX + one;
+    assert!(expected.contains(&most), "{most}");
 }

@@ -39,6 +39,8 @@ pub struct Wire {
     write_edge: bool,
     /// What was written and has not been taken by the test.
     pub written: Vec<u8>,
+    /// The most bytes that one write has offered.
+    pub offered_max: usize,
     /// The last write announced that more follows.
     pub more: bool,
     /// The server has shut down its sending side.
@@ -245,6 +247,7 @@ impl Transport for Script {
         let wire = &mut *self.0.borrow_mut();
         wire.more = more;
         let offered = buffers.iter().map(|buffer| buffer.len()).sum();
+        wire.offered_max = wire.offered_max.max(offered);
         // An empty write only checks whether the peer is still there.
         let asks = matches!(buffers, [nothing] if nothing.is_empty());
         assert!(offered > 0 || asks, "an empty write");

@@ -137,6 +137,8 @@ fn paths() -> Vec<Rule> {
                 bad(target("/%")),
                 bad(target("/%4")),
                 bad(target("/%zz")),
+                bad("POST /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
+                bad("OPTIONS /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
                 bad(target("/%4g")),
                 bad(target("/%u0041")),
                 bad(target("/a.txt%")),

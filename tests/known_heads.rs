@@ -216,3 +216,16 @@ fn a_known_head_is_answered_with_what_the_file_is_now() {
     fs::remove_file(server.root().join("a.txt")).expect("removed");
     assert_eq!(client.get_with("/a.txt", fields).status, 404);
 }
+
+/// Its answer depends on what is missing, not only on the file it is made from.
+#[test]
+fn a_page_of_an_application_makes_way_for_a_file() {
+    let server = server("--spa index.html");
+    let mut client = server.connect();
+    let mut ask = || client.request("GET", "/note", "Accept: text/html\r\n");
+    for _ in 0..OFTEN {
+        assert_eq!(ask().must("content-type"), "text/html; charset=utf-8");
+    }
+    fs::write(server.root().join("note"), "a note").expect("the file is written");
+    assert_eq!(ask().body, b"a note");
+}

@@ -289,6 +289,8 @@ mod tests {
         let answer = Chosen::answer(selected, Part::Whole);
         cx.queue(&answer, Persistence::Keep, false);
         assert!(Some(cx.common.date()) >= modified);
+        // It is read again as soon as its second is over.
+        assert!(cx.next_second - cx.now <= Duration::from_secs(1));
         // Idle time counts from here on.
         assert!(cx.now > before);
     }

@@ -117,14 +117,21 @@ fn a_representation_is_sent_whole_or_in_part() {
     assert_eq!(part.field("ETag"), whole.field("ETag"));
 
     // For a path other than its own, the answer has its own `Vary`.
-    let elsewhere = Answer::Representation(Chosen {
-        selected: file.clone(),
-        part: Part::Whole,
-        vary: Some("Accept"),
-    });
-    let (reply, _) = check(&elsewhere, Persistence::Keep);
-    assert_eq!(reply.field("Vary"), Some("Accept"));
-    assert_eq!(reply.field("ETag"), whole.field("ETag"));
+    for part in [
+        Part::Whole,
+        Part::NotModified,
+        Part::Range(range(5, 9)),
+        Part::Ranges(vec![range(0, 1), range(18, 19)]),
+    ] {
+        let elsewhere = Answer::Representation(Chosen {
+            selected: file.clone(),
+            part,
+            vary: Some("Accept"),
+        });
+        let (reply, _) = check(&elsewhere, Persistence::Keep);
+        assert_eq!(reply.field("Vary"), Some("Accept"));
+        assert_eq!(reply.field("ETag"), whole.field("ETag"));
+    }
 
     // The site's own error page, without the validators of its file.
     let missing = of(Part::NotFound);

@@ -151,6 +151,8 @@ fn a_refused_head_request_has_no_content() {
         let end = text.find("\r\n\r\n").map(|at| at + 4);
         assert!(text.starts_with("HTTP/1.1 400"), "{first:?}: {text}");
         assert_eq!(end, Some(text.len()), "{first:?}: {text}");
+        // It counts as a request all the same.
+        assert_eq!(outcome.requests, 1, "{first:?}");
     }
 }
 

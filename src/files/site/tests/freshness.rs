@@ -337,3 +337,27 @@ fn a_new_variant_is_found_in_a_folder_known_to_have_none() {
         assert_eq!(bench.text(&format!("/{name}"), "gzip"), "original");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_is_read_for_its_names_is_closed_in_time() {
+    let mut bench = bench(|_| {});
+    fs::create_dir(bench.at("d")).unwrap();
+    const FILES: usize = 400;
+    for number in 0..FILES {
+        bench.write(&format!("d/{number}"), "");
+    }
+    bench.settle(&format!("d/{}", FILES - 1));
+    let folder = bench.at("d").canonicalize().unwrap();
+    let is_open = || {
+        let mut descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        descriptors.any(|each| fs::read_link(each.unwrap().path()).is_ok_and(|at| at == folder))
+    };
+    // So many that its reading has begun, and not ended.
+    for number in 0..70 {
+        bench.file(&format!("/d/{number}"), "");
+    }
+    assert!(is_open());
+    bench.begin_turn(10_000_000_000);
+    assert!(!is_open());
+}

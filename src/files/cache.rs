@@ -9,6 +9,7 @@ use std::{
 };
 
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
+use smallvec::SmallVec;
 
 use super::resource::Resource;
 
@@ -55,7 +56,7 @@ pub(super) struct Cache {
 }
 
 /// An entry with a descriptor and its key. Weak: a list of them keeps nothing open.
-pub(super) type Holder = (Box<[u8]>, Weak<Resource>);
+pub(super) type Holder = (Key, Weak<Resource>);
 
 /// Stale holders that may accumulate, in addition to as many as there are live ones.
 const HOLDERS_GONE_MIN: usize = 64;
@@ -92,7 +93,11 @@ impl Doorkeeper {
     }
 }
 
-type Entries = sync::Cache<Box<[u8]>, Arc<Resource>, ByBytes, DefaultHashBuilder>;
+/// A request path. A short one is stored in the entry itself: with 10,000 files requested at random,
+/// fetching it from elsewhere for the comparison took 5 % of the time.
+pub(super) type Key = SmallVec<[u8; 32]>;
+
+type Entries = sync::Cache<Key, Arc<Resource>, ByBytes, DefaultHashBuilder>;
 
 /// Weighs an entry by its memory in bytes, plus a fixed charge per open descriptor.
 #[derive(Clone, Debug)]
@@ -100,8 +105,8 @@ struct ByBytes {
     descriptor_bytes: u64,
 }
 
-impl Weighter<Box<[u8]>, Arc<Resource>> for ByBytes {
-    fn weight(&self, key: &Box<[u8]>, resource: &Arc<Resource>) -> u64 {
+impl Weighter<Key, Arc<Resource>> for ByBytes {
+    fn weight(&self, key: &Key, resource: &Arc<Resource>) -> u64 {
         let descriptors = resource.descriptors() * self.descriptor_bytes;
         key.len() as u64 + ENTRY_OVERHEAD_BYTES + resource.memory_bytes() + descriptors
     }

@@ -1,6 +1,8 @@
 //! The paths of a file, its variants and its folder, relative to the root.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
+
+use smallvec::SmallVec;
 
 use crate::http::content_coding::ContentCoding;
 
@@ -11,19 +13,27 @@ const STACK_BYTES: usize = 256;
 /// are derived when needed, which for most files is never.
 #[derive(Debug)]
 pub(super) struct Paths {
-    file: CString,
+    /// A short one is stored here, beside what a check of the file reads anyway.
+    file: SmallVec<[u8; 32]>,
 }
 
 impl Paths {
     /// `None` if `path` contains a NUL.
     pub(super) fn new(path: &[u8]) -> Option<Paths> {
-        let file = CString::new(path).ok()?;
+        let mut file = SmallVec::from(path);
+        file.push(0);
+        CStr::from_bytes_with_nul(&file).ok()?;
         Some(Paths { file })
     }
 
     /// The path of the file.
     pub(super) fn file(&self) -> &CStr {
-        &self.file
+        CStr::from_bytes_with_nul(&self.file).unwrap_or_default()
+    }
+
+    /// The path of the file, without the NUL.
+    fn path(&self) -> &[u8] {
+        self.file.strip_suffix(b"\0").unwrap_or_default()
     }
 
     /// Makes a system call with the path of the variant in `coding`.
@@ -32,12 +42,12 @@ impl Paths {
         coding: ContentCoding,
         use_path: impl FnOnce(&CStr) -> R,
     ) -> R {
-        joined(self.file.as_bytes(), coding.suffix().as_bytes(), use_path)
+        joined(self.path(), coding.suffix().as_bytes(), use_path)
     }
 
     /// The path of its folder; `.` for the root itself.
     pub(super) fn folder(&self) -> &[u8] {
-        let path = self.file.as_bytes();
+        let path = self.path();
         let slash = path.iter().rposition(|&byte| byte == b'/');
         slash.map_or(b".", |at| &path[..at])
     }

@@ -7,6 +7,16 @@ fn same(_: Option<ContentCoding>, _: &File) -> bool {
     true
 }
 
+/// Writes the file `b`, whose names of variants are absent, and looks at it in turn 0.
+fn file_without_variants(home: &Path) -> (Root, Freshness) {
+    fs::write(home.join("b"), "b").unwrap();
+    let root = Root::open(home).unwrap();
+    let file = root.identity(c"b").unwrap();
+    let paths = Paths::new(b"b").unwrap();
+    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
+    (root, freshness)
+}
+
 /// Checks `a/b`, which has no variant, until its folder is trusted, then adds a variant.
 fn check_comes(prepare: impl Fn(&Path), come: impl Fn(&Path), is_trusted: bool) {
     let home = tempfile::tempdir().unwrap();
@@ -118,11 +128,7 @@ fn the_only_absent_variant_is_looked_up_by_its_name() {
 #[test]
 fn a_folder_that_has_just_changed_is_not_trusted() {
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("b"), "b").unwrap();
-    let root = Root::open(home.path()).unwrap();
-    let file = root.identity(c"b").unwrap();
-    let paths = Paths::new(b"b").unwrap();
-    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
+    let (root, freshness) = file_without_variants(home.path());
     assert!(freshness.revalidate(&root, true, Turn(1), same));
     let is_trusted = freshness.folder.load(Relaxed) != 0;
     let folder = root.folder_identity(c".").unwrap();
@@ -132,11 +138,7 @@ fn a_folder_that_has_just_changed_is_not_trusted() {
 #[test]
 fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("b"), "b").unwrap();
-    let root = Root::open(home.path()).unwrap();
-    let file = root.identity(c"b").unwrap();
-    let paths = Paths::new(b"b").unwrap();
-    let freshness = Freshness::new(paths, file, FoundVariants::new(), Turn(0));
+    let (root, freshness) = file_without_variants(home.path());
     fs::write(home.path().join("b.br"), "b").unwrap();
     assert!(freshness.revalidate(
         &root,

@@ -11,7 +11,7 @@ use std::{
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
 use smallvec::SmallVec;
 
-use super::resource::Resource;
+use super::{paths::IN_PLACE_BYTES_MAX, resource::Resource};
 
 /// Minimum bytes per shard, if there is more than one. Each shard has its own lock and admits no
 /// entry larger than itself.
@@ -95,7 +95,7 @@ impl Doorkeeper {
 
 /// A request path. A short one is stored in the entry itself: with 10,000 files requested at random,
 /// fetching it from elsewhere for the comparison took 5 % of the time.
-pub(super) type Key = SmallVec<[u8; 32]>;
+pub(super) type Key = SmallVec<[u8; IN_PLACE_BYTES_MAX]>;
 
 type Entries = sync::Cache<Key, Arc<Resource>, ByBytes, DefaultHashBuilder>;
 

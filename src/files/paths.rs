@@ -6,6 +6,10 @@ use smallvec::SmallVec;
 
 use crate::http::content_coding::ContentCoding;
 
+/// Bytes up to which a path of the cache is stored in place; a longer one has an allocation of its
+/// own, which has to be fetched from memory separately.
+pub(super) const IN_PLACE_BYTES_MAX: usize = 32;
+
 /// Bytes up to which a temporary path needs no allocation.
 const STACK_BYTES: usize = 256;
 
@@ -14,7 +18,7 @@ const STACK_BYTES: usize = 256;
 #[derive(Debug)]
 pub(super) struct Paths {
     /// A short one is stored here, beside what a check of the file reads anyway.
-    file: SmallVec<[u8; 32]>,
+    file: SmallVec<[u8; IN_PLACE_BYTES_MAX]>,
 }
 
 impl Paths {
@@ -96,7 +100,8 @@ mod tests {
         check("a", ".");
         check("a/b", "a");
         check("a/b.c/d", "a/b.c");
-        for length in STACK_BYTES - 6..=STACK_BYTES + 1 {
+        let near = |limit| limit - 6..=limit + 1;
+        for length in near(IN_PLACE_BYTES_MAX).chain(near(STACK_BYTES)) {
             let folder = "f".repeat(length);
             check(&folder, ".");
             check(&format!("{folder}/a"), &folder);

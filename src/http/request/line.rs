@@ -28,7 +28,7 @@ pub(super) fn validate_bytes(
 ) -> Result<Option<usize>, RequestError> {
     // A line feed after this many bytes would end a line that is too long.
     let reach = head.len().min(request_line_bytes_max.saturating_add(2));
-    let line_feed = find_line_feed(&head[..reach]);
+    let line_feed = memchr::memchr(b'\n', &head[..reach]);
     let text = &head[..line_feed.unwrap_or(reach)];
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     let is_too_long = text.len() > request_line_bytes_max;
@@ -56,22 +56,6 @@ fn validate_incomplete(seen: &[u8], text: &[u8], is_too_long: bool) -> Result<()
         _ if is_too_long => Err(RequestError::LineTooLong),
         _ => Ok(()),
     }
-}
-
-/// The offset of the first line feed. Scans blocks without an early return, so that the compiler
-/// vectorizes the comparison.
-fn find_line_feed(bytes: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 32;
-    let is_line_feed = |&byte: &u8| byte == b'\n';
-    let found_in = |block: &[u8]| {
-        block
-            .iter()
-            .fold(false, |found, byte| found | is_line_feed(byte))
-    };
-    let blocks = bytes.chunks_exact(BLOCK);
-    let skipped = blocks.take_while(|block| !found_in(block)).count() * BLOCK;
-    let rest = bytes.get(skipped..)?;
-    rest.iter().position(is_line_feed).map(|at| skipped + at)
 }
 
 /// Whether `line` ends in a version that `httparse` supports, and CRLF.

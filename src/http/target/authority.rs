@@ -2,8 +2,6 @@
 
 use core::net::Ipv6Addr;
 
-use crate::http::headers::digits;
-
 /// Whether `value` is a valid `Host`: `uri-host [ ":" port ]` (RFC 9110 section 7.2), or empty,
 /// which a client sends if the target has no authority.
 pub fn is_host(value: &[u8]) -> bool {
@@ -90,11 +88,14 @@ const IS_NAME_BYTE: [bool; 256] = {
 
 /// Empty, or `":" *DIGIT` up to 65535 (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {
-    match text {
-        [] | [b':'] => true,
-        [b':', port @ ..] => digits(port).is_some_and(|port| port.parse::<u16>().is_ok()),
-        _ => false,
-    }
+    let Some((b':', digits)) = text.split_first() else {
+        return text.is_empty();
+    };
+    let append = |port: u16, digit: &u8| {
+        let value = digit.wrapping_sub(b'0');
+        (value < 10).then(|| port.checked_mul(10)?.checked_add(value.into()))?
+    };
+    digits.iter().try_fold(0, append).is_some()
 }
 
 #[cfg(test)]

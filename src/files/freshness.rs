@@ -1,7 +1,6 @@
 //! Freshness: whether a cached file still matches the disk.
 
 use std::{
-    ffi::CStr,
     fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -141,18 +140,17 @@ impl Freshness {
         turn: Turn,
         has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
     ) -> bool {
-        let is_unchanged = |path: &CStr, expected: FileIdentity, coding| {
-            let opened = root.open_beneath(path.to_bytes());
-            match opened.map_err(Refusal::from) {
-                Ok(Opened::File(file, found)) => found == expected && has_content(coding, &file),
-                Ok(_) => false,
-                Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
-            }
+        let is_unchanged = |path: &[u8], expected: FileIdentity, coding| match root
+            .open_beneath(path)
+            .map_err(Refusal::from)
+        {
+            Ok(Opened::File(file, found)) => found == expected && has_content(coding, &file),
+            Ok(_) => false,
+            Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
         };
-        let holds = is_unchanged(self.paths.file(), self.file, None)
+        let holds = is_unchanged(self.paths.file().to_bytes(), self.file, None)
             && self.variants.iter().all(|&(coding, expected)| {
-                let is_unchanged = |path: &CStr| is_unchanged(path, expected, Some(coding));
-                self.paths.with_variant_path(coding, is_unchanged)
+                is_unchanged(&self.paths.variant(coding), expected, Some(coding))
             });
         if holds {
             self.reopened.fetch_max(turn.0, Relaxed);
@@ -174,8 +172,7 @@ impl Freshness {
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {
-        self.paths
-            .with_variant_path(coding, |path| root.identity(path))
+        root.identity(&self.paths.variant(coding)[..])
     }
 
     /// The codings without a variant.
@@ -190,7 +187,7 @@ impl Freshness {
             let mut absent = self.absent();
             return absent.all(|coding| self.variant(root, coding).is_none());
         }
-        let look = || (self.paths).with_folder_path(|path| root.folder_identity(path));
+        let look = || root.folder_identity(self.paths.folder());
         let known = self.folder.load(Relaxed);
         if known != 0
             && age(&self.absence_checked, turn) < FOLDER_TRUSTED_NANOSECONDS_MAX
@@ -203,7 +200,7 @@ impl Freshness {
         let mut are_vacant = true;
         for coding in self.absent() {
             // The target of a dangling link may appear without a change to the folder.
-            if !(self.paths).with_variant_path(coding, |path| root.is_vacant(path)) {
+            if !root.is_vacant(&self.paths.variant(coding)) {
                 are_vacant = false;
                 if self.variant(root, coding).is_some() {
                     return false;

@@ -184,8 +184,7 @@ impl ScanState {
         if *checked == turn {
             return true;
         }
-        let is = paths.with_folder_path(|path| root.folder_identity(path));
-        if is_expired(*read, turn) || is != Some(*known) {
+        if is_expired(*read, turn) || root.folder_identity(paths.folder()) != Some(*known) {
             // It may still contain no variants, so start over.
             *self = ScanState::Counting(0);
             return false;
@@ -229,7 +228,7 @@ impl Reading {
 
     /// The state after reading completed.
     fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> ScanState {
-        match paths.with_folder_path(|path| root.folder_identity(path)) {
+        match root.folder_identity(paths.folder()) {
             Some(after) if after == self.before => ScanState::NoVariants {
                 known: after,
                 read: turn,
@@ -242,10 +241,7 @@ impl Reading {
 
 /// Looks up each variant of the file at `paths` by name.
 fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
-    let look_up = |coding| {
-        let identity = paths.with_variant_path(coding, |path| root.identity(path))?;
-        Some((coding, identity))
-    };
+    let look_up = |coding| Some((coding, root.identity(&paths.variant(coding)[..])?));
     ContentCoding::ALL.into_iter().filter_map(look_up).collect()
 }
 

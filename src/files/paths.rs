@@ -22,61 +22,31 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// `None` if `path` contains a NUL.
-    pub(super) fn new(path: &[u8]) -> Option<Paths> {
+    /// The paths of the file at `path`, which contains no NUL.
+    pub(super) fn new(path: &[u8]) -> Paths {
         let mut file = SmallVec::from(path);
         file.push(0);
-        CStr::from_bytes_with_nul(&file).ok()?;
-        Some(Paths { file })
+        Paths { file }
     }
 
-    /// The path of the file.
+    /// The path of the file; empty, which names no file, if it contained a NUL.
     pub(super) fn file(&self) -> &CStr {
         CStr::from_bytes_with_nul(&self.file).unwrap_or_default()
     }
 
-    /// The path of the file, without the NUL.
-    fn path(&self) -> &[u8] {
-        self.file.strip_suffix(b"\0").unwrap_or_default()
-    }
-
-    /// Makes a system call with the path of the variant in `coding`.
-    pub(super) fn with_variant_path<R>(
-        &self,
-        coding: ContentCoding,
-        use_path: impl FnOnce(&CStr) -> R,
-    ) -> R {
-        joined(self.path(), coding.suffix().as_bytes(), use_path)
+    /// The path of the variant in `coding`.
+    pub(super) fn variant(&self, coding: ContentCoding) -> SmallVec<[u8; STACK_BYTES]> {
+        let mut path = SmallVec::from_slice(self.file().to_bytes());
+        path.extend_from_slice(coding.suffix().as_bytes());
+        path
     }
 
     /// The path of its folder; `.` for the root itself.
     pub(super) fn folder(&self) -> &[u8] {
-        let path = self.path();
+        let path = self.file().to_bytes();
         let slash = path.iter().rposition(|&byte| byte == b'/');
         slash.map_or(b".", |at| &path[..at])
     }
-
-    /// Makes a system call with the path of its folder.
-    pub(super) fn with_folder_path<R>(&self, use_path: impl FnOnce(&CStr) -> R) -> R {
-        joined(self.folder(), b"", use_path)
-    }
-}
-
-/// Joins `path` and `end`, neither of which contains a NUL, on the stack if they are short.
-fn joined<R>(path: &[u8], end: &[u8], use_path: impl FnOnce(&CStr) -> R) -> R {
-    let length = path.len() + end.len() + 1;
-    let mut short = [0; STACK_BYTES];
-    let mut long = Vec::new();
-    let place = match short.get_mut(..length) {
-        Some(place) => place,
-        None => {
-            long.resize(length, 0);
-            &mut long[..]
-        }
-    };
-    place[..path.len()].copy_from_slice(path);
-    place[path.len()..length - 1].copy_from_slice(end);
-    use_path(CStr::from_bytes_with_nul(place).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -86,16 +56,13 @@ mod tests {
     #[test]
     fn paths_of_variants_and_folder_are_derived_from_the_file() {
         let check = |path: &str, folder: &str| {
-            let paths = Paths::new(path.as_bytes()).unwrap();
+            let paths = Paths::new(path.as_bytes());
             assert_eq!(paths.file().to_bytes(), path.as_bytes());
             for coding in ContentCoding::ALL {
-                paths.with_variant_path(coding, |variant| {
-                    let expected = format!("{path}{}", coding.suffix());
-                    assert_eq!(variant.to_bytes(), expected.as_bytes());
-                });
+                let expected = format!("{path}{}", coding.suffix());
+                assert_eq!(&paths.variant(coding)[..], expected.as_bytes());
             }
             assert_eq!(paths.folder(), folder.as_bytes(), "{path}");
-            paths.with_folder_path(|asked| assert_eq!(asked.to_bytes(), folder.as_bytes()));
         };
         check("a", ".");
         check("a/b", "a");
@@ -106,6 +73,6 @@ mod tests {
             check(&folder, ".");
             check(&format!("{folder}/a"), &folder);
         }
-        assert!(Paths::new(b"a\0b").is_none());
+        assert!(Paths::new(b"a\0b").file().is_empty());
     }
 }

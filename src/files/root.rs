@@ -1,12 +1,6 @@
 //! The root: confined opening of files, and the meaning of errors.
 
-use std::{
-    ffi::{CStr, OsStr},
-    fs::File,
-    io,
-    os::unix::ffi::OsStrExt,
-    path::Path,
-};
+use std::{ffi::OsStr, fs::File, io, os::unix::ffi::OsStrExt, path::Path};
 
 use cap_std::{
     ambient_authority,
@@ -15,6 +9,7 @@ use cap_std::{
 use rustix::{
     fs::{Access, AtFlags, FileType, OFlags, Stat, accessat, fstat, statat},
     io::Errno,
+    path::Arg,
 };
 
 use super::Refusal;
@@ -137,15 +132,15 @@ impl Root {
     ///
     /// Not confined: the path may lead out of the root. Use only to check with one system call
     /// whether a file that was opened under the root is still the one at its path.
-    pub(super) fn identity(&self, path: &CStr) -> Option<FileIdentity> {
+    pub(super) fn identity(&self, path: impl Arg) -> Option<FileIdentity> {
         let stat = statat(&self.dir, path, AtFlags::empty()).ok()?;
         (kind(&stat) == FileType::RegularFile).then(|| FileIdentity::new(&stat))
     }
 
     /// The identity of the folder at `path`, following links. Not confined, like
     /// [`Root::identity`].
-    pub(super) fn folder_identity(&self, path: &CStr) -> Option<FileIdentity> {
-        let stat = match path.to_bytes() {
+    pub(super) fn folder_identity(&self, path: &[u8]) -> Option<FileIdentity> {
+        let stat = match path {
             // The same, but faster.
             b"." => fstat(&self.dir),
             _ => statat(&self.dir, path, AtFlags::empty()),
@@ -163,7 +158,7 @@ impl Root {
     }
 
     /// Whether there is nothing at all at `path`, not even a link.
-    pub(super) fn is_vacant(&self, path: &CStr) -> bool {
+    pub(super) fn is_vacant(&self, path: &[u8]) -> bool {
         let stat = statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW);
         stat.err() == Some(Errno::NOENT)
     }

@@ -37,7 +37,7 @@ impl Bench {
 
     /// Waits until any later change is certain to show.
     fn settle(&self) {
-        for folder in [c".", c"a"] {
+        for folder in [&b"."[..], b"a"] {
             while !is_cacheable(&self.root.folder_identity(folder).unwrap(), now()) {
                 std::thread::yield_now();
             }
@@ -47,7 +47,7 @@ impl Bench {
     /// Finds the variants of the file at `path`, in a new turn.
     fn ask(&mut self, path: &str) -> FoundVariants {
         self.turn += 1;
-        let paths = Paths::new(path.as_bytes()).unwrap();
+        let paths = Paths::new(path.as_bytes());
         let turn = Turn(self.turn);
         self.no_variants
             .find_variants(&self.root, &paths, turn, now())
@@ -55,7 +55,7 @@ impl Bench {
 
     /// The identity with which the folder of `path` is known to contain no variants.
     fn known(&self, path: &str) -> Option<FileIdentity> {
-        let paths = Paths::new(path.as_bytes()).unwrap();
+        let paths = Paths::new(path.as_bytes());
         let mut folders = self.no_variants.folders.iter();
         let folder = folders.find(|folder| folder.path == paths.folder())?;
         match folder.state {
@@ -94,8 +94,8 @@ fn a_folder_is_read_after_many_requests_without_variants() {
         let expected = MISSES_MIN as usize + 1 + (names + 2) / PIECE_NAMES_MAX + 1;
         assert_eq!(asked, Some(expected), "{files} {path}");
         let folder = bench.root.folder_identity(match path {
-            "b" => c".",
-            _ => c"a",
+            "b" => &b"."[..],
+            _ => b"a",
         });
         assert_eq!(bench.known(path), Some(folder.unwrap()));
     };
@@ -199,7 +199,7 @@ fn a_folder_that_has_just_changed_is_not_read() {
     let mut bench = Bench::new(5);
     fs::write(bench.at("a/new"), "").unwrap();
     let is_known = bench.learn("a/1.txt", enough(6)).is_some();
-    let folder = bench.root.folder_identity(c"a").unwrap();
+    let folder = bench.root.folder_identity(b"a").unwrap();
     assert!(!is_known || is_cacheable(&folder, now()));
 }
 

@@ -120,7 +120,7 @@ impl LookUp<'_> {
     /// Loads the file at `path`, opened as `file`, and its variants.
     fn load(&self, path: &[u8], file: File, identity: FileIdentity) -> Result<Found, Refusal> {
         let tree = &self.view.tree;
-        let paths = Paths::new(path).ok_or(Refusal::NotFound)?;
+        let paths = Paths::new(path);
         let mut no_variants = self.view.no_variants.borrow_mut();
         let variants = no_variants.find_variants(&tree.root, &paths, self.turn, self.now);
         let freshness = Freshness::new(paths, identity, variants, self.turn);
@@ -215,8 +215,7 @@ impl LookUp<'_> {
             return Ok(None);
         }
         let (paths, root) = (&freshness.paths, &self.view.tree.root);
-        let opened = paths.with_variant_path(coding, |path| root.open_beneath(path.to_bytes()));
-        match opened {
+        match root.open_beneath(&paths.variant(coding)) {
             Ok(Opened::File(file, identity)) if identity.is_variant_of(&freshness.file) => {
                 Ok(Some((file, identity)))
             }

@@ -89,9 +89,8 @@ impl Bench {
 
     /// Waits until the file `name` is old enough to be cached.
     fn settle(&self, name: &str) {
-        let name = std::ffi::CString::new(name).unwrap();
         for _ in 0..5000 {
-            let identity = self.view.tree.root.identity(&name).unwrap();
+            let identity = self.view.tree.root.identity(name).unwrap();
             if is_cacheable(&identity, now()) {
                 return;
             }

@@ -20,7 +20,7 @@ use std::{
 
 use rustix::{fs::stat, io::Errno};
 
-use self::{negative_cache::NegativeCache, release::RecheckQueue};
+use self::negative_cache::NegativeCache;
 use super::{
     Found, Refusal, Turn,
     cache::Cache,
@@ -34,8 +34,9 @@ use crate::{
     http::{content_coding::AcceptEncoding, target::RequestPath},
 };
 
-/// The interval of checks whether the root was replaced, in nanoseconds: 250 ms.
-const ROOT_CHECK_NANOSECONDS: u64 = 250_000_000;
+/// The interval of checks whether the root was replaced, and whether files are kept open in vain,
+/// in nanoseconds: 250 ms.
+const CHECK_NANOSECONDS: u64 = 250_000_000;
 
 /// The files of one root, shared by all workers.
 #[derive(Debug)]
@@ -50,10 +51,8 @@ pub struct Site {
     tree: RwLock<Arc<Tree>>,
     /// The generation of the current tree.
     generation: AtomicU64,
-    /// When a worker last checked the root.
-    root_checked: AtomicU64,
-    /// When a worker last started to close unused files.
-    released: AtomicU64,
+    /// When a worker last checked the root and the files kept open.
+    checked: AtomicU64,
     /// Whether it was logged that the root cannot be opened.
     root_missed: AtomicBool,
 }
@@ -77,7 +76,6 @@ pub struct View {
     pub misses: Cell<u64>,
     negative_cache: RefCell<NegativeCache>,
     no_variants: RefCell<NoVariants>,
-    recheck_queue: RecheckQueue,
     /// When this view last checked, for a missing file, whether the root was replaced.
     root_looked: Cell<Turn>,
 }
@@ -94,8 +92,7 @@ impl Site {
             listing_budget: MemoryBudget::new(LISTINGS_BYTES_MAX),
             tree: RwLock::new(Arc::new(tree)),
             generation: AtomicU64::new(0),
-            root_checked: AtomicU64::new(0),
-            released: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
             root_missed: AtomicBool::new(false),
         }))
     }
@@ -109,7 +106,6 @@ impl Site {
             misses: Cell::default(),
             negative_cache: RefCell::default(),
             no_variants: RefCell::default(),
-            recheck_queue: RecheckQueue::default(),
             root_looked: Cell::default(),
         }
     }
@@ -123,11 +119,18 @@ impl Site {
         Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Checks whether the root was replaced, if that is due. One worker does it for all.
-    fn check_root(&self, turn: Turn) {
-        if !claim_if_due(&self.root_checked, turn, ROOT_CHECK_NANOSECONDS) {
-            return;
-        }
+    /// Claims the periodic checks. Returns true if they are due, for one of the workers that call
+    /// this.
+    fn claim_checks(&self, turn: Turn) -> bool {
+        let before = self.checked.load(Relaxed);
+        turn.0.saturating_sub(before) >= CHECK_NANOSECONDS
+            && (self.checked)
+                .compare_exchange(before, turn.0, Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// Checks whether the root was replaced.
+    fn check_root(&self) {
         let outcome = self.reopen_if_swapped();
         let was_missed = self.root_missed.swap(outcome.is_err(), Relaxed);
         let path = self.path.display();
@@ -178,10 +181,13 @@ impl Tree {
 impl View {
     /// Call once per turn: detects a replaced root, closes unused files, drops expired state.
     pub fn begin_turn(&mut self, turn: Turn) {
-        self.site.check_root(turn);
+        // One worker does it for all.
+        if self.site.claim_checks(turn) {
+            self.site.check_root();
+            self.close_unused(turn);
+        }
         self.follow();
         self.no_variants.get_mut().release(turn);
-        self.close_unused(turn);
     }
 
     /// Switches to the current root if it was replaced, without a system call.
@@ -190,7 +196,6 @@ impl View {
         if self.site.generation.load(Relaxed) != self.tree.generation {
             self.tree = self.site.current();
             self.no_variants.take();
-            self.recheck_queue = RecheckQueue::default();
         }
     }
 
@@ -254,16 +259,6 @@ impl View {
     pub fn media_type(&self, path: &RequestPath<'_>) -> Arc<str> {
         self.site.media_types.of(path.as_bytes())
     }
-}
-
-/// Claims a periodic task that was last done at `last`. Returns true if it is due, for exactly one
-/// of the workers that call this.
-fn claim_if_due(last: &AtomicU64, turn: Turn, interval: u64) -> bool {
-    let before = last.load(Relaxed);
-    turn.0.saturating_sub(before) >= interval
-        && last
-            .compare_exchange(before, turn.0, Relaxed, Relaxed)
-            .is_ok()
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
 
     /// How long the poll may wait; `None`: nothing is to be done until an event.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.cx.view.has_files_to_recheck() {
+        if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         let has_work = self.table.open() > 0 || self.is_draining();

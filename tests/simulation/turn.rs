@@ -1,11 +1,6 @@
 //! The limits on the work of one connection in one turn, regardless of its client.
 
-use std::{
-    cell::RefCell,
-    fs,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
     connection::{Identity, Next, Readiness, context::Clock},
@@ -357,39 +352,4 @@ fn a_large_listing_goes_on_beside_small_ones() {
             .for_each(|(sum, new)| *sum += new);
     }
     assert_eq!(listed, [1, 20]);
-}
-
-/// A deleted file occupies disk space until it is closed.
-#[test]
-fn a_worker_rechecks_all_kept_files_before_it_waits() {
-    let ground = Ground::new(|_| {});
-    let mut heads = String::new();
-    for n in 0..100 {
-        fs::write(ground.root.path().join(format!("large-{n}")), [0; 40_000]).expect("written");
-        heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
-    }
-    // A file that was just changed is not kept open.
-    let written = Instant::now();
-    while written.elapsed() < Duration::from_millis(100) {
-        std::thread::yield_now();
-    }
-    let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
-    let wire = Wire::new(1 << 30);
-    wire.borrow_mut().arrive(heads.as_bytes());
-    let accepted = Accepted {
-        stream: Script::new(&wire),
-        token: 1,
-        identity: Identity::new(1, None, scheduler.cx.now, Duration::ZERO),
-    };
-    assert!(scheduler.driver.hand_over(accepted, &wire));
-    scheduler.take_arrivals();
-    scheduler.finish_turn();
-    scheduler.cx.clock = Clock::Stepped(ground.started + Duration::from_secs(20));
-    let mut timeout_after_turn = || {
-        scheduler.cx.begin_turn();
-        scheduler.finish_turn();
-        scheduler.poll_timeout().expect("a connection is open")
-    };
-    assert!(timeout_after_turn().is_zero());
-    assert!(!timeout_after_turn().is_zero());
 }

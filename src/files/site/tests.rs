@@ -311,7 +311,7 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
 
     link("2");
     assert_eq!(bench.text("/x", ""), "1", "not looked at yet");
-    bench.begin_turn(ROOT_CHECK_NANOSECONDS);
+    bench.begin_turn(CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "2");
     assert!(bench.keeps("/x"));
     // A worker that has not followed yet holds the old root, but none of its content.
@@ -323,11 +323,11 @@ fn a_replaced_root_is_served_by_all_views_within_a_second() {
 
     // While it is missing, the previous root is served.
     fs::remove_file(home.join("current")).unwrap();
-    bench.begin_turn(ROOT_CHECK_NANOSECONDS);
+    bench.begin_turn(CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "2");
     assert!(bench.view.site.root_missed.load(Relaxed));
     link("1");
-    bench.begin_turn(ROOT_CHECK_NANOSECONDS);
+    bench.begin_turn(CHECK_NANOSECONDS);
     assert_eq!(bench.text("/x", ""), "1");
     assert!(!bench.view.site.root_missed.load(Relaxed));
 

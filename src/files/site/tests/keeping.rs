@@ -1,7 +1,7 @@
 //! Which files are cached, and which are kept open.
 
 use super::{
-    super::release::{RELEASE_FILES_MAX, RELEASE_NANOSECONDS},
+    super::release::{CLOSED_FILES_MAX, UNUSED_NANOSECONDS_MAX},
     *,
 };
 
@@ -47,7 +47,7 @@ fn a_file_larger_than_the_cache_is_served() {
 }
 
 #[test]
-fn few_large_files_are_kept_open_and_no_deleted_one() {
+fn few_large_files_are_kept_open_and_no_unused_one() {
     let mut bench = bench(|options| options.descriptors_kept_max = 4);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
     for n in 0..20 {
@@ -58,77 +58,37 @@ fn few_large_files_are_kept_open_and_no_deleted_one() {
     let open = |bench: &Bench| bench.view.tree.cache.with_descriptors();
     assert!(open(&bench).len() <= 4, "{}", open(&bench).len());
     assert!(!open(&bench).is_empty());
-    // All are requested just before the recheck.
-    bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
+    // Until nobody asked for them for some time.
     let names: Vec<String> = (open(&bench).into_iter())
         .map(|(key, _)| String::from_utf8(key.to_vec()).unwrap())
         .collect();
-    for name in &names {
-        assert!(bench.find_again(&format!("/{name}"), "").is_ok());
-    }
+    bench.begin_turn(UNUSED_NANOSECONDS_MAX - 1);
+    assert!(bench.find_again(&format!("/{}", names[0]), "").is_ok());
+    bench.begin_turn(CHECK_NANOSECONDS);
+    assert_eq!(open(&bench).len(), 1);
     fs::remove_file(bench.at(&names[0])).unwrap();
-    bench.begin_turn(1);
-    assert_eq!(open(&bench).len(), names.len() - 1);
-    bench.begin_turn(RELEASE_NANOSECONDS);
-    assert!(open(&bench).is_empty(), "nobody asked for them");
+    bench.begin_turn(UNUSED_NANOSECONDS_MAX - CHECK_NANOSECONDS - 1);
+    assert_eq!(open(&bench).len(), 1);
+    bench.begin_turn(CHECK_NANOSECONDS);
+    assert!(open(&bench).is_empty());
 }
 
-/// More large files than are rechecked in one turn.
-const FILES: usize = RELEASE_FILES_MAX + 10;
-
-/// `FILES` large files, `x0` and so on.
-fn more_than_a_batch() -> Bench {
-    let bench = bench(|options| options.descriptors_kept_max = 1000);
+#[test]
+fn some_unused_files_are_closed_per_check() {
+    let mut bench = bench(|options| options.descriptors_kept_max = 1000);
     let content = "l".repeat(usize::try_from(MEMORY_BYTES_MAX).unwrap() + 1);
-    for n in 0..FILES {
+    let files = CLOSED_FILES_MAX + 10;
+    for n in 0..files {
         bench.write(&format!("x{n}"), &content);
     }
-    bench.settle(&format!("x{}", FILES - 1));
-    bench
-}
-
-#[test]
-fn open_files_are_rechecked_in_batches() {
-    let mut bench = more_than_a_batch();
-    for n in 0..FILES {
+    bench.settle(&format!("x{}", files - 1));
+    for n in 0..files {
         bench.file(&format!("/x{n}"), "");
     }
-    let open = |bench: &Bench| bench.view.tree.cache.with_descriptors().len();
-    assert_eq!(open(&bench), FILES);
-    bench.begin_turn(2 * RELEASE_NANOSECONDS);
-    assert_eq!(
-        (open(&bench), bench.view.has_files_to_recheck()),
-        (10, true)
-    );
-    bench.begin_turn(1);
-    assert_eq!(
-        (open(&bench), bench.view.has_files_to_recheck()),
-        (0, false)
-    );
-}
-
-#[test]
-fn a_recheck_does_not_count_as_a_request() {
-    let mut bench = more_than_a_batch();
-    bench.begin_turn(RELEASE_NANOSECONDS - 1 - bench.turn.0);
-    for n in 0..FILES {
-        assert!(bench.find_again(&format!("/x{n}"), "").is_ok());
+    for open in [files, 10, 0] {
+        assert_eq!(bench.view.tree.cache.with_descriptors().len(), open);
+        bench.begin_turn(UNUSED_NANOSECONDS_MAX);
     }
-    let open = |bench: &Bench| bench.view.tree.cache.with_descriptors().len();
-    // Here the second batch comes 1 ms after the first, in the next recheck only 1 ns after it: the
-    // age of a file must not depend on that.
-    bench.begin_turn(1);
-    bench.begin_turn(1_000_000);
-    assert_eq!(
-        (open(&bench), bench.view.has_files_to_recheck()),
-        (FILES, false)
-    );
-    bench.begin_turn(RELEASE_NANOSECONDS - 1_000_000);
-    bench.begin_turn(1);
-    assert_eq!(
-        (open(&bench), bench.view.has_files_to_recheck()),
-        (0, false)
-    );
 }
 
 #[test]

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Not drawn: a variant that is found leads to `Excluded` at once; reading
-//! restarts, from `Counting`, if the folder changed meanwhile or reading took
-//! longer than 10 s (`TRUSTED_NANOSECONDS_MAX`).
+//! restarts, from `Counting`, if the folder changed meanwhile. No state lasts
+//! longer than 10 s (`STATE_NANOSECONDS_MAX`).
 
 use std::io;
 
@@ -45,10 +45,9 @@ const MISSES_MIN: u32 = 64;
 /// Names read per requested file: takes less time than three look-ups.
 const PIECE_NAMES_MAX: usize = 32;
 
-/// How long an unchanged folder is taken to mean that no name was added, in nanoseconds: 10 s,
-/// after which it is read again. On some file systems new names do not change the folder. An
-/// excluded folder is not read again for the same time.
-const TRUSTED_NANOSECONDS_MAX: u64 = 10_000_000_000;
+/// How long a folder stays in one state, in nanoseconds: 10 s. So it is read again, because on some
+/// file systems new names do not change the folder, and not held open longer.
+const STATE_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
 /// The identity of each existing variant of a file.
 pub(super) type FoundVariants = Vec<(ContentCoding, FileIdentity)>;
@@ -64,6 +63,8 @@ pub(super) struct NoVariants {
 struct FolderEntry {
     path: Vec<u8>,
     state: ScanState,
+    /// The turn in which it entered the state.
+    since: Turn,
 }
 
 #[derive(Debug)]
@@ -72,15 +73,10 @@ enum ScanState {
     Counting(u32),
     /// The folder is being read.
     Reading(Box<Reading>),
-    /// It contains no variants as long as its identity is `known`. It was read at `read` and last
-    /// found unchanged at `checked`.
-    NoVariants {
-        known: FileIdentity,
-        read: Turn,
-        checked: Turn,
-    },
-    /// It may contain variants, or cannot be read, as found in that turn.
-    Excluded(Turn),
+    /// It contains no variants as long as its identity is `known`, as last found at `checked`.
+    NoVariants { known: FileIdentity, checked: Turn },
+    /// It may contain variants, or cannot be read.
+    Excluded,
 }
 
 #[derive(Debug)]
@@ -88,7 +84,6 @@ struct Reading {
     dir: Dir,
     /// The identity of the folder before reading, old enough that any later change shows.
     before: FileIdentity,
-    since: Turn,
 }
 
 impl NoVariants {
@@ -100,34 +95,35 @@ impl NoVariants {
         turn: Turn,
         now: i128,
     ) -> FoundVariants {
-        let Some(at) = self.index_of(paths.folder()) else {
+        let may_begin =
+            !(self.folders.iter()).any(|folder| matches!(folder.state, ScanState::Reading(_)));
+        let Some(folder) = self.folder(paths.folder(), turn) else {
             return look_up_variants(root, paths);
         };
-        if self.folders[at].state.revalidate(root, paths, turn) {
+        if folder.revalidate(root, turn) {
             return FoundVariants::new();
         }
         let variants = look_up_variants(root, paths);
-        if variants.is_empty() {
-            self.advance(at, root, paths, turn, now);
-        } else {
-            self.folders[at].state = ScanState::Excluded(turn);
+        let next = match variants.is_empty() {
+            true => folder.advance(root, may_begin, turn, now),
+            false => Some(ScanState::Excluded),
+        };
+        if let Some(state) = next {
+            (folder.state, folder.since) = (state, turn);
         }
         variants
     }
 
-    /// Closes a folder whose reading takes too long.
+    /// Forgets, and closes, folders that are in one state for too long.
     pub(super) fn release(&mut self, turn: Turn) {
-        for folder in &mut self.folders {
-            if matches!(&folder.state, ScanState::Reading(reading) if is_expired(reading.since, turn))
-            {
-                folder.state = ScanState::Counting(0);
-            }
-        }
+        let is_recent =
+            |folder: &FolderEntry| turn.0.saturating_sub(folder.since.0) < STATE_NANOSECONDS_MAX;
+        self.folders.retain(is_recent);
     }
 
-    /// Makes the folder at `path` the last, and returns its index. If it is new, it may replace the
-    /// one that was not requested for longest. `None` if the path is too long.
-    fn index_of(&mut self, path: &[u8]) -> Option<usize> {
+    /// Makes the folder at `path` the last, and returns it. If it is new, it may replace the one
+    /// that was not requested for longest. `None` if the path is too long.
+    fn folder(&mut self, path: &[u8], turn: Turn) -> Option<&mut FolderEntry> {
         if path.len() > PATH_BYTES_MAX {
             return None;
         }
@@ -140,76 +136,68 @@ impl NoVariants {
                 self.folders.push(FolderEntry {
                     path: path.to_vec(),
                     state: ScanState::Counting(0),
+                    since: turn,
                 });
             }
         }
-        Some(self.folders.len() - 1)
-    }
-
-    /// Records one more file without variants in the folder at index `at`.
-    fn advance(&mut self, at: usize, root: &Root, paths: &Paths, turn: Turn, now: i128) {
-        let is_one_read = |folder: &FolderEntry| matches!(folder.state, ScanState::Reading(_));
-        let may_begin = !self.folders.iter().any(is_one_read);
-        let state = &mut self.folders[at].state;
-        match state {
-            ScanState::Counting(asked) if *asked < MISSES_MIN => *asked += 1,
-            ScanState::Counting(_) if may_begin => {
-                let begun = Reading::begin(root, paths, turn, now);
-                *state = begun.unwrap_or(ScanState::Excluded(turn));
-            }
-            ScanState::Reading(reading) => match reading.advance() {
-                Ok(false) => {}
-                Ok(true) => *state = reading.end(root, paths, turn),
-                Err(_) => *state = ScanState::Excluded(turn),
-            },
-            ScanState::Excluded(since) if is_expired(*since, turn) => {
-                *state = ScanState::Counting(0)
-            }
-            ScanState::Counting(_) | ScanState::Excluded(_) | ScanState::NoVariants { .. } => {}
-        }
+        self.folders.last_mut()
     }
 }
 
-impl ScanState {
-    /// Whether the folder is known to contain no variants; checked at most once per turn.
-    fn revalidate(&mut self, root: &Root, paths: &Paths, turn: Turn) -> bool {
-        let ScanState::NoVariants {
-            known,
-            read,
-            checked,
-        } = self
-        else {
+impl FolderEntry {
+    /// Whether it is known to contain no variants; checked at most once per turn.
+    fn revalidate(&mut self, root: &Root, turn: Turn) -> bool {
+        let ScanState::NoVariants { known, checked } = &mut self.state else {
             return false;
         };
-        if *checked == turn {
-            return true;
-        }
-        if is_expired(*read, turn) || root.folder_identity(paths.folder()) != Some(*known) {
+        if *checked != turn && root.folder_identity(&self.path) != Some(*known) {
             // It may still contain no variants, so start over.
-            *self = ScanState::Counting(0);
+            (self.state, self.since) = (ScanState::Counting(0), turn);
             return false;
         }
         *checked = turn;
         true
     }
+
+    /// Records one more file without variants, and returns the next state. A new reading
+    /// `may_begin`.
+    fn advance(
+        &mut self,
+        root: &Root,
+        may_begin: bool,
+        turn: Turn,
+        now: i128,
+    ) -> Option<ScanState> {
+        let next = match &mut self.state {
+            ScanState::Counting(asked) if *asked < MISSES_MIN => {
+                *asked += 1;
+                return None;
+            }
+            ScanState::Counting(_) if may_begin => Reading::begin(root, &self.path, now),
+            ScanState::Reading(reading) => match reading.advance() {
+                Ok(false) => return None,
+                Ok(true) => Ok(reading.end(root, &self.path, turn)),
+                Err(error) => Err(error),
+            },
+            _ => return None,
+        };
+        Some(next.unwrap_or(ScanState::Excluded))
+    }
 }
 
 impl Reading {
-    /// Starts reading the folder of the file at `paths`, unless it changed so recently that the
-    /// next change might not show.
-    fn begin(root: &Root, paths: &Paths, turn: Turn, now: i128) -> io::Result<ScanState> {
-        let Opened::Folder(file) = root.open_beneath(paths.folder())? else {
+    /// Starts reading the folder at `path`, unless it changed so recently that the next change
+    /// might not show.
+    fn begin(root: &Root, path: &[u8], now: i128) -> io::Result<ScanState> {
+        let Opened::Folder(file) = root.open_beneath(path)? else {
             return Err(io::ErrorKind::NotADirectory.into());
         };
         let before = FileIdentity::new(&fstat(&file)?);
         if !is_cacheable(&before, now) {
             return Ok(ScanState::Counting(0));
         }
-        Ok(ScanState::Reading(Box::new(Reading {
-            dir: Dir::new(file)?,
-            before,
-            since: turn,
-        })))
+        let dir = Dir::new(file)?;
+        Ok(ScanState::Reading(Box::new(Reading { dir, before })))
     }
 
     /// Reads some names and returns whether the folder is at its end. A possible variant is an
@@ -227,11 +215,10 @@ impl Reading {
     }
 
     /// The state after reading completed.
-    fn end(&self, root: &Root, paths: &Paths, turn: Turn) -> ScanState {
-        match root.folder_identity(paths.folder()) {
-            Some(after) if after == self.before => ScanState::NoVariants {
-                known: after,
-                read: turn,
+    fn end(&self, root: &Root, path: &[u8], turn: Turn) -> ScanState {
+        match root.folder_identity(path) {
+            Some(known) if known == self.before => ScanState::NoVariants {
+                known,
                 checked: turn,
             },
             _ => ScanState::Counting(0),
@@ -243,11 +230,6 @@ impl Reading {
 fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
     let look_up = |coding| Some((coding, root.identity(&paths.variant(coding)[..])?));
     ContentCoding::ALL.into_iter().filter_map(look_up).collect()
-}
-
-/// Whether a result of the turn `since` is too old.
-fn is_expired(since: Turn, turn: Turn) -> bool {
-    turn.0.saturating_sub(since.0) >= TRUSTED_NANOSECONDS_MAX
 }
 
 /// Whether this name cannot be that of a variant. Case and non-ASCII characters are treated

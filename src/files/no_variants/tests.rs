@@ -49,6 +49,7 @@ impl Bench {
         self.turn += 1;
         let paths = Paths::new(path.as_bytes());
         let turn = Turn(self.turn);
+        self.no_variants.release(turn);
         self.no_variants
             .find_variants(&self.root, &paths, turn, now())
     }
@@ -147,7 +148,7 @@ fn a_folder_with_possible_variants_is_excluded() {
         fs::remove_file(bench.at("a").join(name)).unwrap();
         bench.settle();
         assert_eq!(bench.learn("a/1.txt", enough(51)), None, "{name}");
-        bench.turn += TRUSTED_NANOSECONDS_MAX;
+        bench.turn += STATE_NANOSECONDS_MAX;
         assert!(bench.learn("a/1.txt", enough(51)).is_some(), "{name}");
     };
     check("another.gz");
@@ -207,7 +208,7 @@ fn a_folder_that_has_just_changed_is_not_read() {
 fn a_folder_is_read_again_after_some_time() {
     let mut bench = Bench::new(5);
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
-    bench.turn += TRUSTED_NANOSECONDS_MAX - 3;
+    bench.turn += STATE_NANOSECONDS_MAX - 3;
     assert!(bench.is_known("a/1.txt"));
     assert!(!bench.is_known("a/1.txt"));
     assert!(bench.learn("a/1.txt", enough(5)).is_some());
@@ -231,7 +232,7 @@ fn one_folder_is_read_at_a_time_and_closed_in_time() {
     assert_eq!(readings(&bench), 1);
     bench
         .no_variants
-        .release(Turn(turn.0 + TRUSTED_NANOSECONDS_MAX));
+        .release(Turn(turn.0 + STATE_NANOSECONDS_MAX));
     assert_eq!(readings(&bench), 0);
     assert!(bench.learn("b", enough(2)).is_some());
 }

@@ -49,7 +49,7 @@ impl Folder {
             if item.file_name().to_bytes().starts_with(b".") {
                 continue;
             }
-            match self.entry(item.file_name(), item.file_type()) {
+            match self.entry(item.file_name()) {
                 Ok(entry) => entries.extend(entry),
                 // An entry that is gone or inaccessible is not shown. A system error fails the
                 // listing, which would otherwise be incomplete.
@@ -62,42 +62,28 @@ impl Folder {
         Ok(false)
     }
 
-    fn entry(&self, name: &CStr, file_type: FileType) -> io::Result<Option<Entry>> {
-        match file_type {
-            FileType::Symlink => return self.linked(name.to_bytes()),
-            // Some file systems do not report file types.
-            FileType::RegularFile | FileType::Directory | FileType::Unknown => {}
-            _ => return Ok(None),
-        }
+    fn entry(&self, name: &CStr) -> io::Result<Option<Entry>> {
         let stat = statat(self.dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let identity = FileIdentity::new(&stat);
-        let folder = match kind(&stat) {
-            FileType::RegularFile => false,
-            FileType::Directory => true,
-            FileType::Symlink => return self.linked(name.to_bytes()),
-            _ => return Ok(None),
+        let name = name.to_bytes();
+        let (is_folder, is_file, size, mtime) = match kind(&stat) {
+            FileType::Symlink => {
+                // Resolved from the root: links between its folders are allowed.
+                let found = self.root.metadata(&[&self.path, name].concat())?;
+                (found.is_dir(), found.is_file(), found.len(), found.mtime())
+            }
+            kind => {
+                let FileIdentity { size, mtime, .. } = FileIdentity::new(&stat);
+                let seconds = i64::try_from(mtime.div_euclid(1_000_000_000)).unwrap_or(0);
+                (kind.is_dir(), kind.is_file(), size, seconds)
+            }
         };
-        let seconds = identity.mtime.div_euclid(1_000_000_000);
-        let seconds = i64::try_from(seconds).unwrap_or(0);
-        Ok(Some(entry(name.to_bytes(), folder, identity.size, seconds)))
-    }
-
-    /// The entry of the link `name`, resolved from the root: links between its folders are allowed.
-    fn linked(&self, name: &[u8]) -> io::Result<Option<Entry>> {
-        let path = [self.path.as_slice(), name].concat();
-        let found = self.root.metadata(&path)?;
-        let is_shown = found.is_dir() || found.is_file();
-        Ok(is_shown.then(|| entry(name, found.is_dir(), found.len(), found.mtime())))
-    }
-}
-
-/// An entry of a listing. The size of a folder is meaningless to readers, so it is 0.
-fn entry(name: &[u8], folder: bool, size: u64, mtime: i64) -> Entry {
-    Entry {
-        name: name.to_vec(),
-        is_folder: folder,
-        size: if folder { 0 } else { size },
-        mtime,
+        Ok((is_folder || is_file).then(|| Entry {
+            name: name.to_vec(),
+            is_folder,
+            // That of a folder is meaningless to readers.
+            size: if is_folder { 0 } else { size },
+            mtime,
+        }))
     }
 }
 

@@ -83,14 +83,17 @@ impl Listing {
                 self.folder = Some(folder);
                 return Ok(None);
             }
-            self.begin(&folder.path);
+            self.text.reserve_exact(CHUNK_BYTES + ROW_BYTES);
+            (self.form).push_begin(&mut self.text, &folder.path, self.sort, self.summary);
             if self.heap.len() > PIECE_ENTRIES {
                 return Ok(None);
             }
         }
         for _ in 0..PIECE_ENTRIES {
             let Some(Ranked { entry, .. }) = self.heap.pop() else {
-                return self.finish().map(Some);
+                self.form.push_end(&mut self.text);
+                self.cut()?;
+                return Ok(Some(mem::take(&mut self.chunks)));
             };
             self.entries_bytes -= entry_bytes(&entry);
             self.form.push_entry(&mut self.text, &entry);
@@ -122,13 +125,6 @@ impl Listing {
         self.entries.resize(self.entries_bytes)
     }
 
-    /// Starts writing, once the folder at `path` is read.
-    fn begin(&mut self, path: &[u8]) {
-        self.text.reserve_exact(CHUNK_BYTES + ROW_BYTES);
-        let (form, sort, summary) = (self.form, self.sort, self.summary);
-        form.push_begin(&mut self.text, path, sort, summary);
-    }
-
     /// Turns the text into a chunk.
     fn cut(&mut self) -> Result<(), Refusal> {
         let next = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
@@ -139,12 +135,6 @@ impl Listing {
         };
         self.chunks.push(self.entries.budget.chunk(text, unshared)?);
         Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Vec<Chunk>, Refusal> {
-        self.form.push_end(&mut self.text);
-        self.cut()?;
-        Ok(mem::take(&mut self.chunks))
     }
 }
 

@@ -4,8 +4,6 @@
 pub mod page;
 pub mod status;
 
-use std::io;
-
 use log::warn;
 use rustix::io::Errno;
 
@@ -251,22 +249,16 @@ fn answer_refusal(
         Refusal::Forbidden => (Status::Forbidden, None),
         Refusal::NotAcceptable => (Status::NotAcceptable, None),
         Refusal::Overloaded => (Status::ServiceUnavailable, None),
-        Refusal::Exhausted(error) if is_no_descriptor(&error) => return Answer::NoDescriptor,
-        Refusal::Exhausted(error) => (Status::ServiceUnavailable, Some(error)),
+        Refusal::Exhausted(error) => match Errno::from_io_error(&error) {
+            Some(Errno::MFILE | Errno::NFILE) => return Answer::NoDescriptor,
+            _ => (Status::ServiceUnavailable, Some(error)),
+        },
         Refusal::Failed(error) => (Status::InternalServerError, Some(error)),
     };
     if let Some(error) = error {
         warn!("cannot read {}: {error}", path.as_bytes().escape_ascii());
     }
     Answer::Page(Page::of(status))
-}
-
-/// Whether the process or the system is out of descriptors.
-fn is_no_descriptor(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE)
-    )
 }
 
 /// The answer for a missing file: the file of `--spa` if a page is requested, else the site's

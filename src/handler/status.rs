@@ -40,7 +40,7 @@ impl StatusPages {
     /// Answers a GET or HEAD of `path`.
     pub(super) fn answer(&self, path: &str) -> Answer {
         const TEXT: &str = "text/plain; charset=utf-8";
-        let draining = self.facts.is_draining();
+        let mut status = Status::Ok;
         let (content_type, body): (&str, Cow<'static, str>) = match path {
             "/" => ("text/html; charset=utf-8", self.page().into()),
             "/status.css" => ("text/css; charset=utf-8", page::STYLE.into()),
@@ -50,13 +50,12 @@ impl StatusPages {
                 metrics::MEDIA_TYPE,
                 metrics::metrics(&self.snapshot()).into(),
             ),
-            "/healthz" if draining => (TEXT, "draining\n".into()),
+            "/healthz" if self.facts.is_draining() => {
+                status = Status::ServiceUnavailable;
+                (TEXT, "draining\n".into())
+            }
             "/healthz" => (TEXT, "serving\n".into()),
             _ => return Answer::Page(Page::of(Status::NotFound)),
-        };
-        let status = match path {
-            "/healthz" if draining => Status::ServiceUnavailable,
-            _ => Status::Ok,
         };
         Answer::Page(Page {
             status,

@@ -102,33 +102,31 @@ impl Freshness {
         turn: Turn,
         has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
     ) -> bool {
-        let with_variants = with_variants
-            || age(&self.variants_checked, turn) >= VARIANTS_UNCHECKED_NANOSECONDS_MAX;
-        self.revalidate_file(root, turn, has_content)
-            && (!with_variants || self.revalidate_variants(root, turn))
+        if age(&self.file_checked, turn) > 0 {
+            let holds = root.identity(self.paths.file()) == Some(self.file)
+                && (age(&self.reopened, turn) < REOPENED_NANOSECONDS_MAX
+                    || self.reopen(root, turn, has_content));
+            if !holds {
+                return false;
+            }
+            self.file_checked.fetch_max(turn.0, Relaxed);
+        }
+        let unchecked = age(&self.variants_checked, turn);
+        if unchecked >= VARIANTS_UNCHECKED_NANOSECONDS_MAX || with_variants && unchecked > 0 {
+            let mut variants = self.variants.iter();
+            let hold = variants.all(|&(coding, before)| self.variant(root, coding) == Some(before))
+                && self.revalidate_absent(root, turn);
+            if !hold {
+                return false;
+            }
+            self.variants_checked.fetch_max(turn.0, Relaxed);
+        }
+        true
     }
 
     /// When the file was last checked.
     pub(super) fn checked(&self) -> Turn {
         Turn(self.file_checked.load(Relaxed))
-    }
-
-    fn revalidate_file(
-        &self,
-        root: &Root,
-        turn: Turn,
-        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
-    ) -> bool {
-        if self.file_checked.load(Relaxed) >= turn.0 {
-            return true;
-        }
-        let holds = root.identity(self.paths.file()) == Some(self.file)
-            && (age(&self.reopened, turn) < REOPENED_NANOSECONDS_MAX
-                || self.reopen(root, turn, has_content));
-        if holds {
-            self.file_checked.fetch_max(turn.0, Relaxed);
-        }
-        holds
     }
 
     /// Opens the files anew: checks that no link on their paths leaves the root, and their content.
@@ -156,19 +154,6 @@ impl Freshness {
             self.reopened.fetch_max(turn.0, Relaxed);
         }
         holds
-    }
-
-    fn revalidate_variants(&self, root: &Root, turn: Turn) -> bool {
-        if self.variants_checked.load(Relaxed) >= turn.0 {
-            return true;
-        }
-        let mut variants = self.variants.iter();
-        let hold = variants.all(|&(coding, before)| self.variant(root, coding) == Some(before))
-            && self.revalidate_absent(root, turn);
-        if hold {
-            self.variants_checked.fetch_max(turn.0, Relaxed);
-        }
-        hold
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {

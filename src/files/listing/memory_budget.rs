@@ -68,38 +68,27 @@ impl MemoryBudget {
     pub fn held(&self) -> u64 {
         self.held.load(Relaxed)
     }
-
-    /// Reserves `bytes`. The first failure is logged; the next one only after all was released.
-    fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
-        let bytes_max = self.bytes_max;
-        let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= bytes_max);
-        if self.held.fetch_update(Relaxed, Relaxed, fits).is_ok() {
-            return Ok(());
-        }
-        if !self.is_logged.swap(true, Relaxed) {
-            log::warn!(
-                "directory listings reached their memory limit of {bytes_max} bytes; refusing \
-                 further listings"
-            );
-        }
-        Err(Refusal::Overloaded)
-    }
-
-    fn release(&self, bytes: u64) {
-        if bytes > 0 && self.held.fetch_sub(bytes, Relaxed) == bytes {
-            self.is_logged.store(false, Relaxed);
-        }
-    }
 }
 
 impl Reservation {
-    /// Changes the reservation to what `bytes` require. If growing fails, it is unchanged.
+    /// Changes the reservation to what `bytes` require. If growing fails, it is unchanged; the
+    /// first failure is logged, the next one only after all was released.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let (budget, bytes_max) = (&self.budget, self.budget.bytes_max);
         let bytes = bytes.saturating_sub(self.unshared) as u64;
-        if bytes > self.bytes {
-            self.budget.reserve(bytes - self.bytes)?;
-        } else {
-            self.budget.release(self.bytes - bytes);
+        let sum = |held: u64| (held - self.bytes).checked_add(bytes);
+        let resize = |held| sum(held).filter(|sum| *sum <= bytes_max);
+        let Ok(before) = budget.held.fetch_update(Relaxed, Relaxed, resize) else {
+            if !budget.is_logged.swap(true, Relaxed) {
+                log::warn!(
+                    "directory listings reached their memory limit of {bytes_max} bytes; refusing \
+                     further listings"
+                );
+            }
+            return Err(Refusal::Overloaded);
+        };
+        if before > 0 && sum(before) == Some(0) {
+            budget.is_logged.store(false, Relaxed);
         }
         self.bytes = bytes;
         Ok(())
@@ -108,7 +97,8 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.release(self.bytes);
+        // Shrinking does not fail.
+        let _ = self.resize(0);
     }
 }
 

@@ -119,16 +119,6 @@ impl Site {
         Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Claims the periodic checks. Returns true if they are due, for one of the workers that call
-    /// this.
-    fn claim_checks(&self, turn: Turn) -> bool {
-        let before = self.checked.load(Relaxed);
-        turn.0.saturating_sub(before) >= CHECK_NANOSECONDS
-            && (self.checked)
-                .compare_exchange(before, turn.0, Relaxed, Relaxed)
-                .is_ok()
-    }
-
     /// Checks whether the root was replaced.
     fn check_root(&self) {
         let outcome = self.reopen_if_swapped();
@@ -181,8 +171,13 @@ impl Tree {
 impl View {
     /// Call once per turn: detects a replaced root, closes unused files, drops expired state.
     pub fn begin_turn(&mut self, turn: Turn) {
-        // One worker does it for all.
-        if self.site.claim_checks(turn) {
+        // If the checks are due, one worker claims them for all.
+        let claim = |checked: u64| {
+            let is_due = turn.0.saturating_sub(checked) >= CHECK_NANOSECONDS;
+            is_due.then_some(turn.0)
+        };
+        let checked = &self.site.checked;
+        if checked.fetch_update(Relaxed, Relaxed, claim).is_ok() {
             self.site.check_root();
             self.close_unused(turn);
         }

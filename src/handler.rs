@@ -224,16 +224,14 @@ pub fn answer_listed(
     listed: Result<Page, Refusal>,
     basis: Basis<'_>,
 ) -> Answer {
-    let refusal = match listed {
-        Ok(page) => return Answer::Page(page),
-        Err(refusal) => refusal,
+    let path = match request.target {
+        Target::Path { path, .. } => RequestPath::new(path),
+        _ => None,
     };
-    if let Target::Path { path, .. } = request.target
-        && let Some(path) = RequestPath::new(path)
-    {
-        answer_refusal(request, &path, refusal, basis)
-    } else {
-        Answer::Page(Page::refused(Status::BadRequest))
+    match (listed, path) {
+        (Ok(page), _) => Answer::Page(page),
+        (Err(refusal), Some(path)) => answer_refusal(request, &path, refusal, basis),
+        (Err(_), None) => Answer::Page(Page::refused(Status::BadRequest)),
     }
 }
 

@@ -215,18 +215,12 @@ fn counted(count: u64, noun: &str) -> String {
 /// A column header: a link that sorts by it, or reverses the order. The first sort by size or time
 /// is descending.
 fn column(sort: Sort, key: SortKey, value: &str, title: &str) -> String {
-    let is_current = sort.key == key;
-    let aria = match (is_current, sort.descending) {
-        (false, _) => "",
-        (true, false) => " aria-sort=\"ascending\"",
-        (true, true) => " aria-sort=\"descending\"",
+    let (aria, order) = match (sort.key == key, sort.descending) {
+        (true, false) => (" aria-sort=\"ascending\"", "desc"),
+        (true, true) => (" aria-sort=\"descending\"", "asc"),
+        (false, _) if key == SortKey::Name => ("", "asc"),
+        (false, _) => ("", "desc"),
     };
-    let descending = if is_current {
-        !sort.descending
-    } else {
-        key != SortKey::Name
-    };
-    let order = if descending { "desc" } else { "asc" };
     format!("<th scope=\"col\"{aria}><a href=\"?sort={value}&amp;order={order}\">{title}</a></th>")
 }
 

@@ -49,7 +49,7 @@
 //! | a head is parsed, strictly | [`http::request::parse`] |
 //! | the response to it is chosen | [`handler::answer`] |
 //! | the file is opened, or found in the cache and revalidated | [`View::find`](files::View::find) |
-//! | the connection is kept open, or this is its last response | [`http::persistence::decide`] |
+//! | the connection is kept open, or this is its last response | [`http::persistence::decide`], then `persistence` in `connection/serve.rs` |
 //! | the head of the response is written | [`Head::write`](http::response::Head::write) |
 //! | it is sent, followed by the content | [`Output::write_to`](connection::output::Output::write_to) |
 //! | the response is counted and logged | [`connection::accounting`] |

@@ -10,7 +10,6 @@ use crate::{
     http::{
         forwarded,
         headers::LoggedFields,
-        persistence::{CloseCause, Persistence},
         request::{Request, Version},
     },
     observe::{
@@ -50,21 +49,6 @@ pub struct LoggedRequest<'a> {
     pub version: Option<Version>,
     /// [`Fields::logged`](crate::http::headers::Fields::logged).
     pub fields: LoggedFields<'a>,
-}
-
-/// The close reason for a [`Persistence::Close`].
-pub fn close_reason(persistence: Persistence) -> Option<CloseReason> {
-    let Persistence::Close(cause) = persistence else {
-        return None;
-    };
-    Some(match cause {
-        CloseCause::ClientAsked => CloseReason::ClientAsked,
-        CloseCause::KeepAliveOff => CloseReason::KeepAliveOff,
-        CloseCause::MaxRequests => CloseReason::MaxRequests,
-        CloseCause::Draining => CloseReason::Draining,
-        CloseCause::Evicted => CloseReason::Evicted,
-        CloseCause::Refused => CloseReason::BadRequest,
-    })
 }
 
 impl<'a> From<&Request<'a>> for LoggedRequest<'a> {

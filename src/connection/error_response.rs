@@ -18,7 +18,7 @@ use crate::{
     http::{
         error::RequestError,
         framing::BodyFraming,
-        persistence::{CloseCause, Persistence},
+        persistence::Persistence,
         request::{self, Expectation, Request, Version},
         response,
         status::Status,
@@ -76,8 +76,7 @@ impl<T: Transport> Connection<T> {
         // A response to HEAD has no content, even if it is an error (RFC 9110
         // section 9.3.2).
         let head_only = bytes.starts_with(b"HEAD ");
-        let persistence = Persistence::Close(CloseCause::Refused);
-        let queued = cx.queue(&Answer::Page(page), persistence, head_only);
+        let queued = cx.queue(&Answer::Page(page), Persistence::Close, head_only);
         // The head itself may be valid, and the error in the body.
         let mut fields = [const { MaybeUninit::uninit() }; request::HEADER_FIELDS_MAX];
         let request = request::parse(bytes, &mut fields, &cx.limits.head);

@@ -148,6 +148,7 @@ impl ResponseCache {
     /// The stored response to a hit, if there is one that says this about the
     /// connection, with the `Date` of `common`. Other heads may have been looked up
     /// and cached since.
+    #[inline]
     pub fn stored(
         &mut self,
         hit: &Hit,

@@ -23,7 +23,7 @@ use crate::{
     handler::{self, Answer, page::Page},
     http::{
         method::Method,
-        persistence::{self, Persistence, ServerState},
+        persistence::{self, Persistence},
         request::{self, ConnectionOptions, Request, Version},
     },
     observe::{close_reason::CloseReason, counters::Count},
@@ -114,13 +114,12 @@ impl<T: Transport> Connection<T> {
             connection,
             ..
         } = hit.summary;
-        let persistence = self.persistence(version, connection, false, cx);
+        let (persistence, close) = self.persistence(version, connection, false, cx);
         let Some(queued) = cx.queue_hit(&hit, persistence) else {
             return self.parse_and_answer(batch, cx);
         };
         batch.rest = behind;
         self.count_request(cx);
-        let close = accounting::close_reason(persistence);
         let logged = || hit.summary.logged(head);
         self.finish_response(logged, queued, close, batch, cx)?;
         Continue(Outcome::Done)
@@ -183,33 +182,40 @@ impl<T: Transport> Connection<T> {
         cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let persistence = self.persistence(request.version, request.connection, refused, cx);
+        let (persistence, close) =
+            self.persistence(request.version, request.connection, refused, cx);
         self.count_request(cx);
         let queued = cx.queue(answer, persistence, request.method == Method::Head);
         cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
-        let close = accounting::close_reason(persistence);
         self.finish_response(|| LoggedRequest::from(request), queued, close, batch, cx)
     }
 
-    /// Whether the connection persists after the response to the next request.
+    /// Whether the connection persists after the response to the next request, and if
+    /// not, why. If there are several reasons, the first one is given.
     pub(super) fn persistence(
         &self,
         version: Version,
-        connection: ConnectionOptions,
+        options: ConnectionOptions,
         refused: bool,
         cx: &Context,
-    ) -> Persistence {
-        persistence::decide(
-            version,
-            connection,
-            ServerState {
-                keep_alive_off: cx.timeouts.keep_alive.is_zero(),
-                last_request: self.identity.requests + 1 == cx.limits.requests_max,
-                draining: cx.draining,
-                evicted: self.evicted,
-                refused,
-            },
-        )
+    ) -> (Persistence, Option<CloseReason>) {
+        let by_client = persistence::decide(version, options);
+        let reason = if refused {
+            CloseReason::BadRequest
+        } else if by_client == Persistence::Close {
+            CloseReason::ClientAsked
+        } else if cx.timeouts.keep_alive.is_zero() {
+            CloseReason::KeepAliveOff
+        } else if self.identity.requests + 1 == cx.limits.requests_max {
+            CloseReason::MaxRequests
+        } else if cx.draining {
+            CloseReason::Draining
+        } else if self.evicted {
+            CloseReason::Evicted
+        } else {
+            return (by_client, None);
+        };
+        (Persistence::Close, Some(reason))
     }
 
     /// Counts a request that is being answered.
@@ -342,3 +348,6 @@ impl<T: Transport> Connection<T> {
         Continue(())
     }
 }
+
+#[cfg(test)]
+mod tests;

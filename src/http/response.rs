@@ -204,7 +204,7 @@ impl<'a> Head<'a> {
         match persistence {
             Persistence::Keep => {}
             Persistence::KeepAnnounced => write_line(out, "Connection", b"keep-alive"),
-            Persistence::Close(_) => write_line(out, "Connection", b"close"),
+            Persistence::Close => write_line(out, "Connection", b"close"),
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -6,7 +6,7 @@ use stdhttpd::{
     connection::body::Body,
     http::{
         method::Method,
-        persistence::{self, Persistence, ServerState},
+        persistence::{self, Persistence},
         request::{self, Expectation, HeadLimits, Request},
         target::{RequestPath, Target},
     },
@@ -50,12 +50,9 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
             Err(error) => return (Verdict::Refused(error.status().code()), 0),
         }
     }
-    let circumstances = ServerState {
-        refused: status == Some(400) || request.method == Method::Connect,
-        ..ServerState::default()
-    };
-    let persistence = persistence::decide(request.version, request.connection, circumstances);
-    let is_kept = !matches!(persistence, Persistence::Close(_));
+    let is_refused = status == Some(400) || request.method == Method::Connect;
+    let persistence = persistence::decide(request.version, request.connection);
+    let is_kept = !is_refused && persistence != Persistence::Close;
     (Verdict::Whole(status, is_kept), length)
 }
 

@@ -2,10 +2,7 @@ use super::*;
 use crate::{
     config::SiteOptions,
     files::{Found, Selected, Site},
-    http::{
-        content_coding::AcceptEncoding, date::HttpDate, persistence::CloseCause,
-        target::RequestPath,
-    },
+    http::{content_coding::AcceptEncoding, date::HttpDate, target::RequestPath},
 };
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
@@ -211,8 +208,7 @@ fn every_response_announces_whether_the_connection_persists() {
     let table = [
         (Persistence::Keep, None),
         (Persistence::KeepAnnounced, Some("keep-alive")),
-        (Persistence::Close(CloseCause::ClientAsked), Some("close")),
-        (Persistence::Close(CloseCause::Refused), Some("close")),
+        (Persistence::Close, Some("close")),
     ];
     for answer in &answers {
         for (persistence, expected) in table {

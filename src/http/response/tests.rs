@@ -1,5 +1,4 @@
 use super::*;
-use crate::http::persistence::CloseCause;
 
 const DATE: HttpDate = HttpDate::from_unix_seconds(784_111_777);
 
@@ -69,7 +68,7 @@ fn every_part_of_a_head_has_its_line() {
             "Connection: keep-alive\r\n",
         ),
         (
-            &|head| head.persistence = Persistence::Close(CloseCause::Draining),
+            &|head| head.persistence = Persistence::Close,
             "Connection: close\r\n",
         ),
     ];

@@ -10,7 +10,7 @@ use super::{
     body::Body,
     context::Context,
     serve::Batch,
-    state::{State, Then},
+    state::{DiscardingBody, State, Then},
     transport::Transport,
 };
 use crate::{
@@ -109,7 +109,11 @@ impl<T: Transport> Connection<T> {
         if asks && behind.is_empty() {
             cx.output.bytes.extend_from_slice(response::CONTINUE);
         }
-        batch.then = Then::discard_body(head, body, cx.now);
+        batch.then = Then::Body(Box::new(DiscardingBody {
+            since: cx.now,
+            head: head.into(),
+            body,
+        }));
         Continue(())
     }
 }

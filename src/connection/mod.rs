@@ -51,11 +51,11 @@ use std::{
 
 use log::error;
 
-use crate::{files::Refusal, observe::close_reason::CloseReason};
+use crate::{files::Refusal, http::status::Status, observe::close_reason::CloseReason};
 use context::Context;
 pub use drain::DRAIN_IDLE_TIME_MAX;
 pub use identity::Identity;
-use state::{Expiry, State};
+use state::State;
 use transport::Transport;
 
 /// Responses that one connection may get in one turn.
@@ -200,7 +200,7 @@ impl<T: Transport> Connection<T> {
     /// A connection accepted at `identity.accepted`.
     pub fn new(transport: T, identity: Identity) -> Connection<T> {
         Connection {
-            state: State::accepted(identity.began_silent()),
+            state: State::reading_head(identity.began_silent(), Vec::new(), false),
             identity,
             transport,
             readable: false,
@@ -277,7 +277,7 @@ impl<T: Transport> Connection<T> {
 
     /// Keeps `data`, which [`Connection::receive_first`] has read, for the next turn.
     pub fn defer_received(&mut self, data: &[u8], cx: &Context) -> Next {
-        self.state = State::deferred(self.request_since(cx), data.to_vec());
+        self.state = State::reading_head(self.request_since(cx), data.to_vec(), true);
         Next::NextTurn
     }
 
@@ -301,14 +301,24 @@ impl<T: Transport> Connection<T> {
     /// waits for one.
     pub fn expire(&mut self, cx: &mut Context) -> Next {
         cx.budget = Budget::new(cx.share_bytes);
-        match self.state.expiry() {
-            Expiry::Close(reason) => Next::Closed(reason),
-            Expiry::Respond(status, reason) => {
-                after_step(self.answer_incomplete(status, reason, cx))
+        let (status, reason) = match &self.state {
+            State::ReadingHead(reading) if !reading.has_begun() => {
+                return Next::Closed(CloseReason::HeaderTimeout);
             }
-            Expiry::FailListing => after_step(self.answer_listing(Err(Refusal::Overloaded), cx)),
-            Expiry::RetryWrite => self.expire_writing(cx),
-        }
+            // A complete request may be waiting for a descriptor.
+            State::ReadingHead(reading) if reading.deferred => {
+                (Status::ServiceUnavailable, CloseReason::OutOfResources)
+            }
+            State::ReadingHead(_) => (Status::RequestTimeout, CloseReason::HeaderTimeout),
+            State::DiscardingBody(_) => (Status::RequestTimeout, CloseReason::BodyTimeout),
+            State::ReadingDirectory(_) => {
+                return after_step(self.answer_listing(Err(Refusal::Overloaded), cx));
+            }
+            State::Writing(_) => return self.expire_writing(cx),
+            State::Idle { .. } => return Next::Closed(CloseReason::IdleTimeout),
+            State::Lingering { reason, .. } => return Next::Closed(*reason),
+        };
+        after_step(self.answer_incomplete(status, reason, cx))
     }
 
     /// No write has succeeded for the write time-out. The poll reports writability

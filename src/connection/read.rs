@@ -75,7 +75,7 @@ impl<T: Transport> Connection<T> {
         if ReadingHead::can_end(before, new, &cx.limits.head) {
             return self.take_requests(input, cx);
         }
-        self.state = State::more_head_to_come(self.request_since(cx), input.to_vec());
+        self.state = State::reading_head(self.request_since(cx), input.to_vec(), false);
         Continue(())
     }
 

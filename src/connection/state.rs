@@ -47,9 +47,7 @@ use std::{
 
 use super::{accounting::PendingRecord, body::Body, output::Output};
 use crate::{
-    config::Timeouts,
-    files::listing::Listing,
-    http::{request::HeadLimits, status::Status},
+    config::Timeouts, files::listing::Listing, http::request::HeadLimits,
     observe::close_reason::CloseReason,
 };
 
@@ -149,52 +147,16 @@ pub enum Then {
     Close(CloseReason),
 }
 
-/// How a connection whose deadline has passed goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Close without a response.
-    Close(CloseReason),
-    /// Send this status, then close.
-    Respond(Status, CloseReason),
-    /// Give up the listing: its client gets an error and may ask again.
-    FailListing,
-    /// Try one more write, and close if it makes no progress.
-    RetryWrite,
-}
-
-impl Then {
-    /// The rest of a body, whose head was complete `now`.
-    pub fn discard_body(head: &[u8], body: Body, now: Instant) -> Then {
-        Then::Body(Box::new(DiscardingBody {
-            since: now,
-            head: head.into(),
-            body,
-        }))
-    }
-}
-
 /// The transitions.
 impl State {
-    /// The first state, of a connection whose header time-out began at `since`.
-    pub fn accepted(since: Instant) -> State {
-        State::more_head_to_come(since, Vec::new())
-    }
-
-    /// After a read that did not complete the head begun at `since`.
-    pub fn more_head_to_come(since: Instant, input: Vec<u8>) -> State {
+    /// Waiting for a head begun at `since`, of which `input` has been read: at first, or
+    /// after a read that did not complete it, or whose requests are left for another
+    /// turn (`deferred`).
+    pub fn reading_head(since: Instant, input: Vec<u8>, deferred: bool) -> State {
         State::ReadingHead(ReadingHead {
             since,
             input,
-            deferred: false,
-        })
-    }
-
-    /// After a read whose requests, begun at `since`, are left for another turn.
-    pub fn deferred(since: Instant, input: Vec<u8>) -> State {
-        State::ReadingHead(ReadingHead {
-            since,
-            input,
-            deferred: true,
+            deferred,
         })
     }
 
@@ -237,11 +199,7 @@ impl State {
                 unparsed: rest,
             })),
             Then::Request if rest.is_empty() => State::answered(now),
-            Then::Request => State::ReadingHead(ReadingHead {
-                since,
-                input: rest,
-                deferred,
-            }),
+            Then::Request => State::reading_head(since, rest, deferred),
         })
     }
 
@@ -266,24 +224,6 @@ impl State {
             State::ReadingHead(reading) if reading.has_begun() => CloseReason::ClientGaveUp,
             State::DiscardingBody(_) => CloseReason::ClientGaveUp,
             _ => CloseReason::ClientClosed,
-        }
-    }
-
-    /// What to do once the deadline has passed.
-    pub fn expiry(&self) -> Expiry {
-        use CloseReason::*;
-        match self {
-            State::ReadingHead(reading) if !reading.has_begun() => Expiry::Close(HeaderTimeout),
-            // A complete request may be waiting for a descriptor.
-            State::ReadingHead(reading) if reading.deferred => {
-                Expiry::Respond(Status::ServiceUnavailable, OutOfResources)
-            }
-            State::ReadingHead(_) => Expiry::Respond(Status::RequestTimeout, HeaderTimeout),
-            State::DiscardingBody(_) => Expiry::Respond(Status::RequestTimeout, BodyTimeout),
-            State::ReadingDirectory(_) => Expiry::FailListing,
-            State::Writing(_) => Expiry::RetryWrite,
-            State::Idle { .. } => Expiry::Close(IdleTimeout),
-            State::Lingering { reason, .. } => Expiry::Close(*reason),
         }
     }
 

@@ -41,7 +41,7 @@ fn each_state_has_the_deadline_of_its_time_out() {
         assert_eq!(state.deadline(&timeouts), deadline, "{name}");
     };
     check(State::Idle { since: start }, "idle", 1);
-    let reading = State::accepted(start);
+    let reading = State::reading_head(start, Vec::new(), false);
     check(reading, "reading a head", 2);
     let discarding = State::DiscardingBody(Box::new(body));
     check(discarding, "discarding a body", 3);

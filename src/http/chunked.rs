@@ -39,7 +39,7 @@ pub const TRAILERS_MAX: u32 = 32;
 /// An incremental decoder that stores only its state. The default is at the start of a body.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
-    state: DecoderState,
+    state: State,
     /// Bytes left in the chunk, or its size while that is being parsed.
     chunk_bytes: u64,
     size_digits: u8,
@@ -53,11 +53,24 @@ pub struct ChunkedDecoder {
 }
 
 /// What the next byte belongs to, or follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum DecoderState {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
     #[default]
     Size,
-    Extension(Extension),
+    /// After a size or a value and whitespace: a semicolon must follow. The first state within
+    /// extensions.
+    BeforeSemicolon,
+    /// After a semicolon and whitespace: a name must follow.
+    BeforeName,
+    Name,
+    AfterName,
+    /// After an equals sign and whitespace: a value must follow.
+    BeforeValue,
+    Token,
+    Quoted,
+    QuotedPair,
+    /// The last state within extensions.
+    AfterQuoted,
     SizeLineFeed,
     Data,
     DataReturn,
@@ -70,23 +83,6 @@ enum DecoderState {
     Complete,
 }
 
-/// The states within chunk extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extension {
-    /// After a size or a value and whitespace: a semicolon must follow.
-    BeforeSemicolon,
-    /// After a semicolon and whitespace: a name must follow.
-    BeforeName,
-    Name,
-    AfterName,
-    /// After an equals sign and whitespace: a value must follow.
-    BeforeValue,
-    Token,
-    Quoted,
-    QuotedPair,
-    AfterQuoted,
-}
-
 impl ChunkedDecoder {
     /// Decodes the next piece. Returns how many bytes of it belong to the body if that ends in it,
     /// with its trailers and the final CRLF; `None` if more must arrive. Not to be called again
@@ -95,15 +91,15 @@ impl ChunkedDecoder {
         let mut consumed = 0;
         while let Some(&byte) = input.get(consumed) {
             match self.state {
-                DecoderState::Complete => break,
-                DecoderState::Data => consumed += self.skip_data(&input[consumed..]),
+                State::Complete => break,
+                State::Data => consumed += self.skip_data(&input[consumed..]),
                 _ => {
                     self.state = self.step(byte)?;
                     consumed += 1;
                 }
             }
         }
-        Ok((self.state == DecoderState::Complete).then_some(consumed))
+        Ok((self.state == State::Complete).then_some(consumed))
     }
 
     /// Bytes of content decoded so far.
@@ -117,66 +113,29 @@ impl ChunkedDecoder {
         self.chunk_bytes -= bytes;
         self.content_bytes += bytes;
         if self.chunk_bytes == 0 {
-            self.state = DecoderState::DataReturn;
+            self.state = State::DataReturn;
         }
         bytes as usize
     }
 
-    /// The state after one byte that is not content.
-    fn step(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
-        match (self.state, byte) {
-            (DecoderState::Size, _) => self.step_size(byte),
-            (DecoderState::Extension(extension), _) => self.step_extension(extension, byte),
-            (DecoderState::SizeLineFeed, b'\n') if self.chunk_bytes == 0 => {
-                Ok(DecoderState::TrailerStart)
-            }
-            (DecoderState::SizeLineFeed, b'\n') => Ok(DecoderState::Data),
-            (DecoderState::DataReturn, b'\r') => Ok(DecoderState::DataLineFeed),
-            (DecoderState::DataReturn, _) => malformed("chunk is longer than its size"),
-            (DecoderState::DataLineFeed, b'\n') => {
-                self.size_digits = 0;
-                self.extension_bytes = 0;
-                Ok(DecoderState::Size)
-            }
-            (DecoderState::LastLineFeed, b'\n') => Ok(DecoderState::Complete),
-            (
-                DecoderState::SizeLineFeed
-                | DecoderState::DataLineFeed
-                | DecoderState::LastLineFeed,
-                _,
-            ) => malformed("bare CR in a chunked body"),
-            (DecoderState::TrailerStart, b'\r') => Ok(DecoderState::LastLineFeed),
-            _ => self.step_trailer(byte),
-        }
-    }
+    /// The state after one byte that is not content. Trailer fields follow the grammar of field
+    /// lines and are discarded, never merged into the head (RFC 9112 section 7.1.2).
+    fn step(&mut self, byte: u8) -> Result<State, RequestError> {
+        use State::*;
 
-    fn step_size(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
-        let digit = char::from(byte).to_digit(16);
-        match (digit, byte) {
-            (Some(_), _) if self.size_digits == SIZE_DIGITS_MAX => malformed("chunk size too long"),
-            (Some(digit), _) => {
-                self.size_digits += 1;
+        let malformed = |rule| Err(RequestError::Malformed(rule));
+        let next = match (self.state, byte) {
+            (Size, _) if byte.is_ascii_hexdigit() => {
+                let digit = char::from(byte).to_digit(16).unwrap_or_default();
                 self.chunk_bytes = self.chunk_bytes << 4 | u64::from(digit);
-                Ok(DecoderState::Size)
+                self.size_digits += 1;
+                Size
             }
-            _ if self.size_digits == 0 => malformed("chunk without a size"),
-            (None, b'\r') => Ok(DecoderState::SizeLineFeed),
-            (None, _) => self.step_extension(Extension::BeforeSemicolon, byte),
-        }
-    }
+            (Size, _) if self.size_digits == 0 => return malformed("chunk without a size"),
 
-    /// Handles one byte between the size and the end of the line.
-    fn step_extension(
-        &mut self,
-        extension: Extension,
-        byte: u8,
-    ) -> Result<DecoderState, RequestError> {
-        use Extension::*;
-
-        let next = match (extension, byte) {
-            (Name | Token | AfterQuoted, b'\r') => return Ok(DecoderState::SizeLineFeed),
-            (BeforeSemicolon | Name | AfterName | Token | AfterQuoted, b';') => BeforeName,
-            (BeforeSemicolon | Token | AfterQuoted, b' ' | b'\t') => BeforeSemicolon,
+            (Size | Name | Token | AfterQuoted, b'\r') => SizeLineFeed,
+            (Size | BeforeSemicolon | Name | AfterName | Token | AfterQuoted, b';') => BeforeName,
+            (Size | BeforeSemicolon | Token | AfterQuoted, b' ' | b'\t') => BeforeSemicolon,
             (BeforeName, b' ' | b'\t') => BeforeName,
             (BeforeName | Name, _) if is_token_byte(byte) => Name,
             (Name | AfterName, b' ' | b'\t') => AfterName,
@@ -187,55 +146,59 @@ impl ChunkedDecoder {
             (Quoted, b'"') => AfterQuoted,
             (Quoted, b'\\') => QuotedPair,
             (Quoted | QuotedPair, _) if is_value_byte(byte) => Quoted,
-            _ => return malformed("malformed chunk extension"),
-        };
-        self.extension_bytes += 1;
-        self.extensions_bytes += 1;
-        if self.extension_bytes > EXTENSION_BYTES_MAX
-            || self.extensions_bytes > EXTENSIONS_BYTES_MAX
-        {
-            return malformed("too many chunk extensions");
-        }
-        Ok(DecoderState::Extension(next))
-    }
 
-    /// Handles one byte of the trailer section (RFC 9112 section 7.1.2), which follows the grammar
-    /// of field lines and is discarded, never merged into the head.
-    fn step_trailer(&mut self, byte: u8) -> Result<DecoderState, RequestError> {
-        self.trailers_bytes += 1;
-        if self.trailers_bytes > TRAILERS_BYTES_MAX {
-            return Err(RequestError::FieldsTooLarge);
-        }
-        match (self.state, byte) {
-            (DecoderState::TrailerStart, _) if is_token_byte(byte) => {
+            (SizeLineFeed, b'\n') if self.chunk_bytes > 0 => Data,
+            (DataReturn, b'\r') => DataLineFeed,
+            (DataReturn, _) => return malformed("chunk is longer than its size"),
+            (DataLineFeed, b'\n') => {
+                self.size_digits = 0;
+                self.extension_bytes = 0;
+                Size
+            }
+
+            (SizeLineFeed, b'\n') => TrailerStart,
+            (TrailerStart, b'\r') => LastLineFeed,
+            (TrailerStart, _) if is_token_byte(byte) => {
                 self.trailers += 1;
-                if self.trailers > TRAILERS_MAX {
-                    return Err(RequestError::TooManyFields);
-                }
                 self.name.clear();
                 self.name.push(byte);
-                Ok(DecoderState::TrailerName)
+                TrailerName
             }
-            (DecoderState::TrailerName, b':') if is_forbidden(&self.name) => {
-                malformed("a trailer field that belongs in the head")
-            }
-            (DecoderState::TrailerName, b':') => Ok(DecoderState::TrailerValue),
-            (DecoderState::TrailerName, _) if is_token_byte(byte) => {
+            (TrailerName, b':') if !is_forbidden(&self.name) => TrailerValue,
+            (TrailerName, _) if is_token_byte(byte) => {
                 self.name.push(byte);
-                Ok(DecoderState::TrailerName)
+                TrailerName
             }
-            (DecoderState::TrailerValue, b'\r') => Ok(DecoderState::TrailerLineFeed),
-            (DecoderState::TrailerValue, _) if is_value_byte(byte) => {
-                Ok(DecoderState::TrailerValue)
-            }
-            (DecoderState::TrailerLineFeed, b'\n') => Ok(DecoderState::TrailerStart),
-            _ => malformed("malformed trailer"),
+            (TrailerValue, b'\r') => TrailerLineFeed,
+            (TrailerValue, _) if is_value_byte(byte) => TrailerValue,
+            (TrailerLineFeed, b'\n') => TrailerStart,
+            (LastLineFeed, b'\n') => Complete,
+            _ => return malformed("malformed chunk, extension or trailer"),
+        };
+        if (BeforeSemicolon..=AfterQuoted).contains(&next) {
+            self.extension_bytes += 1;
+            self.extensions_bytes += 1;
+        } else if (TrailerStart..=TrailerLineFeed).contains(&self.state) && next != LastLineFeed {
+            self.trailers_bytes += 1;
+        }
+        self.check_limits().map(|()| next)
+    }
+
+    fn check_limits(&self) -> Result<(), RequestError> {
+        if self.size_digits > SIZE_DIGITS_MAX {
+            Err(RequestError::Malformed("chunk size too long"))
+        } else if self.extension_bytes > EXTENSION_BYTES_MAX
+            || self.extensions_bytes > EXTENSIONS_BYTES_MAX
+        {
+            Err(RequestError::Malformed("too many chunk extensions"))
+        } else if self.trailers > TRAILERS_MAX {
+            Err(RequestError::TooManyFields)
+        } else if self.trailers_bytes > TRAILERS_BYTES_MAX {
+            Err(RequestError::FieldsTooLarge)
+        } else {
+            Ok(())
         }
     }
-}
-
-fn malformed(rule: &'static str) -> Result<DecoderState, RequestError> {
-    Err(RequestError::Malformed(rule))
 }
 
 /// Fields for framing, routing, authentication, request modifiers or content processing. None may

@@ -102,7 +102,7 @@ fn the_page_is_a_snapshot_that_needs_no_script_and_no_other_site() {
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let text = page.text();
     assert!(text.contains("Requests per connection"), "{text}");
-    assert!(text.contains("GET /?a=&lt;script&gt;"), "{text}");
+    assert!(text.contains("GET /?a=&#60;script&#62;"), "{text}");
     for other in ["http://", "https://", "src=\"//"] {
         let links = text.match_indices(other).count();
         let own = text

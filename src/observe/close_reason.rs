@@ -17,6 +17,11 @@ macro_rules! close_reasons {
                 match self { $(CloseReason::$variant => $name,)* }
             }
 
+            /// The name in words, for the status page.
+            pub fn words(self) -> String {
+                self.name().replace('_', " ")
+            }
+
             /// Which side closed first, `client` or `server`. Its socket remains in TIME_WAIT (RFC
             /// 9293 section 3.6.1), unless the connection was reset.
             pub const fn first(self) -> &'static str {

@@ -88,6 +88,11 @@ impl Story {
         }
     }
 
+    /// Requests that are only counted.
+    pub fn unrecorded(&self) -> u64 {
+        self.requests_count - self.requests.len() as u64
+    }
+
     /// Records a request that was complete at `received` and whose response was written at `sent`.
     pub fn request(
         &mut self,

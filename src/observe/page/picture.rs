@@ -1,50 +1,22 @@
-//! The charts: open connections, and requests per connection.
+//! Pictures: SVG elements.
 
-use super::figures::{grouped, reuse, share};
+use std::time::Duration;
+
 use crate::observe::{
-    histogram::requests_bucket_span,
-    history::History,
-    snapshot::{OPEN_STATES, OpenCounts, Snapshot},
+    snapshot::{OPEN_STATES, OpenCounts},
+    story::Story,
 };
 
-/// Maximum squares per worker; with more connections each square represents several.
-const SQUARES_MAX: u64 = 240;
+/// Maximum squares per worker: with more connections each square represents several.
+pub const SQUARES_MAX: u64 = 240;
 /// Squares per line.
 const LINE_SQUARES: u64 = 60;
 const SQUARE: u64 = 10;
 
-/// Open connections: one square per connection, one row per worker.
-pub fn open_connections(snapshot: &Snapshot) -> String {
-    let count = |worker: &OpenCounts| worker.iter().sum::<u64>();
-    let most = snapshot.workers.iter().map(count).max();
-    let each = most.unwrap_or(0).div_ceil(SQUARES_MAX).max(1);
-    let one_square = match each {
-        1 => "one square per connection".to_owned(),
-        _ => format!("one square per {} connections", grouped(each)),
-    };
-    let legend: String = (OPEN_STATES.iter().zip(snapshot.open()))
-        .map(|((state, words), count)| {
-            let count = grouped(count);
-            format!("<li><i class=\"{state}\"></i><b>{count} {state}</b> {words}")
-        })
-        .collect();
-    let rows: String = (snapshot.workers.iter().enumerate())
-        .map(|(number, worker)| {
-            let (count, squares) = (grouped(count(worker)), squares(worker, each));
-            format!(
-                "<div class=\"worker\"><span>worker {number}</span><b>{count}</b>{squares}</div>\n"
-            )
-        })
-        .collect();
-    format!(
-        "<section><h2>Open connections</h2><p>One row per worker; {one_square}.</p>\n\
-         <ul class=\"legend\">{legend}</ul>\n{rows}</section>\n"
-    )
-}
-
-fn squares(worker: &OpenCounts, each: u64) -> String {
+/// Open connections of a worker, `each` of them a square.
+pub fn squares(worker: &OpenCounts, each: &u64) -> String {
     // Rounded up, so that a single connection is always visible.
-    let runs = worker.map(|count| count.div_ceil(each));
+    let runs = worker.map(|count| count.div_ceil(*each));
     let squares = (OPEN_STATES.iter().zip(runs).rev())
         .flat_map(|((state, _), count)| (0..count).map(move |_| state));
     let rects: String = (squares.zip(0..))
@@ -60,51 +32,10 @@ fn squares(worker: &OpenCounts, each: u64) -> String {
     format!("<svg viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">{rects}</svg>")
 }
 
-/// The histogram of requests per connection, which distinguishes short from kept-alive connections.
-pub fn requests_per_connection(snapshot: &Snapshot, history: &History) -> String {
-    let recent = history.recent(snapshot);
-    let all = snapshot.totals.requests_per_connection();
-    let new = recent.totals.requests_per_connection();
-    let closed: u64 = all.iter().sum();
-    let new_closed: u64 = new.iter().sum();
-    let last = all.iter().rposition(|count| *count > 0).unwrap_or(1).max(4);
-    let rows: String = (all.iter().zip(new).enumerate().take(last + 1))
-        .map(|(bucket, (&count, &new))| {
-            let kind = match bucket {
-                0 => "none",
-                1 => "short",
-                _ => "kept",
-            };
-            let span = match requests_bucket_span(bucket) {
-                (first, Some(last)) if first == last => grouped(first),
-                (first, Some(last)) => format!("{} to {}", grouped(first), grouped(last)),
-                (first, None) => format!("{} or more", grouped(first)),
-            };
-            format!(
-                "<tr><th>{span}<td>{}<td class=\"n\">{}<td class=\"n\">{}\n",
-                bar(kind, count, closed),
-                grouped(count),
-                share(new, new_closed)
-            )
-        })
-        .collect();
-    format!(
-        "<section><h2>Requests per connection</h2>\n\
-         <p>Of the connections that are closed. A short connection carries one request and pays \
-         the handshake for it; a kept-alive one carries many.</p>\n\
-         <p class=\"reuse\"><b>{}</b> of all requests reused an open connection (recently {}).</p>\n\
-         <div class=\"scroll\"><table class=\"bars\"><thead><tr><th>Requests\
-         <th><span class=\"hide\">Share</span><th class=\"n\">Connections<th class=\"n\">Recently\
-         </thead>\n{rows}</table></div></section>\n",
-        reuse(&snapshot.totals),
-        reuse(&recent.totals)
-    )
-}
-
 /// A bar proportional to a part of a whole.
-pub fn bar(class: &str, part: u64, whole: u64) -> String {
-    let width = part as f64 * 100.0 / whole.max(1) as f64;
-    let width = if part > 0 { width.max(0.4) } else { 0.0 };
+pub fn bar(class: &str, part: &u64, whole: &u64) -> String {
+    let width = *part as f64 * 100.0 / (*whole).max(1) as f64;
+    let width = if *part > 0 { width.max(0.4) } else { 0.0 };
     format!(
         "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" \
          aria-hidden=\"true\"><rect class=\"track\" width=\"100\" height=\"10\"/>\
@@ -131,6 +62,27 @@ pub fn requests_line(rates: &[f64]) -> String {
     )
 }
 
+/// A connection as a line to scale, with its responses on it.
+pub fn life(story: &Story, closed: &Duration, first: &str) -> String {
+    const WIDTH: f64 = 600.0;
+    let unit = WIDTH / closed.as_secs_f64().max(1e-6);
+    let at = |moment: Duration| (moment.as_secs_f64() * unit).min(WIDTH);
+    let answers: String = (story.requests.iter())
+        .map(|request| {
+            let width = at(request.took).max(2.0);
+            let x = at(request.received).min(WIDTH - width);
+            format!(
+                "<rect class=\"answer\" x=\"{x:.1}\" y=\"2\" width=\"{width:.1}\" height=\"10\"/>"
+            )
+        })
+        .collect();
+    format!(
+        "<svg viewBox=\"-2 0 606 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <path class=\"life\" d=\"M0 7H{WIDTH}\"/>{answers}\
+         <path class=\"end\" d=\"M0 0V14\"/><path class=\"end {first}\" d=\"M{WIDTH} 0V14\"/></svg>"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +91,7 @@ mod tests {
     fn squares_fill_line_after_line() {
         let worker: OpenCounts = [117, 1, 0, 3];
         // Two connections per square: 59, 1 and 2 squares, the last state first.
-        let svg = squares(&worker, 2);
+        let svg = squares(&worker, &2);
         assert!(svg.starts_with("<svg viewBox=\"0 0 600 20\""), "{svg}");
         let rects: Vec<_> = svg.split("<rect class=").skip(1).collect();
         assert_eq!(rects.len(), 62);
@@ -153,7 +105,7 @@ mod tests {
         ] {
             assert!(rects[place].starts_with(begin), "{}", rects[place]);
         }
-        let nobody = squares(&OpenCounts::default(), 1);
+        let nobody = squares(&OpenCounts::default(), &1);
         assert!(
             nobody.starts_with("<svg viewBox=\"0 0 600 10\""),
             "{nobody}"
@@ -169,7 +121,7 @@ mod tests {
             (4, 4, "100.00"),
             (1, 100_000, "0.40"),
         ] {
-            let svg = bar("kept", part, whole);
+            let svg = bar("kept", &part, &whole);
             let drawn = format!("<rect class=\"kept\" width=\"{width}\"");
             assert!(svg.contains(&drawn), "{part} of {whole}: {svg}");
         }

@@ -44,7 +44,7 @@ fn the_page_is_whole_and_says_the_figures() {
 #[test]
 fn what_a_peer_sent_stays_text() {
     let html = page(&fixture::snapshot(), &History::default());
-    assert!(html.contains("GET /&lt;script&gt;?a=&quot;&amp;amp;"));
+    assert!(html.contains("GET /&#60;script&#62;?a=\\&#34;&#38;amp;"));
     assert_eq!(html.matches("<script").count(), 1);
     assert!(!html.contains(" style=") && !html.contains(" onclick="));
 }

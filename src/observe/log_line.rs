@@ -204,7 +204,7 @@ fn json_outcome(outcome: &LogOutcome, out: &mut Vec<u8>) {
 }
 
 /// Appends a string, or `null` for none. Only printable ASCII is not escaped.
-pub(super) fn json_string(value: Option<&[u8]>, out: &mut Vec<u8>) {
+fn json_string(value: Option<&[u8]>, out: &mut Vec<u8>) {
     let Some(value) = value else {
         return out.extend_from_slice(b"null");
     };

@@ -61,13 +61,13 @@ impl Resource {
     /// Whether it still matches the disk; checked at most once per turn. Variants are checked only
     /// if the request accepts one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
-        let has_content = |coding: Option<ContentCoding>, file: &File| {
-            let served = match coding {
-                None => Some(&self.original),
-                Some(coding) => self.variant(coding),
-            };
-            // A variant may exist without being served.
-            served.is_none_or(|served| served.content.holds(file))
+        let has_content = |coding: Option<ContentCoding>, file: &File| match coding {
+            None => self.original.content.holds(file),
+            Some(coding) => match self.variant(coding) {
+                Some(variant) => variant.content.holds(file),
+                // Either it may not be served, or it could not be opened until now.
+                None => !self.freshness.has_variant(coding),
+            },
         };
         self.freshness
             .revalidate(root, accept.accepts_any(), turn, has_content)

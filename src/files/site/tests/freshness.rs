@@ -123,6 +123,10 @@ fn a_folder_moved_out_behind_a_link_is_served_for_ten_seconds_at_most() {
     fs::remove_file(bench.at("d")).unwrap();
     fs::rename(&outside, bench.at("d")).unwrap();
     assert_eq!(ask(&mut bench)[..2], before[..2]);
+    // The variant is where it was, unchanged.
+    bench.begin_turn(10_000_000_000);
+    assert_eq!(ask(&mut bench), before);
+    assert!(bench.keeps("/z"));
 }
 
 #[test]

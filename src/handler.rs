@@ -268,6 +268,9 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<
     let mut answer = answer_spa(request, path, spa, basis).unwrap_or_else(|| answer_404(basis));
     match &mut answer {
         Answer::Representation(chosen) => chosen.vary = Some("Accept, Accept-Encoding"),
+        Answer::Page(page) if page.status == Status::NotAcceptable => {
+            page.vary = Some("Accept, Accept-Encoding");
+        }
         Answer::Page(page) => page.vary = Some("Accept"),
         Answer::Options | Answer::NoDescriptor | Answer::Listing(_) => {}
     }
@@ -275,7 +278,7 @@ fn answer_not_found(request: &Request<'_>, path: &RequestPath<'_>, basis: Basis<
 }
 
 /// The answer with the file `spa`, if a page is requested and the file may be served. If the system
-/// fails to read it, that is not a 404.
+/// fails to read it, or the client accepts no coding of it, that is not a 404.
 fn answer_spa(
     request: &Request<'_>,
     path: &RequestPath<'_>,
@@ -290,10 +293,9 @@ fn answer_spa(
     let accept = AcceptEncoding::parse(request.fields.accept_encoding);
     match basis.view.find(&file, accept, basis.turn) {
         Ok(Found::File(selected)) => Some(answer_file(request, selected, basis.date)),
-        Err(refusal @ (Refusal::Exhausted(_) | Refusal::Failed(_))) => {
-            Some(answer_refusal(request, &file, refusal, basis))
-        }
-        _ => None,
+        Err(Refusal::NotFound | Refusal::Forbidden) => None,
+        Err(refusal) => Some(answer_refusal(request, &file, refusal, basis)),
+        Ok(_) => None,
     }
 }
 

@@ -311,6 +311,13 @@ fn the_page_of_an_application_tells_what_chose_it() {
         (reply.status, reply.field("vary")),
         (304, Some("Accept, Accept-Encoding"))
     );
+    // It exists, but not in a coding that this client accepts.
+    let fields = format!("{HTML}Accept-Encoding: identity;q=0\r\n");
+    let reply = server.connect().get_with("/route", &fields);
+    assert_eq!(
+        (reply.status, reply.field("vary")),
+        (406, Some("Accept, Accept-Encoding"))
+    );
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
 
 /// What the template shows.
 #[derive(Template)]
-#[template(path = "status.html")]
+#[template(path = "status.html", config = "src/observe/page/askama.toml")]
 struct StatusPage<'s> {
     snapshot: &'s Snapshot,
     recent: Span,

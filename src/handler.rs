@@ -175,7 +175,7 @@ fn answer_path(request: &Request<'_>, path: &str, query: Option<&str>, basis: Ba
 /// Answers with a file: first the preconditions, then the range (RFC 9110 section 13.2.2).
 fn answer_file(request: &Request<'_>, selected: Selected, date: HttpDate) -> Answer {
     let validators = Validators {
-        etag: Some(&selected.etag),
+        etag: Some(selected.fields.etag()),
         last_modified: selected.last_modified,
     };
     match conditional::evaluate(&request.fields, validators) {

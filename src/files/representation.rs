@@ -11,7 +11,6 @@ use super::{
 use crate::http::{
     content_coding::ContentCoding,
     date::HttpDate,
-    etag::EntityTag,
     response::{ReadyFields, RepresentationFields},
 };
 
@@ -20,8 +19,6 @@ use crate::http::{
 pub struct Representation {
     /// Its identity on disk.
     pub identity: FileIdentity,
-    /// Its entity tag.
-    pub etag: EntityTag,
     /// The date for conditional requests: `Last-Modified`, never later than the time of loading.
     /// `None` for files from before 1970, and if the mtime does not distinguish versions.
     pub last_modified: Option<HttpDate>,
@@ -46,20 +43,18 @@ impl Representation {
         now: i128,
     ) -> Representation {
         let LoadedContent { content, identity } = body;
-        let etag = EntityTag::new(identity.size, version(&identity, &content), coding);
         let last_modified = last_modified(identity.mtime, now);
         let fields = ReadyFields::new(&RepresentationFields {
             content_type: &content_type,
             content_coding: coding,
             content_length: identity.size,
-            etag: &etag,
+            version: version(&identity, &content),
             last_modified,
             cache_control,
             varies,
         });
         Representation {
             identity,
-            etag,
             last_modified: last_modified.filter(|_| !is_constant(identity.mtime)),
             content_type,
             fields,

@@ -1,9 +1,11 @@
 //! Response heads as values, and the only code that writes them.
 
+use std::ops::Range;
+
 use super::{
     content_coding::ContentCoding,
     date::{HttpDate, IMF_FIXDATE_BYTES},
-    etag::EntityTag,
+    etag,
     method::Method,
     persistence::Persistence,
     range::ByteRange,
@@ -19,8 +21,8 @@ pub struct RepresentationFields<'a> {
     pub content_coding: Option<ContentCoding>,
     /// `Content-Length` of the whole representation.
     pub content_length: u64,
-    /// `ETag`.
-    pub etag: &'a EntityTag,
+    /// What distinguishes it in `ETag` from other versions of the file.
+    pub version: i128,
     /// `Last-Modified`.
     pub last_modified: Option<HttpDate>,
     /// The value of `Cache-Control`.
@@ -37,6 +39,7 @@ pub struct RepresentationFields<'a> {
 pub struct ReadyFields {
     lines: Box<[u8]>,
     vary_end: usize,
+    etag: Range<usize>,
     not_modified_end: usize,
     multipart_end: usize,
     partial_end: usize,
@@ -46,33 +49,48 @@ impl ReadyFields {
     /// Serializes the lines.
     pub fn new(fields: &RepresentationFields<'_>) -> ReadyFields {
         let mut lines = Vec::with_capacity(256);
-        let mut line = |name: &str, value: &[u8]| {
-            write_line(&mut lines, name, value);
+        let line = |lines: &mut Vec<u8>, name: &str, value: &[u8]| {
+            write_line(lines, name, value);
             lines.len()
         };
         let vary_end = match fields.varies {
-            true => line("Vary", b"Accept-Encoding"),
+            true => line(&mut lines, "Vary", b"Accept-Encoding"),
             false => 0,
         };
-        line("ETag", fields.etag.as_bytes());
-        let not_modified_end = line("Cache-Control", fields.cache_control.as_bytes());
+        lines.extend_from_slice(b"ETag: ");
+        let etag_start = lines.len();
+        etag::write_strong(
+            &mut lines,
+            fields.content_length,
+            fields.version,
+            fields.content_coding,
+        );
+        let etag = etag_start..lines.len();
+        lines.extend_from_slice(b"\r\n");
+        let not_modified_end = line(&mut lines, "Cache-Control", fields.cache_control.as_bytes());
         if let Some(date) = fields.last_modified {
-            line("Last-Modified", &date.imf_fixdate());
+            line(&mut lines, "Last-Modified", &date.imf_fixdate());
         }
-        let mut multipart_end = line("Accept-Ranges", b"bytes");
+        let mut multipart_end = line(&mut lines, "Accept-Ranges", b"bytes");
         if let Some(coding) = fields.content_coding {
-            multipart_end = line("Content-Encoding", coding.name().as_bytes());
+            multipart_end = line(&mut lines, "Content-Encoding", coding.name().as_bytes());
         }
-        let partial_end = line("Content-Type", fields.content_type.as_bytes());
+        let partial_end = line(&mut lines, "Content-Type", fields.content_type.as_bytes());
         write_number_line(&mut lines, "Content-Length", fields.content_length);
         ReadyFields {
             // Copied: to shrink the buffer would leave the allocator none of its size for the next.
             lines: lines.as_slice().into(),
             vary_end,
+            etag,
             not_modified_end,
             multipart_end,
             partial_end,
         }
+    }
+
+    /// The value of `ETag`.
+    pub fn etag(&self) -> &[u8] {
+        &self.lines[self.etag.clone()]
     }
 
     /// The lines of a 304 (RFC 9110 section 15.4.5). `Last-Modified` is left out, because the

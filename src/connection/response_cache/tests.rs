@@ -51,7 +51,7 @@ impl Bench {
         bench.settle();
         bench.etag = match bench.answer(b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n").0 {
             Answer::Representation(chosen) => {
-                String::from_utf8(chosen.selected.etag.as_bytes().to_vec()).unwrap()
+                String::from_utf8(chosen.selected.fields.etag().to_vec()).unwrap()
             }
             other => panic!("{other:?}"),
         };

@@ -40,25 +40,8 @@ pub(super) struct LogWriter {
     chunk: Vec<u8>,
     written: usize,
     lost_seen: u64,
-    trouble: Option<Trouble>,
-}
-
-/// A problem that was logged and persists.
-#[derive(Clone, Copy, Debug)]
-struct Trouble {
-    lost_before: u64,
-    /// Nothing was written at all; otherwise writing is only too slow.
-    stalled: bool,
-}
-
-/// The result of writing a chunk.
-#[derive(Debug)]
-enum Step {
-    /// The whole chunk is written.
-    Done,
-    /// Nothing could be written for [`RETRY_TIME`].
-    Blocked,
-    Failed(io::Error),
+    /// While a problem that was logged persists: the lines lost before it.
+    lost_before_trouble: Option<u64>,
 }
 
 impl LogWriter {
@@ -78,7 +61,7 @@ impl LogWriter {
             chunk: Vec::new(),
             written: 0,
             lost_seen: 0,
-            trouble: None,
+            lost_before_trouble: None,
         })
     }
 
@@ -93,32 +76,31 @@ impl LogWriter {
             if orders.stop && self.chunk.is_empty() {
                 break None;
             }
-            let step = self.write_chunk();
-            if let (Step::Failed(error), true) = (&step, orders.stop) {
-                break Some(error.to_string());
-            }
-            self.report(&step);
-            pause = match step {
-                Step::Done | Step::Blocked => Duration::ZERO,
-                Step::Failed(_) => RETRY_TIME,
+            let result = self.write_chunk();
+            pause = match &result {
+                Err(error) if error.kind() == ErrorKind::TimedOut => Duration::ZERO,
+                Err(_) if orders.stop => break result.err(),
+                Err(_) => RETRY_TIME,
+                Ok(()) => Duration::ZERO,
             };
+            self.report(&result);
         };
         self.end(failure);
     }
 
     /// Drops what is not written and logs how much was lost, before it reports the end of the
     /// writer, after which the process exits.
-    fn end(mut self, failure: Option<String>) {
+    fn end(mut self, failure: Option<io::Error>) {
         let mut unwritten = line_count(self.chunk.get(self.written..).unwrap_or_default());
         self.chunk.clear();
         self.queue.take(&mut self.chunk, Duration::ZERO);
         unwritten += line_count(&self.chunk);
         self.queue.lose(unwritten);
         let lost = self.queue.lost();
-        match (self.trouble, failure) {
-            (Some(trouble), _) => log::warn!(
+        match (self.lost_before_trouble, failure) {
+            (Some(before), _) => log::warn!(
                 "access log: final flush incomplete; {} lines lost",
-                lost - trouble.lost_before
+                lost - before
             ),
             (None, Some(error)) => log::warn!("access log: {error}; {unwritten} lines lost"),
             (None, None) => {}
@@ -128,53 +110,48 @@ impl LogWriter {
 
     /// Writes as much of the chunk as possible. The rest is retried later, so that a temporarily
     /// full disk loses no lines.
-    fn write_chunk(&mut self) -> Step {
+    fn write_chunk(&mut self) -> io::Result<()> {
         while let Some(rest @ [_, ..]) = self.chunk.get(self.written..) {
             let bytes = &rest[..rest.len().min(self.write_bytes_max)];
-            match is_writable(&self.file, RETRY_TIME)
-                .and_then(|yes| yes.then(|| self.file.write(bytes)).transpose())
-            {
-                Ok(None) => return Step::Blocked,
-                Ok(Some(0)) => return Step::Failed(ErrorKind::WriteZero.into()),
-                Ok(Some(written)) => self.written += written,
+            let written = is_writable(&self.file, RETRY_TIME).and_then(|yes| match yes {
+                true => self.file.write(bytes),
+                false => Err(io::Error::new(ErrorKind::TimedOut, "reader stalled")),
+            });
+            match written {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Step::Failed(error),
+                Err(error) => return Err(error),
             }
         }
         self.chunk.clear();
         self.written = 0;
-        Step::Done
+        Ok(())
     }
 
-    /// Logs a problem once, and once that it is over.
-    fn report(&mut self, step: &Step) {
+    /// Logs a problem once, and once that it is over: a chunk was written, and no line was lost
+    /// since the one before.
+    fn report(&mut self, result: &io::Result<()>) {
+        const MIB: usize = QUEUE_BYTES_MAX >> 20;
         let lost = self.queue.lost();
         let lost_before = std::mem::replace(&mut self.lost_seen, lost);
-        let losing = lost > lost_before;
-        let stalled = !matches!(step, Step::Done);
-        if let Some(trouble) = self.trouble {
-            if !stalled && (trouble.stalled || !losing) {
-                let lines = lost - trouble.lost_before;
+        let is_losing = lost > lost_before;
+        match (result, self.lost_before_trouble) {
+            (Ok(()), Some(before)) if !is_losing => {
+                let lines = lost - before;
                 log::warn!("access log: writing resumed; {lines} lines lost");
-                self.trouble = None;
+                self.lost_before_trouble = None;
+                return;
             }
-            return;
+            (Ok(()), None) if is_losing => {
+                log::warn!("access log: reader too slow; dropping lines");
+            }
+            (Err(error), None) => {
+                log::warn!("access log: {error}; buffering {MIB} MiB, then dropping lines");
+            }
+            _ => return,
         }
-        const MIB: usize = QUEUE_BYTES_MAX >> 20;
-        match step {
-            Step::Done if !losing => return,
-            Step::Done => log::warn!("access log: reader too slow; dropping lines"),
-            Step::Blocked => {
-                log::warn!("access log: reader stalled; buffering {MIB} MiB, then dropping lines")
-            }
-            Step::Failed(error) => {
-                log::warn!("access log: {error}; buffering {MIB} MiB, then dropping lines")
-            }
-        }
-        self.trouble = Some(Trouble {
-            lost_before,
-            stalled,
-        });
+        self.lost_before_trouble = Some(lost_before);
     }
 
     /// Reopens the path, keeping the old file if that fails. The rest of a line that was partly
@@ -189,6 +166,8 @@ impl LogWriter {
                 if let Some(rest) = cut_line_bytes(&self.chunk, self.written) {
                     self.written += rest;
                     self.queue.lose(1);
+                    // Not for want of time.
+                    self.lost_seen += 1;
                 }
             }
             Err(error) => log::warn!(

@@ -42,13 +42,12 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
         open: snapshot.open().iter().sum(),
         closed: snapshot.totals.closed().iter().sum(),
     };
-    // Fails only if writing does, and writing to a string does not.
-    page.render().unwrap_or_default()
+    page.to_string()
 }
 
 /// What the template shows.
 #[derive(Template)]
-#[template(path = "status.html", config = "src/observe/page/askama.toml")]
+#[template(path = "page/status.html", config = "src/observe/askama.toml")]
 struct StatusPage<'s> {
     snapshot: &'s Snapshot,
     recent: Span,

@@ -1,17 +1,16 @@
 //! Freshness: whether a cached file still matches the disk.
 
 use std::{
-    fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
-    Refusal, Turn,
+    Turn,
     no_variants::FoundVariants,
     paths::Paths,
-    root::{FileIdentity, Opened, Root},
+    root::{FileIdentity, Root},
 };
 use crate::http::content_coding::ContentCoding;
 
@@ -93,21 +92,24 @@ impl Freshness {
 
     /// Checks, at most once per turn, whether the file is unchanged, and its variants if
     /// `with_variants`. Variants are checked every minute in any case, because their existence
-    /// determines `Vary`. `has_content` tells whether an open file, the original or the variant in
-    /// a coding, still has the content that is served for it; it is called every few seconds.
+    /// determines `Vary`. `reopen` opens the files anew, and tells whether they are unchanged; it is
+    /// called every few seconds.
     pub(super) fn revalidate(
         &self,
         root: &Root,
         with_variants: bool,
         turn: Turn,
-        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
+        reopen: impl FnOnce() -> bool,
     ) -> bool {
         if age(&self.file_checked, turn) > 0 {
-            let holds = root.identity(self.paths.file()) == Some(self.file)
-                && (age(&self.reopened, turn) < REOPENED_NANOSECONDS_MAX
-                    || self.reopen(root, turn, has_content));
-            if !holds {
+            if root.identity(self.paths.file()) != Some(self.file) {
                 return false;
+            }
+            if age(&self.reopened, turn) >= REOPENED_NANOSECONDS_MAX {
+                if !reopen() {
+                    return false;
+                }
+                self.reopened.fetch_max(turn.0, Relaxed);
             }
             self.file_checked.fetch_max(turn.0, Relaxed);
         }
@@ -127,33 +129,6 @@ impl Freshness {
     /// When the file was last checked.
     pub(super) fn checked(&self) -> Turn {
         Turn(self.file_checked.load(Relaxed))
-    }
-
-    /// Opens the files anew: checks that no link on their paths leaves the root, and their content.
-    /// Without a free descriptor, the last result stands.
-    #[cold]
-    fn reopen(
-        &self,
-        root: &Root,
-        turn: Turn,
-        has_content: impl Fn(Option<ContentCoding>, &File) -> bool,
-    ) -> bool {
-        let is_unchanged = |path: &[u8], expected: FileIdentity, coding| match root
-            .open_beneath(path)
-            .map_err(Refusal::from)
-        {
-            Ok(Opened::File(file, found)) => found == expected && has_content(coding, &file),
-            Ok(_) => false,
-            Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
-        };
-        let holds = is_unchanged(self.paths.file().to_bytes(), self.file, None)
-            && self.variants.iter().all(|&(coding, expected)| {
-                is_unchanged(&self.paths.variant(coding), expected, Some(coding))
-            });
-        if holds {
-            self.reopened.fetch_max(turn.0, Relaxed);
-        }
-        holds
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {

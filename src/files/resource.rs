@@ -3,8 +3,11 @@
 use std::{fs::File, ops::Deref, sync::Arc};
 
 use super::{
-    Refusal, Turn, content::Content, freshness::Freshness, representation::Representation,
-    root::Root,
+    Refusal, Turn,
+    content::Content,
+    freshness::Freshness,
+    representation::Representation,
+    root::{Opened, Root},
 };
 use crate::http::content_coding::{AcceptEncoding, ContentCoding};
 
@@ -61,16 +64,38 @@ impl Resource {
     /// Whether it still matches the disk; checked at most once per turn. Variants are checked only
     /// if the request accepts one.
     pub(super) fn is_fresh(&self, root: &Root, accept: AcceptEncoding, turn: Turn) -> bool {
-        let has_content = |coding: Option<ContentCoding>, file: &File| match coding {
-            None => self.original.content.holds(file),
-            Some(coding) => match self.variant(coding) {
-                Some(variant) => variant.content.holds(file),
-                // Either it may not be served, or it could not be opened until now.
-                None => !self.freshness.has_variant(coding),
-            },
-        };
         self.freshness
-            .revalidate(root, accept.accepts_any(), turn, has_content)
+            .revalidate(root, accept.accepts_any(), turn, || self.reopen(root))
+    }
+
+    /// Opens the files anew: checks that no link on their paths leaves the root, and their content.
+    /// Without a free descriptor, the last result stands.
+    #[cold]
+    fn reopen(&self, root: &Root) -> bool {
+        let Freshness {
+            paths,
+            file,
+            variants,
+            ..
+        } = &self.freshness;
+        let is_unchanged = |path: &[u8], expected, holds: &dyn Fn(&File) -> bool| match root
+            .open_beneath(path)
+            .map_err(Refusal::from)
+        {
+            Ok(Opened::File(file, found)) => found == expected && holds(&file),
+            Ok(_) => false,
+            Err(refusal) => matches!(refusal, Refusal::Exhausted(_)),
+        };
+        let original = |file: &File| self.original.content.holds(file);
+        is_unchanged(paths.file().to_bytes(), *file, &original)
+            && variants.iter().all(|&(coding, expected)| {
+                let variant = |file: &File| match self.variant(coding) {
+                    Some(variant) => variant.content.holds(file),
+                    // Either it may not be served, or it could not be opened until now.
+                    None => !self.freshness.has_variant(coding),
+                };
+                is_unchanged(&paths.variant(coding), expected, &variant)
+            })
     }
 
     /// Memory in bytes, including its own structures.

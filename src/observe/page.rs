@@ -2,7 +2,7 @@
 //!
 //! The page, `page/status.html`, is complete without JavaScript and refreshes itself. The script
 //! only replaces its parts every second with newly fetched ones, so all rendering is done here. The
-//! template is compiled; what it inserts is escaped, except for pictures.
+//! template is compiled, and what it inserts is escaped.
 
 mod figures;
 mod picture;

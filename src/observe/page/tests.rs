@@ -31,6 +31,9 @@ fn the_page_is_whole_and_says_the_figures() {
         "<time>…</time>and 1 request more",
         // 83 of 2,200 microseconds, of a line of 600.
         "y=\"2\" width=\"22.6\"",
+        // 400 of 606 closed connections.
+        "<rect class=\"short\" width=\"66.01\" height=\"10\"/>",
+        "<rect class=\"lingering\" x=\"1\" y=\"1\" width=\"8\" height=\"8\"/>",
     ] {
         assert!(html.contains(text), "{text}");
     }
@@ -81,7 +84,10 @@ fn rates_are_those_of_the_last_seconds() {
     let recent = history.recent(&snapshot);
     assert_eq!(recent.seconds, 10.0);
     assert_eq!(recent.totals[Count::Requests], 2500);
-    assert!(page(&snapshot, &history).contains("<dd>250</dd>"));
+    let html = page(&snapshot, &history);
+    assert!(html.contains("<dd>250</dd>"));
+    let newest = "<rect x=\"59.1\" y=\"1.00\" width=\"0.8\" height=\"19.00\"/>";
+    assert!(html.contains(newest) && html.contains("highest 250\""));
 }
 
 #[test]

@@ -184,18 +184,16 @@ impl Queue {
     /// Waits for commands, at most `pause`, while the writer still has lines in `chunk`. Otherwise
     /// waits for lines or commands, and swaps `chunk` for all queued lines.
     pub(super) fn take(&self, chunk: &mut Vec<u8>, pause: Duration) -> Orders {
-        let is_ordered = |state: &QueueState| state.reopen || state.stop;
+        let has_less_than = |bytes: usize| {
+            move |state: &mut QueueState| state.bytes.len() < bytes && !state.reopen && !state.stop
+        };
         let mut state = self.lock();
         if chunk.is_empty() {
-            let quiet = |state: &mut QueueState| state.bytes.is_empty() && !is_ordered(state);
-            let few =
-                |state: &mut QueueState| state.bytes.len() < GATHER_BYTES && !is_ordered(state);
-            let waited = self.changed.wait_while(state, quiet);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-            state = self.wait(state, GATHER_TIME, few);
+            state = self.wait(state, Duration::MAX, has_less_than(1));
+            state = self.wait(state, GATHER_TIME, has_less_than(GATHER_BYTES));
             mem::swap(&mut state.bytes, chunk);
         } else {
-            state = self.wait(state, pause, |state| !is_ordered(state));
+            state = self.wait(state, pause, has_less_than(usize::MAX));
         }
         Orders {
             reopen: mem::take(&mut state.reopen),

@@ -132,7 +132,7 @@ impl Freshness {
     }
 
     fn variant(&self, root: &Root, coding: ContentCoding) -> Option<FileIdentity> {
-        root.identity(&self.paths.variant(coding)[..])
+        self.paths.with_variant(coding, |path| root.identity(path))
     }
 
     /// The codings without a variant.
@@ -160,7 +160,7 @@ impl Freshness {
         let mut are_vacant = true;
         for coding in self.absent() {
             // The target of a dangling link may appear without a change to the folder.
-            if !root.is_vacant(&self.paths.variant(coding)) {
+            if !(self.paths).with_variant(coding, |path| root.is_vacant(path)) {
                 are_vacant = false;
                 if self.variant(root, coding).is_some() {
                     return false;

@@ -228,7 +228,10 @@ impl Reading {
 
 /// Looks up each variant of the file at `paths` by name.
 fn look_up_variants(root: &Root, paths: &Paths) -> FoundVariants {
-    let look_up = |coding| Some((coding, root.identity(&paths.variant(coding)[..])?));
+    let look_up = |coding| {
+        let identity = paths.with_variant(coding, |path| root.identity(path))?;
+        Some((coding, identity))
+    };
     ContentCoding::ALL.into_iter().filter_map(look_up).collect()
 }
 

@@ -34,16 +34,37 @@ impl Paths {
         CStr::from_bytes_with_nul(&self.file).unwrap_or_default()
     }
 
-    /// The path of the variant in `coding`.
-    pub(super) fn variant(&self, coding: ContentCoding) -> SmallVec<[u8; STACK_BYTES]> {
-        let mut path = SmallVec::from_slice(self.file().to_bytes());
-        path.extend_from_slice(coding.suffix().as_bytes());
-        path
+    /// The path of the file, without the NUL.
+    fn path(&self) -> &[u8] {
+        self.file.strip_suffix(b"\0").unwrap_or_default()
+    }
+
+    /// Makes a system call with the path of the variant in `coding`. It is joined in place: rustix
+    /// would copy it once more.
+    pub(super) fn with_variant<R>(
+        &self,
+        coding: ContentCoding,
+        use_path: impl FnOnce(&CStr) -> R,
+    ) -> R {
+        let (path, suffix) = (self.path(), coding.suffix().as_bytes());
+        let length = path.len() + suffix.len() + 1;
+        let mut short = [0; STACK_BYTES];
+        let mut long = Vec::new();
+        let place = match short.get_mut(..length) {
+            Some(place) => place,
+            None => {
+                long.resize(length, 0);
+                &mut long[..]
+            }
+        };
+        place[..path.len()].copy_from_slice(path);
+        place[path.len()..length - 1].copy_from_slice(suffix);
+        use_path(CStr::from_bytes_with_nul(place).unwrap_or_default())
     }
 
     /// The path of its folder; `.` for the root itself.
     pub(super) fn folder(&self) -> &[u8] {
-        let path = self.file().to_bytes();
+        let path = self.path();
         let slash = path.iter().rposition(|&byte| byte == b'/');
         slash.map_or(b".", |at| &path[..at])
     }
@@ -60,7 +81,9 @@ mod tests {
             assert_eq!(paths.file().to_bytes(), path.as_bytes());
             for coding in ContentCoding::ALL {
                 let expected = format!("{path}{}", coding.suffix());
-                assert_eq!(&paths.variant(coding)[..], expected.as_bytes());
+                paths.with_variant(coding, |path| {
+                    assert_eq!(path.to_bytes(), expected.as_bytes());
+                });
             }
             assert_eq!(paths.folder(), folder.as_bytes(), "{path}");
         };

@@ -94,7 +94,9 @@ impl Resource {
                     // Either it may not be served, or it could not be opened until now.
                     None => !self.freshness.has_variant(coding),
                 };
-                is_unchanged(&paths.variant(coding), expected, &variant)
+                paths.with_variant(coding, |path| {
+                    is_unchanged(path.to_bytes(), expected, &variant)
+                })
             })
     }
 

@@ -1,6 +1,12 @@
 //! The root: confined opening of files, and the meaning of errors.
 
-use std::{ffi::OsStr, fs::File, io, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    ffi::{CStr, OsStr},
+    fs::File,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
 
 use cap_std::{
     ambient_authority,
@@ -158,7 +164,7 @@ impl Root {
     }
 
     /// Whether there is nothing at all at `path`, not even a link.
-    pub(super) fn is_vacant(&self, path: &[u8]) -> bool {
+    pub(super) fn is_vacant(&self, path: &CStr) -> bool {
         let stat = statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW);
         stat.err() == Some(Errno::NOENT)
     }

@@ -215,7 +215,7 @@ impl LookUp<'_> {
             return Ok(None);
         }
         let (paths, root) = (&freshness.paths, &self.view.tree.root);
-        match root.open_beneath(&paths.variant(coding)) {
+        match paths.with_variant(coding, |path| root.open_beneath(path.to_bytes())) {
             Ok(Opened::File(file, identity)) if identity.is_variant_of(&freshness.file) => {
                 Ok(Some((file, identity)))
             }

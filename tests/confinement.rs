@@ -179,6 +179,9 @@ fn links_within_the_root_are_followed() {
     home.link("coded.txt", "d/x.txt");
     home.link("coded.txt.gz", "d/packed");
     home.write("www/d/packed", "packed");
+    // The path of the request is what is hidden or not.
+    home.write("www/.releases/1/z.txt", "z");
+    home.link("current", ".releases/1");
     let server = Server::build().serve(home.root()).start();
     check(
         &[
@@ -191,6 +194,7 @@ fn links_within_the_root_are_followed() {
             ("/d/e/up-and-down", "x"),
             ("/i/", "x"),
             ("/coded.txt", "x"),
+            ("/current/z.txt", "z"),
         ],
         |(target, body)| {
             let reply = server.connect().get(target);

@@ -35,9 +35,11 @@ const FOLDER_TRUSTED_NANOSECONDS_MAX: u64 = 1_000_000_000;
 const VARIANTS_UNCHECKED_NANOSECONDS_MAX: u64 = 60_000_000_000;
 
 /// How long changes may go unnoticed that do not change the identity of a file, in nanoseconds:
-/// 10 s. There are two: its folder is moved out of the root and replaced by a link to it, or its
-/// content is modified through mmap(2). No `stat` detects them; opening the file anew, confined to
-/// the root, costs three times as much, and reading it more.
+/// 10 s. There are two: a link on its path comes to lead out of the root, but to the same file, as
+/// when its folder is moved out and replaced by a link to it; or its content is modified through
+/// mmap(2), or that of another image with fixed times, mounted in place of the first. No `stat`
+/// detects them; opening the file anew, confined to the root, costs three times as much, and
+/// reading it more.
 const REOPENED_NANOSECONDS_MAX: u64 = 10_000_000_000;
 
 /// The identities of a cached file and its variants, and when they were last checked.

@@ -27,7 +27,7 @@
 //! | that a folder contains no variants | `no_variants`, of each worker | for a turn after a `stat` of the folder, 10 s in all |
 //! | which folder the root is | `site` | 250 ms; for a turn if something is missing |
 //! | that no link on the path to a file leaves the root | `freshness` | 10 s |
-//! | that a file in memory was not modified through mmap(2) | `freshness` | 10 s |
+//! | that a file in memory has no other content, with the same identity | `freshness` | 10 s |
 //!
 //! The cache of responses (`connection::response_cache`) relies on the first of these.
 

@@ -195,7 +195,7 @@ as unset. RUST_LOG=debug logs the lifecycle of each connection to standard error
 
 SIGTERM and SIGINT stop the server after requests in progress are finished; a second signal stops it
 immediately. SIGHUP reopens the access log. Exit codes: 0 after a clean stop, 1 if the server cannot
-start or continue, 2 for an invalid option.";
+start or continue, 2 for an invalid option, 128 plus the number of the signal after a second one.";
 
 /// The literals name every field (no `..`), so the compiler reports a limit without an option, and
 /// an option that nothing reads.

@@ -88,19 +88,12 @@ pub(super) fn parse_later_version(line: &[u8]) -> Result<(&str, &str), RequestEr
     else {
         return Err(malformed);
     };
-    match text.get(method.len() + 1 + target.len() + 1..) {
-        Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]) if minor.is_ascii_digit() => {
-            Ok((method, target))
-        }
-        Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
-            if major.is_ascii_digit() && minor.is_ascii_digit() =>
-        {
-            // RFC 9113 section 3.4: the preface looks like a request.
-            match text == b"PRI * HTTP/2.0" {
-                true => Err(RequestError::Http2Preface),
-                false => Err(RequestError::Version),
-            }
-        }
+    let version = text.get(method.len() + 1 + target.len() + 1..);
+    match version.and_then(|version| version.strip_prefix(b"HTTP/")) {
+        Some([b'1', b'.', b'0'..=b'9']) => Ok((method, target)),
+        // RFC 9113 section 3.4: the preface looks like a request.
+        Some(_) if text == b"PRI * HTTP/2.0" => Err(RequestError::Http2Preface),
+        Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Err(RequestError::Version),
         _ => Err(RequestError::Malformed("malformed HTTP version")),
     }
 }

@@ -49,12 +49,8 @@ impl ReadyFields {
     /// Serializes the lines.
     pub fn new(fields: &RepresentationFields<'_>) -> ReadyFields {
         let mut lines = Vec::with_capacity(256);
-        let line = |lines: &mut Vec<u8>, name: &str, value: &[u8]| {
-            write_line(lines, name, value);
-            lines.len()
-        };
         let vary_end = match fields.varies {
-            true => line(&mut lines, "Vary", b"Accept-Encoding"),
+            true => write_line(&mut lines, "Vary", b"Accept-Encoding"),
             false => 0,
         };
         lines.extend_from_slice(b"ETag: ");
@@ -67,15 +63,16 @@ impl ReadyFields {
         );
         let etag = etag_start..lines.len();
         lines.extend_from_slice(b"\r\n");
-        let not_modified_end = line(&mut lines, "Cache-Control", fields.cache_control.as_bytes());
+        let not_modified_end =
+            write_line(&mut lines, "Cache-Control", fields.cache_control.as_bytes());
         if let Some(date) = fields.last_modified {
-            line(&mut lines, "Last-Modified", &date.imf_fixdate());
+            write_line(&mut lines, "Last-Modified", &date.imf_fixdate());
         }
-        let mut multipart_end = line(&mut lines, "Accept-Ranges", b"bytes");
+        let mut multipart_end = write_line(&mut lines, "Accept-Ranges", b"bytes");
         if let Some(coding) = fields.content_coding {
-            multipart_end = line(&mut lines, "Content-Encoding", coding.name().as_bytes());
+            multipart_end = write_line(&mut lines, "Content-Encoding", coding.name().as_bytes());
         }
-        let partial_end = line(&mut lines, "Content-Type", fields.content_type.as_bytes());
+        let partial_end = write_line(&mut lines, "Content-Type", fields.content_type.as_bytes());
         write_number_line(&mut lines, "Content-Length", fields.content_length);
         ReadyFields {
             // Copied: to shrink the buffer would leave the allocator none of its size for the next.
@@ -219,11 +216,12 @@ impl<'a> Head<'a> {
         if let Some(length) = content_length {
             write_number_line(out, "Content-Length", length);
         }
-        match persistence {
-            Persistence::Keep => {}
-            Persistence::KeepAnnounced => write_line(out, "Connection", b"keep-alive"),
-            Persistence::Close => write_line(out, "Connection", b"close"),
-        }
+        let connection = match persistence {
+            Persistence::Keep => None,
+            Persistence::KeepAnnounced => Some("keep-alive"),
+            Persistence::Close => Some("close"),
+        };
+        write_optional(out, "Connection", connection);
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -296,11 +294,13 @@ fn write_optional(out: &mut Vec<u8>, name: &str, value: Option<impl AsRef<[u8]>>
     }
 }
 
-fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+/// Appends a line, and returns where it ends.
+fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) -> usize {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+    out.len()
 }
 
 fn write_number_line(out: &mut Vec<u8>, name: &str, value: u64) {

@@ -129,6 +129,9 @@ impl ChunkedDecoder {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
                 self.chunk_bytes = self.chunk_bytes << 4 | u64::from(digit);
                 self.size_digits += 1;
+                if self.size_digits > SIZE_DIGITS_MAX {
+                    return malformed("chunk size too long");
+                }
                 Size
             }
             (Size, _) if self.size_digits == 0 => return malformed("chunk without a size"),
@@ -175,29 +178,32 @@ impl ChunkedDecoder {
             (LastLineFeed, b'\n') => Complete,
             _ => return malformed("malformed chunk, extension or trailer"),
         };
-        if (BeforeSemicolon..=AfterQuoted).contains(&next) {
-            self.extension_bytes += 1;
-            self.extensions_bytes += 1;
-        } else if (TrailerStart..=TrailerLineFeed).contains(&self.state) && next != LastLineFeed {
-            self.trailers_bytes += 1;
-        }
-        self.check_limits().map(|()| next)
+        self.count(next)?;
+        Ok(next)
     }
 
-    fn check_limits(&self) -> Result<(), RequestError> {
-        if self.size_digits > SIZE_DIGITS_MAX {
-            Err(RequestError::Malformed("chunk size too long"))
-        } else if self.extension_bytes > EXTENSION_BYTES_MAX
-            || self.extensions_bytes > EXTENSIONS_BYTES_MAX
+    /// Counts the byte that leads to `next` against the limits.
+    fn count(&mut self, next: State) -> Result<(), RequestError> {
+        if (State::BeforeSemicolon..=State::AfterQuoted).contains(&next) {
+            self.extension_bytes += 1;
+            self.extensions_bytes += 1;
+            if self.extension_bytes > EXTENSION_BYTES_MAX
+                || self.extensions_bytes > EXTENSIONS_BYTES_MAX
+            {
+                return Err(RequestError::Malformed("too many chunk extensions"));
+            }
+        } else if (State::TrailerStart..=State::TrailerLineFeed).contains(&self.state)
+            && next != State::LastLineFeed
         {
-            Err(RequestError::Malformed("too many chunk extensions"))
-        } else if self.trailers > TRAILERS_MAX {
-            Err(RequestError::TooManyFields)
-        } else if self.trailers_bytes > TRAILERS_BYTES_MAX {
-            Err(RequestError::FieldsTooLarge)
-        } else {
-            Ok(())
+            self.trailers_bytes += 1;
+            if self.trailers > TRAILERS_MAX {
+                return Err(RequestError::TooManyFields);
+            }
+            if self.trailers_bytes > TRAILERS_BYTES_MAX {
+                return Err(RequestError::FieldsTooLarge);
+            }
         }
+        Ok(())
     }
 }
 

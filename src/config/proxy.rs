@@ -37,9 +37,14 @@ impl FromStr for Proxy {
         if matches!(text, "unix" | "unix:") {
             return Ok(Proxy::Unix);
         }
-        let address = || text.parse::<IpAddr>().map(IpNet::from);
-        let range = text.parse().or_else(|_| address());
-        range.map(Proxy::Network).map_err(|_| EXPECTED)
+        // Not `IpNet`: it would take 010.0.0.0 for 10.0.0.0, which inet_aton(3) takes for 8.0.0.0.
+        let address = text.split('/').next().unwrap_or_default();
+        let address: IpAddr = address.parse().map_err(|_| EXPECTED)?;
+        let range = match text.contains('/') {
+            true => text.parse().map_err(|_| EXPECTED)?,
+            false => address.into(),
+        };
+        Ok(Proxy::Network(range))
     }
 }
 
@@ -89,6 +94,8 @@ mod tests {
             "proxy",
             "unix:/run/s",
             "10.0.0/8",
+            "010.0.0.0",
+            "010.0.0.0/8",
             "10.0.0.0/",
             "10.0.0.0/33",
             "10.0.0.0/+8",

@@ -28,9 +28,11 @@ pub fn bytes(count: &u64) -> String {
     format!("{value:.1}\u{a0}TiB")
 }
 
-/// A duration: `83.0µs`.
+/// A duration: `83.0 µs`.
 pub fn time(duration: &Duration) -> String {
-    format!("{duration:.1?}")
+    let text = format!("{duration:.1?}");
+    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    format!("{number}\u{a0}{unit}")
 }
 
 /// The latency that a fraction `share` of all does not exceed; unknown is a dash.
@@ -106,9 +108,9 @@ mod tests {
             (bytes(&1_500_000), "1.4\u{a0}MiB"),
             (bytes(&u64::MAX), "16777216.0\u{a0}TiB"),
             (latency(&Totals::default(), &0.5), "–"),
-            (time(&Duration::from_nanos(950)), "950.0ns"),
-            (time(&Duration::from_micros(83)), "83.0µs"),
-            (time(&Duration::from_millis(2_345)), "2.3s"),
+            (time(&Duration::from_nanos(950)), "950.0\u{a0}ns"),
+            (time(&Duration::from_micros(83)), "83.0\u{a0}µs"),
+            (time(&Duration::from_millis(2_345)), "2.3\u{a0}s"),
             (share(&0, &0), "–"),
             (share(&0, &5), "0\u{a0}%"),
             (share(&5, &5), "100\u{a0}%"),

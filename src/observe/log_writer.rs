@@ -78,7 +78,8 @@ impl LogWriter {
             }
             let result = self.write_chunk();
             pause = match &result {
-                Err(error) if error.kind() == ErrorKind::TimedOut => Duration::ZERO,
+                // The writer has waited for the reader. After ETIMEDOUT it has not.
+                Err(error) if is_stall(error) => Duration::ZERO,
                 Err(_) if orders.stop => break result.err(),
                 Err(_) => RETRY_TIME,
                 Ok(()) => Duration::ZERO,
@@ -176,6 +177,11 @@ impl LogWriter {
             ),
         }
     }
+}
+
+/// Whether this is the error of [`LogWriter::write_chunk`] for a reader that reads nothing.
+fn is_stall(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
 /// The number of lines, by line feeds; a partly written line counts as a whole one.

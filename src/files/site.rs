@@ -76,6 +76,9 @@ pub struct View {
     pub misses: Cell<u64>,
     negative_cache: RefCell<NegativeCache>,
     no_variants: RefCell<NoVariants>,
+    /// Whether its last check may have left unused files open, so that a worker without connections
+    /// should not wait long.
+    pub has_unused: bool,
     /// When this view last checked, for a missing file, whether the root was replaced.
     root_looked: Cell<Turn>,
 }
@@ -106,6 +109,7 @@ impl Site {
             misses: Cell::default(),
             negative_cache: RefCell::default(),
             no_variants: RefCell::default(),
+            has_unused: false,
             root_looked: Cell::default(),
         }
     }

@@ -149,7 +149,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let has_work = self.table.open() > 0 || self.is_draining();
+        let has_work = self.table.open() > 0 || self.is_draining() || self.cx.view.has_unused;
         has_work.then(|| self.sweep_at.saturating_duration_since(self.cx.now))
     }
 

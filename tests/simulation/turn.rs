@@ -1,6 +1,11 @@
 //! The limits on the work of one connection in one turn, regardless of its client.
 
-use std::{cell::RefCell, fs, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    fs,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use stdhttpd::{
     connection::{Identity, Next, Readiness, context::Clock},
@@ -352,4 +357,43 @@ fn a_large_listing_goes_on_beside_small_ones() {
             .for_each(|(sum, new)| *sum += new);
     }
     assert_eq!(listed, [1, 20]);
+}
+
+/// Their file system may have to be unmounted.
+#[test]
+fn a_worker_without_connections_closes_all_unused_files() {
+    let ground = Ground::new(|_| {});
+    let mut heads = String::new();
+    for n in 0..100 {
+        fs::write(ground.root.path().join(format!("large-{n}")), [0; 40_000]).expect("written");
+        heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    // A file that was just changed is not kept open.
+    let written = Instant::now();
+    while written.elapsed() < Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    let mut scheduler = Scheduler::new(ground.context(), ScriptedDriver::new());
+    let wire = Wire::new(1 << 30);
+    wire.borrow_mut().arrive(heads.as_bytes());
+    let accepted = Accepted {
+        stream: Script::new(&wire),
+        token: 1,
+        identity: Identity::new(1, None, scheduler.cx.now, Duration::ZERO),
+    };
+    assert!(scheduler.driver.hand_over(accepted, &wire));
+    scheduler.take_arrivals();
+    scheduler.finish_turn();
+    wire.borrow_mut().end();
+    scheduler.take_event(1, Readiness::READABLE);
+    let mut timeout_after_turn = |seconds| {
+        scheduler.cx.clock = Clock::Stepped(ground.started + Duration::from_secs(seconds));
+        scheduler.cx.begin_turn();
+        scheduler.finish_turn();
+        scheduler.poll_timeout()
+    };
+    assert_eq!(timeout_after_turn(1), None, "no connection is open");
+    let timeout = timeout_after_turn(20);
+    assert!(timeout.is_some_and(|timeout| timeout < Duration::from_secs(1)));
+    assert_eq!(timeout_after_turn(21), None);
 }

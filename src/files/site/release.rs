@@ -13,11 +13,12 @@ pub(super) const CLOSED_FILES_MAX: usize = 64;
 
 impl View {
     /// Closes some of the kept files that were not requested for too long.
-    pub(super) fn close_unused(&self, turn: Turn) {
-        self.close_files(CLOSED_FILES_MAX, |resource| {
+    pub(super) fn close_unused(&mut self, turn: Turn) {
+        let closed = self.close_files(CLOSED_FILES_MAX, |resource| {
             let age = turn.0.saturating_sub(resource.freshness.checked().0);
             age >= UNUSED_NANOSECONDS_MAX
         });
+        self.has_unused = closed == CLOSED_FILES_MAX;
     }
 
     /// Drops all files kept open, to free descriptors, and returns their number. A file that is

@@ -85,8 +85,9 @@ fn some_unused_files_are_closed_per_check() {
     for n in 0..files {
         bench.file(&format!("/x{n}"), "");
     }
-    for open in [files, 10, 0] {
+    for (open, has_unused) in [(files, false), (10, true), (0, false)] {
         assert_eq!(bench.view.tree.cache.with_descriptors().len(), open);
+        assert_eq!(bench.view.has_unused, has_unused);
         bench.begin_turn(UNUSED_NANOSECONDS_MAX);
     }
 }

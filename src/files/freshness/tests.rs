@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{cell::Cell, fs, os::unix::fs::symlink, path::Path};
 
 use super::*;
 
@@ -168,6 +168,25 @@ fn names_are_looked_up_again_after_a_second() {
     assert_eq!(checked(FOLDER_TRUSTED_NANOSECONDS_MAX), 1);
     let later = FOLDER_TRUSTED_NANOSECONDS_MAX + 1;
     assert_eq!(checked(later), later);
+}
+
+#[test]
+fn files_are_opened_anew_every_ten_seconds() {
+    let home = tempfile::tempdir().unwrap();
+    let (root, freshness) = file_without_variants(home.path());
+    let is_opened = |turn| {
+        let opened = Cell::new(false);
+        let reopen = || {
+            opened.set(true);
+            true
+        };
+        assert!(freshness.revalidate(&root, false, Turn(turn), reopen));
+        opened.get()
+    };
+    assert!(!is_opened(REOPENED_NANOSECONDS_MAX - 1));
+    assert!(is_opened(REOPENED_NANOSECONDS_MAX));
+    assert!(!is_opened(REOPENED_NANOSECONDS_MAX + 1));
+    assert!(is_opened(2 * REOPENED_NANOSECONDS_MAX));
 }
 
 #[test]

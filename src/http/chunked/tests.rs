@@ -191,6 +191,11 @@ fn extensions_are_bounded() {
     let most = EXTENSION_BYTES_MAX as usize;
     accepted(&[(&format!("{}0\r\n\r\n", with(most)), 1)]);
     refused(&[&with(most + 1), &with(most * 9)]);
+    // Every byte counts, whatever it belongs to.
+    let each = " ; a ;b= c;d=\"e\\f\" ;";
+    let with_each = |bytes: usize| format!("1{each}{}\r\nx\r\n", "a".repeat(bytes - each.len()));
+    accepted(&[(&format!("{}0\r\n\r\n", with_each(most)), 1)]);
+    refused(&[&with_each(most + 1)]);
     let lines = EXTENSIONS_BYTES_MAX / EXTENSION_BYTES_MAX;
     let fill = with(most).repeat(lines as usize);
     let whole = format!("{fill}0\r\n\r\n");

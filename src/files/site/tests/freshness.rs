@@ -130,6 +130,21 @@ fn a_folder_moved_out_behind_a_link_is_served_for_ten_seconds_at_most() {
 }
 
 #[test]
+fn a_variant_older_than_its_file_does_not_have_it_loaded_again() {
+    let mut bench = bench(|_| {});
+    bench.write("x", "new");
+    bench.write("x.gz", "old");
+    bench.set_mtime("x.gz", 1);
+    bench.settle("x.gz");
+    assert_eq!(bench.text("/x", "gzip"), "new");
+    bench.view.misses.set(0);
+    // It is opened anew.
+    bench.begin_turn(10_000_000_000);
+    assert_eq!(bench.text("/x", "gzip"), "new");
+    assert_eq!(bench.view.misses.get(), 0);
+}
+
+#[test]
 fn a_file_changed_without_a_trace_is_served_as_it_was_for_ten_seconds_at_most() {
     const LATER: u64 = 10_000_000_000;
     let mut bench = bench(|_| {});

@@ -52,13 +52,13 @@ pub struct ChunkedDecoder {
     content_bytes: u64,
 }
 
-/// What the next byte belongs to, or follows.
+/// What the next byte belongs to, or follows. In the order of the grammar, by which the states of
+/// extensions and those of trailers are told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     #[default]
     Size,
-    /// After a size or a value and whitespace: a semicolon must follow. The first state within
-    /// extensions.
+    /// After a size or a value and whitespace: a semicolon must follow. The first of extensions.
     BeforeSemicolon,
     /// After a semicolon and whitespace: a name must follow.
     BeforeName,
@@ -69,7 +69,7 @@ enum State {
     Token,
     Quoted,
     QuotedPair,
-    /// The last state within extensions.
+    /// The last of extensions.
     AfterQuoted,
     SizeLineFeed,
     Data,

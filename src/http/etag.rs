@@ -2,9 +2,9 @@
 
 use super::content_coding::ContentCoding;
 
-/// Appends a strong entity tag: `"<version>-<size>"` in hexadecimal, where the version identifies
-/// that of the file, followed by `-br`, `-zst` or `-gz` for a coding: two codings of one file are
-/// two representations and must not share a tag (section 8.8.3.3).
+/// Appends a strong entity tag: `"<version>-<size>"` in hexadecimal, where `version` distinguishes
+/// the versions of a file, followed by `-br`, `-zst` or `-gz` for a coding: two codings of one file
+/// are two representations and must not share a tag (section 8.8.3.3).
 pub fn write_strong(out: &mut Vec<u8>, size: u64, version: i128, coding: Option<ContentCoding>) {
     out.extend_from_slice(if version < 0 { b"\"n" } else { b"\"" });
     write_hex(out, version.unsigned_abs());

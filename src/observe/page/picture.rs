@@ -58,7 +58,10 @@ pub fn answers(story: &Story, closed: &Duration) -> impl Iterator<Item = (f64, f
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::http::status::Status;
 
     #[test]
     fn squares_fill_line_after_line() {
@@ -97,5 +100,19 @@ mod tests {
         let (highest, columns) = columns(&[0.0, 5.0, 10.0]);
         assert_eq!(highest, 10.0);
         assert!(columns.eq([(57, 0.0), (58, 9.5), (59, 19.0)]));
+    }
+
+    #[test]
+    fn responses_lie_within_the_life_of_the_connection_and_are_never_unseen() {
+        let (accepted, second) = (Instant::now(), Duration::from_secs(1));
+        let mut story = Story::begin(1, None, 0, accepted);
+        // With when they began and how long they took, in seconds.
+        for (received, took) in [(0, 2), (3, 0), (6, 0)] {
+            let received = accepted + second * received;
+            story.request(b"", Status::Ok, 0, received, received + second * took);
+        }
+        let closed = second * 6;
+        let answers = answers(&story, &closed);
+        assert!(answers.eq([(0.0, 200.0), (300.0, 2.0), (598.0, 2.0)]));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, cmp::Reverse, sync::LazyLock};
 
+use askama::Template;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use crate::{
@@ -256,17 +257,17 @@ static ERROR_BODIES: LazyLock<[String; Status::ALL.len()]> = LazyLock::new(|| {
     std::array::from_fn(|place| body(Status::ALL[place]))
 });
 
+/// What the template of an error page shows.
+#[derive(Template)]
+#[template(path = "handler/error.html", config = "src/askama.toml")]
+struct ErrorPage<'t> {
+    status: Status,
+    text: &'t str,
+}
+
 fn error_html(status: Status, text: &str) -> String {
-    let (code, reason) = (status.code(), status.reason());
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{code} {reason}</title>\n\
-         <style>:root{{color-scheme:light dark}}body{{font:1.1em/1.6 system-ui,sans-serif;\
-         max-width:32em;margin:18vh auto;padding:0 1.5em}}h1{{font-weight:600;\
-         letter-spacing:-.02em}}h1 span{{opacity:.45;font-weight:400}}</style>\n\
-         <h1><span>{code}</span> {reason}</h1>\n<p>{text}</p>\n</html>\n"
-    )
+    // A template ends without its last line feed.
+    format!("{}\n", ErrorPage { status, text })
 }
 
 #[cfg(test)]

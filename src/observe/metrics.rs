@@ -35,7 +35,7 @@ pub fn metrics(snapshot: &Snapshot) -> String {
 
 /// What the template shows.
 #[derive(Template)]
-#[template(path = "metrics.txt", config = "src/observe/askama.toml")]
+#[template(path = "observe/metrics.txt", config = "src/askama.toml")]
 struct Metrics<'s> {
     snapshot: &'s Snapshot,
     facts: &'s Facts,

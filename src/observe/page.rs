@@ -47,7 +47,7 @@ pub fn page(snapshot: &Snapshot, history: &History) -> String {
 
 /// What the template shows.
 #[derive(Template)]
-#[template(path = "page/status.html", config = "src/observe/askama.toml")]
+#[template(path = "observe/page/status.html", config = "src/askama.toml")]
 struct StatusPage<'s> {
     snapshot: &'s Snapshot,
     recent: Span,

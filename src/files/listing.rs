@@ -1,7 +1,7 @@
 //! Directory listings as HTML and as JSON.
 //!
-//! This file formats them; [`Listing`] reads and writes a folder in pieces, so that a large one
-//! does not block other connections.
+//! This file formats them, as a page with the templates in `listing/`; [`Listing`] reads and writes
+//! a folder in pieces, so that a large one does not block other connections.
 
 mod build;
 mod memory_budget;
@@ -10,12 +10,15 @@ mod text;
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     io::{self, Write},
     iter,
     sync::LazyLock,
 };
 
-use self::text::{Unseen, exact, href, html, json, size};
+use askama::Template;
+
+use self::text::Unseen;
 use super::media_type::extension;
 use crate::http::date::HttpDate;
 
@@ -36,6 +39,29 @@ pub struct Entry {
     pub size: u64,
     /// The last modification in seconds since the epoch.
     pub mtime: i64,
+}
+
+impl Entry {
+    /// A link to it, relative to its folder.
+    fn href(&self) -> impl Display {
+        text::href(&self.name, self.is_folder)
+    }
+
+    /// The modification time in ISO 8601.
+    fn time(&self) -> String {
+        let text = HttpDate::from_unix_seconds(self.mtime).iso_8601();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The icon, which is also its CSS class.
+    fn icon(&self) -> &'static str {
+        if self.is_folder {
+            return "folder";
+        }
+        let ending = extension(&self.name).unwrap_or_default();
+        let known = ICON_OF_ENDING.get(ending.to_ascii_lowercase().as_str());
+        known.copied().unwrap_or("file")
+    }
 }
 
 /// The `Content-Security-Policy` of the page: only its own style and script, identified by hash.
@@ -90,14 +116,24 @@ impl Form {
     fn push_begin(self, out: &mut Vec<u8>, path: &[u8], sort: Sort, summary: Summary) {
         // Writing to a Vec does not fail.
         let _ = match self {
-            Form::Html => write_page_begin(out, path, sort, summary),
+            Form::Html => {
+                let segments = path.split(|&byte| byte == b'/');
+                let names = segments.filter(|name| !name.is_empty());
+                let begin = Begin {
+                    names: iter::once(&b""[..]).chain(names).collect(),
+                    sort,
+                    summary,
+                };
+                write!(out, "{begin}")
+            }
             Form::Json => write!(out, "["),
         };
     }
 
     fn push_entry(self, out: &mut Vec<u8>, entry: &Entry) {
         let _ = match self {
-            Form::Html => write_row(out, entry),
+            // A template ends without its last line feed.
+            Form::Html => writeln!(out, "{}", Row { entry }),
             Form::Json => write_object(out, entry),
         };
     }
@@ -105,10 +141,7 @@ impl Form {
     /// Writes the part after the entries.
     fn push_end(self, out: &mut Vec<u8>) {
         let _ = match self {
-            Form::Html => write!(
-                out,
-                "</tbody>\n</table>\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-            ),
+            Form::Html => writeln!(out, "{End}"),
             Form::Json => write!(out, "\n]\n"),
         };
     }
@@ -124,136 +157,33 @@ fn write_object(out: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     write!(
         out,
         "{comma}\n{{\"name\":\"{}\",\"type\":{kind},\"mtime\":\"{}\",\"href\":\"{}\"}}",
-        json(&entry.name),
-        time(entry),
-        href(&entry.name, entry.is_folder)
+        text::json(&entry.name),
+        entry.time(),
+        entry.href()
     )
 }
 
-/// The modification time in ISO 8601.
-fn time(entry: &Entry) -> String {
-    let text = HttpDate::from_unix_seconds(entry.mtime).iso_8601();
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-fn write_page_begin(
-    out: &mut Vec<u8>,
-    path: &[u8],
+/// The page before the rows.
+#[derive(Template)]
+#[template(path = "files/listing/begin.html", config = "src/askama.toml")]
+struct Begin<'p> {
+    /// The names of the folders from the root to this one; the root's is empty.
+    names: Vec<&'p [u8]>,
     sort: Sort,
     summary: Summary,
-) -> io::Result<()> {
-    let segments = path.split(|&byte| byte == b'/');
-    let names: Vec<&[u8]> = segments.filter(|name| !name.is_empty()).collect();
-    let title: String = (names.iter())
-        .map(|name| format!("{}/", html(name, Unseen::Plain)))
-        .collect();
-    let columns = [
-        column(sort, SortKey::Name, "name", "Name"),
-        column(sort, SortKey::Size, "size", "Size"),
-        column(sort, SortKey::Time, "time", "Modified (UTC)"),
-    ]
-    .concat();
-    let parent = match names.is_empty() {
-        true => "",
-        false => {
-            "<tr class=\"up\"><td><a href=\"../\"><svg><use href=\"#up\"/></svg>Parent folder</a>\
-             </td><td></td><td></td></tr>\n"
-        }
-    };
-    let nothing = match summary.entries() {
-        0 => "<tr class=\"up\"><td class=\"none\" colspan=\"3\">This folder is empty.</td></tr>\n",
-        _ => "",
-    };
-    write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Index of /{title}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n{ICONS}<header>\n{}{}\
-         <input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n\
-         </header>\n<main>\n<table>\n<thead>\n<tr>{columns}</tr>\n</thead>\n<tbody>\n\
-         {parent}{nothing}",
-        breadcrumbs(&names),
-        summary_line(summary)
-    )
 }
 
-/// The folders from the root to this one; all but the last are links.
-fn breadcrumbs(names: &[&[u8]]) -> String {
-    let named = names.iter();
-    let named = named.map(|name| format!("<bdi>{}</bdi>", html(name, Unseen::Marked)));
-    let mut folders: Vec<String> = iter::once("Index".to_owned()).chain(named).collect();
-    let last = folders.pop().unwrap_or_default();
-    let links: String = (folders.iter().enumerate())
-        .map(|(depth, folder)| {
-            let above = "../".repeat(names.len() - depth);
-            format!("<a href=\"{above}\">{folder}</a><i>/</i>")
-        })
-        .collect();
-    format!("<h1>{links}{last}</h1>\n")
+/// The row of an entry.
+#[derive(Template)]
+#[template(path = "files/listing/row.html", config = "src/askama.toml")]
+struct Row<'e> {
+    entry: &'e Entry,
 }
 
-fn summary_line(summary: Summary) -> String {
-    let folders = counted(summary.folders, "folder");
-    let files = counted(summary.files, "file");
-    let bytes = match summary.files {
-        0 => String::new(),
-        _ => format!(", {}", size(summary.bytes)),
-    };
-    let more = match summary.is_cut {
-        true => "; there are more, which are not shown",
-        false => "",
-    };
-    format!("<p role=\"status\">{folders}, {files}{bytes}{more}</p>\n")
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", exact(count))
-}
-
-/// A column header: a link that sorts by it, or reverses the order. The first sort by size or time
-/// is descending.
-fn column(sort: Sort, key: SortKey, value: &str, title: &str) -> String {
-    let (aria, order) = match (sort.key == key, sort.descending) {
-        (true, false) => (" aria-sort=\"ascending\"", "desc"),
-        (true, true) => (" aria-sort=\"descending\"", "asc"),
-        (false, _) if key == SortKey::Name => ("", "asc"),
-        (false, _) => ("", "desc"),
-    };
-    format!("<th scope=\"col\"{aria}><a href=\"?sort={value}&amp;order={order}\">{title}</a></th>")
-}
-
-fn write_row(out: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
-    let (icon, time) = (icon(entry), time(entry));
-    let (slash, cell) = match entry.is_folder {
-        true => ("/", "<td>".to_owned()),
-        false => {
-            let (bytes, size) = (counted(entry.size, "byte"), size(entry.size));
-            ("", format!("<td title=\"{bytes}\">{size}"))
-        }
-    };
-    writeln!(
-        out,
-        "<tr><td><a href=\"{}\"><svg class=\"{icon}\"><use href=\"#{icon}\"/></svg>\
-         <bdi>{}{slash}</bdi></a></td>{cell}</td>\
-         <td><time datetime=\"{time}\">{} {}</time></td></tr>",
-        href(&entry.name, entry.is_folder),
-        html(&entry.name, Unseen::Marked),
-        &time[..10],
-        &time[11..16]
-    )
-}
-
-/// The icon of an entry, which is also its CSS class.
-fn icon(entry: &Entry) -> &'static str {
-    if entry.is_folder {
-        return "folder";
-    }
-    let ending = extension(&entry.name).unwrap_or_default();
-    let known = ICON_OF_ENDING.get(ending.to_ascii_lowercase().as_str());
-    known.copied().unwrap_or("file")
-}
+/// The page after the rows.
+#[derive(Template)]
+#[template(path = "files/listing/end.html", config = "src/askama.toml")]
+struct End;
 
 static ICON_OF_ENDING: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
     let each = |(icon, endings): &(&'static str, &'static str)| {

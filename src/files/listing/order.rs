@@ -43,6 +43,15 @@ impl Sort {
         sort
     }
 
+    /// Whether the header of a column sorts descending: its link reverses the order, and the first
+    /// sort by size or time is descending.
+    pub fn is_descending_next(self, column: &SortKey) -> bool {
+        match self.key == *column {
+            true => !self.descending,
+            false => *column != SortKey::Name,
+        }
+    }
+
     /// Compares two entries: folders first, then the key, then the name.
     pub fn compare(self, a: &Entry, b: &Entry) -> Ordering {
         let folders_first = b.is_folder.cmp(&a.is_folder);

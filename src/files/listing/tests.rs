@@ -224,6 +224,6 @@ fn icons_follow_the_extension() {
         (b"a.\xFF", "file"),
         (b"a.an-ending-longer-than-any", "file"),
     ] {
-        assert_eq!(icon(&file(name)), expected, "{}", name.escape_ascii());
+        assert_eq!(file(name).icon(), expected, "{}", name.escape_ascii());
     }
 }

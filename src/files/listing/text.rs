@@ -1,4 +1,4 @@
-//! Names and numbers, escaped for HTML pages and JSON.
+//! Names and numbers, escaped for HTML pages and JSON. Templates pass their variables as references.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -108,7 +108,7 @@ pub fn json(name: &[u8]) -> impl Display {
 }
 
 /// A human-readable size: `999 B`, `1.2 kB`, `15.0 MB`, `120 GB`; in powers of 1000, truncated.
-pub fn size(bytes: u64) -> String {
+pub fn size(&bytes: &u64) -> String {
     let power = bytes.checked_ilog(1000).unwrap_or(0);
     let unit = 1000_u64.pow(power);
     let name = ["B", "kB", "MB", "GB", "TB", "PB", "EB"][power as usize];
@@ -121,10 +121,10 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// A number with a thousands separator.
-pub fn exact(number: u64) -> String {
+pub fn exact(&number: &u64) -> String {
     match number {
         ..1000 => number.to_string(),
-        _ => format!("{},{:03}", exact(number / 1000), number % 1000),
+        _ => format!("{},{:03}", exact(&(number / 1000)), number % 1000),
     }
 }
 
@@ -225,8 +225,8 @@ mod tests {
             (5_368_709_120, "5.3 GB", "5,368,709,120"),
             (u64::MAX, "18.4 EB", "18,446,744,073,709,551,615"),
         ] {
-            assert_eq!(size(bytes), human);
-            assert_eq!(exact(bytes), whole);
+            assert_eq!(size(&bytes), human);
+            assert_eq!(exact(&bytes), whole);
         }
     }
 }

@@ -89,6 +89,7 @@ fn the_page_of_an_application_is_not_missing_because_it_cannot_be_read() {
         ("openat2:error=ENOMEM:when=2", 503),
         // It waits for a descriptor.
         ("openat2:error=EMFILE:when=2", 200),
+        ("openat2:error=ENFILE:when=2", 200),
     ] {
         let mut client = server.connect();
         let tampered = Strace::inject(&server, &[fault]);

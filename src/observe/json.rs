@@ -120,6 +120,10 @@ mod tests {
     fn it_is_json_and_holds_the_figures() {
         let text = json(&fixture::snapshot());
         let status: Value = serde_json::from_str(&text).unwrap();
+        // No counter has the name of another member, whose place it would take.
+        let others = 14;
+        let members = status.as_object().map(serde_json::Map::len);
+        assert_eq!(members, Some(others + Count::ALL.len()));
         for (pointer, expected) in [
             ("/draining", json!(false)),
             ("/listeners", json!(["127.0.0.1:8080"])),

@@ -243,4 +243,15 @@ mod tests {
             assert_eq!(cut_line_bytes(chunk, written), expected, "{written}");
         }
     }
+
+    #[test]
+    fn a_timed_out_write_is_no_stall() {
+        assert!(is_stall(&io::Error::new(
+            ErrorKind::TimedOut,
+            "reader stalled"
+        )));
+        let of_file_system = io::Error::from(rustix::io::Errno::TIMEDOUT);
+        assert_eq!(of_file_system.kind(), ErrorKind::TimedOut);
+        assert!(!is_stall(&of_file_system));
+    }
 }

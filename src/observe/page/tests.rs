@@ -27,6 +27,8 @@ fn the_page_is_whole_and_says_the_figures() {
         "#1000",
         "200 OK",
         "no limit",
+        // 5,454 of 5,478.
+        "files served from the cache<td class=\"n\">99.6\u{a0}%",
         "75 s",
         "<time>…</time>and 1 request more",
         // 83 of 2,200 microseconds, of a line of 600.
@@ -66,6 +68,8 @@ fn a_server_that_has_done_nothing_has_a_page() {
             && !html.contains("NaN")
             && !html.contains("inf")
     );
+    // A histogram with one row or two would not look like one.
+    assert!(html.contains("<th>5 to 8<") && !html.contains("<th>9 to 16<"));
 }
 
 #[test]

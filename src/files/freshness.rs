@@ -95,7 +95,7 @@ impl Freshness {
     /// Checks, at most once per turn, whether the file is unchanged, and its variants if
     /// `with_variants`. Variants are checked every minute in any case, because their existence
     /// determines `Vary`. `reopen` opens the files anew, and tells whether they are unchanged; it is
-    /// called every few seconds.
+    /// called every ten seconds.
     pub(super) fn revalidate(
         &self,
         root: &Root,

@@ -40,7 +40,7 @@
 //! | step | where |
 //! |---|---|
 //! | a connection is accepted and handed to a worker | [`Acceptor`](server::acceptor::Acceptor)`::accept_some` |
-//! | the worker takes it, in the next iteration of its event loop | [`Scheduler::take_arrivals`](server::scheduler::Scheduler::take_arrivals) |
+//! | the worker takes it, in the next iteration of its event loop | [`Scheduler::adopt`](server::scheduler::Scheduler::adopt) |
 //! | it is read from, as are others that wait for a request, before any is answered | [`Connection::receive_first`](connection::Connection::receive_first) |
 //! | a request whose response is cached is answered with it | [`Connection::advance_hit`](connection::Connection::advance_hit) |
 //! | any other connection advances until it would have to wait | [`Connection::advance_received`](connection::Connection::advance_received), in other states [`Connection::advance`](connection::Connection::advance) |

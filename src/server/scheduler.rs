@@ -63,9 +63,6 @@ pub struct Accepted<T> {
 
 /// What a scheduler needs from the thread that runs it.
 pub trait Driver<T> {
-    /// Adds the connections handed over since the last call to `arrivals`.
-    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<T>>);
-
     /// Changes the poll registration of a connection from `before` to `wanted`.
     /// Readiness that exists already is reported by the next events. A connection
     /// that cannot be registered is closed.
@@ -108,7 +105,6 @@ pub struct Scheduler<T, D> {
     /// Since when the best candidate among the silent and lingering connections has
     /// been so, if for long enough to be evicted; as of the last sweep or eviction.
     spare_since: Option<Instant>,
-    arrivals: Vec<Accepted<T>>,
     sweep_at: Instant,
     stop_at: Option<Instant>,
 }
@@ -128,7 +124,6 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             extra_responses: 0,
             starved_requests: 0,
             spare_since: None,
-            arrivals: Vec::new(),
             stop_at: None,
         }
     }
@@ -204,18 +199,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.extra_responses = 0;
     }
 
-    /// Takes new connections and reads from them at once: an HTTP client speaks
-    /// first, so they usually arrive with their request.
-    pub fn take_arrivals(&mut self) {
-        let mut arrivals = std::mem::take(&mut self.arrivals);
-        self.driver.take_arrivals(&mut arrivals);
-        for accepted in arrivals.drain(..) {
-            self.adopt(accepted);
-        }
-        self.arrivals = arrivals;
-    }
-
-    fn adopt(&mut self, mut accepted: Accepted<T>) {
+    /// Takes a new connection and reads from it at once: an HTTP client speaks first,
+    /// so it usually arrives with its request.
+    pub fn adopt(&mut self, mut accepted: Accepted<T>) {
         accounting::accepted(&mut accepted.identity, &self.cx);
         let connection = Connection::new(accepted.stream, accepted.identity);
         let key = self.table.insert(accepted.token, connection);

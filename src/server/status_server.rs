@@ -15,7 +15,7 @@ use mio::{Events, Poll, Token};
 use super::{
     StartError,
     listener::{self, AcceptError, Listener},
-    scheduler::{Accepted, Driver, Scheduler},
+    scheduler::{Driver, Scheduler},
     table::Interest,
     worker,
 };
@@ -86,8 +86,6 @@ impl StatusServer {
         let driver = StatusDriver {
             poll,
             listener: self.listener,
-            capacity: 0,
-            retry_after: None,
         };
         let scheduler = Scheduler::new(cx, driver);
         thread::Builder::new()
@@ -102,18 +100,15 @@ impl StatusServer {
 struct StatusDriver {
     poll: Poll,
     listener: Listener,
-    /// How many connections may be accepted.
-    capacity: usize,
-    /// After how long to try to accept again, if clients may be waiting.
-    retry_after: Option<Duration>,
 }
 
 impl Scheduler<Stream, StatusDriver> {
     fn run(mut self) {
         let mut events = Events::with_capacity(STATUS_CONNECTIONS_MAX + 1);
+        let mut retry_after: Option<Duration> = None;
         loop {
             let timeout = self.poll_timeout().unwrap_or(worker::IDLE_INTERVAL);
-            let timeout = (self.driver.retry_after).map_or(timeout, |retry| retry.min(timeout));
+            let timeout = retry_after.map_or(timeout, |retry| retry.min(timeout));
             if let Err(error) = self.driver.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -121,7 +116,7 @@ impl Scheduler<Stream, StatusDriver> {
                 return;
             }
             self.cx.begin_turn();
-            let mut may_accept = self.driver.retry_after.is_some();
+            let mut may_accept = retry_after.is_some();
             for event in &events {
                 match event.token() {
                     LISTENER => may_accept = true,
@@ -130,37 +125,35 @@ impl Scheduler<Stream, StatusDriver> {
             }
             if may_accept {
                 self.keep_youngest(STATUS_CONNECTIONS_KEPT, CONNECTION_TIME_MIN);
-                self.driver.capacity = STATUS_CONNECTIONS_MAX.saturating_sub(self.table().open());
-                self.take_arrivals();
+                retry_after = self.accept_some();
             }
             self.finish_turn();
         }
     }
-}
 
-impl Driver<Stream> for StatusDriver {
-    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
-        self.retry_after = match self.capacity {
-            0 => Some(CONNECTION_TIME_MIN),
-            _ => Some(Duration::ZERO),
-        };
-        while arrivals.len() < self.capacity {
-            match self.listener.accept() {
-                Ok(accepted) => arrivals.push(accepted),
+    /// Accepts as many connections as there is room for. Returns after how long to try again, if
+    /// clients may be waiting.
+    fn accept_some(&mut self) -> Option<Duration> {
+        let room = STATUS_CONNECTIONS_MAX.saturating_sub(self.table().open());
+        if room == 0 {
+            return Some(CONNECTION_TIME_MIN);
+        }
+        for _ in 0..room {
+            match self.driver.listener.accept() {
+                Ok(accepted) => self.adopt(accepted),
                 Err(AcceptError::Transient(_)) => {}
-                Err(AcceptError::WouldBlock) => {
-                    self.retry_after = None;
-                    return;
-                }
+                Err(AcceptError::WouldBlock) => return None,
                 Err(AcceptError::Exhausted(error) | AcceptError::Fatal(error)) => {
                     log::debug!("status: cannot accept: {error}");
-                    self.retry_after = Some(ACCEPT_PAUSE);
-                    return;
+                    return Some(ACCEPT_PAUSE);
                 }
             }
         }
+        Some(Duration::ZERO)
     }
+}
 
+impl Driver<Stream> for StatusDriver {
     fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
         worker::register(self.poll.registry(), token, before, wanted)
     }

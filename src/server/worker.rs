@@ -8,8 +8,9 @@
 //!   poll                  wait for events, until the next sweep at the latest (timer.rs)
 //!   begin_turn            read the clock
 //!   take_event            for each event: read the next request, or advance a connection
-//!                         in another state; on a wake-up from another thread: take new
-//!                         connections, and read from them
+//!                         in another state
+//!   adopt                 on a wake-up from another thread: take new connections, and
+//!                         read from them
 //!   finish_turn           serve_received       answer the requests
 //!                         serve_ready          connections whose last share ran out
 //!                         sweep                ten times per second: check deadlines
@@ -64,6 +65,8 @@ struct WorkerDriver {
     poll: Poll,
     timer: Timer,
     handle: Arc<WorkerHandle>,
+    /// Where connections are moved from the inbox; empty between two wake-ups.
+    arrivals: Vec<Accepted<Stream>>,
     shared: Arc<Shared>,
 }
 
@@ -76,6 +79,7 @@ pub fn start(cx: Context, shared: &Arc<Shared>) -> io::Result<Arc<WorkerHandle>>
         timer: Timer::register(poll.registry()),
         poll,
         handle: Arc::clone(&handle),
+        arrivals: Vec::new(),
         shared: Arc::clone(shared),
     };
     let scheduler = Scheduler::new(cx, driver);
@@ -132,7 +136,12 @@ impl Scheduler<Stream, WorkerDriver> {
     /// Handles a wake-up: takes new connections, and starts draining if the
     /// server does.
     fn handle_wake(&mut self) {
-        self.take_arrivals();
+        let mut arrivals = std::mem::take(&mut self.driver.arrivals);
+        self.driver.handle.take(&mut arrivals);
+        for accepted in arrivals.drain(..) {
+            self.adopt(accepted);
+        }
+        self.driver.arrivals = arrivals;
         if self.driver.shared.facts.is_draining() {
             self.drain();
         }
@@ -202,10 +211,6 @@ pub(super) fn register(
 }
 
 impl Driver<Stream> for WorkerDriver {
-    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Stream>>) {
-        self.handle.take(arrivals);
-    }
-
     fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
         register(self.poll.registry(), token, before, wanted)
     }

@@ -12,7 +12,7 @@ use stdhttpd::{
 use crate::{
     script::{Script, Wire},
     site::Ground,
-    world::driver::ScriptedDriver,
+    world::driver::{ScriptedDriver, take_arrivals},
 };
 
 /// Requests after which a head and its response are cached, and some more.
@@ -65,7 +65,7 @@ impl Stage {
             identity: Identity::new(self.token as u64, None, now, Duration::ZERO),
         };
         assert!(self.scheduler.driver.hand_over(accepted, &self.wire));
-        self.scheduler.take_arrivals();
+        take_arrivals(&mut self.scheduler);
         self.scheduler.finish_turn();
     }
 

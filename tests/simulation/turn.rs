@@ -17,7 +17,7 @@ use crate::{
     run::Run,
     script::{Script, Wire},
     site::{self, Ground},
-    world::driver::ScriptedDriver,
+    world::driver::{ScriptedDriver, take_arrivals},
 };
 
 /// The number of responses in one turn to a client that has sent `count` requests at once.
@@ -82,7 +82,7 @@ impl Crowd {
             assert!(scheduler.driver.hand_over(accepted, &wire));
             wires.push(wire);
         }
-        scheduler.take_arrivals();
+        take_arrivals(&mut scheduler);
         scheduler.finish_turn();
         if let Some(clock) = clock {
             scheduler.cx.clock = clock;
@@ -382,7 +382,7 @@ fn a_worker_without_connections_closes_all_unused_files() {
         identity: Identity::new(1, None, scheduler.cx.now, Duration::ZERO),
     };
     assert!(scheduler.driver.hand_over(accepted, &wire));
-    scheduler.take_arrivals();
+    take_arrivals(&mut scheduler);
     scheduler.finish_turn();
     wire.borrow_mut().end();
     scheduler.take_event(1, Readiness::READABLE);

@@ -7,7 +7,7 @@ use stdhttpd::{
     server::scheduler::{Accepted, Scheduler},
 };
 
-use super::driver::ScriptedDriver;
+use super::driver::{ScriptedDriver, take_arrivals};
 use crate::{
     script::{Script, Wire},
     site::Ground,
@@ -33,7 +33,7 @@ impl Stage {
         };
         assert!(scheduler.driver.hand_over(accepted, &wire));
         wire.borrow_mut().arrive(text);
-        scheduler.take_arrivals();
+        take_arrivals(&mut scheduler);
         scheduler.finish_turn();
         Stage {
             ground,

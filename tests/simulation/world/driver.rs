@@ -15,7 +15,7 @@ use stdhttpd::{
     observe::close_reason::CloseReason,
     server::{
         clients::Clients,
-        scheduler::{Accepted, Driver},
+        scheduler::{Accepted, Driver, Scheduler},
         table::Interest,
     },
 };
@@ -165,11 +165,14 @@ impl ScriptedDriver {
     }
 }
 
-impl Driver<Script> for ScriptedDriver {
-    fn take_arrivals(&mut self, arrivals: &mut Vec<Accepted<Script>>) {
-        arrivals.append(&mut self.inbox);
+/// The worker takes the connections in its inbox.
+pub fn take_arrivals(scheduler: &mut Scheduler<Script, ScriptedDriver>) {
+    for accepted in std::mem::take(&mut scheduler.driver.inbox) {
+        scheduler.adopt(accepted);
     }
+}
 
+impl Driver<Script> for ScriptedDriver {
     fn register(&mut self, token: usize, before: Interest, wanted: Interest) -> io::Result<()> {
         let Some(seen) = &mut self.watched[token] else {
             panic!("a closed descriptor is registered");

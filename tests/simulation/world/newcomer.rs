@@ -8,7 +8,7 @@ use stdhttpd::{
     server::scheduler::{Accepted, Scheduler},
 };
 
-use super::driver::ScriptedDriver;
+use super::driver::{ScriptedDriver, take_arrivals};
 use crate::{
     script::{AfterWrite, Script, Wire},
     site::Ground,
@@ -39,7 +39,7 @@ impl Stage {
 
     fn connect(&mut self, token: usize, wire: &Rc<RefCell<Wire>>) {
         self.hand_over(token, wire);
-        self.scheduler.take_arrivals();
+        take_arrivals(&mut self.scheduler);
         self.scheduler.serve_received();
     }
 

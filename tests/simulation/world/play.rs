@@ -14,7 +14,7 @@ use stdhttpd::{
 use super::{
     Land,
     client::Client,
-    driver::{NoDescriptors, ScriptedDriver},
+    driver::{NoDescriptors, ScriptedDriver, take_arrivals},
     idle_order::IdleOrder,
 };
 use crate::{random::Random, script::Script, site};
@@ -239,7 +239,7 @@ impl<'l> World<'l> {
         let inbox = &self.scheduler.driver.inbox;
         let arrivals: Vec<usize> = inbox.iter().map(|accepted| accepted.token).collect();
         self.sum.steps += arrivals.len() as u64;
-        self.scheduler.take_arrivals();
+        take_arrivals(&mut self.scheduler);
         self.received.extend(arrivals);
         self.look();
     }

@@ -1,10 +1,12 @@
 //! The address of a listener.
 
-use std::{
-    fmt::{self, Write},
-    net::SocketAddr,
-    path::PathBuf,
-};
+use std::{fmt, net::SocketAddr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+/// The bytes of a path that are encoded, besides those that are not ASCII: a terminal interprets
+/// control characters.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The address of a listener: an IP address and port, or a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,24 +42,16 @@ impl Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// `127.0.0.1:8080`, or `unix:/run/s` with `%XX` for characters that are special in a terminal,
-    /// in HTML or in a JSON string.
+    /// `127.0.0.1:8080`, or `unix:/run/s`, with `%XX` for control characters and bytes that are not
+    /// ASCII.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = match self {
-            Endpoint::Tcp(address) => return write!(out, "{address}"),
-            Endpoint::Unix(path) => path,
-        };
-        out.write_str("unix:")?;
-        for char in path.to_string_lossy().chars() {
-            if char.is_control() || "%\"'\\<>&".contains(char) {
-                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-                    write!(out, "%{byte:02X}")?;
-                }
-            } else {
-                out.write_char(char)?;
+        match self {
+            Endpoint::Tcp(address) => write!(out, "{address}"),
+            Endpoint::Unix(path) => {
+                let path = percent_encode(path.as_os_str().as_bytes(), ENCODED);
+                write!(out, "unix:{path}")
             }
         }
-        Ok(())
     }
 }
 
@@ -82,7 +76,7 @@ mod tests {
         let unix = |path: &str| Endpoint::Unix(path.into());
         check(unix("/run/s"), "unix:/run/s", "unix:/run/s");
         check(unix(""), "unix:", "unix:");
-        let text = "unix:/a b/%3C\u{e9}%22%25%5C%0A%C2%85";
+        let text = "unix:/a b/<%C3%A9\"%25\\%0A%C2%85";
         check(unix("/a b/<\u{e9}\"%\\\n\u{85}"), text, text);
     }
 

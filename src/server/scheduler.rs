@@ -11,7 +11,7 @@ mod evict;
 mod received;
 
 pub use self::{
-    evict::{LINGER_TIME_MIN, SILENT_TIME_MAX},
+    evict::{LINGER_TIME_MIN, SILENT_TIME_MIN},
     received::RECEIVED_BYTES_MAX,
 };
 

@@ -10,7 +10,7 @@ use std::{
 use stdhttpd::{
     connection::{Identity, Next, Readiness, context::Clock},
     observe::close_reason::CloseReason,
-    server::scheduler::{Accepted, LINGER_TIME_MIN, SILENT_TIME_MAX, Scheduler},
+    server::scheduler::{Accepted, LINGER_TIME_MIN, SILENT_TIME_MIN, Scheduler},
 };
 
 use crate::{
@@ -244,7 +244,7 @@ fn expired_connections_are_spread_over_turns() {
 fn an_evicted_connection_with_a_request_gets_its_last_response() {
     let check = |requests_before: usize| {
         let mut crowd = Crowd::new(2, requests_before, None);
-        let later = crowd.scheduler.cx.now + SILENT_TIME_MAX;
+        let later = crowd.scheduler.cx.now + SILENT_TIME_MIN;
         site::set_clock(&mut crowd.scheduler.cx, later);
         crowd.scheduler.finish_turn();
         crowd.wires[0]

@@ -12,7 +12,7 @@ use crate::{
 
 /// A client silent for at least this long can be evicted: as long as the kernel
 /// itself defers its accept.
-pub const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
+pub const SILENT_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// How long a connection lingers at the least before it can be evicted. Its last
 /// response is sent, but a client that still sends may not have read it.
@@ -23,7 +23,7 @@ pub const LINGER_TIME_MIN: Duration = Duration::from_millis(100);
 fn spare_since<T: Transport>(connection: &Connection<T>, now: Instant) -> Option<Instant> {
     let (since, time_min) = match connection.state() {
         State::Lingering { since, .. } => (*since, LINGER_TIME_MIN),
-        _ => (connection.silent_since()?, SILENT_TIME_MAX),
+        _ => (connection.silent_since()?, SILENT_TIME_MIN),
     };
     (now.saturating_duration_since(since) >= time_min).then_some(since)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use stdhttpd::{
     connection::state::State,
     observe::close_reason::CloseReason,
-    server::scheduler::{LINGER_TIME_MIN, SILENT_TIME_MAX},
+    server::scheduler::{LINGER_TIME_MIN, SILENT_TIME_MIN},
 };
 
 use super::play::World;
@@ -61,7 +61,7 @@ impl World<'_> {
                 State::Lingering { since, reason } => (*since, LINGER_TIME_MIN, *reason),
                 _ => (
                     connection.silent_since()?,
-                    SILENT_TIME_MAX,
+                    SILENT_TIME_MIN,
                     CloseReason::Evicted,
                 ),
             };

@@ -139,7 +139,7 @@ pub struct Writing {
 pub enum Then {
     /// The next request.
     Request,
-    /// The body that a 100 (Continue) invited.
+    /// The rest of a body, which a 100 (Continue) among the output may invite.
     Body(Box<DiscardingBody>),
     /// An unfinished directory listing, for the request with this head.
     Listing(Box<[u8]>, Box<Listing>),

@@ -37,7 +37,7 @@ impl<T: Transport> Connection<T> {
     /// transport accepts nothing: nothing has happened then.
     fn answer_hit(&mut self, hit: &Hit, head: &[u8], cx: &mut Context) -> Option<Step> {
         let summary = &hit.summary;
-        let (persistence, close) = self.persistence(summary.version, summary.connection, false, cx);
+        let (persistence, close) = self.persistence(summary.persistence, false, cx);
         let (response, queued) = cx.response_cache.stored(hit, persistence, &cx.common)?;
         let is_last = close.is_some();
         let sent = self.transport.write(&[IoSlice::new(response)], is_last);

@@ -18,7 +18,7 @@ use crate::{
         headers::LoggedFields,
         method::Method,
         persistence::Persistence,
-        request::{ConnectionOptions, Expectation, Request, Version},
+        request::{Expectation, Request, Version},
         response::CommonFields,
     },
 };
@@ -88,10 +88,9 @@ pub struct HeadSummary {
     line: Span,
     referer: Option<Span>,
     user_agent: Option<Span>,
-    /// The version.
-    pub version: Version,
-    /// The options of `Connection`.
-    pub connection: ConnectionOptions,
+    version: Version,
+    /// What the client asks for about its connection.
+    pub persistence: Persistence,
     /// Whether the method is HEAD.
     pub head_only: bool,
 }
@@ -255,7 +254,7 @@ impl HeadSummary {
             referer: request.fields.logged.referer.map(span),
             user_agent: request.fields.logged.user_agent.map(span),
             version: request.version,
-            connection: request.connection,
+            persistence: request.persistence,
             head_only: request.method == Method::Head,
         }
     }

@@ -14,7 +14,6 @@ use super::{
     context::Context,
     output::{Flow, WriteError},
     respond::Queued,
-    response_cache::HeadSummary,
     state::{State, Then},
     transport::Transport,
 };
@@ -23,8 +22,8 @@ use crate::{
     handler::{self, Answer, page::Page},
     http::{
         method::Method,
-        persistence::{self, Persistence},
-        request::{self, ConnectionOptions, Request, Version},
+        persistence::Persistence,
+        request::{self, Request},
     },
     observe::{close_reason::CloseReason, counters::Count},
 };
@@ -109,12 +108,7 @@ impl<T: Transport> Connection<T> {
             return self.parse_and_answer(batch, cx);
         };
         let (head, behind) = batch.rest.split_at(hit.summary.head_bytes);
-        let HeadSummary {
-            version,
-            connection,
-            ..
-        } = hit.summary;
-        let (persistence, close) = self.persistence(version, connection, false, cx);
+        let (persistence, close) = self.persistence(hit.summary.persistence, false, cx);
         let Some(queued) = cx.queue_hit(&hit, persistence) else {
             return self.parse_and_answer(batch, cx);
         };
@@ -182,24 +176,22 @@ impl<T: Transport> Connection<T> {
         cx: &mut Context,
     ) -> Step {
         let refused = matches!(answer, Answer::Page(page) if page.refused);
-        let (persistence, close) =
-            self.persistence(request.version, request.connection, refused, cx);
+        let (persistence, close) = self.persistence(request.persistence, refused, cx);
         self.count_request(cx);
         let queued = cx.queue(answer, persistence, request.method == Method::Head);
         cx.budget.responses = cx.budget.responses.saturating_sub(answer.parts());
         self.finish_response(|| LoggedRequest::from(request), queued, close, batch, cx)
     }
 
-    /// Whether the connection persists after the response to the next request, and if
-    /// not, why. If there are several reasons, the first one is given.
+    /// Whether the connection persists after the response to the next request, whose
+    /// client asks for `by_client`, and if not, why. If there are several reasons, the
+    /// first one is given.
     pub(super) fn persistence(
         &self,
-        version: Version,
-        options: ConnectionOptions,
+        by_client: Persistence,
         refused: bool,
         cx: &Context,
     ) -> (Persistence, Option<CloseReason>) {
-        let by_client = persistence::decide(version, options);
         let reason = if refused {
             CloseReason::BadRequest
         } else if by_client == Persistence::Close {

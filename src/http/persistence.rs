@@ -1,6 +1,6 @@
 //! Whether a connection stays open after a response (RFC 9112 section 9.3).
 
-use super::request::{ConnectionOptions, Version};
+use super::{error::RequestError, headers::is_token, request::Version};
 
 /// Whether a connection is kept or closed after its current response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,36 @@ pub enum Persistence {
     KeepAnnounced,
     /// Close it; the response carries `Connection: close`.
     Close,
+}
+
+/// The options of the `Connection` field (RFC 9110 section 7.6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    /// The list contains `close`.
+    pub close: bool,
+    /// The list contains `keep-alive`.
+    pub keep_alive: bool,
+}
+
+impl ConnectionOptions {
+    /// Adds the options of one line: a list of case-insensitive tokens (RFC 9110 section 7.6.1).
+    /// Empty elements are ignored (section 5.6.1.2).
+    pub(super) fn add(&mut self, value: &[u8]) -> Result<(), RequestError> {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+            return Ok(());
+        }
+        for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if !option.is_empty() && !is_token(option) {
+                return Err(RequestError::Malformed("malformed Connection"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the client asks for. The server may close for reasons of its own.

@@ -21,6 +21,7 @@ use super::{
     framing::BodyFraming,
     headers::{Field, Fields},
     method::Method,
+    persistence::Persistence,
     target::Target,
 };
 
@@ -31,15 +32,6 @@ pub enum Version {
     Http10,
     /// HTTP/1.1, and any later minor version of major version 1.
     Http11,
-}
-
-/// The options of the `Connection` field (RFC 9110 section 7.6.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionOptions {
-    /// The list contains `close`.
-    pub close: bool,
-    /// The list contains `keep-alive`.
-    pub keep_alive: bool,
 }
 
 /// The `Expect` field (RFC 9110 section 10.1.1); ignored in HTTP/1.0.
@@ -68,8 +60,8 @@ pub struct Request<'h> {
     pub fields: Fields<'h>,
     /// The framing of the body.
     pub framing: BodyFraming,
-    /// The options of `Connection`.
-    pub connection: ConnectionOptions,
+    /// What the client asks for about its connection.
+    pub persistence: Persistence,
     /// The expectation.
     pub expectation: Expectation,
     /// The size of the head in bytes, including the empty line.
@@ -211,7 +203,7 @@ fn interpret<'h>(
         version: parts.version,
         fields: Fields::default(),
         framing: BodyFraming::None,
-        connection: ConnectionOptions::default(),
+        persistence: Persistence::Close,
         expectation: Expectation::None,
         head_bytes: start + parts.head_bytes,
     };

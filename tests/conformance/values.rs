@@ -6,7 +6,7 @@ use stdhttpd::{
     connection::body::Body,
     http::{
         method::Method,
-        persistence::{self, Persistence},
+        persistence::Persistence,
         request::{self, Expectation, HeadLimits, Request},
         target::{RequestPath, Target},
     },
@@ -51,8 +51,7 @@ pub fn judge(bytes: &[u8]) -> (Verdict, usize) {
         }
     }
     let is_refused = status == Some(400) || request.method == Method::Connect;
-    let persistence = persistence::decide(request.version, request.connection);
-    let is_kept = !is_refused && persistence != Persistence::Close;
+    let is_kept = !is_refused && request.persistence != Persistence::Close;
     (Verdict::Whole(status, is_kept), length)
 }
 

@@ -89,7 +89,7 @@ impl Bench {
         let request = request::parse(head, &mut room, &HeadLimits::DEFAULT);
         let request = request.unwrap().expect("a whole head");
         let answer = handler::answer(&request, self.basis());
-        let head = (request.connection, request.method == Method::Head);
+        let head = (request.persistence, request.method == Method::Head);
         let shown = show(&answer, LoggedRequest::from(&request), head);
         (answer, shown)
     }
@@ -108,7 +108,7 @@ impl Bench {
         self.turn.0 += 1;
         if let Some(hit) = self.response_cache.look_up(input, &self.view, self.turn) {
             let answer = self.response_cache.answer(&hit, &self.view, self.turn)?;
-            let head = (hit.summary.connection, hit.summary.head_only);
+            let head = (hit.summary.persistence, hit.summary.head_only);
             return Some(show(&answer, hit.summary.logged(input), head));
         }
         let mut room = [const { MaybeUninit::uninit() }; HEADER_FIELDS_MAX];
@@ -131,7 +131,7 @@ impl Bench {
     }
 }
 
-fn show(answer: &Answer, logged: LoggedRequest<'_>, head: (ConnectionOptions, bool)) -> Shown {
+fn show(answer: &Answer, logged: LoggedRequest<'_>, head: (Persistence, bool)) -> Shown {
     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.escape_ascii().to_string());
     let noted = format!(
         "{} {:?} {head:?} {:?} {:?}",

@@ -20,10 +20,6 @@ fn of_several_reasons_to_close_the_first_is_given() {
     let (stream, _peer) = UnixStream::pair().unwrap();
     let identity = Identity::new(1, None, started, Duration::ZERO);
     let mut connection = Connection::new(Stream::Unix(stream), identity);
-    let mut options = ConnectionOptions {
-        keep_alive: true,
-        close: false,
-    };
 
     // Each reason comes before those that were added earlier.
     type Add = fn(&mut Connection<Stream>, &mut Context);
@@ -36,22 +32,19 @@ fn of_several_reasons_to_close_the_first_is_given() {
             KeepAliveOff,
         ),
     ];
-    for version in [Version::Http10, Version::Http11] {
-        let kept = persistence::decide(version, options);
-        assert_ne!(kept, Persistence::Close);
-        let decided = connection.persistence(version, options, false, &cx);
-        assert_eq!(decided, (kept, None));
+    for by_client in [Persistence::Keep, Persistence::KeepAnnounced] {
+        let decided = connection.persistence(by_client, false, &cx);
+        assert_eq!(decided, (by_client, None));
     }
     for (add, reason) in added {
         add(&mut connection, &mut cx);
-        for version in [Version::Http10, Version::Http11] {
-            let decided = connection.persistence(version, options, false, &cx);
+        for by_client in [Persistence::Keep, Persistence::KeepAnnounced] {
+            let decided = connection.persistence(by_client, false, &cx);
             assert_eq!(decided, (Persistence::Close, Some(reason)));
         }
     }
-    options.close = true;
     for (refused, reason) in [(false, ClientAsked), (true, BadRequest)] {
-        let decided = connection.persistence(Version::Http11, options, refused, &cx);
+        let decided = connection.persistence(Persistence::Close, refused, &cx);
         assert_eq!(decided, (Persistence::Close, Some(reason)));
     }
 }

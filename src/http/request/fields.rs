@@ -1,11 +1,12 @@
 //! The single fields of a head: which may occur only once, and the meaning of those that control
 //! the message.
 
-use super::{ConnectionOptions, Expectation, Request, Version};
+use super::{Expectation, Request, Version};
 use crate::http::{
     error::RequestError,
     framing::BodyFraming,
-    headers::{Field, FieldValues, Fields, is_token},
+    headers::{Field, FieldValues, Fields},
+    persistence::{self, ConnectionOptions},
     target::is_host,
 };
 
@@ -90,6 +91,7 @@ pub(super) fn interpret<'h>(
     head: &[u8],
     all: &'h [Field<'h>],
 ) -> Result<(), RequestError> {
+    let mut connection = ConnectionOptions::default();
     let mut content_length = None;
     let mut seen = 0u32;
 
@@ -106,7 +108,7 @@ pub(super) fn interpret<'h>(
             FieldName::Host if !is_host(value) => {
                 return Err(RequestError::Malformed("malformed Host"));
             }
-            FieldName::Connection => request.connection.add(value)?,
+            FieldName::Connection => connection.add(value)?,
             FieldName::Expect => request.expectation = request.expectation.and(value),
             FieldName::ContentLength => content_length = Some(value),
             _ if is_first => keep(&mut request.fields, known, all, at),
@@ -119,6 +121,7 @@ pub(super) fn interpret<'h>(
     if request.version == Version::Http11 && !has(FieldName::Host) {
         return Err(RequestError::Malformed("no Host"));
     }
+    request.persistence = persistence::decide(request.version, connection);
     let codings = has(FieldName::TransferEncoding).then(|| transfer_encodings(head, all));
     request.framing = BodyFraming::decide(request.version, content_length, codings)?;
     // RFC 9110 section 10.1.1: ignored in HTTP/1.0.
@@ -178,27 +181,6 @@ fn transfer_encodings<'v>(
         let line_end = value.iter().position(|&byte| byte == b'\r');
         &value[..line_end.unwrap_or(value.len())]
     })
-}
-
-impl ConnectionOptions {
-    /// Adds the options of one line: a list of case-insensitive tokens (RFC 9110 section 7.6.1).
-    /// Empty elements are ignored (section 5.6.1.2).
-    fn add(&mut self, value: &[u8]) -> Result<(), RequestError> {
-        if value.eq_ignore_ascii_case(b"keep-alive") {
-            self.keep_alive = true;
-            return Ok(());
-        }
-        for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
-            if option.eq_ignore_ascii_case(b"keep-alive") {
-                self.keep_alive = true;
-            } else if option.eq_ignore_ascii_case(b"close") {
-                self.close = true;
-            } else if !option.is_empty() && !is_token(option) {
-                return Err(RequestError::Malformed("malformed Connection"));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Expectation {

@@ -1,6 +1,7 @@
 //! Field lines: syntax and meaning. Rejected ones are in `tests/conformance/rules/`.
 
 use super::*;
+use crate::http::persistence::{self, ConnectionOptions};
 
 fn fields_accepted(lines: &str, look: impl Fn(Request<'_>)) {
     accepted(with_fields(lines), look);
@@ -153,13 +154,16 @@ fn connection_options_are_parsed() {
         ("Connection: closed\r\n", false, false),
         ("Proxy-Connection: close\r\n", false, false),
     ] {
-        fields_accepted(lines, |request| {
-            assert_eq!(
-                request.connection,
-                ConnectionOptions { close, keep_alive },
-                "{lines}"
+        for version in ["HTTP/1.1", "HTTP/1.0"] {
+            accepted(
+                format!("GET / {version}\r\nHost: a\r\n{lines}\r\n"),
+                |request| {
+                    let options = ConnectionOptions { close, keep_alive };
+                    let expected = persistence::decide(request.version, options);
+                    assert_eq!(request.persistence, expected, "{version} {lines}");
+                },
             );
-        });
+        }
     }
 }
 

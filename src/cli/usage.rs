@@ -9,15 +9,9 @@ use clap::{Command, Error, error::ErrorKind};
 /// characters in quoted arguments are not escaped.
 pub fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String {
     let message = joined(&error.render().to_string());
-    let is_utf_8 = error.kind() != ErrorKind::InvalidUtf8;
     let typed = command.clone().mut_args(|arg| arg.env(None));
     if kind(&typed, arguments).is_some() {
-        let named = if is_utf_8 {
-            None
-        } else {
-            not_utf8(&typed, arguments)
-        };
-        return named.unwrap_or(message);
+        return not_utf_8(&typed, arguments).unwrap_or(message);
     }
     // The command line is valid on its own, so the error is in the environment: in the first
     // variable that gives the same error without the others.
@@ -36,7 +30,7 @@ pub fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String 
     let variable_name = variable.display();
     match std::env::var_os(variable) {
         // clap's message does not name the argument.
-        Some(value) if !is_utf_8 => {
+        Some(value) if error.kind() == ErrorKind::InvalidUtf8 => {
             format!("invalid value {value:?} for '{arg}': not UTF-8 (from {variable_name})")
         }
         _ => format!("{message} (from {variable_name})"),
@@ -71,7 +65,7 @@ fn joined(message: &str) -> String {
 
 /// clap's message for invalid UTF-8 does not name the argument: it is the last of the fewest that
 /// are refused for it. Paths need not be UTF-8.
-fn not_utf8(typed: &Command, arguments: &[OsString]) -> Option<String> {
+fn not_utf_8(typed: &Command, arguments: &[OsString]) -> Option<String> {
     let last = (1..arguments.len()).find(|&last| {
         arguments[last].to_str().is_none()
             && kind(typed, &arguments[..=last]) == Some(ErrorKind::InvalidUtf8)

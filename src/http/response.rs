@@ -304,10 +304,7 @@ fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) -> usize {
 }
 
 fn write_number_line(out: &mut Vec<u8>, name: &str, value: u64) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    write_decimal(out, value);
-    out.extend_from_slice(b"\r\n");
+    write_line(out, name, itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends a `Content-Range` line.

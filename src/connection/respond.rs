@@ -19,7 +19,7 @@ use crate::{
 pub struct Frame<'a> {
     /// The common field lines.
     pub common: &'a CommonFields,
-    /// Whether the connection persists, and if not, why.
+    /// Whether the connection persists, which the head may have to say.
     pub persistence: Persistence,
     /// Whether the content is omitted, because the method is HEAD.
     pub head_only: bool,

@@ -64,8 +64,10 @@ fn decimal<N: FromStr>(text: &str) -> Option<N> {
 }
 
 /// `ADDR:PORT`, `[ADDR]:PORT`, `localhost:PORT` or `unix:` with what [`unix`] parses. A bare port
-/// is rejected, because it does not say whether other machines may connect.
+/// is rejected, because it does not say whether other machines may connect. Blanks may come before
+/// it, as in a list after a comma.
 pub fn listen(text: &str) -> Result<Listen, String> {
+    let text = text.trim_start();
     if let Some(socket) = text.strip_prefix("unix:") {
         return unix(socket).map_err(String::from);
     }

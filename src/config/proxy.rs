@@ -32,8 +32,10 @@ const EXPECTED: &str =
 impl FromStr for Proxy {
     type Err = &'static str;
 
-    /// `ADDRESS/BITS`, `ADDRESS` alone for that one address, or `unix:`.
+    /// `ADDRESS/BITS`, `ADDRESS` alone for that one address, or `unix:`. Blanks may come before it,
+    /// as in a list after a comma.
     fn from_str(text: &str) -> Result<Proxy, &'static str> {
+        let text = text.trim_start();
         if matches!(text, "unix" | "unix:") {
             return Ok(Proxy::Unix);
         }
@@ -68,6 +70,7 @@ mod tests {
         check("10.0.0.0/8", "10.255.0.1", true);
         check("10.0.0.0/8", "11.0.0.1", false);
         check("10.1.2.3/8", "10.0.0.9", true);
+        check(" 10.0.0.0/8", "10.0.0.9", true);
         check("127.0.0.1", "127.0.0.1", true);
         check("127.0.0.1", "127.0.0.2", false);
         check("0.0.0.0/0", "203.0.113.9", true);
@@ -84,6 +87,7 @@ mod tests {
         check("0.0.0.0/0", "unix:", false);
         check("unix:", "unix:", true);
         check("unix", "unix:", true);
+        check(" unix:", "unix:", true);
         check("unix:", "0.0.0.0", false);
     }
 

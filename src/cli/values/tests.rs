@@ -67,6 +67,7 @@ fn listen_takes_addresses_and_localhost() {
     let address = |text: &str| Ok(Listen::Address(text.parse().unwrap()));
     check_listen("127.0.0.1:8080", address("127.0.0.1:8080"));
     check_listen("0.0.0.0:80", address("0.0.0.0:80"));
+    check_listen(" 0.0.0.0:80", address("0.0.0.0:80"));
     check_listen("[::1]:0", address("[::1]:0"));
     check_listen("localhost:8080", Ok(Listen::Localhost(8080)));
     check_listen("LocalHost:0", Ok(Listen::Localhost(0)));
@@ -95,6 +96,7 @@ fn listen_takes_unix_sockets_with_a_mode() {
     };
     check_listen("unix:/run/s", unix("/run/s", 0o600));
     check_listen("unix:s", unix("s", 0o600));
+    check_listen(" unix:s ", unix("s ", 0o600));
     check_listen("unix:/run/s:660", unix("/run/s", 0o660));
     check_listen("unix:/run/s:0777", unix("/run/s", 0o777));
     check_listen("unix:/run/s:0", unix("/run/s", 0));

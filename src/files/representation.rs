@@ -63,10 +63,13 @@ impl Representation {
     }
 }
 
-/// Whether the `mtime` carries no information: package stores and reproducible archives set that of
-/// all files to the first or second second of the epoch.
+/// The times that package stores and reproducible archives give all files, in seconds since the
+/// epoch: its first two, the first that ZIP can express (1980-01-01), and npm's (1985-10-26 08:15).
+const CONSTANT_MTIMES_SECONDS: [i128; 4] = [0, 1, 315_532_800, 499_162_500];
+
+/// Whether the `mtime` carries no information, as it is that of all files.
 fn is_constant(mtime: i128) -> bool {
-    (0..2_000_000_000).contains(&mtime)
+    CONSTANT_MTIMES_SECONDS.contains(&mtime.div_euclid(1_000_000_000))
 }
 
 /// The version number in the entity tag, if possible the same on every replica. For a file in
@@ -108,6 +111,11 @@ mod tests {
             (2 * S - 1, 7 * S),
             (2 * S, 2 * S),
             (9 * S, 9 * S),
+            (315_532_800 * S, 7 * S),
+            (499_162_500 * S - 1, 499_162_500 * S - 1),
+            (499_162_500 * S, 7 * S),
+            (499_162_501 * S - 1, 7 * S),
+            (499_162_501 * S, 499_162_501 * S),
         ] {
             let identity = FileIdentity {
                 inode: (1, 1),

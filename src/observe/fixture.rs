@@ -21,11 +21,14 @@ use crate::{
 
 /// Two workers with equal counts, and the current time.
 pub fn facts() -> (Arc<Facts>, Instant) {
-    let config = Config {
+    let mut config = Config {
         threads: NonZeroUsize::new(2).unwrap(),
         status: Some(([127, 0, 0, 1], 8081).into()),
         ..Config::default()
     };
+    // Not equal to another one.
+    config.limits.connections_per_ip_max = 50;
+    config.timeouts.body = Duration::from_secs(20);
     let listeners = vec![Endpoint::Tcp(([127, 0, 0, 1], 8080).into())];
     let facts = Facts::new(&config, listeners, 1000, Arc::default());
     let now = facts.started + Duration::from_secs(3700);
@@ -43,8 +46,8 @@ pub fn snapshot() -> Snapshot {
     let kernel = KernelView {
         server: [74, 4, 0, 412, 1],
         clients: [74, 0, 0, 200, 0],
-        listen_queue: 0,
-        listen_overflows: 0,
+        listen_queue: 3,
+        listen_overflows: 2,
     };
     facts.snapshot(now, 3 << 20, Some(kernel))
 }

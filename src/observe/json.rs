@@ -119,35 +119,81 @@ mod tests {
     #[test]
     fn it_is_json_and_holds_the_figures() {
         let text = json(&fixture::snapshot());
+        assert!(text.ends_with("}\n"), "{text}");
         let status: Value = serde_json::from_str(&text).unwrap();
         // No counter has the name of another member, whose place it would take.
         let others = 14;
         let members = status.as_object().map(serde_json::Map::len);
         assert_eq!(members, Some(others + Count::ALL.len()));
+        let open = json!({"count": 37, "idle": 30, "reading": 3, "writing": 2, "lingering": 2});
         for (pointer, expected) in [
+            ("/version", json!(env!("CARGO_PKG_VERSION"))),
             ("/draining", json!(false)),
             ("/listeners", json!(["127.0.0.1:8080"])),
             (
                 "/open",
                 json!({"count": 74, "idle": 60, "reading": 6, "writing": 4, "lingering": 4}),
             ),
+            ("/workers", json!([open, open])),
             ("/uptime_seconds", json!(3700.0)),
             ("/accepted", json!(685)),
             ("/closed", json!(611)),
             ("/closed_by_reason/client_closed", json!(200)),
-            ("/responses/404", json!(206)),
+            ("/responses", json!({"200": 5042, "304": 206, "404": 206})),
             (
                 "/requests_per_connection/6",
                 json!({"from": 17, "to": 32, "connections": 200}),
             ),
             ("/latency_microseconds/p50", json!(110.591)),
-            ("/kernel/server/time_wait", json!(412)),
             (
-                "/stories/0/requests/0/line",
-                json!("GET /<script>?a=\"&amp;"),
+                "/kernel",
+                json!({
+                    "listen_queue": 3,
+                    "listen_overflows": 2,
+                    "server": {
+                        "established": 74, "fin_wait": 4, "close_wait": 0, "time_wait": 412,
+                        "other": 1,
+                    },
+                    "clients": {
+                        "established": 74, "fin_wait": 0, "close_wait": 0, "time_wait": 200,
+                        "other": 0,
+                    },
+                }),
             ),
-            ("/stories/0/reason", json!("client_closed")),
-            ("/limits/keep_alive_seconds", json!(75.0)),
+            ("/stories/1/closed_seconds_ago", json!(0.25)),
+            ("/stories/1/connection", json!(999)),
+            ("/stories/1/client", json!("127.0.0.1:40000")),
+            ("/stories/1/worker", json!(1)),
+            ("/stories/1/first_byte_microseconds", json!(40)),
+            ("/stories/1/requests_count", json!(9)),
+            (
+                "/stories/1/requests/7",
+                json!({
+                    "line": "GET /<script>?a=\"&amp;",
+                    "status": 200,
+                    "bytes": 1024,
+                    "received_microseconds": 13_345,
+                    "took_microseconds": 83,
+                }),
+            ),
+            ("/stories/1/closed_microseconds", json!(17_400)),
+            ("/stories/1/reason", json!("client_closed")),
+            ("/stories/1/first", json!("client")),
+            (
+                "/limits",
+                json!({
+                    "connections_max": 1000,
+                    "connections_per_ip_max": 50,
+                    "requests_max": 0,
+                    "body_bytes_max": 1 << 20,
+                    "cache_bytes": 3 << 20,
+                    "cache_bytes_max": 64 << 20,
+                    "keep_alive_seconds": 75.0,
+                    "header_timeout_seconds": 10.0,
+                    "body_timeout_seconds": 20.0,
+                    "write_timeout_seconds": 30.0,
+                }),
+            ),
         ] {
             assert_eq!(status.pointer(pointer), Some(&expected), "{pointer}");
         }

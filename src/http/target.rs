@@ -186,6 +186,7 @@ mod tests {
     #[test]
     fn authority_and_asterisk_form_are_accepted_for_their_method() {
         check("CONNECT", "a:443", Some(Target::Authority));
+        check("CONNECT", "a:4", Some(Target::Authority));
         check("CONNECT", "[::1]:443", Some(Target::Authority));
         for bad in [
             "a",

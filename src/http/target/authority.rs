@@ -25,33 +25,32 @@ fn after_host(text: &[u8]) -> Option<&[u8]> {
         let end = rest.iter().position(|&byte| byte == b']')?;
         return is_ip_literal(&rest[..end]).then_some(&rest[end + 1..]);
     }
-    let end = reg_name_bytes(text)?;
+    let end = reg_name_bytes(text);
     (end > 0).then(|| text.split_at(end).1)
 }
 
 /// The length of the registered name at the start of `text`: up to the first byte that is not
-/// allowed in one. `None` for an invalid percent-encoding.
+/// allowed in one. The percent sign of an invalid percent-encoding is none, nor does a port begin
+/// with it.
 ///
 /// `reg-name = *( unreserved / pct-encoded / sub-delims )` (RFC 3986 section 3.2.2), which includes
 /// every IPv4 address. The comma, although a sub-delim, is rejected: it occurs in lists of hosts
 /// but not in names.
-fn reg_name_bytes(text: &[u8]) -> Option<usize> {
+fn reg_name_bytes(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
         if IS_NAME_BYTE[usize::from(byte)] {
             at += 1;
-        } else if byte != b'%' {
-            break;
         } else if let Some([b'%', high, low]) = text.get(at..at + 3)
             && high.is_ascii_hexdigit()
             && low.is_ascii_hexdigit()
         {
             at += 3;
         } else {
-            return None;
+            break;
         }
     }
-    Some(at)
+    at
 }
 
 /// Whether `literal` is valid between the brackets of an `IP-literal` (RFC 3986 section 3.2.2). A

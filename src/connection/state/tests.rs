@@ -4,16 +4,22 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn writing(at: Instant) -> Writing {
-    Writing {
-        output: Output::default(),
-        unparsed: Vec::new(),
-        then: Then::Request,
-        progress_at: at,
-        rate_since: at,
-        rate_bytes: 0,
-        pending: None,
+fn writing(at: Instant) -> Box<Writing> {
+    match State::write_cut_short(Output::default(), Vec::new(), Then::Request, None, at) {
+        State::Writing(writing) => writing,
+        other => panic!("{other:?}"),
     }
+}
+
+fn discarding(since: Instant) -> State {
+    State::DiscardingBody(Box::new(DiscardingBody {
+        since,
+        head: Box::default(),
+        body: Body::Length {
+            left: 1,
+            arrived: 0,
+        },
+    }))
 }
 
 #[test]
@@ -27,14 +33,6 @@ fn each_state_has_the_deadline_of_its_time_out() {
         linger: 5 * SECOND,
         shutdown: 6 * SECOND,
     };
-    let body = DiscardingBody {
-        since: start,
-        head: Box::default(),
-        body: Body::Length {
-            left: 1,
-            arrived: 0,
-        },
-    };
     let check = |state: State, name: &str, seconds: u32| {
         assert_eq!(state.name(), name);
         let deadline = start + seconds * SECOND;
@@ -43,14 +41,45 @@ fn each_state_has_the_deadline_of_its_time_out() {
     check(State::Idle { since: start }, "idle", 1);
     let reading = State::reading_head(start, Vec::new(), false);
     check(reading, "reading a head", 2);
-    let discarding = State::DiscardingBody(Box::new(body));
-    check(discarding, "discarding a body", 3);
-    check(State::Writing(Box::new(writing(start))), "writing", 4);
+    check(discarding(start), "discarding a body", 3);
+    check(State::Writing(writing(start)), "writing", 4);
     check(
         State::write_side_shut(CloseReason::ClientAsked, start),
         "lingering",
         5,
     );
+}
+
+#[test]
+fn a_request_has_begun_with_the_first_byte_of_its_line() {
+    let start = Instant::now();
+    let reading = |input: &str| State::reading_head(start, input.into(), false);
+    for (state, reason) in [
+        (reading(""), CloseReason::ClientClosed),
+        (reading("\r"), CloseReason::ClientClosed),
+        (reading("\r\n"), CloseReason::ClientClosed),
+        (reading("G"), CloseReason::ClientGaveUp),
+        (reading("\r\nG"), CloseReason::ClientGaveUp),
+        (discarding(start), CloseReason::ClientGaveUp),
+        (State::Writing(writing(start)), CloseReason::ClientClosed),
+        (State::answered(start), CloseReason::ClientClosed),
+    ] {
+        assert_eq!(state.eof_reason(), reason, "{state:?}");
+    }
+}
+
+#[test]
+fn the_rest_of_the_input_keeps_its_time() {
+    let (start, timeouts) = (Instant::now(), Timeouts::default());
+    let after = |rest: &str| {
+        let now = start + SECOND;
+        match State::after_write(Then::Request, rest.into(), false, start, now) {
+            Continue(state) => state.deadline(&timeouts),
+            Break(reason) => panic!("{reason:?}"),
+        }
+    };
+    assert_eq!(after("GET"), start + timeouts.header);
+    assert_eq!(after(""), start + SECOND + timeouts.keep_alive);
 }
 
 #[test]
@@ -74,6 +103,8 @@ fn a_head_is_parsed_again_only_if_the_result_can_change() {
     check("\r\n", "G", true);
     check("\r\nGET", " ", true);
     check("\r\nGET / HTTP/1.1\r\n", "Host", false);
+    check("\r\nGET / HTTP/1.1\r\nHost: ", "1234", false);
+    check("\r\nGET / HTTP/1.1\r\nHost: ", "12345", true);
 }
 
 #[test]

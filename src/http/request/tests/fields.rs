@@ -184,6 +184,10 @@ fn expectations_are_parsed() {
             "Expect: x\r\nExpect: 100-continue\r\n",
             Expectation::Unknown,
         ),
+        (
+            "Expect: 100-continue\r\nExpect: x\r\n",
+            Expectation::Unknown,
+        ),
         ("Expect: 100-continues\r\n", Expectation::Unknown),
         ("Expect: 100-continue;a=b\r\n", Expectation::Unknown),
         ("Expect: 200-ok\r\n", Expectation::Unknown),

@@ -79,6 +79,7 @@ fn other_protocols_are_recognized() {
     check(b"\x16\x03\x01", RequestError::TlsOnPlainPort);
     let hello = b"\x16\x03\x03\x02\x00\x01\x00\x01\xfc\n";
     check(hello, RequestError::TlsOnPlainPort);
+    check(b"\x16\x04", RequestError::Malformed(""));
     let begun = check_cuts(b"\x16", &HeadLimits::DEFAULT);
     assert_eq!(begun, Verdict::Incomplete);
 }

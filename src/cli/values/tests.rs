@@ -173,6 +173,8 @@ fn media_types_by_extension() {
     check_media_type(".MD= text/markdown ", Some(("md", "text/markdown")));
     let with_charset = "text/markdown; charset=utf-8";
     check_media_type(&format!("md={with_charset}"), Some(("md", with_charset)));
+    let tabs = "text/markdown\t;\tcharset=utf-8";
+    check_media_type(&format!("md={tabs}"), Some(("md", tabs)));
     let quoted = "text/x;a=\"b c\"";
     check_media_type(&format!("x={quoted}"), Some(("x", quoted)));
     for text in [
@@ -181,16 +183,21 @@ fn media_types_by_extension() {
         "=text/markdown",
         "md=text",
         "md=text/",
+        "md=/markdown",
+        "md=te xt/markdown",
         "md=text/mark down",
         "md=text/markdown;",
         "md=text/markdown;charset",
         "md=text/markdown;charset=",
+        "md=text/markdown;=utf-8",
+        "md=text/markdown;char set=utf-8",
         "md=text/x;a=\"b",
         "md=text/x;a=\"",
         "md=text/x\r\nA: b",
         "md=text/x;a=\"\r\n\"",
         "md=text/x;a=\"b\r\nC: d\"",
         "md=text/x;a=\"b\"c\"",
+        "md=text/x;a=\"b\\c\"",
         "a/b=text/plain",
         "tar.gz=application/gzip",
     ] {

@@ -77,7 +77,7 @@ mod tests {
         check(&clients, "192.0.2.1", false);
         check(&clients, "192.0.2.2", true);
         check(&clients, "2001:db8::1", true);
-        check(&clients, "2001:db8::2", true);
+        check(&clients, "2001:db8::ffff:0:0:2", true);
         check(&clients, "2001:db8::3", false);
         check(&clients, "2001:db8:0:1::1", true);
         clients.leave("192.0.2.1".parse().unwrap());

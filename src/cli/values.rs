@@ -223,7 +223,7 @@ pub fn charset(text: &str) -> Result<String, &'static str> {
 /// are never served.
 pub fn file_beneath_root(text: &str) -> Result<String, String> {
     let path = text.strip_prefix('/').unwrap_or(text);
-    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+    let plain = |part: &str| !matches!(part, "" | "." | "..");
     match RequestPath::new(&format!("/{path}")) {
         Some(named) if named.is_hidden() => Err("hidden files are never served".into()),
         Some(_) if path.split('/').all(plain) => Ok(path.into()),

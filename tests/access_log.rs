@@ -236,7 +236,8 @@ fn what_is_refused_behind_its_head_is_logged_with_its_fields() {
 fn the_client_of_a_malformed_request_is_named() {
     let logged = Logged::start("");
     let mut client = logged.server.connect();
-    client.send("GET / HTTP/1.1\r\nUser-Agent: U\r\nreferer: R\r\n\r\n");
+    // The empty line before it is no part of it.
+    client.send("\r\nGET / HTTP/1.1\r\nUser-Agent: U\r\nreferer: R\r\n\r\n");
     assert_eq!(client.reply().status, 400);
     let line = logged.lines(1).remove(0);
     assert!(line.contains("] \"GET / HTTP/1.1\" 400 "), "{line}");

@@ -96,6 +96,24 @@ fn a_client_of_another_protocol_gets_an_explanation() {
 }
 
 #[test]
+fn a_malformed_head_has_no_content_either() {
+    let server = Server::build().start();
+    // Without Host; an empty line may precede a request.
+    let rows = [
+        ("", "HEAD", false),
+        ("\r\n", "HEAD", false),
+        ("", "HEADS", true),
+    ];
+    check(&rows, |(before, method, has_content)| {
+        let mut client = server.connect();
+        client.send(format!("{before}{method} / HTTP/1.1\r\n\r\n"));
+        let (reply, _) = client.read_to_any_end();
+        equal("the status", &reply[..13], b"HTTP/1.1 400 ")?;
+        equal("content", !reply.ends_with(b"\r\n\r\n"), *has_content)
+    });
+}
+
+#[test]
 fn head_has_the_head_of_get_whatever_the_answer() {
     let server = Server::build()
         .file("index.html", "home")

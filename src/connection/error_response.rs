@@ -19,7 +19,7 @@ use crate::{
         error::RequestError,
         framing::BodyFraming,
         persistence::Persistence,
-        request::{self, Expectation, Request, Version},
+        request::{self, Expectation, Request},
         response,
         status::Status,
     },
@@ -99,8 +99,7 @@ impl<T: Transport> Connection<T> {
         batch: &mut Batch<'_>,
         cx: &mut Context,
     ) -> Step {
-        let asks =
-            request.expectation == Expectation::Continue && request.version == Version::Http11;
+        let asks = request.expectation == Expectation::Continue;
         let bytes_max = cx.limits.body_bytes_max;
         let too_much = matches!(request.framing, BodyFraming::Length(bytes) if bytes > bytes_max);
         if asks && too_much {

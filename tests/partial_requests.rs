@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::{io::Read, time::Duration};
+
 use support::{Client, Kind, Server, check, equal};
 
 /// Sends the two halves so that the server, which has one worker, has most
@@ -108,5 +110,36 @@ fn urgent_data_in_between_is_passed_over() {
             assert_eq!(client.reply().status, 200, "{at}");
         }
         neighbour.get("/");
+    }
+}
+
+/// RFC 9110 section 10.1.1.
+#[test]
+fn a_body_is_invited_if_it_is_not_too_large_and_has_not_begun() {
+    const BODY_BYTES_MAX: usize = 1 << 20;
+    let server = Server::build().start();
+    for (bytes, arrived, status) in [
+        (BODY_BYTES_MAX, 0, "100"),
+        (BODY_BYTES_MAX, 1, "405"),
+        (BODY_BYTES_MAX + 1, 0, "413"),
+    ] {
+        let mut client = server.connect();
+        let fields = format!("Host: a\r\nExpect: 100-continue\r\nContent-Length: {bytes}\r\n");
+        let body = "b".repeat(bytes);
+        client.send(format!(
+            "POST / HTTP/1.1\r\n{fields}\r\n{}",
+            &body[..arrived]
+        ));
+        if arrived > 0 {
+            let time = Duration::from_millis(50);
+            assert!(client.is_silent_for(time), "{bytes} {arrived}");
+            client.send(&body[arrived..]);
+        }
+        let mut line = [0; 12];
+        client
+            .stream()
+            .read_exact(&mut line)
+            .expect("a status line");
+        assert_eq!(str::from_utf8(&line[9..]), Ok(status), "{bytes} {arrived}");
     }
 }

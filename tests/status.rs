@@ -195,6 +195,7 @@ fn a_request_that_is_refused_is_counted_with_its_answer() {
     let now = json(status);
     for (pointer, wanted) in [
         ("/requests", 1),
+        ("/requests_per_connection/1/connections", 1),
         ("/responses/400", 1),
         ("/closed_by_reason/bad_request", 1),
         ("/bytes_sent", sent.len() as u64),

@@ -235,10 +235,21 @@ fn it_says_what_each_connection_waits_for() {
 }
 
 #[test]
+fn the_page_shows_the_rate_between_two_looks() {
+    let (server, status) = watched("");
+    let mut client = server.connect();
+    wait_until("the column of the newest rate", || {
+        client.get("/");
+        ask(status, "/").text().contains("<rect x=\"59.1\"")
+    });
+}
+
+#[test]
 fn health_turns_while_draining_and_the_listener_outlives_the_drain() {
     let (mut server, status) = watched("");
     let health = ask(status, "/healthz");
     assert_eq!((health.status, health.text()), (200, "serving\n"));
+    assert_eq!(health.must("content-type"), "text/plain; charset=utf-8");
     // A response under way keeps the server for a while.
     let mut writing = server.connect();
     writing.send("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -136,27 +136,23 @@ fn measure(
     let before: HashSet<tcp_table::Entry> = tcp_table::time_waits(port)?.into_iter().collect();
     let mut times = Vec::new();
     let mut handshakes = 0;
-    for _ in 0..rounds {
+    let mut time_waits = [0; 2];
+    for round in 0..rounds {
         interruption::unless_interrupted()?;
         let begin = Instant::now();
         let loaded = page.load(strategy, objects, address)?;
         times.push(loaded.finished.duration_since(begin).as_secs_f64() * 1000.0);
         handshakes = loaded.handshakes;
+        // Only after the first page: a later one may reuse the ports of its connections, which then
+        // leave no entry of their own.
+        if round == 0 {
+            relay.as_ref().map_or(Ok(()), Relay::wait_until_idle)?;
+            let after = tcp_table::time_waits(port)?;
+            let new = || after.iter().filter(|entry| !before.contains(entry));
+            time_waits = [tcp_table::Side::Server, tcp_table::Side::Client]
+                .map(|side| new().filter(|entry| entry.side == side).count());
+        }
     }
-    relay.as_ref().map_or(Ok(()), Relay::wait_until_idle)?;
-    let after = tcp_table::time_waits(port)?;
-    let is_new = |side, entry: &tcp_table::Entry| entry.side == side && !before.contains(entry);
-    let count = |side| {
-        after
-            .iter()
-            .filter(|entry| is_new(side, entry))
-            .count()
-            .div_ceil(rounds)
-    };
-    let time_waits = [
-        count(tcp_table::Side::Server),
-        count(tcp_table::Side::Client),
-    ];
     let milliseconds = Spread::of(times).ok_or_else(|| io::Error::other("no rounds"))?;
     Ok(Cell {
         round_trip,

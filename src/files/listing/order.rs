@@ -73,7 +73,7 @@ impl Sort {
 }
 
 /// An entry in a heap, the greatest of which comes first in the listing.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Ranked {
     /// The entry.
     pub entry: Entry,
@@ -92,14 +92,6 @@ impl PartialOrd for Ranked {
         Some(self.cmp(other))
     }
 }
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Ranked) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
 
 /// Natural order of names: `a2` before `A10`. Equal names are ordered by their bytes, so that the
 /// order is total.

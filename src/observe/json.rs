@@ -71,7 +71,7 @@ fn open(open: &OpenCounts) -> Value {
 }
 
 fn kernel(kernel: &KernelView) -> Value {
-    let states = SOCKET_STATES.map(|(state, _)| state);
+    let states = SOCKET_STATES.map(|(state, ..)| state);
     let side = |counts: SocketCounts| Value::from_iter(states.into_iter().zip(counts));
     json!({
         "listen_queue": kernel.listen_queue,

@@ -19,24 +19,31 @@ const REST_MIN: Duration = Duration::from_millis(500);
 /// ... and as a multiple of the duration of a read, which limits the share of CPU time.
 const REST_FACTOR: u32 = 5;
 
-/// The socket states that are counted (RFC 9293 section 3.3.2): the name, as in the kernel's tools,
-/// and one sentence for the status page.
-pub const SOCKET_STATES: [(&str, &str); 5] = [
-    ("established", "Open on both sides."),
+/// The socket states that are counted (RFC 9293 section 3.3.2): the name, as in the kernel's tools;
+/// one sentence for the status page; and the kernel's numbers (include/net/tcp_states.h), which for
+/// the last are all others.
+pub const SOCKET_STATES: [(&str, &str, &[u8]); 5] = [
+    ("established", "Open on both sides.", &[1]),
     (
         "fin_wait",
         "This side closed first; the other side has not closed yet.",
+        &[4, 5],
     ),
     (
         "close_wait",
         "The other side closed, this side has not. A growing number indicates a leaked socket.",
+        &[8],
     ),
     (
         "time_wait",
         "This side closed first: its kernel keeps the connection's address pair (60 s on Linux).",
+        &[6],
     ),
-    ("other", "Between two of these states."),
+    ("other", "Between two of these states.", &[]),
 ];
+
+/// The kernel's number of a listening socket's state.
+const LISTEN: u8 = 10;
 
 /// Sockets of one side, in the order of [`SOCKET_STATES`].
 pub type SocketCounts = [u64; SOCKET_STATES.len()];
@@ -170,33 +177,16 @@ impl KernelView {
                 listener.port() == address.port() && (is_any || listener.ip() == address.ip())
             })
         };
+        let place = (SOCKET_STATES.iter()).position(|(.., numbers)| numbers.contains(&state));
+        let place = place.unwrap_or(SOCKET_STATES.len() - 1);
         if is_ours(local) && state == LISTEN {
             self.listen_queue += u64::from_str_radix(receive_queue, 16).ok()?;
         } else if is_ours(local) {
-            self.server[place_of(state)] += 1;
+            self.server[place] += 1;
         } else if is_ours(remote) {
-            self.clients[place_of(state)] += 1;
+            self.clients[place] += 1;
         }
         Some(())
-    }
-}
-
-/// States as the kernel numbers them (include/net/tcp_states.h).
-const ESTABLISHED: u8 = 1;
-const FIN_WAIT_1: u8 = 4;
-const FIN_WAIT_2: u8 = 5;
-const TIME_WAIT: u8 = 6;
-const CLOSE_WAIT: u8 = 8;
-const LISTEN: u8 = 10;
-
-/// The index of a state in [`SOCKET_STATES`].
-fn place_of(state: u8) -> usize {
-    match state {
-        ESTABLISHED => 0,
-        FIN_WAIT_1 | FIN_WAIT_2 => 1,
-        CLOSE_WAIT => 2,
-        TIME_WAIT => 3,
-        _ => 4,
     }
 }
 

@@ -98,19 +98,25 @@ const LATENCY: usize = REQUESTS_SUM + 1;
 const LATENCY_SUM: usize = LATENCY + LATENCY_BUCKETS;
 const COUNTERS: usize = LATENCY_SUM + 1;
 
+/// The states of an open connection: the name, and one phrase for the status page.
+pub const OPEN_STATES: [(&str, &str); 4] = [
+    ("idle", "kept alive, waiting for the next request"),
+    ("reading", "receiving a request"),
+    ("writing", "sending a response"),
+    (
+        "lingering",
+        "our side closed, waiting for the client to close",
+    ),
+];
+
+/// Open connections, in the order of [`OPEN_STATES`].
+pub type OpenCounts = [u64; OPEN_STATES.len()];
+
 /// The counters of one worker, aligned so that they share no cache line with others.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Connections waiting for the next request; set once per turn. The other gauges are set in
-    /// each sweep, and when no connection is left.
-    pub idle: AtomicU64,
-    /// Connections receiving a request.
-    pub reading: AtomicU64,
-    /// Connections sending a response.
-    pub writing: AtomicU64,
-    /// Connections whose write side is shut down.
-    pub lingering: AtomicU64,
+    open: [AtomicU64; OPEN_STATES.len()],
     /// One array, so that readers can sum over the workers by index.
     all: [Counter; COUNTERS],
     /// The last [`STORIES_MAX`], the newest last.
@@ -119,13 +125,10 @@ pub struct Counters {
 
 impl Counters {
     /// All zero. `watched` tells whether there is a status listener (`--status`); only then are
-    /// stories kept and latency is measured for them.
+    /// stories kept and latencies counted.
     pub fn new(watched: bool) -> Counters {
         Counters {
-            idle: AtomicU64::new(0),
-            reading: AtomicU64::new(0),
-            writing: AtomicU64::new(0),
-            lingering: AtomicU64::new(0),
+            open: Default::default(),
             all: array::from_fn(|_| Counter::default()),
             stories: watched.then(Mutex::default),
         }
@@ -143,11 +146,22 @@ impl Counters {
         self.all[count as usize].add(n);
     }
 
-    /// Sets the gauges of connections that are not idle.
+    /// Sets the number of idle connections, once per turn.
+    pub fn set_idle(&self, idle: usize) {
+        self.open[0].store(idle as u64, Relaxed);
+    }
+
+    /// Sets the numbers of connections that are reading, writing and lingering: in each sweep, and
+    /// when no connection is left.
     pub fn set_busy(&self, reading: usize, writing: usize, lingering: usize) {
-        self.reading.store(reading as u64, Relaxed);
-        self.writing.store(writing as u64, Relaxed);
-        self.lingering.store(lingering as u64, Relaxed);
+        for (gauge, count) in self.open[1..].iter().zip([reading, writing, lingering]) {
+            gauge.store(count as u64, Relaxed);
+        }
+    }
+
+    /// The open connections, as they were last set.
+    pub fn open(&self) -> OpenCounts {
+        self.open.each_ref().map(|gauge| gauge.load(Relaxed))
     }
 
     /// Counts a response: the `request`th (from 1) on its connection.

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     num::NonZeroUsize,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -75,7 +75,7 @@ fn count(counters: &Counters) {
         }
     }
     counters.add(Count::CacheMisses, 12);
-    counters.idle.store(30, Relaxed);
+    counters.set_idle(30);
     counters.set_busy(3, 2, 2);
 }
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{
     close_reason::CloseReason,
-    counters::Count,
+    counters::{Count, OPEN_STATES, OpenCounts},
     histogram::{PERCENTILES, percentile, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
-    snapshot::{OPEN_STATES, OpenCounts, Snapshot},
+    snapshot::Snapshot,
     story::{RecordedRequest, Story},
 };
 use crate::http::status::Status;

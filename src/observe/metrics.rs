@@ -7,10 +7,10 @@ use askama::Template;
 
 use super::{
     close_reason::CloseReason,
-    counters::{Count, Totals},
+    counters::{Count, OPEN_STATES, Totals},
     histogram::{count_below, requests_bucket_span},
     kernel::SOCKET_STATES,
-    snapshot::{Facts, OPEN_STATES, Snapshot},
+    snapshot::{Facts, Snapshot},
 };
 use crate::http::status::Status;
 

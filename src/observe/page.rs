@@ -14,11 +14,11 @@ use askama::Template;
 use self::figures::{bytes, grouped, share};
 use super::{
     close_reason::CloseReason,
-    counters::Count,
+    counters::{Count, OPEN_STATES},
     histogram::PERCENTILES,
     history::{History, Span},
     kernel::SOCKET_STATES,
-    snapshot::{Facts, OPEN_STATES, Snapshot},
+    snapshot::{Facts, Snapshot},
     story::Story,
 };
 use crate::http::status::Status;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    counters::{Counter, Counters, Totals},
+    counters::{Counter, Counters, OpenCounts, Totals},
     kernel::KernelView,
     story::Story,
 };
@@ -66,20 +66,6 @@ pub struct Snapshot {
     pub stories: Vec<(Duration, Story)>,
 }
 
-/// The states of an open connection: the name, and one phrase for the status page.
-pub const OPEN_STATES: [(&str, &str); 4] = [
-    ("idle", "kept alive, waiting for the next request"),
-    ("reading", "receiving a request"),
-    ("writing", "sending a response"),
-    (
-        "lingering",
-        "our side closed, waiting for the client to close",
-    ),
-];
-
-/// Open connections, in the order of [`OPEN_STATES`].
-pub type OpenCounts = [u64; OPEN_STATES.len()];
-
 impl Facts {
     /// The state of a server that starts now.
     pub fn new(
@@ -118,7 +104,7 @@ impl Facts {
         Snapshot {
             facts: Arc::clone(self),
             uptime: now.saturating_duration_since(self.started),
-            workers: self.workers.iter().map(|worker| open(worker)).collect(),
+            workers: self.workers.iter().map(|worker| worker.open()).collect(),
             totals: Totals::new(&self.workers, self.refused.get(), self.log_lines_lost.get()),
             cache_bytes,
             kernel,
@@ -140,16 +126,6 @@ impl Facts {
         stories.truncate(STORIES_SHOWN_MAX);
         stories
     }
-}
-
-fn open(worker: &Counters) -> OpenCounts {
-    let gauges = [
-        &worker.idle,
-        &worker.reading,
-        &worker.writing,
-        &worker.lingering,
-    ];
-    gauges.map(|gauge| gauge.load(Relaxed))
 }
 
 impl Snapshot {

@@ -18,7 +18,6 @@ pub use self::{
 use std::{
     collections::VecDeque,
     io,
-    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -362,7 +361,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let (counters, view) = (&self.cx.counters, &self.cx.view);
         counters.add(Count::CacheHits, view.hits.take());
         counters.add(Count::CacheMisses, view.misses.take());
-        counters.idle.store(self.table.idle() as u64, Relaxed);
+        counters.set_idle(self.table.idle());
         if self.table.open() == 0 {
             // No sweep will update these.
             counters.set_busy(0, 0, 0);

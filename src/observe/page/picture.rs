@@ -3,7 +3,7 @@
 use std::{iter::repeat_n, time::Duration};
 
 use crate::observe::{
-    snapshot::{OPEN_STATES, OpenCounts},
+    counters::{OPEN_STATES, OpenCounts},
     story::Story,
 };
 

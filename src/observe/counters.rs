@@ -18,7 +18,7 @@ use std::{
 use super::{
     close_reason::CloseReason,
     histogram::{LATENCY_BUCKETS, REQUESTS_BUCKETS, latency_bucket, requests_bucket},
-    story::{STORIES_MAX, Story},
+    story::{ClosedStory, STORIES_MAX, Story},
 };
 use crate::http::status::Status;
 
@@ -120,7 +120,7 @@ pub struct Counters {
     /// One array, so that readers can sum over the workers by index.
     all: [Counter; COUNTERS],
     /// The last [`STORIES_MAX`], the newest last.
-    stories: Option<Mutex<VecDeque<Box<Story>>>>,
+    stories: Option<Mutex<VecDeque<ClosedStory>>>,
 }
 
 impl Counters {
@@ -189,23 +189,24 @@ impl Counters {
 
     /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed
     /// after the lock is released. The lock is contended only while a snapshot is taken.
-    pub fn record_story(&self, mut story: Box<Story>, reason: CloseReason, now: Instant) {
-        story.end = Some((now.saturating_duration_since(story.accepted), reason));
+    pub fn record_story(&self, story: Box<Story>, reason: CloseReason, now: Instant) {
         let stories = self.stories.as_ref();
         let oldest = stories.and_then(|stories| {
             let mut kept = stories.lock().ok()?;
-            kept.push_back(story);
+            kept.push_back(ClosedStory {
+                closed: now.saturating_duration_since(story.accepted),
+                reason,
+                story,
+            });
             (kept.len() > STORIES_MAX).then(|| kept.pop_front())
         });
         drop(oldest);
     }
 
     /// The stored stories, the newest last.
-    pub fn stories(&self) -> Vec<Story> {
+    pub fn stories(&self) -> Vec<ClosedStory> {
         let kept = self.stories.as_ref().and_then(|kept| kept.lock().ok());
-        kept.map_or_else(Vec::new, |kept| {
-            kept.iter().map(|story| (**story).clone()).collect()
-        })
+        kept.map_or_else(Vec::new, |kept| kept.iter().cloned().collect())
     }
 }
 
@@ -334,7 +335,11 @@ mod tests {
             }
             let stories = counters.stories();
             assert_eq!(stories.len(), kept);
-            assert!(stories.last().is_none_or(|story| story.connection == 99));
+            assert!(
+                stories
+                    .last()
+                    .is_none_or(|last| last.story.connection == 99)
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     histogram::{PERCENTILES, percentile, requests_bucket_span},
     kernel::{KernelView, SOCKET_STATES, SocketCounts},
     snapshot::Snapshot,
-    story::{RecordedRequest, Story},
+    story::{ClosedStory, RecordedRequest},
 };
 use crate::http::status::Status;
 
@@ -81,7 +81,8 @@ fn kernel(kernel: &KernelView) -> Value {
     })
 }
 
-fn story((age, story): &(Duration, Story)) -> Value {
+fn story((age, end): &(Duration, ClosedStory)) -> Value {
+    let story = &end.story;
     let microseconds = |time: Duration| time.as_micros() as u64;
     let request = |request: &RecordedRequest| {
         json!({
@@ -100,9 +101,9 @@ fn story((age, story): &(Duration, Story)) -> Value {
         "first_byte_microseconds": story.first_byte.map(microseconds),
         "requests_count": story.requests_count,
         "requests": Value::from_iter(story.requests.iter().map(request)),
-        "closed_microseconds": story.end.map(|(closed, _)| microseconds(closed)),
-        "reason": story.end.map(|(_, reason)| reason.name()),
-        "first": story.end.map(|(_, reason)| reason.first()),
+        "closed_microseconds": microseconds(end.closed),
+        "reason": end.reason.name(),
+        "first": end.reason.first(),
     })
 }
 

@@ -7,7 +7,7 @@
 mod figures;
 mod picture;
 
-use std::{cmp::Reverse, time::Duration};
+use std::cmp::Reverse;
 
 use askama::Template;
 
@@ -19,7 +19,6 @@ use super::{
     history::{History, Span},
     kernel::SOCKET_STATES,
     snapshot::{Facts, Snapshot},
-    story::Story,
 };
 use crate::http::status::Status;
 
@@ -96,15 +95,6 @@ impl StatusPage<'_> {
         let mut counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
         counts.sort_by_key(|(_, count)| Reverse(*count));
         counts
-    }
-
-    /// The stories, the newest first: how long ago and after what time each closed, and why.
-    fn stories(&self) -> impl Iterator<Item = (Duration, Duration, CloseReason, &Story)> {
-        let stories = self.snapshot.stories.iter();
-        stories.filter_map(|(age, story)| {
-            let (closed, reason) = story.end?;
-            Some((*age, closed, reason, story))
-        })
     }
 
     fn cache_hits(&self) -> String {

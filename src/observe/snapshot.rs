@@ -11,7 +11,7 @@ use std::{
 use super::{
     counters::{Counter, Counters, OpenCounts, Totals},
     kernel::KernelView,
-    story::Story,
+    story::ClosedStory,
 };
 use crate::config::{Config, Endpoint, Limits, Timeouts};
 
@@ -63,7 +63,7 @@ pub struct Snapshot {
     /// The kernel's view, if available.
     pub kernel: Option<KernelView>,
     /// Recently closed connections, the newest first, and how long ago each was closed.
-    pub stories: Vec<(Duration, Story)>,
+    pub stories: Vec<(Duration, ClosedStory)>,
 }
 
 impl Facts {
@@ -112,16 +112,13 @@ impl Facts {
         }
     }
 
-    fn stories(&self, now: Instant) -> Vec<(Duration, Story)> {
-        let mut stories: Vec<(Duration, Story)> = self
-            .workers
-            .iter()
-            .flat_map(|worker| worker.stories())
-            .filter_map(|story| {
-                let closed = story.accepted + story.end?.0;
-                Some((now.saturating_duration_since(closed), story))
-            })
-            .collect();
+    fn stories(&self, now: Instant) -> Vec<(Duration, ClosedStory)> {
+        let stories = self.workers.iter().flat_map(|worker| worker.stories());
+        let with_age = stories.map(|end| {
+            let closed = end.story.accepted + end.closed;
+            (now.saturating_duration_since(closed), end)
+        });
+        let mut stories: Vec<_> = with_age.collect();
         stories.sort_by_key(|(age, _)| *age);
         stories.truncate(STORIES_SHOWN_MAX);
         stories
@@ -166,7 +163,7 @@ mod tests {
         let stories = facts.snapshot(now, 0, None).stories;
         assert_eq!(stories.len(), STORIES_SHOWN_MAX);
         assert!(stories.is_sorted_by_key(|(age, _)| *age));
-        let (age, story) = &stories[0];
+        let (age, ClosedStory { story, .. }) = &stories[0];
         assert_eq!(*age, Duration::from_millis(100));
         assert_eq!((story.requests.len(), story.requests_count), (8, 9));
         assert_eq!(story.requests[0].line(), b"GET /<script>?a=\"&amp;");

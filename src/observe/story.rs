@@ -32,8 +32,17 @@ pub struct Story {
     pub requests: Vec<RecordedRequest>,
     /// All requests.
     pub requests_count: u64,
-    /// The end: when and why. `None` while it is open.
-    pub end: Option<(Duration, CloseReason)>,
+}
+
+/// The story of a closed connection.
+#[derive(Clone, Debug)]
+pub struct ClosedStory {
+    /// Up to its close.
+    pub story: Box<Story>,
+    /// When it was closed, since the accept.
+    pub closed: Duration,
+    /// Why.
+    pub reason: CloseReason,
 }
 
 /// One request of a [`Story`].
@@ -76,7 +85,6 @@ impl Story {
             first_byte: None,
             requests: Vec::new(),
             requests_count: 0,
-            end: None,
         })
     }
 

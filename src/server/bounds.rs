@@ -58,7 +58,7 @@ const LISTING_BYTES: u64 = 3 * UNSHARED_BYTES as u64;
 /// The worst case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes independent of connections: program, workers, cache, listings.
+    /// Bytes independent of connections: program, workers, cache, listings, access log.
     pub base_bytes: u64,
     /// Bytes of an idle connection.
     pub idle_bytes: u64,
@@ -66,7 +66,8 @@ pub struct Bounds {
     pub busy_bytes: u64,
     /// Connections.
     pub connections: u64,
-    /// Descriptors: the connections, and the files that each may send from.
+    /// Descriptors: the connections, the files that each may send from, those kept open, and
+    /// everything else; at most the limit on open files.
     pub descriptors: u64,
 }
 

@@ -9,10 +9,7 @@
 //! Sockets that already listen continue to accept, and the kernel tables that the
 //! status page reads are already open.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::config::{AccessLogTarget, Config, Listen};
 
@@ -39,10 +36,16 @@ pub fn confine(config: &Config) -> Result<Confinement, StartError> {
     }
     let grants = Grants::new(config);
     let confinement = enforce(&grants).map_err(StartError::cannot("start: sandbox"))?;
+    let Grants {
+        read,
+        write,
+        remove,
+    } = &grants;
+    let granted = format!("read: {read:?}, write: {write:?}, remove: {remove:?}");
     match confinement {
         Confinement::None => log::info!("sandbox: none: the kernel does not support Landlock"),
-        Confinement::Partial => log::info!("sandbox: partially enforced; {grants}"),
-        Confinement::Full => log::info!("sandbox: fully enforced; {grants}"),
+        Confinement::Partial => log::info!("sandbox: partially enforced; {granted}"),
+        Confinement::Full => log::info!("sandbox: fully enforced; {granted}"),
     }
     Ok(confinement)
 }
@@ -73,16 +76,6 @@ impl Grants {
             write: config.access_log.iter().filter_map(log).collect(),
             remove: config.listen.iter().filter_map(socket).collect(),
         }
-    }
-}
-
-impl fmt::Display for Grants {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "read: {:?}, write: {:?}, remove: {:?}",
-            self.read, self.write, self.remove
-        )
     }
 }
 

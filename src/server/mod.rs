@@ -63,8 +63,7 @@ const LOG_FINISH_TIME_MAX: Duration = Duration::from_secs(1);
 ///
 /// What could not be done at the start, and the system's reason; or, later, that
 /// a worker was lost or did not stop in time.
-pub fn run(config: Config) -> Result<(), StartError> {
-    let mut config = config;
+pub fn run(mut config: Config) -> Result<(), StartError> {
     config.timeouts = config.timeouts.bounded();
     let descriptors = descriptors::raise_limit();
     let listeners = listener::open(&config)?;

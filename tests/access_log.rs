@@ -246,7 +246,8 @@ fn the_client_of_a_malformed_request_is_named() {
 
 #[test]
 fn only_a_trusted_proxy_names_the_client() {
-    let forwarded = "X-Forwarded-For: 203.0.113.9, 192.0.2.7, 10.1.1.1\r\n";
+    // With empty elements, which are ignored (RFC 9110 section 5.6.1.2).
+    let forwarded = "X-Forwarded-For: 203.0.113.9, 192.0.2.7, , 10.1.1.1,\r\n";
     for (args, client) in [
         ("", "127.0.0.1"),
         ("--trust-proxy 10.0.0.0/8", "127.0.0.1"),

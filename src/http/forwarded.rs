@@ -13,7 +13,7 @@ use super::headers::{LoggedFields, digits, is_token_byte};
 /// 1. A peer that is not a trusted proxy is the client; its fields are ignored.
 /// 2. If every address is trusted, the client is the left-most.
 /// 3. The walk ends at an entry that is not an address (`unknown`, `_hidden`, malformed): the
-///    client is the proxy that added it.
+///    client is the proxy that added it. Empty entries are ignored (RFC 9110 section 5.6.1.2).
 /// 4. If both fields are present and disagree, one of them passed through a proxy that does not
 ///    maintain it, so neither is trusted: the client is the peer.
 pub fn client(
@@ -30,11 +30,14 @@ pub fn client(
         _ => entry,
     };
     let (standard, customary) = (fields.forwarded, fields.x_forwarded_for);
+    let present = |entry: &&[u8]| !entry.is_empty();
     let elements = standard.iter().flat_map(|line| unquoted_split(line, b','));
-    let by_standard = elements.map(forwarded_for).fold(None, step);
+    let by_standard = (elements.map(<[u8]>::trim_ascii).filter(present))
+        .map(forwarded_for)
+        .fold(None, step);
     let entries = (customary.iter()).flat_map(|line| line.split(|byte| *byte == b','));
-    let by_custom = entries
-        .map(|entry| node(entry.trim_ascii()))
+    let by_custom = (entries.map(<[u8]>::trim_ascii).filter(present))
+        .map(node)
         .fold(None, step);
     let reported = match (standard.is_absent(), customary.is_absent()) {
         (false, false) if by_standard != by_custom => None,
@@ -199,6 +202,7 @@ mod tests {
             ("192.0.2.1:500000", "10.0.0.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("[::ffff:10.0.0.9]", "10.0.0.9"),
+            ("192.0.2.1, \t,, 10.0.0.2,", "192.0.2.1"),
         ] {
             check_customary(value, expected);
         }
@@ -263,8 +267,10 @@ mod tests {
             ("for=192.0.2.1;host=a b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"a\"b", "10.0.0.1"),
             ("for=192.0.2.1;host=\"\\\"", "10.0.0.1"),
-            // An empty element, and a stray backslash.
+            // Empty elements, and a stray backslash.
             (",for=192.0.2.1", "192.0.2.1"),
+            ("for=192.0.2.1, , for=10.0.0.2,", "192.0.2.1"),
+            ("for=192.0.2.1, ;", "10.0.0.1"),
             ("by=\\,for=192.0.2.1", "192.0.2.1"),
         ] {
             check_standard(value, expected);

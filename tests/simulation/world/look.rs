@@ -116,7 +116,9 @@ impl World<'_> {
         assert_eq!(self.tokens.len(), open + waiting, "wrong number of clients");
         let is_woken = self.scheduler.driver.wakes_for_inbox();
         assert!(is_woken, "not woken up for the inbox");
+        let is_ready = self.scheduler.ready().next().is_some();
         match self.scheduler.poll_timeout() {
+            Some(timeout) if is_ready => assert_eq!(timeout, Duration::ZERO, "waits, though ready"),
             Some(timeout) => assert!(timeout <= SWEEP_INTERVAL, "waits for {timeout:?}"),
             None => assert_eq!(open, 0, "waits forever"),
         }

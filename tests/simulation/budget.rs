@@ -56,6 +56,23 @@ fn the_requests_behind_a_body_count_for_the_turn() {
 }
 
 #[test]
+fn a_turn_answers_until_there_are_more_extra_responses_than_its_bound() {
+    // A response beyond one of each connection is extra: four times 64, then one more.
+    for (third, answered) in [
+        (65, [66, 65, 65, 65, 1, 0, 0, 0]),
+        (66, [65, 65, 66, 65, 0, 0, 0, 0]),
+    ] {
+        let mut crowd = crowd();
+        for (token, requests) in [65, 65, third, 65].into_iter().enumerate() {
+            send(&mut crowd, token, &HEAD.repeat(requests));
+        }
+        send(&mut crowd, 0, HEAD);
+        send(&mut crowd, 4, "x");
+        assert_eq!(crowd.responses(), answered);
+    }
+}
+
+#[test]
 fn long_heads_count_for_the_turn_like_responses() {
     let mut crowd = Crowd::new(20, 1, None);
     let field = format!("\r\nF: {}\r\n\r\n", "f".repeat(30_000));

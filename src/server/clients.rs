@@ -82,6 +82,8 @@ mod tests {
         check(&clients, "2001:db8:0:1::1", true);
         clients.leave("192.0.2.1".parse().unwrap());
         check(&clients, "192.0.2.1", true);
+        // The other connection still counts.
+        check(&clients, "192.0.2.1", false);
     }
 
     #[test]

@@ -186,6 +186,34 @@ mod tests {
         more.limits.head.header_section_bytes_max += 100_000;
         let difference = Bounds::new(&more, 100, 2, 1_000).busy_bytes - bounds.busy_bytes;
         assert!((124_900..=125_100).contains(&difference), "{difference}");
-        assert!(Bounds::new(&config, usize::MAX, 2, 64).descriptors == 64);
+        more = config.clone();
+        more.threads = NonZeroUsize::MIN.saturating_add(2);
+        let difference = Bounds::new(&more, 100, 2, 1_000).base_bytes - bounds.base_bytes;
+        assert!(difference > 2 * THREAD_BYTES, "{difference}");
+    }
+
+    #[test]
+    fn the_status_page_and_the_access_log_copy_the_request_line() {
+        for (has_status, has_log, copies) in [(false, false, 1), (true, false, 2), (false, true, 7)]
+        {
+            let mut config = Config {
+                status: has_status.then(|| ([127, 0, 0, 1], 0).into()),
+                access_log: has_log.then_some(AccessLogTarget::Stdout),
+                ..Config::default()
+            };
+            let before = Bounds::new(&config, 100, 2, 1_000).busy_bytes;
+            config.limits.head.request_line_bytes_max += 100_000;
+            let difference = Bounds::new(&config, 100, 2, 1_000).busy_bytes - before;
+            assert_eq!(difference / 1_000, copies * 125, "{copies} copies");
+        }
+    }
+
+    #[test]
+    fn a_connection_holds_its_socket_and_a_file_with_its_variants() {
+        let mut config = Config::default();
+        config.site.descriptors_kept_max = 7;
+        assert_eq!(Bounds::new(&config, 100, 2, 1_000).descriptors, 509);
+        assert_eq!(Bounds::new(&config, 100, 2, 508).descriptors, 508);
+        assert_eq!(Bounds::new(&config, usize::MAX, 2, 64).descriptors, 64);
     }
 }

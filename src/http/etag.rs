@@ -153,6 +153,8 @@ mod tests {
             &[tag(false, r#""a,b""#), tag(false, r#""c""#)],
         );
         check(r#""é\""#, &[tag(false, r#""é\""#)]);
+        // The bounds of `etagc`; U+0080 ends in the byte 0x80.
+        check("\"!#~\u{80}\"", &[tag(false, "\"!#~\u{80}\"")]);
         check(r#"*, "a""#, &[Any, tag(false, r#""a""#)]);
     }
 
@@ -166,6 +168,8 @@ mod tests {
         check(r#"""#, &[Malformed]);
         check(r#""a"#, &[Malformed]);
         check(r#""a b""#, &[Malformed]);
+        check("\"a\x7f\"", &[Malformed]);
+        check("\"a\x1f\"", &[Malformed]);
         check(r#""a""b""#, &[Malformed]);
         check(r#""a" "b""#, &[Malformed]);
         check(r#""a"-gzip"#, &[Malformed]);
@@ -173,6 +177,7 @@ mod tests {
         check(r#"'a', "b""#, &[Malformed, tag(false, r#""b""#)]);
         // The comma belongs to the unterminated tag.
         check(r#""a, "b""#, &[Malformed]);
+        check(r#""a,b"#, &[Malformed]);
         check(r#""a, "b", "c""#, &[Malformed, tag(false, r#""c""#)]);
         check(r#""x,"b",y""#, &[Malformed, Malformed]);
         // Only the closing quote ends a tag.

@@ -35,6 +35,7 @@ fn one_range_is_resolved() {
     check("bytes=000-004", single(0, 4));
     check("BYTES=0-4", single(0, 4));
     check("Bytes=0-4", single(0, 4));
+    check("bytes= 0-4\t", single(0, 4));
 }
 
 #[test]

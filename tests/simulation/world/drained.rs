@@ -97,6 +97,20 @@ fn a_silent_connection_is_closed_soon() {
 }
 
 #[test]
+fn a_drain_makes_no_time_out_longer() {
+    let mut stage = Stage::new(1 << 20, b"");
+    stage.scheduler.cx.timeouts.header = 50 * MS;
+    stage.scheduler.drain();
+    assert_eq!(stage.turn(60 * MS), (false, true, 0));
+    let mut stage = Stage::new(1 << 20, GET);
+    stage.turn(Duration::ZERO);
+    stage.scheduler.cx.timeouts.linger = 50 * MS;
+    stage.scheduler.drain();
+    assert_eq!(stage.turn(DRAIN_IDLE_TIME_MAX), (true, false, 0));
+    assert_eq!(stage.turn(DRAIN_IDLE_TIME_MAX + 60 * MS), (true, true, 0));
+}
+
+#[test]
 fn a_request_that_has_arrived_unreported_is_answered() {
     let mut stage = Stage::new(1 << 20, GET);
     stage.turn(Duration::ZERO);

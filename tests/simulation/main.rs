@@ -6,6 +6,7 @@
 //!   size, must have the same outcome as when it is not split.
 //! - [`deadlines`]: the time-outs.
 //! - [`hit`]: requests that are answered from the response cache.
+//! - [`spare`]: connections that may be evicted, and at whose request.
 //! - [`turn`]: the limits on the work of one connection in one turn.
 //! - [`world`]: seeded runs of many connections through the real scheduler, with splits, stalls,
 //!   resets, clock steps, spurious events, evictions, files that cannot be opened, and a shutdown;
@@ -20,6 +21,7 @@ mod reader;
 mod run;
 mod script;
 mod site;
+mod spare;
 mod streams;
 mod turn;
 mod world;

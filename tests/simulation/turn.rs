@@ -219,9 +219,9 @@ fn expired_connections_are_spread_over_turns() {
         for wire in &crowd.wires {
             wire.borrow_mut().read_time = Duration::from_millis(1);
         }
-        crowd.scheduler.cx.timeouts.keep_alive = Duration::ZERO;
-        if stops {
-            crowd.scheduler.drain();
+        match stops {
+            true => crowd.scheduler.drain(),
+            false => crowd.scheduler.cx.timeouts.keep_alive = Duration::ZERO,
         }
         // Wait until the next sweep.
         std::thread::sleep(crowd.scheduler.poll_timeout().expect("a sweep is due"));

@@ -136,6 +136,19 @@ fn a_folder_that_has_just_changed_is_not_trusted() {
 }
 
 #[test]
+fn variants_are_checked_once_per_turn() {
+    let home = tempfile::tempdir().unwrap();
+    let (root, freshness) = file_without_variants(home.path());
+    assert!(freshness.revalidate(&root, true, Turn(2), same));
+    fs::write(home.path().join("b.br"), "").unwrap();
+    // Another worker whose turn started earlier relies on that check too.
+    for turn in [1, 2] {
+        assert!(freshness.revalidate(&root, true, Turn(turn), same));
+    }
+    assert!(!freshness.revalidate(&root, true, Turn(3), same));
+}
+
+#[test]
 fn a_new_variant_is_found_within_a_minute_if_no_client_accepts_one() {
     let home = tempfile::tempdir().unwrap();
     let (root, freshness) = file_without_variants(home.path());

@@ -3,9 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use stdhttpd::server::scheduler::{SILENT_TIME_MIN, SWEEP_INTERVAL};
+use stdhttpd::{
+    connection::Readiness,
+    server::scheduler::{SILENT_TIME_MIN, SWEEP_INTERVAL},
+};
 
-use crate::{site, turn::Crowd};
+use crate::{
+    site,
+    turn::{Crowd, HEAD},
+};
 
 /// A turn at this time.
 fn turn(crowd: &mut Crowd, at: Instant) {
@@ -24,6 +30,24 @@ fn a_sweep_finds_who_is_silent_for_long_enough() {
     assert_eq!(crowd.scheduler.eviction_candidate_since(), None);
     turn(&mut crowd, begun + SILENT_TIME_MIN + SWEEP_INTERVAL);
     assert_eq!(crowd.scheduler.eviction_candidate_since(), Some(begun));
+}
+
+/// The acceptor chooses a worker by it.
+#[test]
+fn the_best_candidate_is_who_was_idle_or_silent_first() {
+    let mut crowd = Crowd::new(2, 0, None);
+    let begun = crowd.scheduler.cx.now;
+    let first_idle = begun + SILENT_TIME_MIN / 2;
+    site::set_clock(&mut crowd.scheduler.cx, first_idle);
+    crowd.wires[1].borrow_mut().arrive(HEAD.as_bytes());
+    crowd.scheduler.take_event(1, Readiness::READABLE);
+    crowd.scheduler.finish_turn();
+    assert_eq!(crowd.scheduler.eviction_candidate_since(), Some(first_idle));
+    turn(&mut crowd, begun + SILENT_TIME_MIN);
+    assert_eq!(crowd.scheduler.eviction_candidate_since(), Some(begun));
+    assert!(crowd.scheduler.evict());
+    assert!(crowd.wires[0].borrow().closed && !crowd.wires[1].borrow().closed);
+    assert_eq!(crowd.scheduler.eviction_candidate_since(), Some(first_idle));
 }
 
 /// A worker that cannot serve the request leaves it to the others.

@@ -67,6 +67,7 @@ fn an_idle_connection_is_shut_and_lingers() {
     assert_eq!(stage.scheduler.poll_timeout(), Some(DRAIN_IDLE_TIME_MAX));
     assert_eq!(stage.turn(MS), (false, false, 0));
     assert_eq!(stage.turn(DRAIN_IDLE_TIME_MAX), (true, false, 0));
+    assert!(!stage.scheduler.is_done());
     assert_eq!(stage.scheduler.poll_timeout(), Some(20 * MS));
     stage.wire.borrow_mut().arrive(GET);
     stage.scheduler.take_event(1, Readiness::READABLE);

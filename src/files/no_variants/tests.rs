@@ -161,6 +161,46 @@ fn a_folder_with_possible_variants_is_excluded() {
 }
 
 #[test]
+fn a_variant_that_is_found_excludes_its_folder_at_once() {
+    let mut bench = Bench::new(2);
+    fs::write(bench.at("a/1.txt.br"), "b").unwrap();
+    for (path, is_excluded) in [("a/0.txt", false), ("a/1.txt", true), ("a/0.txt", true)] {
+        assert_eq!(bench.ask(path).is_empty(), path == "a/0.txt");
+        let state = &bench.no_variants.folders[0].state;
+        assert_eq!(
+            matches!(state, ScanState::Excluded),
+            is_excluded,
+            "{state:?}"
+        );
+    }
+}
+
+#[test]
+fn each_folder_has_its_own_state() {
+    let mut bench = Bench::new(2);
+    fs::write(bench.at("a/1.txt.br"), "b").unwrap();
+    fs::create_dir(bench.at("b")).unwrap();
+    bench.settle();
+    for path in ["a/0.txt", "b/none", "c/none"] {
+        assert!(bench.ask(path).is_empty());
+    }
+    assert!(bench.learn("b/none", enough(0)).is_some());
+    assert!(bench.ask("c/none").is_empty());
+    assert!(!bench.ask("a/1.txt").is_empty());
+}
+
+#[test]
+fn an_unchanged_folder_is_checked_once_per_turn() {
+    let mut bench = Bench::new(1);
+    assert!(bench.learn("a/0.txt", enough(1)).is_some());
+    fs::write(bench.at("a/0.txt.br"), "b").unwrap();
+    // The same turn again.
+    bench.turn -= 1;
+    assert!(bench.ask("a/0.txt").is_empty());
+    assert!(!bench.ask("a/0.txt").is_empty());
+}
+
+#[test]
 fn names_with_a_coding_suffix_may_be_variants() {
     let check = |name: &str, expected: bool| {
         assert_eq!(cannot_be_variant(name.as_bytes()), expected, "{name}");

@@ -1,15 +1,23 @@
 //! Connections that may be evicted, for a new connection or for the descriptor that a request of
 //! another worker needs.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use stdhttpd::{
-    connection::Readiness,
-    server::scheduler::{SILENT_TIME_MIN, SWEEP_INTERVAL},
+    connection::{Connection, Identity, Readiness},
+    observe::close_reason::CloseReason,
+    server::{
+        scheduler::{Accepted, Driver, SILENT_TIME_MIN, SWEEP_INTERVAL, Scheduler},
+        table::Interest,
+    },
 };
 
 use crate::{
-    site,
+    script::{Script, Wire},
+    site::{self, Ground},
     turn::{Crowd, HEAD},
 };
 
@@ -60,4 +68,51 @@ fn a_descriptor_is_freed_for_another_worker_by_one_that_can() {
     assert!(crowd.scheduler.driver.asked && !crowd.wires[0].borrow().closed);
     turn(&mut crowd, begun + SILENT_TIME_MIN);
     assert!(!crowd.scheduler.driver.asked && crowd.wires[0].borrow().closed);
+}
+
+/// The driver of the status listener, whose connections are closed in any state.
+struct Unwatched;
+
+impl Driver<Script> for Unwatched {
+    fn register(&mut self, _: usize, _: Interest, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn closed(&mut self, _: Connection<Script>, _: CloseReason) {}
+}
+
+#[test]
+fn the_oldest_connections_are_closed_down_to_a_number() {
+    let ground = Ground::new(|_| {});
+    let mut scheduler = Scheduler::new(ground.context(), Unwatched);
+    let second = Duration::from_secs(1);
+    let wires = [3, 1, 2].map(|seconds| {
+        let wire = Wire::new(1 << 20);
+        let accepted = ground.started + second * seconds;
+        site::set_clock(&mut scheduler.cx, accepted);
+        scheduler.adopt(Accepted {
+            stream: Script::new(&wire),
+            token: seconds as usize,
+            identity: Identity::new(seconds.into(), None, accepted, Duration::ZERO),
+        });
+        scheduler.finish_turn();
+        wire
+    });
+    // What has been read is answered first.
+    wires[1].borrow_mut().arrive(HEAD.as_bytes());
+    scheduler.take_event(1, Readiness::READABLE);
+    let later = ground.started + second * 4;
+    site::set_clock(&mut scheduler.cx, later);
+    for (kept, age_min, open) in [
+        (2, second * 3 + Duration::from_nanos(1), [true, true, true]),
+        (3, second * 3, [true, true, true]),
+        (2, second * 3, [true, false, true]),
+        (1, second * 2, [true, false, false]),
+    ] {
+        scheduler.keep_youngest(kept, age_min);
+        let is_open = wires.each_ref().map(|wire| !wire.borrow().closed);
+        assert_eq!(is_open, open, "{kept}, {age_min:?}");
+    }
+    let written = wires[1].borrow_mut().take_written();
+    assert!(written.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }

@@ -106,6 +106,12 @@ mod tests {
         let odd = std::ffi::OsStr::from_bytes(b"\xff\n");
         std::fs::write(at("").join(odd), "").unwrap();
         std::fs::write(home.path().join("above"), "123456").unwrap();
+        // Seconds are rounded down, also before 1970.
+        let modified = std::time::UNIX_EPOCH - std::time::Duration::from_millis(1_500);
+        for path in [at("file"), home.path().join("above")] {
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_modified(modified).unwrap();
+        }
         symlink("../above", at("to-above")).unwrap();
         symlink("folder", at("to-folder")).unwrap();
         symlink("../..", at("out")).unwrap();
@@ -130,17 +136,18 @@ mod tests {
             assert_eq!(pieces, 13 / items + 1);
             let mut entries: Vec<_> = entries
                 .into_iter()
-                .map(|entry| (entry.name, entry.is_folder, entry.size))
+                .map(|entry| (entry.name, entry.is_folder, entry.size, entry.mtime == -2))
                 .collect();
             entries.sort();
-            let expected: [(&[u8], bool, u64); 5] = [
-                (b"file", false, 4),
-                (b"folder", true, 0),
-                (b"to-above", false, 6),
-                (b"to-folder", true, 0),
-                (b"\xff\n", false, 0),
+            let expected: [(&[u8], bool, u64, bool); 5] = [
+                (b"file", false, 4, true),
+                (b"folder", true, 0, false),
+                (b"to-above", false, 6, true),
+                (b"to-folder", true, 0, false),
+                (b"\xff\n", false, 0, false),
             ];
-            let expected = expected.map(|(name, folder, size)| (name.to_vec(), folder, size));
+            let expected =
+                expected.map(|(name, folder, size, is_old)| (name.to_vec(), folder, size, is_old));
             assert_eq!(entries, expected, "{items} at a time");
         }
     }

@@ -127,6 +127,42 @@ fn connections_that_are_written_to_share_the_bytes_of_a_turn() {
 }
 
 #[test]
+fn at_most_64_connections_are_read_from_before_the_first_is_answered() {
+    let mut crowd = Crowd::new(65, 1, None);
+    for (tokens, answered) in [(0..63, 0), (63..64, 64), (64..65, 0)] {
+        for token in tokens {
+            crowd.wires[token].borrow_mut().arrive(HEAD.as_bytes());
+            crowd.scheduler.take_event(token, Readiness::READABLE);
+        }
+        assert_eq!(crowd.responses().iter().sum::<usize>(), answered);
+    }
+}
+
+#[test]
+fn a_sweep_counts_what_connections_wait_for() {
+    let mut crowd = crowd();
+    send(&mut crowd, 0, "GET / HTTP/1.1\r\n\r\n");
+    crowd.wires[1].borrow_mut().take_room();
+    send(&mut crowd, 1, "GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n");
+    let later = crowd.scheduler.cx.now + SWEEP_INTERVAL;
+    site::set_clock(&mut crowd.scheduler.cx, later);
+    crowd.scheduler.finish_turn();
+    crowd.scheduler.count();
+    // Idle, reading, writing, lingering.
+    assert_eq!(crowd.scheduler.cx.counters.open(), [2, 4, 1, 1]);
+    // No sweep follows the last connection.
+    for token in 0..8 {
+        crowd.wires[token].borrow_mut().reset();
+        let readiness = crowd.wires[token].borrow().level(false);
+        crowd.scheduler.take_event(token, readiness);
+    }
+    crowd.scheduler.finish_turn();
+    crowd.scheduler.count();
+    assert_eq!(crowd.scheduler.table().open(), 0);
+    assert_eq!(crowd.scheduler.cx.counters.open(), [0; 4]);
+}
+
+#[test]
 fn responses_are_collected_up_to_a_bound() {
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();

@@ -1,6 +1,9 @@
 use std::{
     fs,
-    os::unix::{fs::symlink, net::UnixListener},
+    os::unix::{
+        fs::{MetadataExt, symlink},
+        net::UnixListener,
+    },
 };
 
 use rustix::fs::{CWD, Mode, mknodat};
@@ -199,7 +202,7 @@ fn each_error_maps_to_one_refusal() {
 }
 
 #[test]
-fn an_identity_reflects_inode_size_and_mtime() {
+fn an_identity_reflects_inode_size_and_times() {
     let Home { home, root } = home();
     let path = home.path().join("root/file");
     let first = root.identity("file").unwrap();
@@ -214,4 +217,49 @@ fn an_identity_reflects_inode_size_and_mtime() {
     let second = root.identity("file").unwrap();
     assert_eq!(second.mtime, -1_999_999_999);
     assert_eq!(second.inode, first.inode);
+    let of_std = fs::metadata(&path).unwrap();
+    assert_eq!(second.inode, (of_std.dev(), of_std.ino()));
+    let ctime = i128::from(of_std.ctime()) * NANOSECONDS + i128::from(of_std.ctime_nsec());
+    assert_eq!(second.ctime, ctime);
+}
+
+#[test]
+fn a_variant_is_neither_empty_nor_older_than_its_original() {
+    let identity = |size, mtime| FileIdentity {
+        inode: (0, 0),
+        size,
+        mtime,
+        ctime: 0,
+    };
+    const SECOND: i128 = NANOSECONDS;
+    for (size, mtime, original, expected) in [
+        (1, 5, 5, true),
+        (1, 6, 5, true),
+        (1, 4, 5, false),
+        (0, 6, 5, false),
+        // Its time has no sub-second part.
+        (1, SECOND, 2 * SECOND - 1, true),
+        (1, SECOND, 2 * SECOND, false),
+        (1, -2 * SECOND, -SECOND - 1, true),
+        (1, -2 * SECOND, -SECOND, false),
+    ] {
+        let is_variant = identity(size, mtime).is_variant_of(&identity(1, original));
+        assert_eq!(is_variant, expected, "{mtime} and {original}");
+    }
+}
+
+#[test]
+fn content_holds_until_size_or_mtime_change() {
+    let Home { home, root } = home();
+    let at = |name: &str| home.path().join("root").join(name);
+    let file = fs::File::options().write(true).open(at("file")).unwrap();
+    let before = root.identity("file").unwrap();
+    fs::rename(at("file"), at("renamed")).unwrap();
+    assert!(before.content_holds_for(&file).unwrap());
+    let modified = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert!(!before.content_holds_for(&file).unwrap());
+    file.set_len(3).unwrap();
+    file.set_modified(modified).unwrap();
+    assert!(!before.content_holds_for(&file).unwrap());
 }

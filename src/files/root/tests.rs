@@ -263,3 +263,20 @@ fn content_holds_until_size_or_mtime_change() {
     file.set_modified(modified).unwrap();
     assert!(!before.content_holds_for(&file).unwrap());
 }
+
+#[test]
+fn only_a_name_that_does_not_exist_is_vacant() {
+    let Home { home, root } = home();
+    symlink("nowhere", home.path().join("root/dangling")).unwrap();
+    for (path, is_vacant) in [
+        (c"nothing", true),
+        (c"nothing/below", true),
+        (c"file", false),
+        (c"a", false),
+        (c"dangling", false),
+        // Another error than ENOENT.
+        (c"file/below", false),
+    ] {
+        assert_eq!(root.is_vacant(path), is_vacant, "{path:?}");
+    }
+}

@@ -158,7 +158,8 @@ fn bodies(criterion: &mut Criterion) {
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    // Drawing takes longer than measuring.
+    let mut criterion = Criterion::default().without_plots().configure_from_args();
     heads(&mut criterion);
     paths(&mut criterion);
     bodies(&mut criterion);

@@ -70,7 +70,7 @@ impl Arguments {
     /// The requested effort: this many rounds of this duration, unless the run is to be quick.
     pub fn effort(&self, rounds: usize, duration: Duration) -> Effort {
         let (rounds, duration) = match self.has("--quick") {
-            true => (1, Duration::from_millis(200)),
+            true => (1, Duration::from_millis(100)),
             false => (rounds, duration),
         };
         Effort {

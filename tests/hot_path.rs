@@ -123,7 +123,7 @@ fn allocations(requests: Vec<String>) -> u64 {
     let mut connection = Connection::new(repeater, identity);
     let mut counted = 0;
     for turn in 0..200 {
-        cx.begin_turn();
+        cx.refresh();
         is_sent.set(false);
         let before = ALLOCATIONS.get();
         let mut next = connection.advance(Readiness::READABLE, &mut input, &mut cx);

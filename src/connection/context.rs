@@ -60,7 +60,7 @@ pub struct Context {
     pub common: CommonFields,
     /// The source of the time.
     pub clock: Clock,
-    /// The time at the start of this turn, or when the clock was last read in it.
+    /// When the clock was last read: in each turn, before anything is answered.
     pub now: Instant,
     /// When the clock was last refreshed, as the file cache counts time.
     pub turn: Turn,
@@ -80,7 +80,7 @@ pub struct Context {
 pub enum Clock {
     /// The system's monotonic clock.
     System,
-    /// A clock that stands still until a test sets it.
+    /// A clock that stands still until a test sets it; the date stands still, too.
     Stepped(Instant),
 }
 
@@ -125,19 +125,19 @@ impl Context {
             turn: Turn(0),
             share_bytes: SHARE_BYTES_MAX,
             budget: Budget::new(SHARE_BYTES_MAX),
-            listing_pieces: 0,
+            listing_pieces: LISTING_PIECES_MAX,
             started,
             next_second: started,
         };
-        cx.begin_turn();
+        cx.refresh();
         cx
     }
 
-    /// Begins a turn: refreshes the clock and the view of the files.
-    pub fn begin_turn(&mut self) {
+    /// Refreshes the clock and the view of the files: in each turn after requests are
+    /// read, and before one is answered.
+    pub fn refresh(&mut self) {
         self.refresh_clock();
         self.read_wall_clock();
-        self.listing_pieces = LISTING_PIECES_MAX;
         match self.status {
             None => self.view.begin_turn(self.turn),
             // The status pages must not depend on a disk that may hang.
@@ -148,7 +148,7 @@ impl Context {
     /// Reads the wall clock if its current second is over, so that a step of it is
     /// noticed within a second.
     fn read_wall_clock(&mut self) {
-        if self.now < self.next_second {
+        if self.now < self.next_second || matches!(self.clock, Clock::Stepped(_)) {
             return;
         }
         let wall = SystemTime::now()
@@ -198,9 +198,7 @@ impl Context {
         // 9110 section 8.8.2.1).
         if self.view.misses.get() > 0 {
             self.now = self.clock.now();
-            if matches!(self.clock, Clock::System) {
-                self.read_wall_clock();
-            }
+            self.read_wall_clock();
         }
         let frame = Frame {
             common: &self.common,
@@ -306,7 +304,7 @@ mod tests {
         let opened = |cx: &mut Context| {
             // The second of the last turn is over.
             cx.next_second = cx.started;
-            cx.begin_turn();
+            cx.refresh();
             find(cx);
             cx.view.misses.take()
         };

@@ -194,6 +194,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             self.sweep();
         }
         self.evict_for_starved();
+        self.cx.listing_pieces = LISTING_PIECES_MAX;
         self.waiting = self.ready.len();
         self.extra_responses = 0;
     }

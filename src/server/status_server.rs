@@ -115,7 +115,6 @@ impl Scheduler<Stream, StatusDriver> {
                 log::error!("status: cannot poll: {error}");
                 return;
             }
-            self.cx.begin_turn();
             let mut may_accept = retry_after.is_some();
             for event in &events {
                 match event.token() {

@@ -6,12 +6,11 @@
 //! ```text
 //! one turn
 //!   poll                  wait for events, until the next sweep at the latest (timer.rs)
-//!   begin_turn            read the clock
 //!   take_event            for each event: read the next request, or advance a connection
 //!                         in another state
 //!   adopt                 on a wake-up from another thread: take new connections, and
 //!                         read from them
-//!   finish_turn           serve_received       answer the requests
+//!   finish_turn           serve_received       read the clock, answer the requests
 //!                         serve_ready          connections whose last share ran out
 //!                         sweep                ten times per second: check deadlines
 //!                         evict_for_starved    free descriptors, if they ran out
@@ -106,7 +105,6 @@ impl Scheduler<Stream, WorkerDriver> {
                 error!("worker {worker}: cannot poll: {error}");
                 return;
             }
-            self.cx.begin_turn();
             for event in &events {
                 match event.token() {
                     WAKE => self.handle_wake(),

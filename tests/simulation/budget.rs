@@ -20,7 +20,6 @@ fn crowd() -> Crowd {
         send(&mut crowd, token, BODY_TO_COME);
     }
     crowd.scheduler.finish_turn();
-    crowd.scheduler.cx.begin_turn();
     assert_eq!(crowd.responses(), [0; 8]);
     crowd
 }
@@ -40,7 +39,6 @@ fn a_body_that_a_turn_puts_off_is_read_in_the_next() {
     send(&mut crowd, 4, "x");
     assert_eq!(crowd.responses(), [100, 100, 100, 0, 0, 0, 0, 0]);
     crowd.scheduler.finish_turn();
-    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[4], 1);
 }

@@ -71,7 +71,6 @@ impl Stage {
 
     /// Delivers an event and returns what is written in its turn.
     fn turn(&mut self, readiness: Readiness) -> Vec<u8> {
-        self.scheduler.cx.begin_turn();
         self.scheduler.take_event(self.token, readiness);
         self.scheduler.finish_turn();
         self.wire.borrow_mut().take_written()

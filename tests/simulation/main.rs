@@ -2,6 +2,7 @@
 //! run with the same seed is identical.
 //!
 //! - [`budget`]: what counts as work of a turn.
+//! - [`clock`]: when a worker reads the clock.
 //! - [`cut`]: every stream of the catalogue, split at every byte and written in pieces of every
 //!   size, must have the same outcome as when it is not split.
 //! - [`deadlines`]: the time-outs.
@@ -13,6 +14,7 @@
 //!   the invariants are checked at every step.
 
 mod budget;
+mod clock;
 mod cut;
 mod deadlines;
 mod hit;

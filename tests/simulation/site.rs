@@ -115,8 +115,7 @@ impl Ground {
 /// Sets the clock of a context, which begins a turn.
 pub fn set_clock(cx: &mut Context, now: Instant) {
     cx.clock = Clock::Stepped(now);
-    cx.refresh_clock();
-    cx.view.begin_turn(cx.turn);
+    cx.refresh();
     cx.listing_pieces = 1;
 }
 

@@ -115,7 +115,6 @@ impl Crowd {
 #[test]
 fn a_queued_connection_is_served_once_despite_an_event() {
     let mut crowd = Crowd::new(3, 400, None);
-    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.take_event(1, Readiness::READABLE);
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses(), [128; 3]);
@@ -127,7 +126,6 @@ fn continued_work_of_a_crowd_is_spread_over_turns() {
     let mut crowd = Crowd::new(CROWD, 400, Some(Clock::System));
     let mut served = Vec::new();
     while served.len() < CROWD {
-        crowd.scheduler.cx.begin_turn();
         crowd.scheduler.finish_turn();
         let responses = crowd.responses();
         let before = served.len();
@@ -143,10 +141,8 @@ fn continued_work_of_a_crowd_is_spread_over_turns() {
 #[test]
 fn extra_responses_per_turn_are_bounded_for_all_connections_together() {
     let mut crowd = Crowd::new(20, 100, None);
-    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[3..], [100; 17]);
-    crowd.scheduler.cx.begin_turn();
     for (token, wire) in crowd.wires.iter().enumerate() {
         wire.borrow_mut().arrive(HEAD.repeat(100).as_bytes());
         crowd.scheduler.take_event(token, Readiness::READABLE);
@@ -157,7 +153,6 @@ fn extra_responses_per_turn_are_bounded_for_all_connections_together() {
     assert_eq!(responses[..3], [100; 3]);
     assert_eq!(responses[3..], [0; 17]);
     crowd.scheduler.finish_turn();
-    crowd.scheduler.cx.begin_turn();
     crowd.scheduler.finish_turn();
     assert_eq!(crowd.responses()[3..], [100; 17]);
 }
@@ -178,7 +173,6 @@ fn responses_are_counted_for_the_connection_that_got_them() {
         assert_eq!(ask(&mut crowd, token, download), 0);
     }
     crowd.scheduler.finish_turn();
-    crowd.scheduler.cx.begin_turn();
     assert_eq!(ask(&mut crowd, 0, &HEAD.repeat(128)), 128);
     for token in readers {
         assert_eq!(ask(&mut crowd, token, HEAD), 0);
@@ -202,7 +196,6 @@ fn a_received_request_does_not_wait_for_a_download() {
     crowd.wires[1].borrow_mut().arrive(download.as_bytes());
     crowd.scheduler.take_event(1, Readiness::READABLE);
     crowd.scheduler.finish_turn();
-    crowd.scheduler.cx.begin_turn();
     crowd.wires[0].borrow_mut().arrive(HEAD.as_bytes());
     crowd.wires[1].borrow_mut().make_room(1 << 20);
     crowd.scheduler.take_event(0, Readiness::READABLE);
@@ -228,7 +221,6 @@ fn expired_connections_are_spread_over_turns() {
         crowd.scheduler.cx.clock = Clock::System;
         let mut before = 0;
         while before < COUNT {
-            crowd.scheduler.cx.begin_turn();
             crowd.scheduler.finish_turn();
             let is_closing = |wire: &&Rc<RefCell<Wire>>| wire.borrow().shut || wire.borrow().closed;
             let after = crowd.wires.iter().filter(is_closing).count();
@@ -346,7 +338,6 @@ fn a_large_listing_goes_on_beside_small_ones() {
     for folder in ["large"].iter().chain(&["few"; 20]) {
         let token = usize::from(*folder == "few");
         let request = format!("HEAD /{folder}/ HTTP/1.1\r\nHost: h\r\n\r\n");
-        crowd.scheduler.cx.begin_turn();
         crowd.wires[token].borrow_mut().arrive(request.as_bytes());
         crowd.scheduler.take_event(token, Readiness::READABLE);
         crowd.scheduler.finish_turn();
@@ -388,7 +379,6 @@ fn a_worker_without_connections_closes_all_unused_files() {
     scheduler.take_event(1, Readiness::READABLE);
     let mut timeout_after_turn = |seconds| {
         scheduler.cx.clock = Clock::Stepped(ground.started + Duration::from_secs(seconds));
-        scheduler.cx.begin_turn();
         scheduler.finish_turn();
         scheduler.poll_timeout()
     };

@@ -23,6 +23,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         if self.is_draining() {
             return;
         }
+        self.cx.refresh_clock();
         self.cx.draining = true;
         self.stop_at = Some(self.cx.now + self.cx.timeouts.shutdown);
         self.cx.timeouts.linger = self.cx.timeouts.linger.min(DRAIN_LINGER_TIME_MAX);

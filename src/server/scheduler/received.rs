@@ -83,14 +83,14 @@ impl ReceivedRequests {
 }
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
-    /// Answers what was received, within the limits of a turn.
+    /// Reads the clock, and answers what was received, within the limits of a turn.
     /// [`Scheduler::finish_turn`] does so after the events.
     pub fn serve_received(&mut self) {
+        // Files are checked from here on, after the last request was sent.
+        self.cx.refresh();
         if self.received.reads.is_empty() {
             return;
         }
-        // Files are checked from here on, after the last request was sent.
-        self.cx.refresh_clock();
         let mut reads = std::mem::take(&mut self.received.reads);
         let buffer = std::mem::take(&mut self.received.buffer);
         for read in &mut reads {

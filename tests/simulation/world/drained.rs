@@ -46,7 +46,6 @@ impl Stage {
     /// how many bytes were written.
     fn turn(&mut self, at: Duration) -> (bool, bool, usize) {
         self.scheduler.cx.clock = Clock::Stepped(self.ground.started + at);
-        self.scheduler.cx.begin_turn();
         self.scheduler.finish_turn();
         let mut wire = self.wire.borrow_mut();
         (wire.shut, wire.closed, wire.take_written().len())
@@ -77,6 +76,17 @@ fn an_idle_connection_is_shut_and_lingers() {
     stage.scheduler.take_event(1, Readiness::READABLE);
     assert_eq!(stage.turn(DRAIN_IDLE_TIME_MAX), (true, true, 0));
     assert!(stage.scheduler.is_done());
+}
+
+#[test]
+fn a_drain_begins_when_it_is_noticed() {
+    let mut stage = Stage::new(1 << 20, GET);
+    stage.wire.borrow_mut().take_written();
+    let begun = 50 * MS;
+    stage.scheduler.cx.clock = Clock::Stepped(stage.ground.started + begun);
+    stage.scheduler.drain();
+    assert!(!stage.turn(begun + DRAIN_IDLE_TIME_MAX - MS).0);
+    assert!(stage.turn(begun + DRAIN_IDLE_TIME_MAX).0);
 }
 
 #[test]

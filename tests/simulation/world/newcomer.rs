@@ -95,7 +95,6 @@ fn while_another_is_answered(beginning: &str, rest: &str) -> String {
     written(&wires[0]);
     stage.scheduler.count();
     stage.set_clock(1);
-    stage.scheduler.cx.begin_turn();
     let file = stage.ground.root.path().join("a.txt");
     wires[0].borrow_mut().after_write = Some(AfterWrite {
         file: (file, "omega\n"),
@@ -155,7 +154,6 @@ fn check_unreported(
     }
     let waited = u64::try_from(waited.as_micros()).expect("the time fits in 64 bits");
     stage.set_clock(waited);
-    stage.scheduler.cx.begin_turn();
     wires[1].borrow_mut().arrive(GET.as_bytes());
     stage.scheduler.take_event(1, Readiness::READABLE);
     stage.scheduler.serve_received();

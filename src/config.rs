@@ -1,6 +1,7 @@
 //! The configuration: default, range and effect of each setting.
 
 pub mod endpoint;
+pub mod moment;
 pub mod proxy;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
@@ -8,6 +9,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use crate::http::request::HeadLimits;
 
 pub use endpoint::Endpoint;
+pub use moment::Moment;
 pub use proxy::Proxy;
 
 /// The configuration of a server.
@@ -150,7 +152,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Caps each at [`WAIT_MAX`], so that deadlines cannot overflow `Instant`.
+    /// Caps each at [`WAIT_MAX`]: no wait is without end.
     pub fn bounded(self) -> Timeouts {
         Timeouts {
             keep_alive: self.keep_alive.min(WAIT_MAX),

@@ -32,7 +32,8 @@
 //! 4. [`handler`]: HTTP meets files, or on the status listener the status pages.
 //! 5. [`files`]: opening, caching and revalidating files.
 //! 6. [`observe`]: counters, access log, status page, metrics.
-//! 7. [`config`]: every bound and every time-out, with its default.
+//! 7. [`config`]: every bound and every time-out, with its default, and a
+//!    [`Moment`](config::Moment), the time from which one is counted.
 //! 8. [`http`]: the protocol as values. Begin with [`http::request`].
 //!
 //! # One request, function by function

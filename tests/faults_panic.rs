@@ -5,11 +5,11 @@ use std::{
     fs::File,
     io::{self, IoSlice},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use stdhttpd::{
-    config::Config,
+    config::{Config, Moment},
     connection::{Connection, Identity, Next, Readiness, context::Context, transport::Transport},
     files::Site,
     observe::{close_reason::CloseReason, counters::Counters},
@@ -75,7 +75,7 @@ impl Transport for &mut Scripted {
     fn reset_on_close(&mut self) {}
 }
 
-fn identity(id: u64, accepted: Instant) -> Identity {
+fn identity(id: u64, accepted: Moment) -> Identity {
     Identity::new(id, None, accepted, Duration::ZERO)
 }
 
@@ -87,7 +87,7 @@ fn a_panic_ends_its_connection_and_nothing_of_it_reaches_the_next() {
     config.site.root = root.path().into();
     let view = Site::open(&config.site).unwrap().view();
     let counters = Arc::new(Counters::new(false));
-    let now = Instant::now();
+    let now = Moment::now();
     let mut cx = Context::new(&config, 0, view, counters, None, now);
     let mut input = vec![0; cx.input_bytes()];
     let mut plain = Vec::new();
@@ -127,7 +127,7 @@ fn a_panic_at_a_deadline_is_caught_too() {
     let mut config = Config::default();
     config.site.root = root.path().into();
     let view = Site::open(&config.site).unwrap().view();
-    let now = Instant::now();
+    let now = Moment::now();
     let mut cx = Context::new(&config, 0, view, Arc::new(Counters::new(false)), None, now);
     let mut input = vec![0; cx.input_bytes()];
     let mut scripted = Scripted::new(Some(Call::Write));

@@ -11,11 +11,11 @@ use std::{
     process::{Command, Stdio},
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use stdhttpd::{
-    config::{Config, SiteOptions},
+    config::{Config, Moment, SiteOptions},
     connection::{Connection, Identity, Next, Readiness, context::Context, transport::Transport},
     files::Site,
     observe::counters::Counters,
@@ -109,7 +109,7 @@ fn allocations(requests: Vec<String>) -> u64 {
     };
     let site = Site::open(&config.site).expect("a root");
     let counters = Arc::new(Counters::new(false));
-    let now = Instant::now();
+    let now = Moment::now();
     let mut cx = Context::new(&config, 0, site.view(), counters, None, now);
     let mut input = vec![0; cx.input_bytes()];
     let identity = Identity::new(1, None, now, Duration::ZERO);

@@ -1,12 +1,10 @@
 //! Accounting per connection and request: counters, access log, status page, debug log.
 
-use std::time::Instant;
-
 use log::debug;
 
 use super::{Identity, context::Context, respond::Queued};
 use crate::{
-    config::Proxy,
+    config::{Moment, Proxy},
     http::{
         forwarded,
         headers::LoggedFields,
@@ -37,7 +35,7 @@ pub struct ResponseRecord {
     /// Why the connection closes after it; `None` if it is kept.
     pub close: Option<CloseReason>,
     /// When the request was complete.
-    pub received: Instant,
+    pub received: Moment,
 }
 
 /// What is logged about a request.
@@ -144,7 +142,7 @@ pub fn response_sent<'r>(
         return;
     }
     let logged = logged();
-    let now = Instant::now();
+    let now = Moment::now();
     if let Some(log) = &mut cx.log {
         let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
         log.write(&entry, &record.outcome(now));
@@ -174,7 +172,7 @@ pub fn defer<'r>(
 
 /// Records a response completed in a later turn.
 pub fn response_finished(identity: &mut Identity, cx: &mut Context, pending: PendingRecord) {
-    let now = Instant::now();
+    let now = Moment::now();
     let record = pending.record;
     if let (Some(log), Some(line)) = (&mut cx.log, &pending.line) {
         log.complete(line, &record.outcome(now));
@@ -182,17 +180,10 @@ pub fn response_finished(identity: &mut Identity, cx: &mut Context, pending: Pen
     report(identity, cx, pending.story_line.as_bytes(), record, now);
 }
 
-fn report(
-    identity: &mut Identity,
-    cx: &Context,
-    line: &[u8],
-    record: ResponseRecord,
-    now: Instant,
-) {
+fn report(identity: &mut Identity, cx: &Context, line: &[u8], record: ResponseRecord, now: Moment) {
     let (status, bytes) = (record.queued.status, record.queued.content_bytes);
-    let took = now.saturating_duration_since(record.received);
+    let nanoseconds = now.nanoseconds_since(record.received);
     if cx.counters.is_watched() {
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         cx.counters.latency(nanoseconds);
         if let Some(story) = &mut identity.story {
             story.request(line, status, bytes, record.received, now);
@@ -204,7 +195,7 @@ fn report(
         identity.requests,
         line.escape_ascii(),
         status.code(),
-        took.as_micros(),
+        nanoseconds / 1_000,
         record.close.map_or("kept", CloseReason::name)
     );
 }
@@ -217,11 +208,10 @@ impl ResponseRecord {
         self
     }
 
-    fn outcome(&self, now: Instant) -> LogOutcome {
-        let took = now.saturating_duration_since(self.received).as_micros();
+    fn outcome(&self, now: Moment) -> LogOutcome {
         LogOutcome {
             bytes: self.queued.content_bytes,
-            microseconds: u64::try_from(took).unwrap_or(u64::MAX),
+            microseconds: now.nanoseconds_since(self.received) / 1_000,
             close: self.close,
         }
     }

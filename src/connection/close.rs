@@ -1,17 +1,14 @@
 //! Closing a connection so that the client reads its last response (RFC 9112
 //! section 9.6).
 
-use std::{
-    ops::ControlFlow::{Break, Continue},
-    time::Instant,
-};
+use std::ops::ControlFlow::{Break, Continue};
 
 use log::debug;
 
 use super::{
     Connection, Next, Step, accounting, context::Context, state::State, transport::Transport,
 };
-use crate::observe::close_reason::CloseReason;
+use crate::{config::Moment, observe::close_reason::CloseReason};
 
 impl<T: Transport> Connection<T> {
     /// The last response is sent. `clean`: no input is left unprocessed. A client
@@ -56,7 +53,7 @@ impl<T: Transport> Connection<T> {
         }
         cx.counters.closed(reason, self.identity.requests);
         if let Some(story) = self.identity.story.take() {
-            cx.counters.record_story(story, reason, Instant::now());
+            cx.counters.record_story(story, reason, Moment::now());
         }
         let requests = self.identity.requests;
         debug!(

@@ -3,7 +3,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     response_cache::{Hit, ResponseCache},
 };
 use crate::{
-    config::{Config, Limits, Proxy, Timeouts},
+    config::{Config, Limits, Moment, Proxy, Timeouts},
     files::{Turn, View},
     handler::{Answer, Basis, status::StatusPages},
     http::{date::HttpDate, persistence::Persistence, response::CommonFields},
@@ -61,7 +61,7 @@ pub struct Context {
     /// The source of the time.
     pub clock: Clock,
     /// When the clock was last read: in each turn, before anything is answered.
-    pub now: Instant,
+    pub now: Moment,
     /// When the clock was last refreshed, as the file cache counts time.
     pub turn: Turn,
     /// Bytes that one connection may send in this turn: see
@@ -71,8 +71,8 @@ pub struct Context {
     pub(super) budget: Budget,
     /// Pieces of listings that may still be made in this part of the turn.
     pub listing_pieces: usize,
-    started: Instant,
-    next_second: Instant,
+    started: Moment,
+    next_second: Moment,
 }
 
 /// The source of the time.
@@ -81,14 +81,14 @@ pub enum Clock {
     /// The system's monotonic clock.
     System,
     /// A clock that stands still until a test sets it; the date stands still, too.
-    Stepped(Instant),
+    Stepped(Moment),
 }
 
 impl Clock {
     /// The current time.
-    pub fn now(self) -> Instant {
+    pub fn now(self) -> Moment {
         match self {
-            Clock::System => Instant::now(),
+            Clock::System => Moment::now(),
             Clock::Stepped(instant) => instant,
         }
     }
@@ -103,7 +103,7 @@ impl Context {
         view: View,
         counters: Arc<Counters>,
         log: Option<LogBuffer>,
-        started: Instant,
+        started: Moment,
     ) -> Context {
         let date = HttpDate::from_unix_seconds(0);
         let mut cx = Context {
@@ -170,8 +170,7 @@ impl Context {
     /// request was sent, a file that was checked earlier may have changed.
     pub fn refresh_clock(&mut self) {
         self.now = self.clock.now();
-        let nanoseconds = self.now.saturating_duration_since(self.started).as_nanos();
-        self.turn = Turn(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        self.turn = Turn(self.now.nanoseconds_since(self.started));
     }
 
     /// What the connection served last used beyond one usual request, in
@@ -261,7 +260,7 @@ mod tests {
         std::fs::write(root.join("a"), "a").unwrap();
         let mut config = Config::default();
         config.site.root = root.into();
-        let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+        let (site, started) = (Site::open(&config.site).unwrap(), Moment::now());
         let counters = Arc::new(Counters::new(false));
         Context::new(&config, 0, site.view(), counters, None, started)
     }
@@ -288,7 +287,7 @@ mod tests {
         cx.queue(&answer, Persistence::Keep, false);
         assert!(Some(cx.common.date()) >= modified);
         // It is read again as soon as its second is over.
-        assert!(cx.next_second - cx.now <= Duration::from_secs(1));
+        assert!(cx.next_second.since(cx.now) <= Duration::from_secs(1));
         // Idle time counts from here on.
         assert!(cx.now > before);
     }

@@ -1,9 +1,9 @@
 //! Which connections may be closed for a shutdown or an eviction.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Connection, Next, context::Context, state::State, transport::Transport};
-use crate::observe::close_reason::CloseReason;
+use crate::{config::Moment, observe::close_reason::CloseReason};
 
 /// How long a connection may stay idle while the server drains: a request already
 /// in flight is answered, instead of being lost to the close.
@@ -29,7 +29,7 @@ impl<T: Transport> Connection<T> {
 
     /// When the connection began, if its client has not sent a byte of a request
     /// yet.
-    pub fn silent_since(&self) -> Option<Instant> {
+    pub fn silent_since(&self) -> Option<Moment> {
         match &self.state {
             State::ReadingHead(reading) if self.identity.requests == 0 && !reading.has_begun() => {
                 Some(self.identity.began_silent())
@@ -45,7 +45,7 @@ impl<T: Transport> Connection<T> {
 
     /// Whether a draining server may close the connection `now`. One with a
     /// response in progress closes after it instead.
-    pub fn can_drain(&self, now: Instant) -> bool {
+    pub fn can_drain(&self, now: Moment) -> bool {
         match &self.state {
             // The next request may be in flight, the more so from a client that
             // sends one after another.
@@ -54,7 +54,7 @@ impl<T: Transport> Connection<T> {
                     ..STEADY_REQUESTS_MIN => DRAIN_IDLE_TIME_MAX,
                     STEADY_REQUESTS_MIN.. => STEADY_IDLE_TIME_MAX,
                 };
-                now.saturating_duration_since(*since) >= idle_max
+                now.since(*since) >= idle_max
             }
             // The first request may be in flight: the connection keeps its header
             // time-out, which draining has shortened.

@@ -1,11 +1,8 @@
 //! What identifies a connection, independent of its state.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Duration};
 
-use crate::observe::story::Story;
+use crate::{config::Moment, observe::story::Story};
 
 /// What identifies a connection.
 #[derive(Debug)]
@@ -17,7 +14,7 @@ pub struct Identity {
     /// Number of requests received.
     pub requests: u64,
     /// When it was accepted.
-    pub accepted: Instant,
+    pub accepted: Moment,
     /// How long `TCP_DEFER_ACCEPT` delayed the accept if no data had arrived.
     pub waited: Duration,
     /// Its record for the status page, if that is enabled.
@@ -26,7 +23,7 @@ pub struct Identity {
 
 impl Identity {
     /// A connection just accepted, without requests and story.
-    pub fn new(id: u64, peer: Option<SocketAddr>, accepted: Instant, waited: Duration) -> Identity {
+    pub fn new(id: u64, peer: Option<SocketAddr>, accepted: Moment, waited: Duration) -> Identity {
         Identity {
             id,
             peer,
@@ -39,18 +36,16 @@ impl Identity {
 
     /// When the connection of a client that has sent nothing began: before its
     /// accept, the kernel held it for [`Identity::waited`].
-    pub(super) fn began_silent(&self) -> Instant {
-        self.accepted
-            .checked_sub(self.waited)
-            .unwrap_or(self.accepted)
+    pub(super) fn began_silent(&self) -> Moment {
+        self.accepted - self.waited
     }
 
     /// When the client's first request began, whose first byte is read `now`.
     /// Data read soon after the accept arrived with the connection, which was not
     /// held. If it is read later, the client was silent, and its time began when
     /// the kernel began to hold it.
-    pub(super) fn began(&self, now: Instant) -> Instant {
-        if now.saturating_duration_since(self.accepted) < self.waited / 2 {
+    pub(super) fn began(&self, now: Moment) -> Moment {
+        if now.since(self.accepted) < self.waited / 2 {
             self.accepted
         } else {
             self.began_silent()

@@ -3,7 +3,6 @@
 use std::{
     io,
     ops::ControlFlow::{Break, Continue},
-    time::Instant,
 };
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
     state::{ReadingHead, State},
     transport::{Transport, uninterrupted},
 };
-use crate::observe::close_reason::CloseReason;
+use crate::{config::Moment, observe::close_reason::CloseReason};
 
 impl<T: Transport> Connection<T> {
     /// Reads once into `buffer` and returns the number of bytes read.
@@ -93,7 +92,7 @@ impl<T: Transport> Connection<T> {
 
     /// When the first request in the input began. An empty line before a later request
     /// does not begin it.
-    pub(super) fn request_since(&self, cx: &Context) -> Instant {
+    pub(super) fn request_since(&self, cx: &Context) -> Moment {
         match &self.state {
             State::ReadingHead(reading) if reading.input.is_empty() => self.identity.began(cx.now),
             State::ReadingHead(reading) if reading.has_begun() || self.identity.requests == 0 => {

@@ -4,7 +4,6 @@
 use std::{
     mem::MaybeUninit,
     ops::ControlFlow::{self, Break, Continue},
-    time::Instant,
 };
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
+    config::Moment,
     files::Refusal,
     handler::{self, Answer, page::Page},
     http::{
@@ -46,7 +46,7 @@ pub(super) struct Batch<'i> {
     /// Input that has not been processed.
     pub rest: &'i [u8],
     /// When the first request in `rest` began.
-    pub since: Instant,
+    pub since: Moment,
     /// What follows once the queued output is sent.
     pub then: Then,
     /// Whether the transport has accepted all output so far.
@@ -54,12 +54,12 @@ pub(super) struct Batch<'i> {
     /// The accounting of the last response, if part of it is unsent.
     pub pending: Option<Box<PendingRecord>>,
     /// When the request being answered was complete.
-    pub received: Instant,
+    pub received: Moment,
 }
 
 impl<'i> Batch<'i> {
     /// The batch of `input`, received `now`, before any request is answered.
-    pub(super) fn begin(input: &'i [u8], now: Instant) -> Batch<'i> {
+    pub(super) fn begin(input: &'i [u8], now: Moment) -> Batch<'i> {
         Batch {
             rest: input,
             since: now,
@@ -329,7 +329,7 @@ impl<T: Transport> Connection<T> {
         then: Then,
         rest: Vec<u8>,
         deferred: bool,
-        since: Instant,
+        since: Moment,
         cx: &Context,
     ) -> Step {
         let clean = rest.is_empty();

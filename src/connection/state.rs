@@ -40,14 +40,13 @@
 //! computes it. Every new state is built here, by pure functions: the other modules
 //! do the I/O, call them, and assign the result.
 
-use std::{
-    ops::ControlFlow::{self, Break, Continue},
-    time::Instant,
-};
+use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{accounting::PendingRecord, body::Body, output::Output};
 use crate::{
-    config::Timeouts, files::listing::Listing, http::request::HeadLimits,
+    config::{Moment, Timeouts},
+    files::listing::Listing,
+    http::request::HeadLimits,
     observe::close_reason::CloseReason,
 };
 
@@ -65,13 +64,13 @@ pub enum State {
     /// Kept alive, between two requests. It owns no buffer.
     Idle {
         /// When the last response was sent.
-        since: Instant,
+        since: Moment,
     },
     /// Our side is shut. Further input is discarded, so that no reset overtakes
     /// the last response (RFC 9112 section 9.6).
     Lingering {
         /// When our side was shut.
-        since: Instant,
+        since: Moment,
         /// Why the connection closes.
         reason: CloseReason,
     },
@@ -82,7 +81,7 @@ pub enum State {
 pub struct ReadingHead {
     /// When the connection was accepted, or the first byte of this request
     /// arrived. The time-out counts from here; later bytes do not extend it.
-    pub since: Instant,
+    pub since: Moment,
     /// What has been read of this head and, if `deferred`, what follows it.
     pub input: Vec<u8>,
     /// `input` may already hold a complete request, which was not parsed because
@@ -95,7 +94,7 @@ pub struct ReadingHead {
 #[derive(Debug)]
 pub struct DiscardingBody {
     /// When the head was complete.
-    pub since: Instant,
+    pub since: Moment,
     /// The head, kept because it is answered once the body is complete.
     pub head: Box<[u8]>,
     /// The framing, and how much of the body has arrived.
@@ -106,7 +105,7 @@ pub struct DiscardingBody {
 #[derive(Debug)]
 pub struct ReadingDirectory {
     /// When the listing began.
-    pub since: Instant,
+    pub since: Moment,
     /// The head, kept because it is answered once the listing is finished.
     pub head: Box<[u8]>,
     /// The unfinished listing.
@@ -125,9 +124,9 @@ pub struct Writing {
     /// What follows once all is sent.
     pub then: Then,
     /// When the transport last accepted a byte.
-    pub progress_at: Instant,
+    pub progress_at: Moment,
     /// Start of the current window of the minimum-rate check.
-    pub rate_since: Instant,
+    pub rate_since: Moment,
     /// Bytes sent in that window.
     pub rate_bytes: u64,
     /// The accounting of the last response, to be completed once it is sent.
@@ -152,7 +151,7 @@ impl State {
     /// Waiting for a head begun at `since`, of which `input` has been read: at first, or
     /// after a read that did not complete it, or whose requests are left for another
     /// turn (`deferred`).
-    pub fn reading_head(since: Instant, input: Vec<u8>, deferred: bool) -> State {
+    pub fn reading_head(since: Moment, input: Vec<u8>, deferred: bool) -> State {
         State::ReadingHead(ReadingHead {
             since,
             input,
@@ -166,7 +165,7 @@ impl State {
         unparsed: Vec<u8>,
         then: Then,
         pending: Option<Box<PendingRecord>>,
-        now: Instant,
+        now: Moment,
     ) -> State {
         State::Writing(Box::new(Writing {
             output,
@@ -186,8 +185,8 @@ impl State {
         then: Then,
         rest: Vec<u8>,
         deferred: bool,
-        since: Instant,
-        now: Instant,
+        since: Moment,
+        now: Moment,
     ) -> ControlFlow<CloseReason, State> {
         Continue(match then {
             Then::Close(reason) => return Break(reason),
@@ -204,17 +203,17 @@ impl State {
     }
 
     /// After all requests are answered, and all responses sent.
-    pub fn answered(now: Instant) -> State {
+    pub fn answered(now: Moment) -> State {
         State::Idle { since: now }
     }
 
     /// After our side was shut, to close for `reason`.
-    pub fn write_side_shut(reason: CloseReason, now: Instant) -> State {
+    pub fn write_side_shut(reason: CloseReason, now: Moment) -> State {
         State::Lingering { since: now, reason }
     }
 
     /// Takes the state, to build the next one from its data; leaves `Idle`.
-    pub fn take(&mut self, now: Instant) -> State {
+    pub fn take(&mut self, now: Moment) -> State {
         std::mem::replace(self, State::answered(now))
     }
 
@@ -228,7 +227,7 @@ impl State {
     }
 
     /// When the state ends at the latest, unless it makes progress.
-    pub fn deadline(&self, timeouts: &Timeouts) -> Instant {
+    pub fn deadline(&self, timeouts: &Timeouts) -> Moment {
         match self {
             State::ReadingHead(reading) => reading.since + timeouts.header,
             State::DiscardingBody(discarding) => discarding.since + timeouts.body,
@@ -242,7 +241,7 @@ impl State {
 
 impl State {
     /// Since when the connection has been idle, if it is.
-    pub fn idle_since(&self) -> Option<Instant> {
+    pub fn idle_since(&self) -> Option<Moment> {
         match self {
             State::Idle { since } => Some(*since),
             _ => None,
@@ -291,7 +290,7 @@ impl Writing {
     pub fn progress(
         &mut self,
         sent: usize,
-        now: Instant,
+        now: Moment,
         timeouts: &Timeouts,
         write_bytes_per_second_min: u64,
     ) -> bool {
@@ -300,7 +299,7 @@ impl Writing {
         }
         self.progress_at = now;
         self.rate_bytes += sent as u64;
-        let window = now.saturating_duration_since(self.rate_since);
+        let window = now.since(self.rate_since);
         if window < timeouts.write {
             return true;
         }

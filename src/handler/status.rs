@@ -1,10 +1,10 @@
 //! The answers of the status listener: the pages of [`observe`](crate::observe).
 
-use std::{borrow::Cow, cell::RefCell, sync::Arc, time::Instant};
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use super::{Answer, page::Page};
 use crate::{
-    config::Endpoint,
+    config::{Endpoint, Moment},
     files::Site,
     http::status::Status,
     observe::{
@@ -80,6 +80,6 @@ impl StatusPages {
         let mut kernel = self.kernel.borrow_mut();
         let kernel = kernel.as_mut().and_then(|kernel| kernel.view(&listeners));
         self.facts
-            .snapshot(Instant::now(), self.site.cache_bytes(), kernel)
+            .snapshot(Moment::now(), self.site.cache_bytes(), kernel)
     }
 }

@@ -12,7 +12,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
 };
 
 use super::{
@@ -20,7 +19,7 @@ use super::{
     histogram::{LATENCY_BUCKETS, REQUESTS_BUCKETS, latency_bucket, requests_bucket},
     story::{ClosedStory, STORIES_MAX, Story},
 };
-use crate::http::status::Status;
+use crate::{config::Moment, http::status::Status};
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $variant:ident $key:literal $metric:literal $help:literal,)*) => {
@@ -189,12 +188,12 @@ impl Counters {
 
     /// Stores the story of a connection that closed at `now`, replacing the oldest, which is freed
     /// after the lock is released. The lock is contended only while a snapshot is taken.
-    pub fn record_story(&self, story: Box<Story>, reason: CloseReason, now: Instant) {
+    pub fn record_story(&self, story: Box<Story>, reason: CloseReason, now: Moment) {
         let stories = self.stories.as_ref();
         let oldest = stories.and_then(|stories| {
             let mut kept = stories.lock().ok()?;
             kept.push_back(ClosedStory {
-                closed: now.saturating_duration_since(story.accepted),
+                closed: now.since(story.accepted),
                 reason,
                 story,
             });
@@ -326,7 +325,7 @@ mod tests {
 
     #[test]
     fn stories_are_kept_only_when_watched_and_only_the_newest() {
-        let now = Instant::now();
+        let now = Moment::now();
         for (watched, kept) in [(false, 0), (true, STORIES_MAX)] {
             let counters = Counters::new(watched);
             for number in 0..100 {

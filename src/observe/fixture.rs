@@ -1,11 +1,6 @@
 //! A fictitious server for tests of the output.
 
-use std::{
-    net::SocketAddr,
-    num::NonZeroUsize,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use super::{
     close_reason::CloseReason,
@@ -15,12 +10,12 @@ use super::{
     story::Story,
 };
 use crate::{
-    config::{Config, Endpoint},
+    config::{Config, Endpoint, Moment},
     http::status::Status,
 };
 
 /// Two workers with equal counts, and the current time.
-pub fn facts() -> (Arc<Facts>, Instant) {
+pub fn facts() -> (Arc<Facts>, Moment) {
     let mut config = Config {
         threads: NonZeroUsize::new(2).unwrap(),
         status: Some(([127, 0, 0, 1], 8081).into()),
@@ -79,7 +74,7 @@ fn count(counters: &Counters) {
     counters.set_busy(3, 2, 2);
 }
 
-fn add_stories(counters: &Counters, worker: usize, now: Instant) {
+fn add_stories(counters: &Counters, worker: usize, now: Moment) {
     let microseconds = Duration::from_micros;
     for place in 0..20u64 {
         let age = Duration::from_millis(100 + place * 330 + worker as u64 * 150);

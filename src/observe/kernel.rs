@@ -8,8 +8,10 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use crate::config::Moment;
 
 /// Maximum bytes read from each table: about 100,000 sockets.
 const TABLE_BYTES_MAX: u64 = 16 << 20;
@@ -70,7 +72,7 @@ pub struct Kernel {
     overflows_at_start: u64,
     newest: Option<KernelView>,
     /// Until then the last view is reused.
-    fresh_until: Instant,
+    fresh_until: Moment,
 }
 
 impl Kernel {
@@ -91,13 +93,13 @@ impl Kernel {
             netstat,
             overflows_at_start,
             newest: None,
-            fresh_until: Instant::now(),
+            fresh_until: Moment::now(),
         })
     }
 
     /// The current view; `None` if the tables cannot be read.
     pub fn view(&mut self, listeners: &[SocketAddr]) -> Option<KernelView> {
-        let begun = Instant::now();
+        let begun = Moment::now();
         if begun >= self.fresh_until {
             self.newest = self.read(listeners).ok();
             let took = begun.elapsed();
@@ -291,14 +293,14 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listeners = [listener.local_addr().unwrap()];
         let mut kernel = Kernel::open().unwrap();
-        let begun = Instant::now();
+        let begun = Moment::now();
         let queue = |kernel: &mut Kernel| kernel.view(&listeners).unwrap().listen_queue;
         assert_eq!(queue(&mut kernel), 0);
         assert!(kernel.fresh_until >= begun + REST_MIN);
         let _client = std::net::TcpStream::connect(listeners[0]).unwrap();
-        kernel.fresh_until = Instant::now() + 100 * REST_MIN;
+        kernel.fresh_until = Moment::now() + 100 * REST_MIN;
         assert_eq!(queue(&mut kernel), 0, "read too early");
-        kernel.fresh_until = Instant::now();
+        kernel.fresh_until = Moment::now();
         assert_eq!(queue(&mut kernel), 1);
     }
 }

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     kernel::KernelView,
     story::ClosedStory,
 };
-use crate::config::{Config, Endpoint, Limits, Timeouts};
+use crate::config::{Config, Endpoint, Limits, Moment, Timeouts};
 
 /// Stories in a snapshot, the newest of all workers.
 pub const STORIES_SHOWN_MAX: usize = 16;
@@ -23,7 +23,7 @@ pub const STORIES_SHOWN_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Facts {
     /// When the server started.
-    pub started: Instant,
+    pub started: Moment,
     /// The addresses it listens on.
     pub listeners: Vec<Endpoint>,
     /// The counters of each worker.
@@ -76,7 +76,7 @@ impl Facts {
     ) -> Facts {
         let counters = || Arc::new(Counters::new(config.status.is_some()));
         Facts {
-            started: Instant::now(),
+            started: Moment::now(),
             listeners,
             workers: (0..config.threads.get()).map(|_| counters()).collect(),
             refused: Counter::default(),
@@ -97,13 +97,13 @@ impl Facts {
     /// Takes a snapshot; `cache_bytes` and `kernel` are passed through.
     pub fn snapshot(
         self: &Arc<Facts>,
-        now: Instant,
+        now: Moment,
         cache_bytes: u64,
         kernel: Option<KernelView>,
     ) -> Snapshot {
         Snapshot {
             facts: Arc::clone(self),
-            uptime: now.saturating_duration_since(self.started),
+            uptime: now.since(self.started),
             workers: self.workers.iter().map(|worker| worker.open()).collect(),
             totals: Totals::new(&self.workers, self.refused.get(), self.log_lines_lost.get()),
             cache_bytes,
@@ -112,11 +112,11 @@ impl Facts {
         }
     }
 
-    fn stories(&self, now: Instant) -> Vec<(Duration, ClosedStory)> {
+    fn stories(&self, now: Moment) -> Vec<(Duration, ClosedStory)> {
         let stories = self.workers.iter().flat_map(|worker| worker.stories());
         let with_age = stories.map(|end| {
             let closed = end.story.accepted + end.closed;
-            (now.saturating_duration_since(closed), end)
+            (now.since(closed), end)
         });
         let mut stories: Vec<_> = with_age.collect();
         stories.sort_by_key(|(age, _)| *age);

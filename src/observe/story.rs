@@ -1,12 +1,9 @@
 //! The record of a single connection for the status page.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Duration};
 
 use super::close_reason::CloseReason;
-use crate::http::status::Status;
+use crate::{config::Moment, http::status::Status};
 
 /// Requests of one connection that are recorded; further ones are only counted.
 pub const REQUESTS_RECORDED_MAX: usize = 8;
@@ -25,7 +22,7 @@ pub struct Story {
     /// The worker's number, from 0.
     pub worker: usize,
     /// When it was accepted.
-    pub accepted: Instant,
+    pub accepted: Moment,
     /// The first byte of the first request.
     pub first_byte: Option<Duration>,
     /// The first [`REQUESTS_RECORDED_MAX`] requests.
@@ -75,7 +72,7 @@ impl Story {
         connection: u64,
         client: Option<SocketAddr>,
         worker: usize,
-        now: Instant,
+        now: Moment,
     ) -> Box<Story> {
         Box::new(Story {
             connection,
@@ -90,9 +87,9 @@ impl Story {
 
     /// Records the first byte; later calls are ignored.
     #[inline]
-    pub fn first_byte(&mut self, now: Instant) {
+    pub fn first_byte(&mut self, now: Moment) {
         if self.first_byte.is_none() {
-            self.first_byte = Some(now.saturating_duration_since(self.accepted));
+            self.first_byte = Some(now.since(self.accepted));
         }
     }
 
@@ -107,8 +104,8 @@ impl Story {
         line: &[u8],
         status: Status,
         bytes: u64,
-        received: Instant,
-        sent: Instant,
+        received: Moment,
+        sent: Moment,
     ) {
         self.requests_count += 1;
         if self.requests.len() >= REQUESTS_RECORDED_MAX {
@@ -118,8 +115,8 @@ impl Story {
         let mut kept = [0; LINE_BYTES_MAX];
         kept[..line_bytes].copy_from_slice(&line[..line_bytes]);
         self.requests.push(RecordedRequest {
-            received: received.saturating_duration_since(self.accepted),
-            took: sent.saturating_duration_since(received),
+            received: received.since(self.accepted),
+            took: sent.since(received),
             status,
             bytes,
             line: kept,

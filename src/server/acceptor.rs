@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use log::{debug, error, info};
@@ -19,7 +19,7 @@ use super::{
     scheduler::Accepted,
     shutdown::{SIGHUP, Signals},
 };
-use crate::{connection::socket::Stream, observe::access_log::AccessLog};
+use crate::{config::Moment, connection::socket::Stream, observe::access_log::AccessLog};
 
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -88,9 +88,9 @@ impl Acceptor<'_> {
 
     /// Waits until the workers have ended, for at most `time_max`.
     fn await_workers(&mut self, events: &mut Events, time_max: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + time_max;
+        let deadline = Moment::now() + time_max;
         while self.shared.workers.load(SeqCst) > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.since(Moment::now());
             if left.is_zero() {
                 break;
             }
@@ -134,12 +134,12 @@ impl Acceptor<'_> {
     /// accepted than a backlog can hold.
     fn accept_backlog(&mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.iter_mut().for_each(Listener::withdraw);
-        let deadline = Instant::now() + self.shared.facts.timeouts.shutdown;
+        let deadline = Moment::now() + self.shared.facts.timeouts.shutdown;
         let last_id = self.last_id + BACKLOG as u64;
         let mut pause = self.accept_some();
         while pause.is_some() || self.held.is_some() {
             self.announce_drain();
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.since(Moment::now());
             if left.is_zero() || self.last_id >= last_id {
                 break;
             }
@@ -177,7 +177,7 @@ impl Acceptor<'_> {
     fn accept_some(&mut self) -> Option<Duration> {
         if let Some(held) = &mut self.held {
             // Its time-outs begin once it can be handed over.
-            held.identity.accepted = Instant::now();
+            held.identity.accepted = Moment::now();
         }
         let mut pause = None;
         let (first, count) = (self.first, self.listeners.len());
@@ -259,7 +259,7 @@ impl Acceptor<'_> {
             .iter()
             .min_by_key(|worker| worker.candidate_since.load(Relaxed));
         if let Some(worker) = longest
-            && worker.candidate_since.load(Relaxed) != u64::MAX
+            && worker.candidate_since.load(Relaxed) != i64::MAX
         {
             worker.evict.store(true, SeqCst);
             worker.wake();

@@ -11,7 +11,7 @@ use std::{
         unix::net::UnixListener,
     },
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mio::{Interest, Registry, Token, unix::SourceFd};
@@ -25,7 +25,7 @@ use super::{
     unix_socket::{self, SocketFile},
 };
 use crate::{
-    config::{Config, Endpoint, Listen},
+    config::{Config, Endpoint, Listen, Moment},
     connection::{Identity, socket::Stream},
 };
 
@@ -255,7 +255,7 @@ impl Listener {
         Ok(Accepted {
             token: stream.as_fd().as_raw_fd() as usize,
             stream,
-            identity: Identity::new(0, peer, Instant::now(), waited),
+            identity: Identity::new(0, peer, Moment::now(), waited),
         })
     }
 }

@@ -7,12 +7,12 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
+            AtomicBool, AtomicI64, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use log::warn;
@@ -20,7 +20,7 @@ use mio::{Poll, Token, Waker};
 use rustix::io::Errno;
 
 use super::{clients::Clients, scheduler::Accepted};
-use crate::{connection::socket::Stream, observe::snapshot::Facts};
+use crate::{config::Moment, connection::socket::Stream, observe::snapshot::Facts};
 
 /// The time between two warnings that the system is out of descriptors or memory.
 const EXHAUSTED_WARNING_INTERVAL: Duration = Duration::from_secs(60);
@@ -36,9 +36,9 @@ pub struct WorkerHandle {
     /// Connections handed over and not yet closed.
     pub open: AtomicUsize,
     /// When this worker's best candidate for an eviction became idle or silent, or
-    /// began to linger, as of its last turn, in nanoseconds since the server
-    /// started; `u64::MAX`: no candidate.
-    pub candidate_since: AtomicU64,
+    /// began to linger, as of its last turn: [`Moment::nanoseconds`]; `i64::MAX`:
+    /// no candidate.
+    pub candidate_since: AtomicI64,
     /// The acceptor requests the eviction of that connection. True until the
     /// worker has handled the request.
     pub evict: AtomicBool,
@@ -51,7 +51,7 @@ impl WorkerHandle {
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKE)?,
             open: AtomicUsize::new(0),
-            candidate_since: AtomicU64::new(u64::MAX),
+            candidate_since: AtomicI64::new(i64::MAX),
             evict: AtomicBool::new(false),
         })
     }
@@ -112,7 +112,7 @@ pub struct Shared {
     /// close for it.
     pub descriptor_requested: AtomicBool,
     /// When exhaustion was last warned about.
-    exhausted_warned: Mutex<Option<Instant>>,
+    exhausted_warned: Mutex<Option<Moment>>,
 }
 
 impl Shared {
@@ -138,7 +138,7 @@ impl Shared {
         if warned_at.is_some_and(|at| at.elapsed() < EXHAUSTED_WARNING_INTERVAL) {
             return;
         }
-        *warned_at = Some(Instant::now());
+        *warned_at = Some(Moment::now());
         drop(warned_at);
         warn!("cannot {doing}: {error} (repeated at most once per minute)");
     }

@@ -15,17 +15,14 @@ pub use self::{
     received::RECEIVED_BYTES_MAX,
 };
 
-use std::{
-    collections::VecDeque,
-    io,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, io, time::Duration};
 
 use log::error;
 
 use self::received::ReceivedRequests;
 use super::table::{Interest, Key, Table};
 use crate::{
+    config::Moment,
     connection::{
         Connection, Identity, Next, Readiness, accounting,
         context::{Context, LISTING_PIECES_MAX},
@@ -103,9 +100,9 @@ pub struct Scheduler<T, D> {
     starved_requests: usize,
     /// Since when the best candidate among the silent and lingering connections has
     /// been so, if for long enough to be evicted; as of the last sweep or eviction.
-    spare_since: Option<Instant>,
-    sweep_at: Instant,
-    stop_at: Option<Instant>,
+    spare_since: Option<Moment>,
+    sweep_at: Moment,
+    stop_at: Option<Moment>,
 }
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
@@ -138,13 +135,18 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         self.ready.iter().copied()
     }
 
-    /// How long the poll may wait; `None`: nothing is to be done until an event.
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    /// When the poll must stop waiting; `None`: nothing is to be done until an event.
+    pub fn wait_end(&self) -> Option<Moment> {
         if !self.ready.is_empty() {
-            return Some(Duration::ZERO);
+            return Some(self.cx.now);
         }
         let has_work = self.table.open() > 0 || self.is_draining() || self.cx.view.has_unused;
-        has_work.then(|| self.sweep_at.saturating_duration_since(self.cx.now))
+        has_work.then_some(self.sweep_at)
+    }
+
+    /// How long that is from [`Context::now`] on.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.wait_end().map(|end| end.since(self.cx.now))
     }
 
     /// Handles an event for the connection with this token. It may be stale, and
@@ -217,7 +219,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         let begun = self.cx.clock.now();
         for _ in 0..self.waiting {
             self.cx.refresh_clock();
-            if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
+            if self.cx.now.since(begun) > READY_TIME_MAX {
                 return;
             }
             let Some(key) = self.ready.pop_front() else {
@@ -341,7 +343,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             if state.deadline(&self.cx.timeouts) > now {
                 continue;
             }
-            if now.saturating_duration_since(begun) <= READY_TIME_MAX {
+            if now.since(begun) <= READY_TIME_MAX {
                 self.expire(key);
             } else {
                 // Continue in the next turn, without waiting.

@@ -6,12 +6,11 @@
 //! the poll (timerfd_create(2)) that is set once for all waits until it expires.
 //! Elsewhere, or if the system refuses one, each wait has a time-out.
 
-use std::{
-    os::fd::OwnedFd,
-    time::{Duration, Instant},
-};
+use std::{os::fd::OwnedFd, time::Duration};
 
 use mio::{Registry, Token};
+
+use crate::config::Moment;
 
 /// The token of the timer; no descriptor is as large.
 pub const TIMER: Token = Token(usize::MAX - 1);
@@ -23,7 +22,7 @@ pub struct Timer {
     /// unreadable.
     descriptor: Option<OwnedFd>,
     /// When it expires at the earliest, if it is set.
-    expires: Option<Instant>,
+    expires: Option<Moment>,
 }
 
 impl Timer {
@@ -39,20 +38,19 @@ impl Timer {
         }
     }
 
-    /// Sees to it that a wait that begins `now` ends after `time_max` at the latest.
-    /// Returns the time-out to wait with; `None`: none is needed. A timer that is
-    /// still set for an earlier wait may end this one sooner.
-    pub fn bound(&mut self, now: Instant, time_max: Duration) -> Option<Duration> {
-        if time_max.is_zero() {
-            return Some(time_max);
+    /// Sees to it that a wait that begins `now` ends at `end`. Returns the time-out to
+    /// wait with; `None`: none is needed. A timer that is still set for an earlier wait
+    /// may end this one sooner.
+    pub fn bound(&mut self, now: Moment, end: Moment) -> Option<Duration> {
+        if end <= now {
+            return Some(Duration::ZERO);
         }
-        let end = now + time_max;
         if self.expires.is_none_or(|expires| expires > end) {
             let timer = self.descriptor.as_ref();
-            let is_set = timer.is_some_and(|timer| kernel::set(timer, time_max));
+            let is_set = timer.is_some_and(|timer| kernel::set(timer, end.since(now)));
             self.expires = is_set.then_some(end);
         }
-        self.expires.is_none().then_some(time_max)
+        self.expires.is_none().then(|| end.since(now))
     }
 
     /// Takes note of an event of the timer.
@@ -127,9 +125,9 @@ mod tests {
     fn check(waits: &[Duration], expected: Option<Token>) {
         let mut poll = Poll::new().unwrap();
         let mut timer = Timer::register(poll.registry());
-        let now = Instant::now();
+        let now = Moment::now();
         for &wait in waits {
-            let timeout = timer.bound(now, wait);
+            let timeout = timer.bound(now, now + wait);
             assert_eq!(timeout, wait.is_zero().then_some(wait), "{waits:?}");
         }
         let mut events = Events::with_capacity(1);
@@ -160,7 +158,8 @@ mod tests {
         let mut timer = Timer::register(poll.registry());
         let mut events = Events::with_capacity(1);
         for _ in 0..3 {
-            assert_eq!(timer.bound(Instant::now(), SHORT), None);
+            let now = Moment::now();
+            assert_eq!(timer.bound(now, now + SHORT), None);
             poll.poll(&mut events, Some(LONG)).unwrap();
             assert!(events.iter().any(|event| event.token() == TIMER));
             timer.expired();

@@ -40,6 +40,7 @@ use super::{
     timer::{TIMER, Timer},
 };
 use crate::{
+    config::Moment,
     connection::{Connection, Readiness, context::Context, socket::Stream},
     observe::close_reason::CloseReason,
 };
@@ -95,8 +96,9 @@ impl Scheduler<Stream, WorkerDriver> {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            let time_max = self.poll_timeout().unwrap_or(IDLE_INTERVAL);
-            let timeout = self.driver.timer.bound(self.cx.now, time_max);
+            let now = self.cx.now;
+            let end = self.wait_end().unwrap_or(now + IDLE_INTERVAL);
+            let timeout = self.driver.timer.bound(now, end);
             let polled = self.driver.poll.poll(&mut events, timeout);
             if let Err(error) = polled
                 && error.kind() != io::ErrorKind::Interrupted
@@ -162,10 +164,7 @@ impl Scheduler<Stream, WorkerDriver> {
         self.count();
         let WorkerDriver { handle, shared, .. } = &self.driver;
         let since = self.eviction_candidate_since();
-        let nanoseconds = since.map_or(u64::MAX, |since| {
-            let nanoseconds = since.saturating_duration_since(shared.facts.started);
-            u64::try_from(nanoseconds.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let nanoseconds = since.map_or(i64::MAX, Moment::nanoseconds);
         handle.candidate_since.store(nanoseconds, Relaxed);
         if was_requested {
             handle.evict.store(false, SeqCst);

@@ -1,8 +1,9 @@
 //! The time-outs, with a simulated clock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stdhttpd::{
+    config::Moment,
     connection::{Connection, Identity, Next, Readiness, context::READ_BYTES, state::State},
     observe::close_reason::CloseReason,
 };
@@ -251,9 +252,9 @@ fn a_draining_server_keeps_connections_that_are_owed_a_response() {
     check(100, &LARGE.repeat(2), true);
     check(ALL, "GET\r\n\r\n", true);
     // The kernel has held the connection back for as long as its client was silent.
-    let identity = Identity::new(1, None, Instant::now(), SECOND);
+    let identity = Identity::new(1, None, Moment::now(), SECOND);
     let held = Connection::new(Script::new(&Wire::new(ALL)), identity);
-    assert!(held.can_drain(Instant::now()));
+    assert!(held.can_drain(Moment::now()));
     // Complete requests that wait for the next turn are also kept.
     let ground = Ground::new(|_| {});
     let mut cx = ground.context();
@@ -303,7 +304,10 @@ fn the_time_for_which_a_silent_client_was_held_counts() {
         site::set_clock(&mut cx, ground.started + Duration::from_millis(read_at));
         let mut input = vec![0; cx.input_bytes()];
         connection.advance(Readiness::READABLE, &mut input, &mut cx);
-        let left = connection.state().deadline(&cx.timeouts) - ground.started;
+        let left = connection
+            .state()
+            .deadline(&cx.timeouts)
+            .since(ground.started);
         let expected = cx.timeouts.header.as_millis() as i64 + began;
         assert_eq!(left.as_millis() as i64, expected, "{read_at}");
     }

@@ -2,11 +2,11 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use stdhttpd::{
-    config::Config,
+    config::{Config, Moment},
     connection::{
         Connection, Identity,
         context::{Clock, Context},
@@ -36,7 +36,7 @@ pub struct Ground {
     site: Arc<Site>,
     config: Config,
     /// The start time of the test's clock.
-    pub started: Instant,
+    pub started: Moment,
     /// The date of responses, the same for all that are compared. It is not in the future, so the
     /// clock does not seem to be set back when it is read.
     date: HttpDate,
@@ -80,7 +80,7 @@ impl Ground {
             site: Site::open(&config.site).unwrap(),
             root,
             config,
-            started: Instant::now(),
+            started: Moment::now(),
             date: HttpDate::from_unix_seconds(now.as_secs().cast_signed()),
         }
     }
@@ -113,7 +113,7 @@ impl Ground {
 }
 
 /// Sets the clock of a context, which begins a turn.
-pub fn set_clock(cx: &mut Context, now: Instant) {
+pub fn set_clock(cx: &mut Context, now: Moment) {
     cx.clock = Clock::Stepped(now);
     cx.refresh();
     cx.listing_pieces = 1;
@@ -123,7 +123,7 @@ pub fn set_clock(cx: &mut Context, now: Instant) {
 pub fn connect(
     wire: &std::rc::Rc<std::cell::RefCell<Wire>>,
     id: u64,
-    now: Instant,
+    now: Moment,
 ) -> Connection<Script> {
     let identity = Identity::new(id, None, now, Duration::ZERO);
     Connection::new(Script::new(wire), identity)

@@ -1,12 +1,10 @@
 //! Connections that may be evicted, for a new connection or for the descriptor that a request of
 //! another worker needs.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Duration};
 
 use stdhttpd::{
+    config::Moment,
     connection::{Connection, Identity, Readiness},
     observe::close_reason::CloseReason,
     server::{
@@ -22,7 +20,7 @@ use crate::{
 };
 
 /// A turn at this time.
-fn turn(crowd: &mut Crowd, at: Instant) {
+fn turn(crowd: &mut Crowd, at: Moment) {
     site::set_clock(&mut crowd.scheduler.cx, at);
     crowd.scheduler.finish_turn();
 }

@@ -1,13 +1,9 @@
 //! The limits on the work of one connection in one turn, regardless of its client.
 
-use std::{
-    cell::RefCell,
-    fs,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, fs, rc::Rc, time::Duration};
 
 use stdhttpd::{
+    config::Moment,
     connection::{Identity, Next, Readiness, context::Clock},
     observe::close_reason::CloseReason,
     server::scheduler::{Accepted, LINGER_TIME_MIN, SILENT_TIME_MIN, Scheduler},
@@ -360,7 +356,7 @@ fn a_worker_without_connections_closes_all_unused_files() {
         heads += &format!("HEAD /large-{n} HTTP/1.1\r\nHost: h\r\n\r\n");
     }
     // A file that was just changed is not kept open.
-    let written = Instant::now();
+    let written = Moment::now();
     while written.elapsed() < Duration::from_millis(100) {
         std::thread::yield_now();
     }

@@ -2,7 +2,7 @@ use std::{fs::File, io::Write, os::unix::net::UnixStream, path::Path, sync::Arc,
 
 use super::*;
 use crate::{
-    config::Config,
+    config::{Config, Moment},
     connection::{Identity, Readiness, socket::Stream},
     files::Site,
     observe::counters::Counters,
@@ -12,7 +12,7 @@ use crate::{
 fn connect(root: &Path) -> (Connection<Stream>, Context, UnixStream) {
     let mut config = Config::default();
     config.site.root = root.into();
-    let (site, started) = (Site::open(&config.site).unwrap(), Instant::now());
+    let (site, started) = (Site::open(&config.site).unwrap(), Moment::now());
     let counters = Arc::new(Counters::new(false));
     let cx = Context::new(&config, 0, site.view(), counters, None, started);
     let (stream, peer) = UnixStream::pair().unwrap();

@@ -4,14 +4,14 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn writing(at: Instant) -> Box<Writing> {
+fn writing(at: Moment) -> Box<Writing> {
     match State::write_cut_short(Output::default(), Vec::new(), Then::Request, None, at) {
         State::Writing(writing) => writing,
         other => panic!("{other:?}"),
     }
 }
 
-fn discarding(since: Instant) -> State {
+fn discarding(since: Moment) -> State {
     State::DiscardingBody(Box::new(DiscardingBody {
         since,
         head: Box::default(),
@@ -24,7 +24,7 @@ fn discarding(since: Instant) -> State {
 
 #[test]
 fn each_state_has_the_deadline_of_its_time_out() {
-    let start = Instant::now();
+    let start = Moment::now();
     let timeouts = Timeouts {
         keep_alive: SECOND,
         header: 2 * SECOND,
@@ -52,7 +52,7 @@ fn each_state_has_the_deadline_of_its_time_out() {
 
 #[test]
 fn a_request_has_begun_with_the_first_byte_of_its_line() {
-    let start = Instant::now();
+    let start = Moment::now();
     let reading = |input: &str| State::reading_head(start, input.into(), false);
     for (state, reason) in [
         (reading(""), CloseReason::ClientClosed),
@@ -70,7 +70,7 @@ fn a_request_has_begun_with_the_first_byte_of_its_line() {
 
 #[test]
 fn the_rest_of_the_input_keeps_its_time() {
-    let (start, timeouts) = (Instant::now(), Timeouts::default());
+    let (start, timeouts) = (Moment::now(), Timeouts::default());
     let after = |rest: &str| {
         let now = start + SECOND;
         match State::after_write(Then::Request, rest.into(), false, start, now) {
@@ -109,7 +109,7 @@ fn a_head_is_parsed_again_only_if_the_result_can_change() {
 
 #[test]
 fn the_minimum_rate_is_checked_over_whole_windows() {
-    let start = Instant::now();
+    let start = Moment::now();
     let timeouts = Timeouts {
         write: 10 * SECOND,
         ..Timeouts::default()

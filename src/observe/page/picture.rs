@@ -58,10 +58,8 @@ pub fn answers(story: &Story, closed: &Duration) -> impl Iterator<Item = (f64, f
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
-    use crate::http::status::Status;
+    use crate::{config::Moment, http::status::Status};
 
     #[test]
     fn squares_fill_line_after_line() {
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn responses_lie_within_the_life_of_the_connection_and_are_never_unseen() {
-        let (accepted, second) = (Instant::now(), Duration::from_secs(1));
+        let (accepted, second) = (Moment::now(), Duration::from_secs(1));
         let mut story = Story::begin(1, None, 0, accepted);
         // With when they began and how long they took, in seconds.
         for (received, took) in [(0, 2), (3, 0), (6, 0)] {

@@ -9,7 +9,7 @@ fn loopback(config: &Config) -> Listener {
 /// Accepts a connection that must arrive.
 #[track_caller]
 fn accept_awaited(listener: &Listener) -> Accepted<Stream> {
-    let begun = Instant::now();
+    let begun = Moment::now();
     loop {
         match listener.accept() {
             Ok(accepted) => return accepted,

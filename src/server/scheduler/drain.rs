@@ -1,9 +1,12 @@
 //! Draining: requests in progress are answered, other connections are closed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Driver, READY_TIME_MAX, SWEEP_INTERVAL, Scheduler};
-use crate::connection::{DRAIN_IDLE_TIME_MAX, Readiness, transport::Transport};
+use crate::{
+    config::Moment,
+    connection::{DRAIN_IDLE_TIME_MAX, Readiness, transport::Transport},
+};
 
 /// How long to linger during a drain, after our side of the connection is shut:
 /// only the client's own close is still to come.
@@ -32,7 +35,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     /// Closes connections that are owed no response, in a sweep that has `begun`.
-    pub(super) fn close_drained(&mut self, begun: Instant) {
+    pub(super) fn close_drained(&mut self, begun: Moment) {
         let can_drain = |scheduler: &Self, key| {
             let slot = scheduler.table.get(key);
             slot.is_some_and(|slot| slot.connection.can_drain(scheduler.cx.now))
@@ -41,7 +44,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             if !can_drain(self, key) {
                 continue;
             }
-            if self.cx.now.saturating_duration_since(begun) > READY_TIME_MAX {
+            if self.cx.now.since(begun) > READY_TIME_MAX {
                 // Continue in the next turn, without waiting.
                 self.sweep_at = self.cx.now;
                 return;

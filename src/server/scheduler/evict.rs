@@ -1,10 +1,11 @@
 //! Closing connections whose deadline has passed, and evicting connections when a new
 //! one, or a descriptor, is needed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Driver, Scheduler};
 use crate::{
+    config::Moment,
     connection::{Connection, Readiness, state::State, transport::Transport},
     observe::close_reason::CloseReason,
     server::table::Key,
@@ -20,17 +21,17 @@ pub const LINGER_TIME_MIN: Duration = Duration::from_millis(100);
 
 /// Since when a connection has been silent or has lingered, if for so long that it
 /// can be evicted `now`.
-fn spare_since<T: Transport>(connection: &Connection<T>, now: Instant) -> Option<Instant> {
+fn spare_since<T: Transport>(connection: &Connection<T>, now: Moment) -> Option<Moment> {
     let (since, time_min) = match connection.state() {
         State::Lingering { since, .. } => (*since, LINGER_TIME_MIN),
         _ => (connection.silent_since()?, SILENT_TIME_MIN),
     };
-    (now.saturating_duration_since(since) >= time_min).then_some(since)
+    (now.since(since) >= time_min).then_some(since)
 }
 
 impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// The longest idle connection, and since when.
-    pub fn longest_idle(&self) -> Option<(Instant, Key)> {
+    pub fn longest_idle(&self) -> Option<(Moment, Key)> {
         let key = self.table.longest_idle()?;
         let state = self.table.get(key)?.connection.state();
         Some((state.idle_since()?, key))
@@ -38,13 +39,13 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
 
     /// Since when the best candidate among the silent and lingering connections has
     /// been so, as of the last sweep or eviction.
-    pub fn longest_spare_since(&self) -> Option<Instant> {
+    pub fn longest_spare_since(&self) -> Option<Moment> {
         self.spare_since
     }
 
     /// Since when the best candidate for an eviction has been idle, silent or
     /// lingering.
-    pub fn eviction_candidate_since(&self) -> Option<Instant> {
+    pub fn eviction_candidate_since(&self) -> Option<Moment> {
         let idle = self.longest_idle().map(|(since, _)| since);
         idle.into_iter().chain(self.spare_since).min()
     }
@@ -104,14 +105,14 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
             && let Some((since, oldest)) = (0..self.table.end())
                 .filter_map(|key| Some((self.table.get(key)?.connection.identity().accepted, key)))
                 .min()
-            && self.cx.now.saturating_duration_since(since) >= age_min
+            && self.cx.now.since(since) >= age_min
         {
             self.close(oldest, CloseReason::Evicted);
         }
     }
 
     /// The connection that has been silent or lingering the longest, if long enough.
-    fn longest_spare(&self) -> Option<(Instant, Key)> {
+    fn longest_spare(&self) -> Option<(Moment, Key)> {
         let spare = |key| {
             let since = spare_since(&self.table.get(key)?.connection, self.cx.now)?;
             Some((since, key))

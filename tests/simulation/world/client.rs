@@ -1,8 +1,9 @@
 //! One scripted client: what it sends, how it reads, and what it may expect.
 
-use std::{cell::RefCell, rc::Rc, time::Instant};
+use std::{cell::RefCell, rc::Rc};
 
 use stdhttpd::{
+    config::Moment,
     connection::{Connection, context::Context, state::State},
     observe::close_reason::CloseReason,
     server::table::{Interest, Slot},
@@ -53,7 +54,7 @@ pub struct Client {
 struct Standing {
     state: &'static str,
     requests: u64,
-    deadline: Instant,
+    deadline: Moment,
     is_first: bool,
 }
 

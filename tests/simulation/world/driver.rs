@@ -6,11 +6,11 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
-    time::Instant,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stdhttpd::{
+    config::Moment,
     connection::{Connection, Readiness, state::State},
     observe::close_reason::CloseReason,
     server::{
@@ -69,7 +69,7 @@ pub struct End {
     /// The connection was idle, or its client was silent.
     pub was_unused: bool,
     /// The time since which its client was silent.
-    pub silent_since: Option<Instant>,
+    pub silent_since: Option<Moment>,
     /// The connection was marked for eviction.
     pub was_evicted: bool,
 }

@@ -1,8 +1,7 @@
 //! An eviction, which makes room for a new connection.
 
-use std::time::Instant;
-
 use stdhttpd::{
+    config::Moment,
     connection::state::State,
     observe::close_reason::CloseReason,
     server::scheduler::{LINGER_TIME_MIN, SILENT_TIME_MIN},
@@ -53,7 +52,7 @@ impl World<'_> {
 
     /// The connection that has been silent or lingering for the longest time, if for long enough,
     /// and the reason for which it would be closed.
-    fn longest_spare(&self) -> Option<(Instant, u64, CloseReason)> {
+    fn longest_spare(&self) -> Option<(Moment, u64, CloseReason)> {
         let table = self.scheduler.table();
         let spare = |key| {
             let connection = &table.get(key)?.connection;

@@ -2,9 +2,8 @@
 //! they became idle. Its first connection is evicted first, unless another client has been silent
 //! for longer.
 
-use std::time::Instant;
-
 use stdhttpd::{
+    config::Moment,
     connection::{Connection, state::State},
     observe::close_reason::CloseReason,
     server::table::Table,
@@ -20,12 +19,12 @@ pub struct IdleOrder(Vec<Idle>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Idle {
     id: u64,
-    since: Instant,
+    since: Moment,
 }
 
 impl IdleOrder {
     /// The longest idle connection, and the time since when it is idle.
-    pub fn longest(&self) -> Option<(Instant, u64)> {
+    pub fn longest(&self) -> Option<(Moment, u64)> {
         self.0.first().map(|idle| (idle.since, idle.id))
     }
 

@@ -1,11 +1,9 @@
 //! One world: a worker, its clients, and random events.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 use stdhttpd::{
+    config::Moment,
     connection::{Identity, Readiness},
     observe::counters::{Count, Totals},
     server::scheduler::{Accepted, SWEEP_INTERVAL, Scheduler},
@@ -37,8 +35,8 @@ pub struct World<'l> {
     crowding: u64,
     pub(super) no_descriptors: Option<NoDescriptors>,
     /// When the next sweep is due.
-    sweep_at: Instant,
-    pub(super) drained_at: Option<Instant>,
+    sweep_at: Moment,
+    pub(super) drained_at: Option<Moment>,
     /// Tokens of connections whose input was read but may not have been answered yet.
     received: Vec<usize>,
     pub(super) sum: Sum,

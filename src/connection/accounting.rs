@@ -138,10 +138,18 @@ pub fn response_sent<'r>(
     logged: impl FnOnce() -> LoggedRequest<'r>,
     record: ResponseRecord,
 ) {
-    if !is_timed(cx) {
-        return;
+    if is_timed(cx) {
+        record_sent(identity, cx, logged(), record);
     }
-    let logged = logged();
+}
+
+#[inline(never)]
+fn record_sent(
+    identity: &mut Identity,
+    cx: &mut Context,
+    logged: LoggedRequest<'_>,
+    record: ResponseRecord,
+) {
     let now = Moment::now();
     if let Some(log) = &mut cx.log {
         let entry = logged.entry(identity, &cx.trusted_proxies, &cx.log_time, &record);
@@ -151,6 +159,7 @@ pub fn response_sent<'r>(
 }
 
 /// Keeps the accounting of a response until its last byte is sent.
+#[cold]
 pub fn defer<'r>(
     identity: &Identity,
     cx: &Context,

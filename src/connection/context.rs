@@ -137,7 +137,6 @@ impl Context {
     /// read, and before one is answered.
     pub fn refresh(&mut self) {
         self.refresh_clock();
-        self.read_wall_clock();
         match self.status {
             None => self.view.begin_turn(self.turn),
             // The status pages must not depend on a disk that may hang.
@@ -145,10 +144,18 @@ impl Context {
         }
     }
 
-    /// Reads the wall clock if its current second is over, so that a step of it is
-    /// noticed within a second.
+    fn read_clock(&mut self) {
+        self.now = self.clock.now();
+        if self.now >= self.next_second {
+            self.read_wall_clock();
+        }
+    }
+
+    /// Reads the wall clock, once its current second is over: a step of it is noticed
+    /// within a second.
+    #[cold]
     fn read_wall_clock(&mut self) {
-        if self.now < self.next_second || matches!(self.clock, Clock::Stepped(_)) {
+        if matches!(self.clock, Clock::Stepped(_)) {
             return;
         }
         let wall = SystemTime::now()
@@ -169,7 +176,7 @@ impl Context {
     /// are revalidated. It is called after each read from a client: before the
     /// request was sent, a file that was checked earlier may have changed.
     pub fn refresh_clock(&mut self) {
-        self.now = self.clock.now();
+        self.read_clock();
         self.turn = Turn(self.now.nanoseconds_since(self.started));
     }
 
@@ -196,8 +203,7 @@ impl Context {
         // start of this turn: `Last-Modified` must not be later than `Date` (RFC
         // 9110 section 8.8.2.1).
         if self.view.misses.get() > 0 {
-            self.now = self.clock.now();
-            self.read_wall_clock();
+            self.read_clock();
         }
         let frame = Frame {
             common: &self.common,

@@ -282,6 +282,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Runs the steps of the states until one has to wait.
+    #[inline(never)]
     fn run_steps(&mut self, input: &mut [u8], cx: &mut Context) -> Next {
         loop {
             let step = match &self.state {

@@ -164,8 +164,7 @@ impl ResponseCache {
         }
         if stored.date != common.date() {
             stored.date = common.date();
-            let response = Arc::make_mut(&mut slot.response);
-            common.put_date(response);
+            renew_date(&mut slot.response, common);
         }
         Some((&slot.response, stored.queued))
     }
@@ -260,6 +259,7 @@ impl HeadSummary {
     }
 
     /// What is logged about `head`, without the fields of proxies: none is trusted.
+    #[inline(never)]
     pub fn logged<'h>(&self, head: &'h [u8]) -> LoggedRequest<'h> {
         let bytes = |(at, length): Span| {
             let (at, length) = (at as usize, length as usize);
@@ -275,6 +275,12 @@ impl HeadSummary {
             },
         }
     }
+}
+
+#[cold]
+fn renew_date(response: &mut Arc<Vec<u8>>, common: &CommonFields) {
+    let response = Arc::make_mut(response);
+    common.put_date(response);
 }
 
 /// A hash of the request line at the start of `head`. It need not be strong:

@@ -314,13 +314,25 @@ impl<T: Transport> Connection<T> {
         if batch.flow == Flow::Done {
             return self.after_write(batch.then, rest, deferred, batch.since, cx);
         }
-        let unsent = cx.output.take_rest();
-        self.state = State::write_cut_short(unsent, rest, batch.then, batch.pending, cx.now);
+        self.keep_unsent(rest, batch.then, batch.pending, cx);
         match batch.flow {
             Flow::Paused => Break(Next::NextTurn),
             _ if self.lift_bound_if_proven() => Continue(()),
             _ => Break(Next::Writable),
         }
+    }
+
+    /// Keeps the output that the transport did not accept, to be sent later.
+    #[cold]
+    pub(super) fn keep_unsent(
+        &mut self,
+        rest: Vec<u8>,
+        then: Then,
+        pending: Option<Box<PendingRecord>>,
+        cx: &mut Context,
+    ) {
+        let unsent = cx.output.take_rest();
+        self.state = State::write_cut_short(unsent, rest, then, pending, cx.now);
     }
 
     /// Continues after all output is sent: see [`State::after_write`].

@@ -193,9 +193,14 @@ impl View {
     pub fn follow(&mut self) {
         // Relaxed suffices: the lock in `current` orders the data; this is only a hint.
         if self.site.generation.load(Relaxed) != self.tree.generation {
-            self.tree = self.site.current();
-            self.no_variants.take();
+            self.switch();
         }
+    }
+
+    #[cold]
+    fn switch(&mut self) {
+        self.tree = self.site.current();
+        self.no_variants.take();
     }
 
     /// Looks up `path`, in the best accepted coding.

@@ -191,7 +191,9 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     pub fn finish_turn(&mut self) {
         self.serve_received();
         self.cx.listing_pieces = LISTING_PIECES_MAX;
-        self.serve_ready();
+        if self.waiting > 0 {
+            self.serve_ready();
+        }
         if self.cx.now >= self.sweep_at {
             self.sweep();
         }
@@ -212,10 +214,8 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
 
     /// Serves the connections that were ready when the last turn ended. One that
     /// is not done goes to the end of the queue, after the next events.
+    #[inline(never)]
     fn serve_ready(&mut self) {
-        if self.waiting == 0 {
-            return;
-        }
         let begun = self.cx.clock.now();
         for _ in 0..self.waiting {
             self.cx.refresh_clock();
@@ -235,6 +235,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     /// Advances a connection.
+    #[inline(never)]
     fn step(&mut self, key: Key, readiness: Readiness) {
         self.act(key, |connection, input, cx| {
             connection.advance(readiness, input, cx)
@@ -290,6 +291,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// Registers a connection that stays open. One that is finished in its first
     /// turn is never registered, and writability is added only after a write was
     /// cut short: otherwise every new connection would be woken for nothing.
+    #[inline(never)]
     fn register(&mut self, key: Key, wanted: Interest) {
         let Some(slot) = self.table.get_mut(key) else {
             return;
@@ -301,6 +303,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
         }
     }
 
+    #[inline(never)]
     fn close(&mut self, key: Key, reason: CloseReason) {
         let Some(mut slot) = self.table.remove(key) else {
             return;
@@ -310,6 +313,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     }
 
     /// Checks all deadlines, at the interval of `sweep_interval`.
+    #[cold]
     fn sweep(&mut self) {
         self.cx.refresh_clock();
         let begun = self.cx.now;

@@ -46,11 +46,16 @@ impl Timer {
             return Some(Duration::ZERO);
         }
         if self.expires.is_none_or(|expires| expires > end) {
-            let timer = self.descriptor.as_ref();
-            let is_set = timer.is_some_and(|timer| kernel::set(timer, end.since(now)));
-            self.expires = is_set.then_some(end);
+            self.set(now, end);
         }
         self.expires.is_none().then(|| end.since(now))
+    }
+
+    #[cold]
+    fn set(&mut self, now: Moment, end: Moment) {
+        let timer = self.descriptor.as_ref();
+        let is_set = timer.is_some_and(|timer| kernel::set(timer, end.since(now)));
+        self.expires = is_set.then_some(end);
     }
 
     /// Takes note of an event of the timer.

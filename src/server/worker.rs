@@ -135,6 +135,7 @@ impl Scheduler<Stream, WorkerDriver> {
 
     /// Handles a wake-up: takes new connections, and starts draining if the
     /// server does.
+    #[inline(never)]
     fn handle_wake(&mut self) {
         let mut arrivals = std::mem::take(&mut self.driver.arrivals);
         self.driver.handle.take(&mut arrivals);

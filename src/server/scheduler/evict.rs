@@ -53,6 +53,7 @@ impl<T: Transport, D: Driver<T>> Scheduler<T, D> {
     /// Evicts the connection that has been idle, silent or lingering the longest.
     /// Returns whether there was one. If only idle ones were evicted, a crowd that
     /// sends nothing, or never closes, would displace clients that come back.
+    #[cold]
     pub fn evict(&mut self) -> bool {
         self.serve_received();
         let idle = self.longest_idle();

@@ -49,7 +49,7 @@ use std::io;
 use crate::http::content_coding::NoneAcceptable;
 
 pub use self::{
-    content::{Content, MEMORY_BYTES_MAX},
+    content::{CACHED_BYTES_MAX, Content, MEMORY_BYTES_MAX},
     folder::Folder,
     representation::Representation,
     resource::Selected,

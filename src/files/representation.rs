@@ -42,7 +42,9 @@ impl Representation {
         cache_control: &str,
         now: i128,
     ) -> Representation {
-        let LoadedContent { content, identity } = body;
+        let LoadedContent {
+            content, identity, ..
+        } = body;
         let last_modified = last_modified(identity.mtime, now);
         let fields = ReadyFields::new(&RepresentationFields {
             content_type: &content_type,

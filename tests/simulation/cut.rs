@@ -278,7 +278,7 @@ fn the_bound_on_unsent_data_is_lifted_once_the_client_has_read_a_mebibyte() {
     // How often after each time that the client has read so much.
     let mut check = |reads: &[usize], expected: &[u32]| {
         let mut run = Run::new(&mut cx, 0);
-        let requests = "GET /cached.bin HTTP/1.1\r\nHost: h\r\n\r\n".repeat(60);
+        let requests = "GET /cached.bin HTTP/1.1\r\nHost: h\r\n\r\n".repeat(120);
         run.wire.borrow_mut().arrive(requests.as_bytes());
         let mut next = Next::Readable;
         for (read, expected) in reads.iter().zip(expected) {

@@ -19,7 +19,7 @@ use stdhttpd::{
 use crate::script::{Script, Wire};
 
 /// A file cached in memory, larger than what is copied after its head.
-pub const CACHED_BYTES: usize = 30_000;
+pub const CACHED_BYTES: usize = 15_000;
 
 /// A file sent from its descriptor.
 pub const LARGE_BYTES: usize = (1 << 20) + 70_001;

@@ -8,7 +8,7 @@ use super::View;
 use crate::{
     files::{
         Folder, Found, Refusal, Turn,
-        content::LoadedContent,
+        content::{Content, LoadedContent},
         freshness::{self, Freshness, is_cacheable},
         paths::Paths,
         representation::Representation,
@@ -149,9 +149,9 @@ impl LookUp<'_> {
         let is_stable = |identity| is_cacheable(identity, self.now);
         let is_cacheable = is_stable(&freshness.file) && identities.all(is_stable);
         let varies = !variants.is_empty();
-        let original = self.describe(&freshness, original, None, varies);
+        let original = self.describe(&freshness, original, None, varies, is_cacheable);
         let describe = |(coding, body)| {
-            let variant = self.describe(&freshness, body, Some(coding), varies);
+            let variant = self.describe(&freshness, body, Some(coding), varies, is_cacheable);
             (coding, variant)
         };
         let resource = Arc::new(Resource {
@@ -183,7 +183,7 @@ impl LookUp<'_> {
         };
         let varies = coding.is_some() || self.has_variants(&freshness);
         let body = LoadedContent::read(file, identity)?;
-        let original = self.describe(&freshness, body, coding, varies);
+        let original = self.describe(&freshness, body, coding, varies, false);
         self.view.misses.update(|misses| misses + 1);
         Ok(Selected {
             resource: Arc::new(Resource {
@@ -232,16 +232,25 @@ impl LookUp<'_> {
         }
     }
 
+    /// A file that has only just changed is sent from memory: it may change again before it is sent,
+    /// and its entity tag is that of what was read.
     fn describe(
         &self,
         freshness: &Freshness,
-        body: LoadedContent,
+        mut body: LoadedContent,
         coding: Option<ContentCoding>,
         varies: bool,
+        is_cacheable: bool,
     ) -> Representation {
+        let file = body.file.take().filter(|_| is_cacheable);
         let site = &self.view.site;
         let content_type = site.media_types.of(freshness.paths.file().to_bytes());
         let cache_control = &site.options.cache_control;
-        Representation::new(body, content_type, coding, varies, cache_control, self.now)
+        let mut representation =
+            Representation::new(body, content_type, coding, varies, cache_control, self.now);
+        if let Some(file) = file {
+            representation.content = Content::File(file);
+        }
+        representation
     }
 }

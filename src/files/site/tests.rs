@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     files::{
-        Content, MEMORY_BYTES_MAX, Selected,
+        CACHED_BYTES_MAX, Content, MEMORY_BYTES_MAX, Selected,
         freshness::{is_cacheable, now},
     },
     http::headers::{FieldValues, field},

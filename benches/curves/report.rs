@@ -94,7 +94,7 @@ pub fn draw(head: &str, results: &[Measured]) -> io::Result<()> {
     drawing.text(24.0, 56.0, 13.0, MUTED, Anchor::Start, line);
     let servers = results.first().map(Measured::servers).unwrap_or_default();
     for (place, server) in servers.into_iter().enumerate() {
-        let x = 84.0 + place as f64 * 130.0;
+        let x = 84.0 + place as f64 * 170.0;
         drawing.bar(x, 70.0, 22.0, 12.0, picture::colour(server));
         drawing.text(x + 30.0, 81.0, 13.0, INK, Anchor::Start, server.name());
     }

@@ -74,10 +74,10 @@ fn is_constant(mtime: i128) -> bool {
     CONSTANT_MTIMES_SECONDS.contains(&mtime.div_euclid(1_000_000_000))
 }
 
-/// The version number in the entity tag, if possible the same on every replica. For a file in
-/// memory it is a hash of mtime and content, because one mtime may stand for two contents: the
-/// system sets it before the bytes are written, and many programs preserve it when copying. The
-/// hash function is specified, so all builds and machines agree. For a large file it is the mtime
+/// The version number in the entity tag, if possible the same on every replica. For a file that was
+/// read into memory it is a hash of mtime and content, because one mtime may stand for two contents:
+/// the system sets it before the bytes are written, and many programs preserve it when copying. The
+/// hash function is specified, so all builds and machines agree. For a larger file it is the mtime
 /// alone, or, if that carries no information, the ctime, in which replicas differ.
 fn version(identity: &FileIdentity, content: &Content) -> i128 {
     match content {

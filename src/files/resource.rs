@@ -114,7 +114,8 @@ impl Resource {
         (structures + self.representations().map(heap).sum::<usize>()) as u64
     }
 
-    /// Open descriptors: one per representation that is too large for memory.
+    /// Open descriptors: one per representation that is too large to be cached in
+    /// memory.
     pub(super) fn descriptors(&self) -> u64 {
         self.representations()
             .filter(|each| matches!(each.content, Content::File(_)))

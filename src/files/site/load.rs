@@ -232,8 +232,9 @@ impl LookUp<'_> {
         }
     }
 
-    /// A file that has only just changed is sent from memory: it may change again before it is sent,
-    /// and its entity tag is that of what was read.
+    /// What is valid for one response only is sent from memory if it was read there: a file that has
+    /// only just changed may change again before it is sent, and its entity tag is that of what was
+    /// read.
     fn describe(
         &self,
         freshness: &Freshness,
